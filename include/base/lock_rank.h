@@ -6,9 +6,8 @@
  * Owns:   the one list of ranks; docs/locking.md tells the reasons.
  * Locks:  all of them.
  * Always: (1) a CPU takes locks only in rising rank; equal ranks only where a _nested call says so;
- *         (2) nobody waits for a shootdown while holding a lock of rank >= LOCK_RANK_IPI_SAFE_BELOW.
- * Source: design.md section 6.
- * Tour:   with docs/locking.md.
+ *         (2) nobody waits for a shootdown while holding a lock of rank >=
+ * LOCK_RANK_IPI_SAFE_BELOW. Source: design.md section 6. Tour:   with docs/locking.md.
  */
 #pragma once
 
@@ -27,8 +26,8 @@ enum lock_rank {
     LOCK_RANK_TASKS = 40, /* task list, parent and child links */
     LOCK_RANK_FILES = 42, /* descriptor table */
     LOCK_RANK_SIGNAL = 44,
-    LOCK_RANK_TLB = 46,         /* one shootdown at a time */
-    LOCK_RANK_PAGE_TABLE = 50,  /* one page-table page */
+    LOCK_RANK_TLB = 46,          /* one shootdown at a time */
+    LOCK_RANK_PAGE_TABLE = 50,   /* one page-table page */
     LOCK_RANK_PAGE_TABLE_2 = 51, /* a second one below it: split, move */
     LOCK_RANK_HUGETLB = 55,
     LOCK_RANK_SLAB = 60,

@@ -22,17 +22,17 @@
 _Noreturn void panic(const char *fmt, ...) __printf(1, 2);
 
 /* Always on. ASSERT(a < b, "a=%lu b=%lu", a, b) */
-#define ASSERT(cond, ...)                                                                          \
-    do {                                                                                           \
-        if (unlikely(!(cond)))                                                                     \
-            assert_failed(#cond, __FILE__, __LINE__, "" __VA_ARGS__);                              \
+#define ASSERT(cond, ...)                                             \
+    do {                                                              \
+        if (unlikely(!(cond)))                                        \
+            assert_failed(#cond, __FILE__, __LINE__, "" __VA_ARGS__); \
     } while (0)
 
 /* On with DEBUG >= 1: for checks on hot paths. */
-#define DEBUG_ASSERT(cond, ...)                                                                    \
-    do {                                                                                           \
-        if (DEBUG >= 1)                                                                            \
-            ASSERT(cond, ##__VA_ARGS__);                                                           \
+#define DEBUG_ASSERT(cond, ...)          \
+    do {                                 \
+        if (DEBUG >= 1)                  \
+            ASSERT(cond, ##__VA_ARGS__); \
     } while (0)
 
 _Noreturn __cold void assert_failed(const char *claim, const char *file, int line, const char *fmt,

@@ -19,9 +19,9 @@
 
 struct tlb_gather {
     struct pgtable *pgt;
-    uint64_t start, end;     /* smallest range that covers what changed; empty: start >= end */
-    uint64_t stride;         /* size of the smallest leaf that changed */
-    bool tables;             /* tables were freed: paging-structure caches must go too */
+    uint64_t start, end;          /* smallest range that covers what changed; empty: start >= end */
+    uint64_t stride;              /* size of the smallest leaf that changed */
+    bool tables;                  /* tables were freed: paging-structure caches must go too */
     struct list_node tables_list; /* table pages to free */
     unsigned nr_pages;
     struct page *pages[64]; /* leaf pages to put, after the flush */
