@@ -72,6 +72,9 @@ static inline struct cpu *this_cpu(void)
 /* GDT, TSS, IDT and GS of this CPU: arch/x86_64/descriptors.c */
 void descriptors_init(struct cpu *cpu);
 
+/* Give @cpu the stack (IST_STACK_SIZE bytes) it takes these exceptions on. */
+void ist_stack_set(struct cpu *cpu, enum ist_stack which, void *stack);
+
 /* Control registers and MSRs of this CPU as every CPU has them: arch/x86_64/cpu.c */
 void control_registers_init(void);
 
