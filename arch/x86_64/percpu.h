@@ -82,5 +82,8 @@ void control_registers_init(void);
 /* False: it lacks a feature that the boot CPU has. */
 bool cpu_secondary_init(struct cpu *cpu);
 
+/* Answer all shootdown requests for this CPU; interrupt context: arch/x86_64/tlb.c */
+void tlb_answer(void);
+
 /* How many CPUs have come online: arch/x86_64/cpu.c */
 void nr_cpus_set(unsigned nr);
