@@ -38,8 +38,8 @@ static pgprot_t prot_of_ram(void)
 /* The table a slot lies in, if a split made it; NULL for the tables of boot, which never heal. */
 static struct page *split_table_of(pte_t *slot)
 {
-    struct page *table = page_from_phys(direct_map_phys(slot));
-    return page_state(table) == PAGE_TABLE ? table : NULL;
+    struct page *table = kva_to_page(slot);
+    return page_is_initialised(page_to_pfn(table)) && table->state == PAGE_TABLE ? table : NULL;
 }
 
 static void slot_not_whole(pte_t *slot)
@@ -61,11 +61,11 @@ static int split(uint64_t va)
         return err;
     page_set_state(table, PAGE_TABLE);
     table->table.used = 0;
-    pte_t *slots = page_ptr(table);
+    pte_t *slots = page_kva(table);
     for (unsigned i = 0; i < PT_ENTRIES; i++)
         slots[i] = pte_leaf(phys_add(pte_phys(old, level), i * pt_level_size(level - 1)),
                             prot_of_ram(), level - 1);
-    pte_write(slot, pte_kernel_table(page_phys(table)));
+    pte_write(slot, pte_kernel_table(page_to_phys(table)));
     slot_not_whole(slot);
     counts.leaves[level]--;
     counts.leaves[level - 1] += PT_ENTRIES;
@@ -86,7 +86,7 @@ static void slot_whole(struct direct_map_change *change, pte_t *slot, uint64_t v
     for (;; level--) {
         parent_slot = kernel_table(parent) + pt_index(va, level);
         parent = pte_table_phys(pte_read(parent_slot));
-        if (parent.raw == page_phys(table).raw)
+        if (parent.raw == page_to_phys(table).raw)
             break;
     }
     uint64_t size = pt_level_size(level);
@@ -99,7 +99,7 @@ static void slot_whole(struct direct_map_change *change, pte_t *slot, uint64_t v
     uint64_t first_pfn = (first_va - DIRECT_MAP_BASE) >> PAGE_SHIFT;
     change->first_pfn = min(change->first_pfn, first_pfn);
     change->end_pfn = max(change->end_pfn, first_pfn + (size >> PAGE_SHIFT));
-    list_add(page_list_node(table), &change->healed);
+    list_add(&table->list, &change->healed);
     slot_whole(change, parent_slot, va);
 }
 
@@ -191,8 +191,8 @@ void direct_map_change_end(struct direct_map_change *change)
     if (change->first_pfn < change->end_pfn)
         tlb_flush_kernel((void *)va_of(change->first_pfn), (void *)va_of(change->end_pfn));
     while (!list_empty(&change->healed)) {
-        struct page *table = page_from_list_node(change->healed.next);
-        list_del(page_list_node(table));
+        struct page *table = list_entry(change->healed.next, struct page, list);
+        list_del(&table->list);
         page_free(table, 0);
     }
 }

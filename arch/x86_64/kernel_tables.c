@@ -20,6 +20,7 @@
 #include <base/panic.h>
 #include <lib/string.h>
 #include <mm/boot_alloc.h>
+#include <mm/memmap.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
 
@@ -68,7 +69,7 @@ static int table_alloc(enum kernel_table_source source, phys_addr_t *out)
     if (err)
         return err;
     page_set_state(page, PAGE_TABLE);
-    *out = page_phys(page);
+    *out = page_to_phys(page);
     return 0;
 }
 
@@ -164,8 +165,8 @@ static void map_direct(const struct boot_info *info, const struct memmap *map)
     uint64_t hole_start = info->kernel_start.raw;
     uint64_t hole_end = kernel_image_phys(kernel_rodata_end).raw;
 
-    for (unsigned i = 0; i < map->nr; i++) {
-        uint64_t start = map->ranges[i].start.raw, end = map->ranges[i].end.raw;
+    for (unsigned i = 0; i < map->ram.nr; i++) {
+        uint64_t start = map->ram.ranges[i].start, end = map->ram.ranges[i].end;
         map_ram(start, min(end, max(start, hole_start)));
         map_ram(max(start, min(end, hole_end)), end);
     }
@@ -192,5 +193,6 @@ void kernel_tables_init(const struct boot_info *info, const struct memmap *map)
     reserve_root_entry(PAGE_ARRAY_BASE);
     write_cr3(kernel_pgtable.root.raw);
     table_window = DIRECT_MAP_BASE;
+    boot_alloc_unlimit();
     direct_map_count_boot_leaves();
 }

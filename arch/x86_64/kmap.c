@@ -53,7 +53,7 @@ static void *stack_make(void)
     void *stack = NULL;
     uint64_t va = next_slot + KSTACK_SIZE;
     if (va + KSTACK_SIZE <= STACKS_END &&
-        !kernel_map(va, page_phys(pages), KSTACK_SIZE, pgprot_write(pgprot_kernel()), PT_4K,
+        !kernel_map(va, page_to_phys(pages), KSTACK_SIZE, pgprot_write(pgprot_kernel()), PT_4K,
                     TABLES_FROM_BUDDY)) {
         next_slot += STACK_SLOT;
         stack = (void *)va;

@@ -26,7 +26,7 @@
 
 static struct page *table_page(phys_addr_t a)
 {
-    return page_from_phys(a);
+    return phys_to_page(a);
 }
 
 static int table_alloc(struct pgtable *pgt, struct page **out)
@@ -57,8 +57,8 @@ int pgtable_init(struct pgtable *pgt)
     int err = table_alloc(pgt, &root);
     if (err)
         return err;
-    pgt->root = page_phys(root);
-    pte_t *slots = page_ptr(root);
+    pgt->root = page_to_phys(root);
+    pte_t *slots = page_kva(root);
     const pte_t *kernel = kernel_table(kernel_pgtable.root);
     memcpy(slots + KERNEL_ROOT_FIRST, kernel + KERNEL_ROOT_FIRST,
            (PT_ENTRIES - KERNEL_ROOT_FIRST) * sizeof(*slots));
@@ -67,7 +67,7 @@ int pgtable_init(struct pgtable *pgt)
 
 static void free_below(struct pgtable *pgt, struct page *table, enum pt_level level)
 {
-    pte_t *slots = page_ptr(table);
+    pte_t *slots = page_kva(table);
     for (unsigned i = 0; level > PT_4K && table->table.used; i++) {
         if (pte_is_none(slots[i]))
             continue;
@@ -103,7 +103,7 @@ struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
     struct page *table = table_page(pgt->root);
 
     for (enum pt_level level = PT_512G;; level--) {
-        pte_t *slot = (pte_t *)page_ptr(table) + pt_index(va.raw, level);
+        pte_t *slot = (pte_t *)page_kva(table) + pt_index(va.raw, level);
         pte_t pte = pte_read(slot);
         if (level == PT_4K || pte_kind(pte, level) != PTE_KIND_TABLE)
             return (struct pt_walk){table, slot, level};
@@ -121,7 +121,7 @@ static int table_publish(struct pgtable *pgt, struct page *parent, pte_t *slot)
     spin_lock(pt_lock(parent));
     bool mine = pte_is_none(*slot);
     if (mine)
-        pt_set(parent, slot, pte_user_table(page_phys(table)));
+        pt_set(parent, slot, pte_user_table(page_to_phys(table)));
     spin_unlock(pt_lock(parent));
     if (!mine)
         table_free(pgt, table);
@@ -187,12 +187,12 @@ int pt_split(struct pgtable *pgt, struct pt_walk *walk)
     enum pte_kind kind = pte_kind(old, walk->level);
     bool is_leaf = kind == PTE_KIND_LEAF || kind == PTE_KIND_PROTNONE;
     if (is_leaf) {
-        pte_t *slots = page_ptr(table);
+        pte_t *slots = page_kva(table);
         phys_addr_t frame = pte_phys(old, walk->level);
         for (unsigned i = 0; i < PT_ENTRIES; i++)
             slots[i] = pte_at_level(old, phys_add(frame, i * pt_level_size(small)), small);
         table->table.used = PT_ENTRIES;
-        pt_set(walk->table, walk->slot, pte_user_table(page_phys(table)));
+        pt_set(walk->table, walk->slot, pte_user_table(page_to_phys(table)));
     }
     spin_unlock(pt_lock(walk->table));
     if (!is_leaf)
@@ -205,7 +205,7 @@ static void free_empty_tables(struct pgtable *pgt, struct page *table, enum pt_l
 {
     uint64_t size = pt_level_size(level);
     uint64_t base = round_down(floor, size * PT_ENTRIES);
-    pte_t *slots = page_ptr(table);
+    pte_t *slots = page_kva(table);
 
     for (unsigned i = pt_index(floor, level); i < PT_ENTRIES; i++) {
         uint64_t start = base + i * size, end = start + size;

@@ -196,7 +196,7 @@ void tlb_gather_page(struct tlb_gather *g, struct page *page)
 
 void tlb_gather_table(struct tlb_gather *g, struct page *table)
 {
-    list_add(page_list_node(table), &g->tables_list);
+    list_add(&table->list, &g->tables_list);
     g->tables = true;
 }
 
@@ -213,8 +213,8 @@ void tlb_gather_flush(struct tlb_gather *g)
     for (unsigned i = 0; i < g->nr_pages; i++)
         folio_put(page_folio(g->pages[i]));
     while (!list_empty(&g->tables_list)) {
-        struct page *table = page_from_list_node(g->tables_list.next);
-        list_del(page_list_node(table));
+        struct page *table = list_entry(g->tables_list.next, struct page, list);
+        list_del(&table->list);
         page_free(table, 0);
     }
     tlb_gather_begin(g, g->pgt);
