@@ -28,7 +28,7 @@ struct efi_descriptor {
     uint64_t start, virtual_start;
     uint64_t nr_pages;
     uint64_t attributes;
-};
+} __packed;
 
 _Static_assert(sizeof(struct efi_descriptor) == 40, "UEFI");
 
@@ -63,8 +63,8 @@ static void add_descriptor(struct boot_info *info, const struct efi_descriptor *
         fill_region(info, d->start, len_bytes, kind);
 }
 
-static const char *parse_memory_map(const struct phys_view *view, const struct efi_handoff *handoff,
-                                    struct boot_info *info)
+static const char *efi_parse_memory_map(const struct phys_view *view,
+                                        const struct efi_handoff *handoff, struct boot_info *info)
 {
     const uint64_t step = handoff->memory_descriptor_bytes;
     const uint8_t *map = view_at(view, phys(handoff->memory_map), handoff->memory_map_bytes);
@@ -81,7 +81,7 @@ const char *efi_parse(const struct phys_view *view, phys_addr_t addr, struct boo
     const struct efi_handoff *handoff = view_at(view, addr, sizeof(*handoff));
     uint64_t initramfs_end;
 
-    if (handoff == NULL || handoff->magic != EFI_HANDOFF_MAGIC)
+    if (handoff == NULL || !is_aligned(addr.raw, 8) || handoff->magic != EFI_HANDOFF_MAGIC)
         return "entered by the EFI door without its magic number";
     if (handoff->version != EFI_HANDOFF_VERSION || handoff->size_bytes != sizeof(*handoff))
         return "BOOTX64.EFI and the kernel are of different versions";
@@ -97,5 +97,5 @@ const char *efi_parse(const struct phys_view *view, phys_addr_t addr, struct boo
                                .bits_per_pixel = (uint8_t)handoff->framebuffer_bits_per_pixel});
     info->rsdp = phys(handoff->rsdp);
     info->loader = "BOOTX64.EFI";
-    return parse_memory_map(view, handoff, info);
+    return efi_parse_memory_map(view, handoff, info);
 }

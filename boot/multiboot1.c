@@ -35,12 +35,12 @@ struct mb1_info {
     uint32_t drives_bytes, drives;
     uint32_t config_table;
     uint32_t loader_name;
-};
+} __packed;
 
 struct mb1_module {
     uint32_t start, end;
     uint32_t string, reserved;
-};
+} __packed;
 
 /* @size counts the bytes after itself: entries may grow. */
 struct mb1_memory_map_entry {
@@ -53,8 +53,8 @@ _Static_assert(sizeof(struct mb1_info) == 68, "multiboot 1");
 _Static_assert(sizeof(struct mb1_module) == 16, "multiboot 1");
 _Static_assert(sizeof(struct mb1_memory_map_entry) == 24, "multiboot 1");
 
-static const char *parse_memory_map(const struct phys_view *view, const struct mb1_info *mb,
-                                    struct boot_info *info)
+static const char *mb1_parse_memory_map(const struct phys_view *view, const struct mb1_info *mb,
+                                        struct boot_info *info)
 {
     const uint64_t end = (uint64_t)mb->memory_map + mb->memory_map_bytes;
     uint64_t at = mb->memory_map;
@@ -84,7 +84,7 @@ const char *multiboot1_parse(const struct phys_view *view, uint32_t magic, phys_
 
     info->loader = "";
     if (mb->flags & MB1_HAS_MEMORY_MAP) {
-        problem = parse_memory_map(view, mb, info);
+        problem = mb1_parse_memory_map(view, mb, info);
     } else if (mb->flags & MB1_HAS_MEMORY) {
         fill_region(info, 0, mb->mem_lower_kib * KIB, BOOT_REGION_USABLE);
         fill_region(info, MIB, mb->mem_upper_kib * KIB, BOOT_REGION_USABLE);

@@ -28,31 +28,35 @@ enum {
 
 enum { MB2_FRAMEBUFFER_RGB = 1 };
 
+struct mb2_info {
+    uint32_t total_bytes, reserved; /* the tags follow */
+} __packed;
+
 struct mb2_tag {
     uint32_t type, size_bytes; /* with this head, without the padding to 8 */
-};
+} __packed;
 
 struct mb2_module_tag {
     struct mb2_tag head;
     uint32_t start, end;
-};
+} __packed;
 
 struct mb2_memory_map_tag {
     struct mb2_tag head;
     uint32_t entry_bytes, entry_version;
-};
+} __packed;
 
 struct mb2_memory_map_entry {
     uint64_t start, len_bytes;
     uint32_t type, reserved;
-};
+} __packed;
 
 struct mb2_framebuffer_tag {
     struct mb2_tag head;
     uint64_t base;
     uint32_t pitch_bytes, width, height;
     uint8_t bits_per_pixel, type;
-};
+} __packed;
 
 _Static_assert(sizeof(struct mb2_module_tag) == 16, "multiboot 2");
 _Static_assert(sizeof(struct mb2_memory_map_tag) == 16, "multiboot 2");
@@ -60,8 +64,8 @@ _Static_assert(sizeof(struct mb2_memory_map_entry) == 24, "multiboot 2");
 _Static_assert(offsetof(struct mb2_framebuffer_tag, type) == 29, "multiboot 2");
 
 /* In the parsers of one tag the view ends with the information, so no tag can point out of it. */
-static void parse_memory_map(const struct phys_view *view, uint64_t at, uint32_t size_bytes,
-                             struct boot_info *info)
+static void mb2_parse_memory_map(const struct phys_view *view, uint64_t at, uint32_t size_bytes,
+                                 struct boot_info *info)
 {
     const struct mb2_memory_map_tag *tag = view_at(view, phys(at), sizeof(*tag));
     uint64_t end = at + size_bytes;
@@ -77,7 +81,7 @@ static void parse_memory_map(const struct phys_view *view, uint64_t at, uint32_t
     }
 }
 
-static void parse_framebuffer(const struct phys_view *view, uint64_t at, struct boot_info *info)
+static void mb2_parse_framebuffer(const struct phys_view *view, uint64_t at, struct boot_info *info)
 {
     const struct mb2_framebuffer_tag *tag =
         view_at(view, phys(at), offsetof(struct mb2_framebuffer_tag, type) + 1);
@@ -91,7 +95,7 @@ static void parse_framebuffer(const struct phys_view *view, uint64_t at, struct 
                                                       .bits_per_pixel = tag->bits_per_pixel});
 }
 
-static void parse_module(const struct phys_view *view, uint64_t at, struct boot_info *info)
+static void mb2_parse_module(const struct phys_view *view, uint64_t at, struct boot_info *info)
 {
     const struct mb2_module_tag *tag = view_at(view, phys(at), sizeof(*tag));
 
@@ -99,8 +103,8 @@ static void parse_module(const struct phys_view *view, uint64_t at, struct boot_
         fill_initramfs(info, tag->start, tag->end);
 }
 
-static void parse_tag(const struct phys_view *view, uint64_t at, const struct mb2_tag *tag,
-                      struct boot_info *info)
+static void mb2_parse_tag(const struct phys_view *view, uint64_t at, const struct mb2_tag *tag,
+                          struct boot_info *info)
 {
     const phys_addr_t payload = phys(at + sizeof(*tag));
 
@@ -112,13 +116,13 @@ static void parse_tag(const struct phys_view *view, uint64_t at, const struct mb
         fill_loader(info, view, payload);
         break;
     case MB2_TAG_MODULE:
-        parse_module(view, at, info);
+        mb2_parse_module(view, at, info);
         break;
     case MB2_TAG_MEMORY_MAP:
-        parse_memory_map(view, at, tag->size_bytes, info);
+        mb2_parse_memory_map(view, at, tag->size_bytes, info);
         break;
     case MB2_TAG_FRAMEBUFFER:
-        parse_framebuffer(view, at, info);
+        mb2_parse_framebuffer(view, at, info);
         break;
     case MB2_TAG_RSDP_V1:
         if (info->rsdp.raw == 0)
@@ -133,23 +137,23 @@ static void parse_tag(const struct phys_view *view, uint64_t at, const struct mb
 const char *multiboot2_parse(const struct phys_view *view, uint32_t magic, phys_addr_t addr,
                              struct boot_info *info)
 {
-    const uint32_t *total_bytes = view_at(view, addr, 2 * sizeof(uint32_t));
-    uint64_t at = addr.raw + 2 * sizeof(uint32_t);
+    const struct mb2_info *mb = view_at(view, addr, sizeof(*mb));
+    uint64_t at = addr.raw + sizeof(*mb);
     const struct mb2_tag *tag;
     struct phys_view tags;
 
     if (magic != MB2_BOOTLOADER_MAGIC)
         return "entered by the multiboot 2 door without its magic number";
-    if (total_bytes == NULL || view_at(view, addr, *total_bytes) == NULL)
+    if (mb == NULL || view_at(view, addr, mb->total_bytes) == NULL)
         return "multiboot 2 information lies outside of readable memory";
 
     info->loader = "";
     tags = *view;
-    tags.end = addr.raw + *total_bytes;
+    tags.end = addr.raw + mb->total_bytes;
     while ((tag = view_at(&tags, phys(at), sizeof(*tag))) != NULL && tag->type != MB2_TAG_END) {
         if (tag->size_bytes < sizeof(*tag) || view_at(&tags, phys(at), tag->size_bytes) == NULL)
             return "multiboot 2 information is damaged";
-        parse_tag(&tags, at, tag, info);
+        mb2_parse_tag(&tags, at, tag, info);
         at = round_up(at + tag->size_bytes, 8);
     }
     if (info->nr_regions == 0)

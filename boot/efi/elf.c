@@ -148,10 +148,11 @@ void kernel_image_load(const struct kernel_image *image, uint8_t *memory)
     for (uint64_t i = 0; i < image->end - image->start; i++)
         memory[i] = 0;
     for (unsigned n = 0; n < nr_segments_of(image->file); n++, segment++) {
-        uint8_t *to = memory + (segment->physical_addr - image->start);
+        uint8_t *to;
 
         if (segment->type != SEGMENT_LOAD)
             continue;
+        to = memory + (segment->physical_addr - image->start);
         for (uint64_t i = 0; i < segment->file_bytes; i++)
             to[i] = image->file[segment->file_at + i];
     }
