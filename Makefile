@@ -87,5 +87,38 @@ build/user/%: user/%.c Makefile
 
 -include $(USER_SRC:user/%.c=build/user/%.d)
 
+# The UEFI loader: a shared object of GNU-EFI, then turned into a PE image.
+EFI_CFLAGS  := -std=gnu17 -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone \
+               -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+               -maccumulate-outgoing-args -DEFI_FUNCTION_WRAPPER -DGNU_EFI_USE_MS_ABI $(WARN) \
+               -Iinclude -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_LDFLAGS := -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack \
+               --no-warn-rwx-segments -T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o
+EFI_LIBS    := /usr/lib/libefi.a /usr/lib/libgnuefi.a
+EFI_SECTIONS := $(patsubst %,-j %,.text .sdata .data .rodata .dynamic .dynsym '.rel*' .reloc)
+EFI_OBJ     := $(patsubst %.c,build/efi/%.o,$(sort $(wildcard boot/efi/*.c)))
+
+build/efi/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "  EFICC $@"
+	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(EFI_OBJ:.o=.d)
+
+efi: build/BOOTX64.EFI
+
+build/BOOTX64.EFI: $(EFI_OBJ)
+	@echo "  EFI   $@"
+	$(Q)$(LD) $(EFI_LDFLAGS) $^ $(EFI_LIBS) -o build/efi/loader.so
+	$(Q)objcopy $(EFI_SECTIONS) --target efi-app-x86_64 --subsystem=10 build/efi/loader.so $@
+
+iso: build/bulla.iso
+
+build/bulla.iso: build/bulla.elf $(wildcard $(INITRAMFS)) FORCE
+	@echo "  ISO   $@"
+	$(Q)tools/mkiso $@ build/bulla.elf "$(INITRAMFS)" "$(APPEND)"
+
+FORCE:
+
 clean:
 	rm -rf build

@@ -165,7 +165,7 @@ require_long_mode:
         jz      no_long_mode
         ret
 
-; Identity map of 0..4 GiB, and 1 GiB at KERNEL_BASE from the load offset on, all writable and
+; Identity map of 0..4 GiB, and 1 GiB at KERNEL_IMAGE_BASE from the load offset on, all writable and
 ; executable: the kernel replaces both first thing. The tables lie in .bss, so upper halves are zero.
 ;
 ; Entry:    EBP = load offset. Clobbers EAX, ECX, EDI.

@@ -10,6 +10,7 @@
  * Tour:   with boot/fill.h.
  */
 #include <boot/fill.h>
+#include <lib/compiler.h>
 
 enum { E820_USABLE = 1, E820_ACPI_RECLAIM = 3 };
 
@@ -62,4 +63,46 @@ void fill_cmdline(struct boot_info *info, const struct phys_view *view, phys_add
         info->cmdline[len] = *c;
     }
     info->cmdline[len] = '\0';
+}
+
+void fill_cmdline_drop_first_word(struct boot_info *info)
+{
+    const char *from = info->cmdline;
+    char *to = info->cmdline;
+
+    while (*from != '\0' && *from != ' ')
+        from++;
+    while (*from == ' ')
+        from++;
+    do
+        *to++ = *from;
+    while (*from++ != '\0');
+}
+
+void fill_loader(struct boot_info *info, const struct phys_view *view, phys_addr_t addr)
+{
+    static const char *const known[] = {"GRUB", "qemu", "Limine", "PXELINUX"};
+
+    info->loader = "unknown";
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+        size_t len = 0;
+        const char *c;
+
+        while (known[i][len] && (c = view_at(view, phys_add(addr, len), 1)) != NULL &&
+               *c == known[i][len])
+            len++;
+        if (known[i][len] == '\0')
+            info->loader = known[i];
+    }
+}
+
+void fill_framebuffer(struct boot_info *info, const struct boot_framebuffer *fb)
+{
+    uint64_t row_bytes = (uint64_t)fb->width * (fb->bits_per_pixel / 8);
+
+    if (fb->bits_per_pixel != 24 && fb->bits_per_pixel != 32)
+        return;
+    if (fb->base.raw == 0 || fb->height == 0 || row_bytes == 0 || row_bytes > fb->pitch_bytes)
+        return;
+    info->framebuffer = *fb;
 }

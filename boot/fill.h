@@ -28,3 +28,12 @@ void fill_initramfs(struct boot_info *info, uint64_t start, uint64_t end);
 
 /* Copies the string at @addr: to its NUL, to the end of the view, or until cmdline is full. */
 void fill_cmdline(struct boot_info *info, const struct phys_view *view, phys_addr_t addr);
+
+/* Drops the first word of cmdline: some loaders put the kernel's file name there. */
+void fill_cmdline_drop_first_word(struct boot_info *info);
+
+/* Names the loader by a constant: the string at @addr belongs to firmware memory. */
+void fill_loader(struct boot_info *info, const struct phys_view *view, phys_addr_t addr);
+
+/* Stores @fb when it is one that boot_info.h allows, and whose rows fit the pitch. */
+void fill_framebuffer(struct boot_info *info, const struct boot_framebuffer *fb);

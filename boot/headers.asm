@@ -6,17 +6,16 @@
 ; Owns:   the two ELF notes and the multiboot 2 header.
 ; Locks:  none.
 ; Always: (1) the header lies in the first 32 KiB of the file (linker.ld puts it into the first page);
-;         (2) no EFI tags (7, 9): GRUB then enters in 32-bit mode on BIOS and UEFI alike.
+;         (2) no EFI tags (7, 9): GRUB then enters in 32-bit mode on BIOS and UEFI alike;
+;         (3) no framebuffer tag: GRUB then keeps text on BIOS, and gives a framebuffer on UEFI.
 ; Source: Multiboot2 specification 2.0, "Header layout"; Xen PVH ABI, XEN_ELFNOTE_PHYS32_ENTRY.
 ; Tour:   after linker.ld, before boot/entry.asm.
 
 extern pvh_entry, efi_entry
 
-MB2_MAGIC           equ 0xe85250d6
-MB2_ARCH_I386       equ 0
-MB2_TAG_END         equ 0
-MB2_TAG_FRAMEBUFFER equ 5
-MB2_TAG_OPTIONAL    equ 1
+MB2_MAGIC     equ 0xe85250d6
+MB2_ARCH_I386 equ 0
+MB2_TAG_END   equ 0
 
 section .boot.header progbits alloc noexec nowrite align=8
 mb2_header:
@@ -24,11 +23,6 @@ mb2_header:
         dd MB2_ARCH_I386
         dd mb2_header_end - mb2_header
         dd -(MB2_MAGIC + MB2_ARCH_I386 + (mb2_header_end - mb2_header))
-        ; Any size, 32 bits per pixel; text mode will do where there is none.
-        dw MB2_TAG_FRAMEBUFFER, MB2_TAG_OPTIONAL
-        dd 20
-        dd 0, 0, 32
-        align 8, db 0
         dw MB2_TAG_END, 0
         dd 8
 mb2_header_end:

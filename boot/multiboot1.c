@@ -12,6 +12,7 @@
  */
 #include <boot/fill.h>
 #include <boot/parsers.h>
+#include <lib/string.h>
 
 #define MB1_BOOTLOADER_MAGIC 0x2badb002
 
@@ -20,6 +21,7 @@ enum {
     MB1_HAS_CMDLINE = 1 << 2,
     MB1_HAS_MODULES = 1 << 3,
     MB1_HAS_MEMORY_MAP = 1 << 6,
+    MB1_HAS_LOADER_NAME = 1 << 9
 };
 
 struct mb1_info {
@@ -30,12 +32,15 @@ struct mb1_info {
     uint32_t nr_modules, modules;
     uint32_t symbols[4];
     uint32_t memory_map_bytes, memory_map;
-};
+    uint32_t drives_bytes, drives;
+    uint32_t config_table;
+    uint32_t loader_name;
+} __packed;
 
 struct mb1_module {
     uint32_t start, end;
     uint32_t string, reserved;
-};
+} __packed;
 
 /* @size counts the bytes after itself: entries may grow. */
 struct mb1_memory_map_entry {
@@ -44,12 +49,12 @@ struct mb1_memory_map_entry {
     uint32_t type;
 } __packed;
 
-_Static_assert(sizeof(struct mb1_info) == 52, "multiboot 1");
+_Static_assert(sizeof(struct mb1_info) == 68, "multiboot 1");
 _Static_assert(sizeof(struct mb1_module) == 16, "multiboot 1");
 _Static_assert(sizeof(struct mb1_memory_map_entry) == 24, "multiboot 1");
 
-static const char *parse_memory_map(const struct phys_view *view, const struct mb1_info *mb,
-                                    struct boot_info *info)
+static const char *mb1_parse_memory_map(const struct phys_view *view, const struct mb1_info *mb,
+                                        struct boot_info *info)
 {
     const uint64_t end = (uint64_t)mb->memory_map + mb->memory_map_bytes;
     uint64_t at = mb->memory_map;
@@ -77,8 +82,9 @@ const char *multiboot1_parse(const struct phys_view *view, uint32_t magic, phys_
     if (mb == NULL)
         return "multiboot information lies outside of readable memory";
 
+    info->loader = "";
     if (mb->flags & MB1_HAS_MEMORY_MAP) {
-        problem = parse_memory_map(view, mb, info);
+        problem = mb1_parse_memory_map(view, mb, info);
     } else if (mb->flags & MB1_HAS_MEMORY) {
         fill_region(info, 0, mb->mem_lower_kib * KIB, BOOT_REGION_USABLE);
         fill_region(info, MIB, mb->mem_upper_kib * KIB, BOOT_REGION_USABLE);
@@ -90,8 +96,11 @@ const char *multiboot1_parse(const struct phys_view *view, uint32_t magic, phys_
         module = view_at(view, phys(mb->modules), sizeof(*module));
     if (module != NULL)
         fill_initramfs(info, module->start, module->end);
+    if (mb->flags & MB1_HAS_LOADER_NAME)
+        fill_loader(info, view, phys(mb->loader_name));
     if (mb->flags & MB1_HAS_CMDLINE)
         fill_cmdline(info, view, phys(mb->cmdline));
-    info->loader = "";
+    if (strcmp(info->loader, "qemu") == 0) /* puts the kernel's file name first; GRUB does not */
+        fill_cmdline_drop_first_word(info);
     return problem;
 }

@@ -30,3 +30,7 @@ const char *__must_check pvh_parse(const struct phys_view *view, phys_addr_t add
                                    struct boot_info *info);
 const char *__must_check multiboot1_parse(const struct phys_view *view, uint32_t magic,
                                           phys_addr_t addr, struct boot_info *info);
+const char *__must_check multiboot2_parse(const struct phys_view *view, uint32_t magic,
+                                          phys_addr_t addr, struct boot_info *info);
+const char *__must_check efi_parse(const struct phys_view *view, phys_addr_t addr,
+                                   struct boot_info *info);

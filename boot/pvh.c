@@ -20,17 +20,17 @@ struct pvh_start_info {
     uint64_t modules, cmdline, rsdp;
     uint64_t memmap; /* from here on: version 1 */
     uint32_t nr_memmap, reserved;
-};
+} __packed;
 
 struct pvh_module {
     uint64_t start, len_bytes;
     uint64_t cmdline, reserved;
-};
+} __packed;
 
 struct pvh_memmap_entry {
     uint64_t start, len_bytes;
     uint32_t type, reserved;
-};
+} __packed;
 
 _Static_assert(sizeof(struct pvh_start_info) == 56, "PVH ABI");
 _Static_assert(sizeof(struct pvh_module) == 32, "PVH ABI");

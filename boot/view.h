@@ -6,7 +6,8 @@
  * Owns:   struct phys_view.
  * Locks:  none.
  * Always: (1) a pointer that view_at() returned covers all bytes asked for, inside the view;
- *         (2) physical address 0 is never readable: every door uses it for "absent".
+ *         (2) physical address 0 is never readable: every door uses it for "absent";
+ *         (3) it may be misaligned: structures read through it are __packed.
  * Source: none.
  * Tour:   before boot/multiboot1.c and its neighbours.
  */

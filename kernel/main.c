@@ -10,26 +10,6 @@
  * Tour:   after boot/doors.c.
  */
 #include <boot_info.h>
-#include <stddef.h>
-
-void *memcpy(void *to, const void *from, size_t len);
-void *memset(void *to, int value, size_t len);
-
-void *memcpy(void *to, const void *from, size_t len)
-{
-    void *start = to;
-
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
-    return start;
-}
-
-void *memset(void *to, int value, size_t len)
-{
-    void *start = to;
-
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(value) : "memory");
-    return start;
-}
 
 static void put_char(char c)
 {
