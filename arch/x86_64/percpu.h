@@ -72,12 +72,18 @@ static inline struct cpu *this_cpu(void)
 /* GDT, TSS, IDT and GS of this CPU: arch/x86_64/descriptors.c */
 void descriptors_init(struct cpu *cpu);
 
+/* Give @cpu the stack (IST_STACK_SIZE bytes) it takes these exceptions on. */
+void ist_stack_set(struct cpu *cpu, enum ist_stack which, void *stack);
+
 /* Control registers and MSRs of this CPU as every CPU has them: arch/x86_64/cpu.c */
 void control_registers_init(void);
 
 /* Bring up what is per CPU on a processor that has just started: arch/x86_64/cpu.c */
 /* False: it lacks a feature that the boot CPU has. */
 bool cpu_secondary_init(struct cpu *cpu);
+
+/* Answer all shootdown requests for this CPU; interrupt context: arch/x86_64/tlb.c */
+void tlb_answer(void);
 
 /* How many CPUs have come online: arch/x86_64/cpu.c */
 void nr_cpus_set(unsigned nr);

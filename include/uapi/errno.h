@@ -75,6 +75,7 @@
 #define EALREADY        114
 #define EINPROGRESS     115
 #define ESTALE          116
+#define EUCLEAN         117 /* a structure is broken: what checkers return */
 #define EDQUOT          122
 #define ECANCELED       125
 #define EOWNERDEAD      130
