@@ -114,9 +114,14 @@ build/BOOTX64.EFI: $(EFI_OBJ)
 
 iso: build/bulla.iso
 
-build/bulla.iso: build/bulla.elf $(wildcard $(INITRAMFS)) FORCE
+build/bulla.iso: build/bulla.elf $(INITRAMFS) FORCE
 	@echo "  ISO   $@"
 	$(Q)tools/mkiso $@ build/bulla.elf "$(INITRAMFS)" "$(APPEND)"
+
+build/initramfs.cpio: tools/initramfs.py $(USER)
+	@echo "  CPIO  $@"
+	$(Q)/usr/bin/python3 $< $@ $(foreach f,$(filter-out %/init,$(USER)),bin/$(notdir $f)=$f) \
+	    $(addprefix init=,$(filter %/init,$(USER)))
 
 FORCE:
 
