@@ -19,7 +19,8 @@ INITRAMFS ?= build/initramfs.cpio
 APPEND    ?=
 
 CPPFLAGS  := -Iinclude -Iarch/x86_64/include -I.
-WARN      := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+WARN      := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+             -Wno-format-zero-length
 CFLAGS    := -std=gnu17 -O2 -g -ffreestanding -mcmodel=kernel -mno-red-zone -fno-pic \
              -fno-stack-protector -fcf-protection=none -mgeneral-regs-only -fno-omit-frame-pointer \
              -fno-strict-aliasing -fno-delete-null-pointer-checks \

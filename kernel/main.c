@@ -1,62 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/main.c - prints what the door handed over, and stops
+ * kernel/main.c - from a loaded image to the first program
  *
- * Room:   kernel. A placeholder until the kernel proper moves in.
- * Owns:   nothing.
- * Locks:  none.
- * Always: (1) exits through isa-debug-exit with status 33.
- * Source: include/boot_info.h.
- * Tour:   after boot/doors.c.
+ * Room:   kernel.
+ * Owns:   the order in which the machine comes up.
+ * Locks:  none until the other CPUs start.
+ * Always: (1) each step needs only the ones before it;
+ *         (2) whatever is missing ends in one clear line and a failing exit.
+ * Source: design.md section 8.
+ * Tour:   after boot/; this is where to start reading the kernel.
  */
+#include <asm/console.h>
+#include <asm/direct_map.h>
+#include <asm/machine.h>
+#include <asm/power.h>
+#include <base/log.h>
+#include <base/panic.h>
 #include <boot_info.h>
+#include <mm/boot_alloc.h>
+#include <mm/buddy.h>
+#include <mm/memmap.h>
+#include <mm/page.h>
+#include <mm/slab.h>
 
-static void put_char(char c)
+static struct memmap map;
+
+/* The machine cannot run Bulla: say why, and leave with a failing exit status. */
+static _Noreturn void refuse(const char *why)
 {
-    uint8_t status = 0;
-
-    while (!(status & 0x20))
-        __asm__ volatile("inb %w1, %0" : "=a"(status) : "d"(0x3fd));
-    __asm__ volatile("outb %0, %w1" : : "a"(c), "d"(0x3f8));
+    log_error("bulla: %s", why);
+    machine_power_off(EXIT_CODE_FAILED);
 }
 
-static void put_string(const char *s)
+static void memory_init(const struct boot_info *info)
 {
-    while (*s)
-        put_char(*s++);
-}
-
-static void put_hex(const char *name, uint64_t value)
-{
-    put_string(name);
-    for (int shift = 60; shift >= 0; shift -= 4)
-        put_char("0123456789abcdef"[value >> shift & 15]);
-    put_string(" ");
+    if (memmap_build(info, &map))
+        refuse("no usable memory");
+    boot_alloc_init(&map);
+    kernel_tables_init(info, &map);
+    page_array_init(&map);
+    buddy_init(&map);
+    kmem_init();
+    struct direct_map_counts dm;
+    direct_map_counts(&dm);
+    log_info("memory: %lu KiB in %u ranges; direct map %lu x 1G, %lu x 2M, %lu x 4K",
+             range_set_bytes(&map.ram) / KIB, map.ram.nr, dm.leaves[PT_1G], dm.leaves[PT_2M],
+             dm.leaves[PT_4K]);
 }
 
 void kernel_main(struct boot_info *info)
 {
-    put_string("\r\ndoor ");
-    put_string(info->door);
-    put_string(" loader \"");
-    put_string(info->loader);
-    put_string("\" cmdline \"");
-    put_string(info->cmdline);
-    put_hex("\"\r\nkernel ", info->kernel_start.raw);
-    put_hex("", info->kernel_end.raw);
-    put_hex("initramfs ", info->initramfs_start.raw);
-    put_hex("", info->initramfs_end.raw);
-    put_hex("rsdp ", info->rsdp.raw);
-    put_hex("tsc ", info->entry_tsc);
-    put_hex("framebuffer ", info->framebuffer.base.raw);
-    put_string("\r\n");
-    for (unsigned i = 0; i < info->nr_regions; i++) {
-        put_hex("region ", info->regions[i].start.raw);
-        put_hex("", info->regions[i].end.raw);
-        put_hex("kind ", info->regions[i].kind);
-        put_string("\r\n");
-    }
-    __asm__ volatile("outb %b0, %w1" : : "a"(16), "d"(0xf4));
-    for (;;)
-        __asm__ volatile("cli; hlt");
+    cpu_early_init();
+    serial_init();
+    screen_init(&info->framebuffer);
+    log_info("bulla: booted by %s%s%s", info->door, info->loader[0] ? ", " : "", info->loader);
+    cpu_print_features();
+    memory_init(info);
+    panic("nothing more yet");
 }

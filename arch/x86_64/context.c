@@ -19,7 +19,8 @@
 #include <asm/tlb.h>
 #include <base/panic.h>
 #include <lib/string.h>
-#include <mm/slab.h>
+#include <mm/buddy.h>
+#include <mm/page.h>
 #include <uapi/errno.h>
 
 #define PKRU_AT_EXEC 0x55555554 /* every key but 0 refuses everything */
@@ -54,12 +55,14 @@ int context_init_user(struct context *c, void (*fn)(void *), void *arg)
     int err = context_init_kernel(c, fn, arg);
     if (err)
         return err;
-    c->fpu = kmem_alloc(fpu_size()); /* aligned to 64 bytes as all sizes of at least 64 are */
-    if (!c->fpu) {
+    struct page *area;
+    err = page_alloc(0, PAGE_ALLOC_PLAIN, &area);
+    if (err) {
         kstack_free(c->kstack);
-        return -ENOMEM;
+        return err;
     }
-    ASSERT(is_aligned((uint64_t)c->fpu, 64), "fpu=%p", c->fpu);
+    ASSERT(fpu_size() <= PAGE_SIZE, "fpu_size=%zu", fpu_size());
+    c->fpu = page_kva(area);
     fpu_area_init(c->fpu);
     return 0;
 }
@@ -68,7 +71,7 @@ void context_destroy(struct context *c)
 {
     if (c->fpu) {
         memset(c->fpu, 0, fpu_size());
-        kmem_free(c->fpu, fpu_size());
+        page_free(kva_to_page(c->fpu), 0);
     }
     memset(c->kstack, 0, KSTACK_SIZE);
     kstack_free(c->kstack);

@@ -19,6 +19,7 @@
 #include <asm/tlb.h>
 #include <base/log.h>
 #include <base/panic.h>
+#include <mm/buddy.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
 

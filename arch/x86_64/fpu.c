@@ -33,7 +33,7 @@
 
 static uint64_t xcr0;              /* 0: FXSAVE only */
 static size_t area_size = FXSAVE_SIZE;
-static uint32_t mxcsr_mask = 0xffff;
+static const uint32_t mxcsr_mask = 0xffff;
 
 void fpu_init_cpu(void)
 {

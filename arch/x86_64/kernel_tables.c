@@ -21,6 +21,7 @@
 #include <lib/string.h>
 #include <mm/boot_alloc.h>
 #include <mm/memmap.h>
+#include <mm/buddy.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
 

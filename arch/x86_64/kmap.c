@@ -18,6 +18,7 @@
 #include <asm/spinlock.h>
 #include <base/fail.h>
 #include <lib/list.h>
+#include <mm/buddy.h>
 #include <mm/page.h>
 
 #define STACK_SLOT   (2 * KSTACK_SIZE)

@@ -19,6 +19,7 @@
 #include <base/fail.h>
 #include <base/log.h>
 #include <lib/string.h>
+#include <mm/buddy.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
 

@@ -21,6 +21,7 @@
 #include "percpu.h"
 #include <asm/memory_layout.h>
 #include <base/panic.h>
+#include <mm/buddy.h>
 #include <mm/page.h>
 
 /* Above so many single invalidations one full flush is cheaper. */
