@@ -404,11 +404,11 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)
 
         if (!page_is_initialised(pfn))
             accept_chunk(round_down(pfn, CHUNK_PAGES));
-        for (; pfn < stop; pfn++) {
-            ASSERT(pfn_to_page(pfn)->state == PAGE_RESERVED, "frame %lx is %s", pfn,
-                   page_state_names[pfn_to_page(pfn)->state]);
-            zone_add(pfn, pfn + 1);
-        }
+        for (uint64_t i = pfn; i < stop; i++)
+            ASSERT(pfn_to_page(i)->state == PAGE_RESERVED, "frame %lx is %s", i,
+                   page_state_names[pfn_to_page(i)->state]);
+        zone_add(pfn, stop);
+        pfn = stop;
         spin_unlock_irqrestore(&zone.lock, irq);
     }
 }
