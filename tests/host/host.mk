@@ -28,17 +28,17 @@ HOST_RENAME  := $(foreach name,$(HOST_RENAMED),--redefine-sym $(name)=kernel_$(n
 define host_flavour
 $(HOST_BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(HOST_CC) $$(HOST_CFLAGS) $$(HOST_CFLAGS_$(1)) -c $$< -o $$@
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(HOST_CFLAGS_$(1)) -c $$< -o $$@
 
 $(HOST_BUILD)/$(1)/lib/string.o $(HOST_BUILD)/$(1)/lib/format.o: $(HOST_BUILD)/$(1)/lib/%.o: lib/%.c
 	@mkdir -p $$(@D)
-	$$(HOST_CC) -std=gnu17 -O2 -g -ffreestanding -mgeneral-regs-only -Wall -Wextra -Werror -MMD -MP \
+	$$(Q)$$(HOST_CC) -std=gnu17 -O2 -g -ffreestanding -mgeneral-regs-only -Wall -Wextra -Werror -MMD -MP \
 	    -Iinclude -c $$< -o $$@
-	objcopy $$(HOST_RENAME) $$@
+	$$(Q)objcopy $$(HOST_RENAME) $$@
 
 $(HOST_BUILD)/$(1)/libkernel.a: $$(HOST_LIBRARY:%.c=$(HOST_BUILD)/$(1)/%.o)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(Q)ar rcs $$@ $$^
 
 -include $$(HOST_LIBRARY:%.c=$(HOST_BUILD)/$(1)/%.d)
 endef
@@ -47,7 +47,7 @@ endef
 define host_test
 $(HOST_BUILD)/$(1)/$(2): $(HOST_BUILD)/$(1)/tests/host/$(2).o \
     $$(HOST_SOURCES_$(2):%.c=$(HOST_BUILD)/$(1)/%.o) $(HOST_BUILD)/$(1)/libkernel.a
-	$$(HOST_CC) $$(HOST_CFLAGS) $$^ -lcmocka -o $$@
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$^ -lcmocka -o $$@
 
 HOST_PROGRAMS += $(HOST_BUILD)/$(1)/$(2)
 -include $(HOST_BUILD)/$(1)/tests/host/$(2).d
@@ -59,6 +59,6 @@ $(foreach flavour,$(HOST_FLAVOURS),$(foreach test,$(HOST_TESTS),\
 
 .PHONY: test-host
 test-host: $(HOST_PROGRAMS)
-	tests/host/run $(sort $(HOST_PROGRAMS))
+	$(Q)tests/host/run $(sort $(HOST_PROGRAMS))
 
 .SECONDARY:
