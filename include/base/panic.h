@@ -13,6 +13,7 @@
 #pragma once
 
 #include <lib/compiler.h>
+#include <stdbool.h>
 
 #ifndef DEBUG
 #define DEBUG 0
@@ -37,3 +38,11 @@ _Noreturn void panic(const char *fmt, ...) __printf(1, 2);
 
 _Noreturn __cold void assert_failed(const char *claim, const char *file, int line, const char *fmt,
                                     ...) __printf(4, 5);
+
+struct trap_frame;
+
+/* The registers that panic() prints: of the trap that is being handled on this CPU. */
+void panic_set_frame(const struct trap_frame *frame);
+
+/* Did some CPU panic? The others stop when they are told so. */
+bool panic_in_progress(void);

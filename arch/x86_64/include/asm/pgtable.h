@@ -74,8 +74,8 @@ pte_t pt_set(struct page *table, pte_t *slot, pte_t pte);
 /*
  * A run: neighbouring slots of one table, the unit in which ranges are worked on.
  * for (struct pt_run r = pt_run_first(pgt, start, end); r.nr; pt_run_next(&r)) { lock; slots; }
- * A run of level 4K covers what the range has of one page table. At higher levels a run is one
- * slot that is no table: a large leaf, or nothing.
+ * A run of level 4K covers what the range has of one page table, empty slots included. At higher
+ * levels a run is one slot with a large leaf; empty spans are passed over.
  */
 struct pt_run {
     struct pgtable *pgt;
@@ -95,7 +95,7 @@ void pt_run_next(struct pt_run *run);
  * TLB: none; translations stay the same. The caller flushes before it changes one of them.
  * Return: 0 (also when it is no leaf any more), or -ENOMEM with nothing changed.
  */
-int __must_check pt_split(struct pt_walk *walk);
+int __must_check pt_split(struct pgtable *pgt, struct pt_walk *walk);
 
 struct tlb_gather;
 

@@ -16,4 +16,4 @@ enum exit_code { EXIT_CODE_OK = 0x10, EXIT_CODE_FAILED = 0x11, EXIT_CODE_PANIC =
 
 _Noreturn void machine_power_off(enum exit_code code);
 _Noreturn void machine_reset(void);
-_Noreturn void machine_halt(void);
+_Noreturn void machine_halt_this_cpu(void);

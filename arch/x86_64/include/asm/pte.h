@@ -193,6 +193,15 @@ static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot, enum pt_level level)
     return next;
 }
 
+/* The same rights and history for another frame at another level: splitting a large leaf. */
+static inline pte_t pte_at_level(pte_t pte, phys_addr_t a, enum pt_level level)
+{
+    pgprot_t prot = {pte.raw & PTE_RIGHTS};
+    pte_t next = pte_leaf(a, prot, level);
+    next.raw |= pte.raw & (PTE_A | PTE_D);
+    return next;
+}
+
 static inline pte_t pte_write_protected(pte_t pte)
 {
     return (pte_t){pte.raw & ~PTE_W};

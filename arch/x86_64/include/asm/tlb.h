@@ -36,6 +36,9 @@ void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level);
  * call without table locks held, or after tlb_gather_room() said yes. */
 void tlb_gather_page(struct tlb_gather *g, struct page *page);
 
+/* Free this table page, which no entry points to any more, after the flush. */
+void tlb_gather_table(struct tlb_gather *g, struct page *table);
+
 /* How many more pages fit without a flush. */
 unsigned tlb_gather_room(const struct tlb_gather *g);
 

@@ -34,3 +34,6 @@ size_t clear_user(user_addr_t to, size_t len);
 
 /* A string with its NUL: length without it; -EFAULT; -ENAMETOOLONG when no NUL within @size. */
 long __must_check copy_string_from_user(char *to, user_addr_t from, size_t size);
+
+/* Atomically replace *@at by @new if it is *@expected; *@expected becomes what was there. */
+int __must_check cmpxchg32_user(user_addr_t at, uint32_t *expected, uint32_t new);
