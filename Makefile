@@ -36,7 +36,7 @@ KTEST_SRC  := $(sort $(wildcard tests/kernel/*.c))
 USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
 
-.PHONY: all kernel kernel-test user efi iso help clean
+.PHONY: all deps kernel kernel-test user efi iso help clean
 .DELETE_ON_ERROR:
 
 all: kernel kernel-test user efi
@@ -48,8 +48,12 @@ help:
 	@echo "make user         build/user/*: static Linux programs"
 	@echo "make efi          build/BOOTX64.EFI: the UEFI loader"
 	@echo "make iso          build/bulla.iso: CD and USB, BIOS and UEFI (INITRAMFS=$(INITRAMFS) APPEND=\"$(APPEND)\")"
+	@echo "make deps         installs the Debian packages of tools/deps that are missing"
 	@echo "make clean        removes build/"
 	@echo "Variables: V=1 shows commands; CC=clang picks a compiler"
+
+deps:
+	@tools/install-deps
 
 kernel: build/bulla.elf build/bulla-pvh.elf
 kernel-test: build/test/bulla.elf build/test/bulla-pvh.elf
@@ -115,9 +119,14 @@ build/BOOTX64.EFI: $(EFI_OBJ)
 
 iso: build/bulla.iso
 
-build/bulla.iso: build/bulla.elf $(wildcard $(INITRAMFS)) FORCE
+build/bulla.iso: build/bulla.elf $(INITRAMFS) FORCE
 	@echo "  ISO   $@"
 	$(Q)tools/mkiso $@ build/bulla.elf "$(INITRAMFS)" "$(APPEND)"
+
+build/initramfs.cpio: tools/initramfs.py $(USER)
+	@echo "  CPIO  $@"
+	$(Q)/usr/bin/python3 $< $@ $(foreach f,$(filter-out %/init,$(USER)),bin/$(notdir $f)=$f) \
+	    $(addprefix init=,$(filter %/init,$(USER)))
 
 FORCE:
 

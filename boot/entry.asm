@@ -52,8 +52,8 @@ multiboot2_entry:
 ; Goes back to 32-bit mode: so 5-level paging, which firmware may have on, can be left, and there is
 ; one way up for all doors.
 ;
-; Entry:    64-bit mode, boot services ended, code and stack below 4 GiB and identity mapped,
-;           RDI = struct efi_handoff, below 4 GiB
+; Entry:    64-bit mode, boot services ended, RDI = struct efi_handoff; that and this code below
+;           4 GiB and identity mapped, the stack anywhere
 ; Exit:     start32
 ; Clobbers: RAX, RBX, RBP, RDI
 ; Stack:    | selector : address | the loader's; left behind

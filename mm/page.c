@@ -30,7 +30,7 @@ const char *const page_state_names[PAGE_STATES] = {
     [PAGE_FREE] = "free",     [PAGE_TAIL] = "tail",         [PAGE_CPU] = "cpu",
     [PAGE_KERNEL] = "kernel", [PAGE_SLAB] = "slab",         [PAGE_TABLE] = "table",
     [PAGE_ANON] = "anon",     [PAGE_OBJECT] = "object",     [PAGE_SECRET] = "secret",
-    [PAGE_POOL] = "pool",
+    [PAGE_POOL] = "pool",     [PAGE_HUGETLB] = "hugetlb",
 };
 
 /* One CPU's share; a frame counted here and uncounted there leaves a negative number. */
@@ -135,7 +135,8 @@ static const uint32_t legal_steps[PAGE_STATES] = {
     [PAGE_ANON] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_OBJECT] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_SECRET] = TO(PAGE_KERNEL),
-    [PAGE_POOL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_POOL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO(PAGE_HUGETLB),
+    [PAGE_HUGETLB] = TO(PAGE_POOL),
 };
 
 void page_set_state(struct page *page, enum page_state next)

@@ -20,6 +20,9 @@ struct hugetlb_counts {
     uint64_t total, free, reserved; /* huge pages */
 };
 
+/* How its pages die. Boot. */
+void hugetlb_boot_init(void);
+
 /* Take @nr huge pages from the buddy; returns how many there were. Boot. */
 uint64_t hugetlb_pool_grow(uint64_t nr);
 

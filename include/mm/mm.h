@@ -160,13 +160,6 @@ enum fault_result {
  */
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access);
 
-/**
- * mm_access() - copy to or from another address space, page by page (ptrace, exec's new stack)
- * Refuses objects whose pages the kernel must not touch.
- * Return: bytes copied before the first refusal.
- */
-size_t mm_access(struct mm *mm, uint64_t addr, void *buffer, size_t len, enum fault_access access);
-
 /* The area that holds @addr, or NULL. mmap_lock held. */
 struct vma *vma_find(struct mm *mm, uint64_t addr);
 

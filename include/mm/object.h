@@ -102,7 +102,6 @@ struct folio *object_find_folio(struct object *object, uint64_t index);
 
 /**
  * object_add_folio() - put a new folio into the index
- * @state: what the page becomes: PAGE_OBJECT or PAGE_SECRET
  * On success the index took over the caller's reference and the caller has one more.
  * Return: 0; -EEXIST when somebody was faster; -ENOMEM. Then nothing changed.
  */

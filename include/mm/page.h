@@ -31,8 +31,8 @@
  *   FRESH ----------> FREE -----> CPU ----------> KERNEL <-----------------------> SLAB, TABLE,
  *   RESERVED -------^  ^ |         | ^               |                             ANON, OBJECT,
  *   (release)          | `---------|-|---------------^ (order > 0)                 POOL, SECRET
- *                      `-----------' `---------------+--- page_free(): from all but SECRET,
- *                                                         which must become KERNEL first
+ *                      `-----------' `---------------+--- page_free(): from all but SECRET, HUGETLB;
+ *                                                         those become KERNEL, POOL first
  */
 enum page_state {
     PAGE_HOLE,     /* no RAM here */
@@ -48,6 +48,7 @@ enum page_state {
     PAGE_OBJECT,   /* content of a memory object */
     PAGE_SECRET,   /* absent from the direct map */
     PAGE_POOL,     /* held ready by a pool (huge pages) */
+    PAGE_HUGETLB,  /* content of a memory object, from that pool */
     PAGE_STATES
 };
 
@@ -57,7 +58,8 @@ extern const char *const page_state_names[PAGE_STATES];
 enum page_flag {
     PAGE_POISONED = 1 << 0, /* free, and filled with the poison byte (debug builds) */
     PAGE_DIRTY = 1 << 1,    /* content differs from what backs it */
-    PAGE_UPTODATE = 1 << 2  /* content is valid */
+    PAGE_UPTODATE = 1 << 2, /* content is valid */
+    PAGE_EXCLUSIVE = 1 << 3 /* ANON: one leaf only, which may become writable without a copy */
 };
 
 struct object;

@@ -115,3 +115,6 @@ extern struct pgtable kernel_pgtable;
  * Return: 0, or -EUCLEAN after printing the first broken claim.
  */
 int __must_check pgtable_check(struct pgtable *pgt);
+
+/* V13, V14, V15 for the kernel half: W^X, nothing of it the user's. 0 or -EUCLEAN. */
+int __must_check kernel_tables_check(void);
