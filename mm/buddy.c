@@ -376,7 +376,8 @@ static void check_unused(struct page *page, unsigned order)
     uint32_t refcount = atomic_load_explicit(&page->refcount, memory_order_relaxed);
     uint32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 
-    ASSERT(page->state >= PAGE_KERNEL && page->state != PAGE_SECRET && page->order == order,
+    ASSERT(page->state >= PAGE_KERNEL && page->state != PAGE_SECRET &&
+               page->state != PAGE_HUGETLB && page->order == order,
            "V21: frame %lx, %s, order %u, freed with order %u", page_to_pfn(page),
            page_state_names[page->state], page->order, order);
     ASSERT(refcount <= 1 && mapcount == 0, "V21: frame %lx freed with ref=%u map=%u",

@@ -60,5 +60,3 @@ $(foreach flavour,$(HOST_FLAVOURS),$(foreach test,$(HOST_TESTS),\
 .PHONY: test-host
 test-host: $(HOST_PROGRAMS)
 	$(Q)tests/host/run $(sort $(HOST_PROGRAMS))
-
-.SECONDARY:
