@@ -257,7 +257,8 @@ class Machine:
         name = signal.Signals(self.status - 128).name
         during = self._log_text().rpartition(READY.decode())[2].partition("init: status")[0]
         lines = [line for line in during.splitlines()[1:] if line.strip()]
-        return f"{name} ({lines[0].strip()})" if lines else name
+        report = re.sub(r"^\[ *[\d.]+\] ", "", lines[0].strip()) if lines else ""
+        return f"{name} ({report})" if report else name
 
     def _log_text(self):
         return self.log.decode(errors="replace")
