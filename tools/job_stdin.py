@@ -29,7 +29,7 @@ QUEUE_MAX = 64 << 10  # bytes that wait for the guest before we stop reading
 
 
 class JobStdin:
-    """Standard input, from the moment its kind is known. A context: leaving it restores the terminal.
+    """Standard input of one run. A context: leaving it restores the terminal.
 
     mode:    init's word for what COM2 carries: raw (nothing), stream or term
     spooled: the whole input, or None when it is live

@@ -62,7 +62,7 @@ def is_linux(path):
 
 
 class Machine:
-    """A machine that boots one kernel with one root file system. A context: leaving it ends QEMU."""
+    """A machine with one kernel and one root file system. A context: leaving it ends QEMU."""
 
     def __init__(self, options, archive):
         self.options, self.archive = options, archive
