@@ -30,7 +30,8 @@ CLEAN_EXITS = (0, 33)  # ACPI power-off; isa-debug-exit when Bulla says that all
 POWER_OFF_SECONDS = 5  # what a machine gets between its status line and its end
 READY = b"init: job "
 STATUS = re.compile(rb"init: status (\d+)\s")
-LINUX_CMDLINE = "console=ttyS0 quiet panic=-1 secretmem.enable=1 rdinit=/init"
+# no5lvl: the same 47 bits of user space as Bulla
+LINUX_CMDLINE = "console=ttyS0 quiet panic=-1 secretmem.enable=1 no5lvl rdinit=/init"
 
 
 class Refusal(Exception):
