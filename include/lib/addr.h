@@ -31,9 +31,9 @@ typedef struct {
 #define GIGA_SHIFT 30 /* 1 GiB, one entry of a page-directory-pointer table */
 #define GIGA_SIZE  (1UL << GIGA_SHIFT)
 
-#define KIB        (1UL << 10)
-#define MIB        (1UL << 20)
-#define GIB        (1UL << 30)
+#define KIB (1UL << 10)
+#define MIB (1UL << 20)
+#define GIB (1UL << 30)
 
 static inline phys_addr_t phys(uint64_t raw)
 {

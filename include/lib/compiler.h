@@ -24,24 +24,23 @@
 #define likely(x)           __builtin_expect(!!(x), 1)
 #define unlikely(x)         __builtin_expect(!!(x), 0)
 
-#define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure that embeds @ptr as its @member. */
-#define container_of(ptr, type, member)                                                            \
-    ((type *)((char *)(ptr)-offsetof(type, member) +                                               \
-              0 * sizeof((ptr) == &((type *)0)->member)))
+#define container_of(ptr, type, member) \
+    ((type *)((char *)(ptr)-offsetof(type, member) + 0 * sizeof((ptr) == &((type *)0)->member)))
 
-#define min(a, b)                                                                                  \
-    ({                                                                                             \
-        __auto_type _a = (a);                                                                      \
-        __auto_type _b = (b);                                                                      \
-        _a < _b ? _a : _b;                                                                         \
+#define min(a, b)             \
+    ({                        \
+        __auto_type _a = (a); \
+        __auto_type _b = (b); \
+        _a < _b ? _a : _b;    \
     })
-#define max(a, b)                                                                                  \
-    ({                                                                                             \
-        __auto_type _a = (a);                                                                      \
-        __auto_type _b = (b);                                                                      \
-        _a > _b ? _a : _b;                                                                         \
+#define max(a, b)             \
+    ({                        \
+        __auto_type _a = (a); \
+        __auto_type _b = (b); \
+        _a > _b ? _a : _b;    \
     })
 
 /* Compilers may neither tear nor repeat these accesses; they order nothing. */

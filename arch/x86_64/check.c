@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/check.c - are page tables what their heads claim?
+ *
+ * Room:   arch.
+ * Owns:   the checks V3, V4, V13, V14, V15 of page tables.
+ * Locks:  the caller keeps everybody from changing them.
+ * Always: (1) checks change nothing.
+ * Source: trust.md section 2.
+ * Tour:   with mm/check.c.
+ */
+#include "insn.h"
+#include "kernel_tables.h"
+#include "percpu.h"
+#include <asm/machine.h>
+#include <asm/pgtable.h>
+#include <base/log.h>
+#include <mm/page.h>
+#include <uapi/errno.h>
+
+#define CLAIM(cond, number, fmt, ...)                               \
+    do {                                                            \
+        if (!(cond)) {                                              \
+            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
+            return -EUCLEAN;                                        \
+        }                                                           \
+    } while (0)
+
+/* One user table and all below it. */
+static int check_user_table(struct page *table, enum pt_level level, uint64_t *nr_tables)
+{
+    unsigned used = 0;
+    pte_t *slots = page_kva(table);
+    unsigned nr = level == PT_512G ? PT_ENTRIES / 2 : PT_ENTRIES;
+
+    CLAIM(table->state == PAGE_TABLE, "V3", "table in frame %#lx is %s", page_to_pfn(table),
+          page_state_names[table->state]);
+    ++*nr_tables;
+    for (unsigned i = 0; i < nr; i++) {
+        pte_t pte = pte_read(&slots[i]);
+        used += !pte_is_none(pte);
+        if (pte_kind(pte, level) == PTE_KIND_TABLE) {
+            int err = check_user_table(phys_to_page(pte_table_phys(pte)), level - 1, nr_tables);
+            if (err)
+                return err;
+        }
+    }
+    CLAIM(used == table->table.used, "V4", "frame %#lx: %u entries, %u counted",
+          page_to_pfn(table), used, table->table.used);
+    return 0;
+}
+
+int pgtable_check(struct pgtable *pgt)
+{
+    uint64_t nr_tables = 0;
+    pte_t *root = kernel_table(pgt->root);
+    const pte_t *kernel = kernel_table(kernel_pgtable.root);
+
+    for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++)
+        CLAIM(root[i].raw == kernel[i].raw, "V4", "root entry %u differs from the kernel's", i);
+    int err = check_user_table(phys_to_page(pgt->root), PT_512G, &nr_tables);
+    if (err)
+        return err;
+    CLAIM(nr_tables == atomic_load(&pgt->nr_tables), "V4", "%lu tables, %lu counted", nr_tables,
+          atomic_load(&pgt->nr_tables));
+    return 0;
+}
+
+/* V13, V14: no leaf of the kernel half is writable and executable, none is the user's. */
+static int check_kernel_table(phys_addr_t table, enum pt_level level, uint64_t va)
+{
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        pte_t pte = pte_read(kernel_table(table) + i);
+        uint64_t at = va + i * pt_level_size(level);
+        enum pte_kind kind = pte_kind(pte, level);
+        if (kind == PTE_KIND_NONE)
+            continue;
+        CLAIM(kind != PTE_KIND_PROTNONE, "V15", "kernel entry %#lx at %#lx", pte.raw, at);
+        CLAIM(!pte_is_user(pte), "V14", "the user may reach %#lx", at);
+        if (kind == PTE_KIND_LEAF) {
+            CLAIM(!(pte_is_writable(pte) && pte_is_executable(pte) && cpu_has(CPU_NX)), "V13",
+                  "%#lx is writable and executable", at);
+            continue;
+        }
+        int err = check_kernel_table(pte_table_phys(pte), level - 1, at);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+int kernel_tables_check(void)
+{
+    const pte_t *root = kernel_table(kernel_pgtable.root);
+
+    for (unsigned i = 0; i < PT_ENTRIES / 2; i++)
+        CLAIM(pte_is_none(root[i]), "V14", "the kernel's own root has a user entry %u", i);
+    for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++) {
+        if (pte_is_none(root[i]))
+            continue;
+        int err = check_kernel_table(pte_table_phys(root[i]), PT_1G,
+                                     0xffff000000000000UL | (uint64_t)i << 39);
+        if (err)
+            return err;
+    }
+    CLAIM(read_cr0() & CR0_WP, "V13", "CR0.WP is off");
+    return 0;
+}

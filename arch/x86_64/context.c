@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/context.c - making, switching and wiping contexts
+ *
+ * Room:   arch.
+ * Owns:   the registers that are not on the kernel stack: FPU, FS and GS bases, PKRU.
+ * Locks:  see asm/context.h.
+ * Always: (1) user FS and GS bases are read from the CPU at each switch: with FSGSBASE a program
+ *             changes them without telling anybody.
+ * Source: Intel SDM 3A, "FSGSBASE"; System V AMD64 psABI, "Registers".
+ * Tour:   after asm/context.h; then kernel/sched.c.
+ */
+#include <asm/context.h>
+
+#include "fpu.h"
+#include "insn.h"
+#include "kernel_tables.h"
+#include "percpu.h"
+#include <asm/tlb.h>
+#include <base/panic.h>
+#include <lib/string.h>
+#include <mm/buddy.h>
+#include <mm/page.h>
+#include <uapi/errno.h>
+
+#define PKRU_AT_EXEC 0x55555554 /* every key but 0 refuses everything */
+
+void context_swap(uint64_t *save_rsp, uint64_t load_rsp);
+void context_entry(void);
+
+struct trap_frame *context_frame(const struct context *c)
+{
+    return (struct trap_frame *)((char *)c->kstack + KSTACK_SIZE) - 1;
+}
+
+int context_init_kernel(struct context *c, void (*fn)(void *), void *arg)
+{
+    memset(c, 0, sizeof(*c));
+    c->kstack = kstack_alloc();
+    if (!c->kstack)
+        return -ENOMEM;
+
+    struct {
+        uint64_t r15, r14, r13, r12, rbp, rbx, rip, pad;
+    } *start = (void *)((char *)context_frame(c) - 64);
+    *start = (typeof(*start)){
+        .r12 = (uint64_t)fn, .r13 = (uint64_t)arg, .rip = (uint64_t)context_entry};
+    c->kernel_rsp = (uint64_t)start;
+    c->pkru = cpu_has(CPU_PKU) ? PKRU_AT_EXEC : 0;
+    return 0;
+}
+
+int context_init_user(struct context *c, void (*fn)(void *), void *arg)
+{
+    int err = context_init_kernel(c, fn, arg);
+    if (err)
+        return err;
+    struct page *area;
+    err = page_alloc(0, PAGE_ALLOC_PLAIN, &area);
+    if (err) {
+        kstack_free(c->kstack);
+        return err;
+    }
+    ASSERT(fpu_size() <= PAGE_SIZE, "fpu_size=%zu", fpu_size());
+    c->fpu = page_kva(area);
+    fpu_area_init(c->fpu);
+    return 0;
+}
+
+void context_destroy(struct context *c)
+{
+    if (c->fpu) {
+        memset(c->fpu, 0, fpu_size());
+        page_free(kva_to_page(c->fpu), 0);
+    }
+    memset(c->kstack, 0, KSTACK_SIZE);
+    kstack_free(c->kstack);
+}
+
+uint64_t user_fs_base(void)
+{
+    return rdmsr(MSR_FS_BASE);
+}
+
+void user_fs_base_set(uint64_t base)
+{
+    wrmsr(MSR_FS_BASE, base);
+}
+
+/* While the kernel runs, the user's GS base rests in the other MSR; see entry.asm. */
+uint64_t user_gs_base(void)
+{
+    return rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+void user_gs_base_set(uint64_t base)
+{
+    wrmsr(MSR_KERNEL_GS_BASE, base);
+}
+
+static void user_state_save(struct context *c)
+{
+    fpu_save(c->fpu);
+    c->fs_base = user_fs_base();
+    c->gs_base = user_gs_base();
+    if (cpu_has(CPU_PKU))
+        c->pkru = rdpkru();
+}
+
+static void user_state_load(struct context *c)
+{
+    fpu_load(c->fpu);
+    user_fs_base_set(c->fs_base);
+    user_gs_base_set(c->gs_base);
+    if (cpu_has(CPU_PKU))
+        wrpkru(c->pkru);
+}
+
+void context_copy_user_state(struct context *to)
+{
+    user_state_save(to);
+}
+
+void context_reset_user_state(struct context *c)
+{
+    irq_flags_t flags = irq_save();
+    fpu_area_init(c->fpu);
+    c->fs_base = 0;
+    c->gs_base = 0;
+    c->pkru = cpu_has(CPU_PKU) ? PKRU_AT_EXEC : 0;
+    user_state_load(c);
+    irq_restore(flags);
+}
+
+static void enter(struct context *to, struct task *task)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t top = (uint64_t)to->kstack + KSTACK_SIZE;
+
+    cpu->task = task;
+    cpu->kernel_rsp = top;
+    cpu->tss.rsp[0] = top;
+    if (to->fpu)
+        user_state_load(to);
+}
+
+void context_switch(struct context *from, struct context *to, struct task *task)
+{
+    DEBUG_ASSERT(!irqs_enabled());
+    if (from->fpu)
+        user_state_save(from);
+    enter(to, task);
+    context_swap(&from->kernel_rsp, to->kernel_rsp);
+}
+
+void context_start(struct context *to, struct task *task)
+{
+    uint64_t nowhere;
+    enter(to, task);
+    context_swap(&nowhere, to->kernel_rsp);
+    __builtin_unreachable();
+}

@@ -1,0 +1,172 @@
+; SPDX-License-Identifier: MIT
+;
+; arch/x86_64/entry.asm - every way into the kernel, and the ways back
+;
+; Room:   arch.
+; Owns:   the frame layout of asm/trap.h, SWAPGS, SYSCALL and SYSRET.
+; Locks:  none; IRQs are off on all these paths, C switches them on.
+; Always: (1) C runs with GS at struct cpu, DF clear and AC clear (SMAP shut);
+;         (2) SYSRET never meets a non-canonical RIP: it would fault in ring 0 with the user's stack.
+; Source: Intel SDM 3A, "Interrupt and Exception Handling"; SDM 2B, "SYSRET".
+; Tour:   after asm/trap.h, before arch/x86_64/trap.c.
+
+%include "percpu.inc"
+
+extern trap_dispatch
+extern trap_dispatch_ist
+extern upcall_syscall
+section .text
+bits 64
+
+; Stack at entry_common, low addresses last:
+;   | ss | rsp | rflags | cs | rip | error or 0 | -1 - vector | <- rsp
+;
+; Entry:    an exception or interrupt, IRQs off; from ring 3 GS is the user's
+; Exit:     trap_return
+; Clobbers: nothing: all registers are in the frame
+entry_common:
+        PUSH_REGISTERS
+        cld
+        CLAC
+        test    byte [rsp + FRAME_CS], 3
+        jz      .from_kernel
+        swapgs
+.from_kernel:
+        xor     ebp, ebp                ; backtraces of traps from ring 3 end here
+        test    byte [rsp + FRAME_CS], 3
+        jnz     .dispatch
+        mov     rbp, [rsp + 4 * 8]      ; from ring 0 they go on: rbp as it was
+.dispatch:
+        mov     rdi, rsp
+        call    trap_dispatch
+
+; Entry:    RSP = struct trap_frame, IRQs off, exit work done when it leads to ring 3
+; Exit:     IRET to whatever was interrupted
+; Clobbers: -
+; Stack:    the frame, at the top of the stack if it leads to ring 3
+global trap_return
+trap_return:
+        test    byte [rsp + FRAME_CS], 3
+        jz      .registers
+        swapgs
+.registers:
+        POP_REGISTERS
+        add     rsp, 16                 ; orig_rax, error
+        iretq
+
+; Entry:    SYSCALL: RCX = return address, R11 = RFLAGS, RSP and GS still the user's, IRQs off
+; Exit:     SYSRET, or trap_return where SYSRET could not restore everything
+; Clobbers: RCX, R11 (as the architecture does)
+; Stack:    switched to the top of the task's kernel stack, where the frame is built
+global entry_syscall
+entry_syscall:
+        swapgs
+        mov     [gs:CPU_USER_RSP], rsp
+        mov     rsp, [gs:CPU_KERNEL_RSP]
+        push    SEL_USER_DATA
+        push    qword [gs:CPU_USER_RSP]
+        push    r11
+        push    SEL_USER_CODE
+        push    rcx
+        push    0                       ; error
+        push    rax                     ; orig_rax: the number
+        PUSH_REGISTERS
+        xor     ebp, ebp
+        mov     rdi, rsp
+        sti
+        call    upcall_syscall          ; returns with IRQs off
+        mov     rcx, [rsp + FRAME_RIP]
+        cmp     rcx, [rsp + FRAME_RCX]
+        jne     trap_return             ; somebody set other registers: exec, signal, ptrace
+        mov     r11, [rsp + FRAME_RFLAGS]
+        cmp     r11, [rsp + 6 * 8]      ; frame.r11
+        jne     trap_return
+        test    r11d, 0x10100           ; TF or RF: only IRET restores them in order
+        jnz     trap_return
+        mov     rax, rcx
+        shr     rax, 47
+        jnz     trap_return             ; not canonical, or not the user half
+        cmp     qword [rsp + FRAME_CS], SEL_USER_CODE
+        jne     trap_return
+        POP_REGISTERS
+        mov     rsp, [rsp + FRAME_RSP - FRAME_ORIG_RAX]
+        swapgs
+        o64 sysret
+
+; Entry:    SYSCALL from 32-bit code, which Bulla does not run: answered with -ENOSYS
+; Exit:     SYSRET to 32-bit code
+; Clobbers: EAX
+; Stack:    untouched
+global entry_syscall_compat
+entry_syscall_compat:
+        mov     eax, -38
+        sysret
+
+; NMI, double fault, machine check arrive at any instruction, also before or after a SWAPGS. So GS is
+; neither trusted nor swapped: the CPU's own pointer stands at the top of its IST stack.
+;   | struct cpu * | 0 | ss | rsp | rflags | cs | rip | error | -1 - vector | <- rsp
+;
+; Entry:    an IST exception
+; Exit:     IRET with GS.base as it was
+; Clobbers: -
+entry_ist:
+        PUSH_REGISTERS
+        cld
+        CLAC
+        mov     ecx, 0xc0000101         ; GS.base
+        rdmsr
+        mov     r12d, eax
+        mov     r13d, edx
+        mov     eax, [rsp + FRAME_SIZE + 8]
+        mov     edx, [rsp + FRAME_SIZE + 12]
+        wrmsr
+        mov     rbp, [rsp + 4 * 8]
+        mov     rdi, rsp
+        call    trap_dispatch_ist
+        mov     ecx, 0xc0000101
+        mov     eax, r12d
+        mov     edx, r13d
+        wrmsr
+        POP_REGISTERS
+        add     rsp, 16
+        iretq
+
+; void return_to_user(struct trap_frame *frame)
+;
+; Entry:    RDI = frame at the top of this task's stack, complete; IRQs off
+; Exit:     ring 3
+; Clobbers: -
+global return_to_user
+return_to_user:
+        mov     rsp, rdi
+        jmp     trap_return
+
+; One stub per vector: make all frames alike. Vectors 8, 10-14, 17, 21, 29, 30 push an error code.
+%define HAS_ERROR_CODE 0x60227d00
+%assign vector 0
+%rep 0x30
+entry_vector_ %+ vector:
+%if vector < 32 && ((HAS_ERROR_CODE >> vector) & 1)
+%else
+        push    0
+%endif
+        push    -1 - vector
+%if vector == 2 || vector == 8 || vector == 18
+        jmp     entry_ist
+%else
+        jmp     entry_common
+%endif
+%assign vector vector + 1
+%endrep
+
+section .rodata
+global entry_vectors
+align 8
+entry_vectors:
+%assign vector 0
+%rep 0x30
+        dq      entry_vector_ %+ vector
+%assign vector vector + 1
+%endrep
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/fpu.c - saving and loading FPU and vector registers
+ *
+ * Room:   arch.
+ * Owns:   XCR0, the layout and size of the area.
+ * Locks:  none; see fpu.h.
+ * Always: (1) the area is 64-byte aligned and in the standard (not compacted) format, which is what
+ *             signal frames carry.
+ * Source: Intel SDM 1, "XSAVE-Managed Features"; SDM 2A, "FXSAVE".
+ * Tour:   with arch/x86_64/context.c.
+ */
+#include "fpu.h"
+
+#include "insn.h"
+#include "percpu.h"
+#include <asm/context.h>
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+#define XCR0_X87    (1UL << 0)
+#define XCR0_SSE    (1UL << 1)
+#define XCR0_AVX    (1UL << 2)
+#define XCR0_AVX512 (7UL << 5)
+#define XCR0_PKRU   (1UL << 9)
+
+#define FXSAVE_SIZE   512
+#define FCW_DEFAULT   0x37f  /* all x87 exceptions masked */
+#define MXCSR_DEFAULT 0x1f80 /* all SSE exceptions masked */
+#define MXCSR_OFFSET  24
+#define XSTATE_BV     512 /* offset of the header that says which components are there */
+#define XSAVE_HEADER  64
+
+static uint64_t xcr0;              /* 0: FXSAVE only */
+static size_t area_size = FXSAVE_SIZE;
+static const uint32_t mxcsr_mask = 0xffff;
+
+void fpu_init_cpu(void)
+{
+    __asm__ volatile("fninit");
+    if (!cpu_has(CPU_XSAVE))
+        return;
+    struct cpuid supported = cpuid(0xd, 0);
+    uint64_t wanted = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
+    if ((supported.eax & XCR0_AVX512) == XCR0_AVX512)
+        wanted |= XCR0_AVX512;
+    xcr0 = wanted & supported.eax;
+    xsetbv(0, xcr0);
+    area_size = cpuid(0xd, 0).ebx; /* for what XCR0 has now */
+}
+
+void fpu_save(void *area)
+{
+    if (cpu_has(CPU_XSAVEOPT))
+        __asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
+    else if (xcr0)
+        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
+}
+
+void fpu_load(void *area)
+{
+    if (xcr0)
+        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
+}
+
+void fpu_area_init(void *area)
+{
+    memset(area, 0, area_size);
+    *(uint16_t *)area = FCW_DEFAULT;
+    *(uint32_t *)((char *)area + MXCSR_OFFSET) = MXCSR_DEFAULT;
+    if (xcr0)
+        *(uint64_t *)((char *)area + XSTATE_BV) = XCR0_X87 | XCR0_SSE;
+}
+
+size_t fpu_size(void)
+{
+    return area_size;
+}
+
+void fpu_save_to(void *image)
+{
+    fpu_save(image);
+}
+
+int fpu_restore_from(void *image)
+{
+    if (*(uint32_t *)((char *)image + MXCSR_OFFSET) & ~mxcsr_mask)
+        return -EINVAL;
+    if (xcr0) {
+        uint64_t *header = (uint64_t *)((char *)image + XSTATE_BV);
+        if (header[0] & ~xcr0)
+            return -EINVAL;
+        for (unsigned i = 1; i < XSAVE_HEADER / sizeof(*header); i++)
+            if (header[i])
+                return -EINVAL;
+    }
+    fpu_load(image);
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/fpu.h - saving and loading FPU and vector registers
+ *
+ * Room:   arch, private.
+ * Owns:   the choice between FXSAVE and XSAVE.
+ * Locks:  IRQs off around save and load of a task's area.
+ * Always: (1) the kernel itself never touches these registers.
+ * Source: Intel SDM 1, "Managing State Using the XSAVE Feature Set".
+ * Tour:   with arch/x86_64/context.c.
+ */
+#pragma once
+
+/* Switch XSAVE on with every state component the kernel carries. Each CPU. */
+void fpu_init_cpu(void);
+
+void fpu_save(void *area);
+void fpu_load(void *area);
+
+/* Fill @area with what a new program starts with. */
+void fpu_area_init(void *area);

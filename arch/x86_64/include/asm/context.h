@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/context.h - what a CPU keeps of a task: stack, user registers, FPU state
+ *
+ * Room:   arch, public face.
+ * Owns:   struct context, kernel stacks, the switch from one to another, XSAVE areas.
+ * Locks:  the scheduler's: a context is switched to by one CPU at a time, IRQs off.
+ * Always: (1) a context that does not run has all its state saved in it;
+ *         (2) every kernel stack has an unmapped guard page below it.
+ * Source: System V AMD64 psABI, "Registers"; Intel SDM 1, "Managing State Using XSAVE".
+ * Tour:   before kernel/sched.c, arch/x86_64/context.asm.
+ */
+#pragma once
+
+#include <asm/trap.h>
+#include <lib/addr.h>
+#include <lib/compiler.h>
+#include <stddef.h>
+
+#define KSTACK_SIZE (4 * PAGE_SIZE)
+
+struct context {
+    uint64_t kernel_rsp;     /* saved stack pointer while not running */
+    void *kstack;            /* lowest usable address [I] */
+    uint64_t fs_base;        /* user FS.base and GS.base while not running */
+    uint64_t gs_base;
+    void *fpu;               /* XSAVE area, 64-byte aligned; NULL for kernel threads */
+    uint32_t pkru;
+};
+
+struct task;
+
+/* The task that runs on this CPU, set by context_switch(). Arch does not look inside. */
+static inline struct task *task_current(void)
+{
+    struct task *task;
+    __asm__ volatile("movq %%gs:16, %0" : "=r"(task)); /* struct cpu.task */
+    return task;
+}
+
+/**
+ * context_init_kernel() - a context that will start in fn(arg) on a new stack
+ * Return: 0, or -ENOMEM with nothing allocated.
+ */
+int __must_check context_init_kernel(struct context *c, void (*fn)(void *), void *arg);
+
+/* The same with an FPU area, for a task that will reach ring 3. */
+int __must_check context_init_user(struct context *c, void (*fn)(void *), void *arg);
+
+/* Copy the FPU state, FS and GS bases and PKRU of the running task into @to (fork). */
+void context_copy_user_state(struct context *to);
+
+/* Back to the state of a new program: FPU reset, bases 0, PKRU as at exec. Running task only. */
+void context_reset_user_state(struct context *c);
+
+/* Wipe and free stack and FPU area. Not the one that runs. */
+void context_destroy(struct context *c);
+
+/* The frame at the top of a context's stack, where its user registers are. */
+struct trap_frame *context_frame(const struct context *c);
+
+/**
+ * context_switch() - stop running @from, run @to; returns when somebody switches back
+ * Context: IRQs off. @task becomes task_current().
+ */
+void context_switch(struct context *from, struct context *to, struct task *task);
+
+/* Become the first task of this CPU: nothing to save (the boot stack is left). */
+_Noreturn void context_start(struct context *to, struct task *task);
+
+/* Leave the kernel for ring 3 with the registers in the frame at the top of this stack. */
+_Noreturn void return_to_user(struct trap_frame *frame);
+
+/* arch_prctl(): bases of the running task. */
+void user_fs_base_set(uint64_t base);
+uint64_t user_fs_base(void);
+void user_gs_base_set(uint64_t base);
+uint64_t user_gs_base(void);
+
+/* Size in bytes of the FPU image as signal frames carry it, and copying it. Running task only. */
+size_t fpu_size(void);
+void fpu_save_to(void *image);
+
+/* @image is checked: reserved bits are refused. 0 or -EINVAL with nothing changed. */
+int __must_check fpu_restore_from(void *image);

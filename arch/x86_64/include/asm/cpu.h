@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/cpu.h - which CPU this is, and what it can do
+ *
+ * Room:   arch, public face.
+ * Owns:   cpu numbers, the set of online CPUs, the feature list.
+ * Locks:  none: constant after boot, except the online set, which only grows (atomic).
+ * Always: (1) CPUs are numbered 0 .. nr_cpus()-1 without holes; 0 booted the machine;
+ *         (2) a feature is on when every CPU has it.
+ * Source: Intel SDM 2A, "CPUID"; SDM 3A, "Control Registers".
+ * Tour:   before asm/smp.h.
+ */
+#pragma once
+
+#include <lib/compiler.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MAX_CPUS        64
+#define CACHE_LINE_SIZE 64
+
+/* Features the kernel uses when the CPU has them; cpu_has() answers for the whole machine. */
+enum cpu_feature {
+    CPU_NX,
+    CPU_PGE,
+    CPU_PAGE_1G,
+    CPU_SMEP,
+    CPU_SMAP,
+    CPU_UMIP,
+    CPU_PKU,
+    CPU_FSGSBASE,
+    CPU_XSAVE,
+    CPU_XSAVEOPT,
+    CPU_PCID,
+    CPU_INVPCID,
+    CPU_X2APIC,
+    CPU_TSC_DEADLINE,
+    CPU_INVARIANT_TSC,
+    CPU_RDTSCP,
+    CPU_HYPERVISOR,
+    CPU_FEATURES
+};
+
+bool cpu_has(enum cpu_feature feature);
+
+/* The number of the CPU that executes this. Stable only while the task cannot move. */
+static inline unsigned cpu_id(void)
+{
+    unsigned id;
+    __asm__ volatile("movl %%gs:8, %0" : "=r"(id)); /* struct cpu.id, see arch/x86_64/percpu.h */
+    return id;
+}
+
+/* How many CPUs run. Set once all that will come have come. */
+unsigned nr_cpus(void);

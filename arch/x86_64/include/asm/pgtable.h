@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/pgtable.h - the page tables of one address space
+ *
+ * Room:   arch, public face. Policy comes from mm/; bits stay in arch/x86_64.
+ * Owns:   struct pgtable and the tables below its root; walks and runs.
+ * Locks:  each table page has its own lock (rank PAGE_TABLE), reached through walk or run.
+ *         Tables appear under a parent's lock, and vanish only while the caller holds the
+ *         address space exclusively (mmap_lock for writing).
+ * Always: (1) a table counts its non-zero entries; (2) every table has exactly one parent;
+ *         (3) the upper 256 root entries are the kernel's, the same in every address space.
+ * Source: Intel SDM 3A, "4-Level Paging and 5-Level Paging".
+ * Tour:   after asm/pte.h, before asm/tlb.h.
+ */
+#pragma once
+
+#include <asm/pte.h>
+#include <asm/spinlock.h>
+
+struct page;
+
+struct pgtable {
+    phys_addr_t root;            /* [I] */
+    _Atomic uint64_t cpus;       /* bit n: CPU n may hold translations of this space [a] */
+    _Atomic uint64_t generation; /* rises with every flush [a] */
+    _Atomic uint64_t nr_tables;  /* table pages below and with the root [a] */
+};
+
+/**
+ * pgtable_init() - an empty address space with the kernel half in place
+ * Return: 0, or -ENOMEM with nothing allocated.
+ */
+int __must_check pgtable_init(struct pgtable *pgt);
+
+/**
+ * pgtable_destroy() - free every table
+ * The user half must be empty of leaves, and no CPU may have it loaded.
+ * TLB: none needed: CPUs forgot it when they switched away.
+ */
+void pgtable_destroy(struct pgtable *pgt);
+
+/* Where a walk stopped: at a leaf, or at an entry that leads nowhere. */
+struct pt_walk {
+    struct page *table; /* the table that holds the slot */
+    pte_t *slot;
+    enum pt_level level;
+};
+
+/**
+ * pt_walk() - find the entry that decides about an address
+ * Context: the caller keeps tables from vanishing (see Locks). Takes no lock.
+ * Return: never fails: the slot of a leaf, or the highest slot that is no table.
+ */
+struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va);
+
+/**
+ * pt_walk_alloc() - find or make the slot for a leaf of @level at @va
+ * Stops early, above @level, where a larger leaf is in the way: look at out->level.
+ * Return: 0, or -ENOMEM (tables made on the way stay, empty).
+ */
+int __must_check pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_level level,
+                               struct pt_walk *out);
+
+/* The lock of a walk's or run's table. */
+spinlock_t *pt_lock(struct page *table);
+
+/**
+ * pt_set() - write an entry and keep the table's count
+ * Context: pt_lock(table) held. TLB: none; the caller gathers.
+ * Return: what was there before (with accessed and dirty bits as the CPU left them).
+ */
+pte_t pt_set(struct page *table, pte_t *slot, pte_t pte);
+
+/*
+ * A run: neighbouring slots of one table, the unit in which ranges are worked on.
+ * for (struct pt_run r = pt_run_first(pgt, start, end); r.nr; pt_run_next(&r)) { lock; slots; }
+ * A run of level 4K covers what the range has of one page table, empty slots included. At higher
+ * levels a run is one slot with a large leaf; empty spans are passed over.
+ */
+struct pt_run {
+    struct pgtable *pgt;
+    uint64_t va, end; /* address of slot[0] (rounded down to the level's size); end of the range */
+    struct page *table;
+    pte_t *slot;
+    unsigned nr; /* slots; 0: the range is done */
+    enum pt_level level;
+};
+
+struct pt_run pt_run_first(struct pgtable *pgt, user_addr_t start, user_addr_t end);
+void pt_run_next(struct pt_run *run);
+
+/**
+ * pt_split() - replace a 2M or 1G leaf by a table of 512 equal smaller leaves
+ * Rights, accessed and dirty bits are kept. Context: the table's lock is NOT held; takes it.
+ * TLB: none; translations stay the same. The caller flushes before it changes one of them.
+ * Return: 0 (also when it is no leaf any more), or -ENOMEM with nothing changed.
+ */
+int __must_check pt_split(struct pgtable *pgt, struct pt_walk *walk);
+
+struct tlb_gather;
+
+/**
+ * pt_free_tables() - give back tables that lie wholly inside [floor, ceiling) and are empty
+ * Context: mmap_lock for writing. The pages go through the gather: freed after the flush.
+ */
+void pt_free_tables(struct pgtable *pgt, user_addr_t floor, user_addr_t ceiling,
+                    struct tlb_gather *gather);
+
+/* The address space of the kernel alone: for idle CPUs and kernel threads. */
+extern struct pgtable kernel_pgtable;
+
+/**
+ * pgtable_check() - V3, V4, V14, V15 for one address space
+ * Context: nobody changes the tables meanwhile.
+ * Return: 0, or -EUCLEAN after printing the first broken claim.
+ */
+int __must_check pgtable_check(struct pgtable *pgt);
+
+/* V13, V14, V15 for the kernel half: W^X, nothing of it the user's. 0 or -EUCLEAN. */
+int __must_check kernel_tables_check(void);

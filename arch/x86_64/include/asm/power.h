@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/power.h - leaving the machine
+ *
+ * Room:   arch, public face.
+ * Owns:   the ways out: debug-exit port, ACPI S5, reset; in that order of trying.
+ * Locks:  none.
+ * Always: (1) none of these returns; the last resort is a halt with interrupts off.
+ * Source: QEMU "isa-debug-exit"; ACPI, "Sleeping and Wake"; Bochs "Shutdown" port 0x8900.
+ * Tour:   last.
+ */
+#pragma once
+
+/* What the test port carries: an emulator's exit status becomes 2 * code + 1. */
+enum exit_code { EXIT_CODE_OK = 0x10, EXIT_CODE_FAILED = 0x11, EXIT_CODE_PANIC = 0x12 };
+
+_Noreturn void machine_power_off(enum exit_code code);
+_Noreturn void machine_reset(void);
+_Noreturn void machine_halt_this_cpu(void);

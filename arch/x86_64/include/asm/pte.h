@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/pte.h - one page-table entry, of any level
+ *
+ * Room:   arch, public face. The bits are named in asm/pte_bits.h and here, nowhere else.
+ * Owns:   pte_t, pgprot_t, the kinds an entry can be of.
+ * Locks:  none here; whoever writes an entry holds the lock of its table.
+ * Always: (1) entries are built only by the constructors below;
+ *         (2) a non-present entry holds no usable frame number (L1TF): it is 0 or inverted;
+ *         (3) pte_kind() is the one decoder; a new kind is one new enumerator.
+ * Source: Intel SDM 3A, "Formats of Paging-Structure Entries"; "L1 Terminal Fault" white paper.
+ * Tour:   after asm/memory_layout.h, before asm/pgtable.h.
+ */
+#pragma once
+
+#include <asm/pte_bits.h>
+#include <lib/addr.h>
+#include <lib/compiler.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    uint64_t raw;
+} pte_t;
+
+/* Rights of a mapping. */
+typedef struct {
+    uint64_t raw;
+} pgprot_t;
+
+/* The level of an entry: how much one leaf there maps. */
+enum pt_level { PT_4K = 1, PT_2M = 2, PT_1G = 3, PT_512G = 4 };
+
+#define PT_ENTRIES 512
+
+static inline uint64_t pt_level_size(enum pt_level level)
+{
+    return 1UL << (PAGE_SHIFT + 9 * (level - 1));
+}
+
+static inline unsigned pt_index(uint64_t va, enum pt_level level)
+{
+    return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PT_ENTRIES - 1);
+}
+
+enum pte_kind {
+    PTE_KIND_NONE,     /* nothing was ever here, or it was taken away */
+    PTE_KIND_TABLE,    /* points to a table one level down */
+    PTE_KIND_LEAF,     /* maps memory; the CPU may use it */
+    PTE_KIND_PROTNONE, /* holds a frame, but nobody may touch it (PROT_NONE) */
+    PTE_KINDS
+};
+
+/*
+ * Bits the CPU refuses as reserved because a feature is off (NX, G). Set once by cpu_init()
+ * before the first entry is built; all entries are masked with it.
+ */
+extern uint64_t pte_supported_mask;
+
+static inline bool pte_is_none(pte_t pte)
+{
+    return pte.raw == 0;
+}
+
+static inline enum pte_kind pte_kind(pte_t pte, enum pt_level level)
+{
+    if (pte.raw & PTE_P)
+        return level > PT_4K && !(pte.raw & PTE_PS) ? PTE_KIND_TABLE : PTE_KIND_LEAF;
+    if (pte.raw == 0)
+        return PTE_KIND_NONE;
+    return PTE_KIND_PROTNONE; /* the only non-present kind that exists so far */
+}
+
+/* A frame number that no speculative walk can use: inverted while the entry is not present. */
+static inline uint64_t pte_phys_bits(pte_t pte)
+{
+    return (pte.raw & PTE_SOFT_PROTNONE ? ~pte.raw : pte.raw) & PTE_PHYS;
+}
+
+/* Rights start at none: the frame is kept, every access refused. Widen by name. */
+static inline pgprot_t pgprot_none(void)
+{
+    return (pgprot_t){PTE_SOFT_PROTNONE | PTE_U | PTE_NX};
+}
+
+static inline pgprot_t pgprot_user(void)
+{
+    return (pgprot_t){PTE_P | PTE_U | PTE_NX};
+}
+
+static inline pgprot_t pgprot_kernel(void)
+{
+    return (pgprot_t){PTE_P | PTE_G | PTE_NX};
+}
+
+static inline pgprot_t pgprot_write(pgprot_t prot)
+{
+    return (pgprot_t){prot.raw | PTE_W};
+}
+
+static inline pgprot_t pgprot_exec(pgprot_t prot)
+{
+    return (pgprot_t){prot.raw & ~PTE_NX};
+}
+
+/* Uncached: registers of devices. */
+static inline pgprot_t pgprot_device(pgprot_t prot)
+{
+    return (pgprot_t){prot.raw | PTE_PCD | PTE_PWT};
+}
+
+static inline pgprot_t pgprot_pkey(pgprot_t prot, unsigned key)
+{
+    return (pgprot_t){(prot.raw & ~PTE_PKEY) | (uint64_t)key << PTE_PKEY_SHIFT};
+}
+
+/* Constructors. @a is aligned to the size of the level. */
+static inline pte_t pte_none(void)
+{
+    return (pte_t){0};
+}
+
+static inline pte_t pte_leaf(phys_addr_t a, pgprot_t prot, enum pt_level level)
+{
+    uint64_t frame = prot.raw & PTE_SOFT_PROTNONE ? ~a.raw & PTE_PHYS : a.raw;
+    uint64_t bits = prot.raw | (level > PT_4K ? PTE_PS : 0) | frame;
+    return (pte_t){bits & pte_supported_mask};
+}
+
+/* Upper levels are permissive: the leaf alone decides. */
+static inline pte_t pte_user_table(phys_addr_t table)
+{
+    return (pte_t){table.raw | PTE_P | PTE_W | PTE_U | PTE_A};
+}
+
+static inline pte_t pte_kernel_table(phys_addr_t table)
+{
+    return (pte_t){table.raw | PTE_P | PTE_W | PTE_A};
+}
+
+/* Questions to a LEAF or PROTNONE entry. */
+static inline phys_addr_t pte_phys(pte_t pte, enum pt_level level)
+{
+    return phys(pte_phys_bits(pte) & ~(pt_level_size(level) - 1));
+}
+
+static inline bool pte_is_writable(pte_t pte)
+{
+    return pte.raw & PTE_W;
+}
+
+static inline bool pte_is_executable(pte_t pte)
+{
+    return !(pte.raw & PTE_NX);
+}
+
+static inline bool pte_is_user(pte_t pte)
+{
+    return pte.raw & PTE_U;
+}
+
+static inline bool pte_is_global(pte_t pte)
+{
+    return pte.raw & PTE_G;
+}
+
+static inline bool pte_is_dirty(pte_t pte)
+{
+    return pte.raw & PTE_D;
+}
+
+static inline bool pte_is_young(pte_t pte)
+{
+    return pte.raw & PTE_A;
+}
+
+static inline unsigned pte_pkey(pte_t pte)
+{
+    return (pte.raw & PTE_PKEY) >> PTE_PKEY_SHIFT;
+}
+
+/* The frame of a TABLE entry. */
+static inline phys_addr_t pte_table_phys(pte_t pte)
+{
+    return phys(pte.raw & PTE_PHYS);
+}
+
+/* Changed copies of a LEAF or PROTNONE entry; accessed and dirty are kept unless named. */
+static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot, enum pt_level level)
+{
+    pte_t next = pte_leaf(pte_phys(pte, level), prot, level);
+    next.raw |= pte.raw & (PTE_A | PTE_D);
+    return next;
+}
+
+/* The same rights and history for another frame at another level: splitting a large leaf. */
+static inline pte_t pte_at_level(pte_t pte, phys_addr_t a, enum pt_level level)
+{
+    pgprot_t prot = {pte.raw & PTE_RIGHTS};
+    pte_t next = pte_leaf(a, prot, level);
+    next.raw |= pte.raw & (PTE_A | PTE_D);
+    return next;
+}
+
+static inline pte_t pte_write_protected(pte_t pte)
+{
+    return (pte_t){pte.raw & ~PTE_W};
+}
+
+static inline pte_t pte_made_writable(pte_t pte)
+{
+    return (pte_t){pte.raw | PTE_W};
+}
+
+static inline pte_t pte_made_dirty(pte_t pte)
+{
+    return (pte_t){pte.raw | PTE_D};
+}
+
+static inline pte_t pte_made_young(pte_t pte)
+{
+    return (pte_t){pte.raw | PTE_A};
+}
+
+/* Does going from @old to @next take a right away, so that CPUs must forget @old? */
+static inline bool pte_needs_flush(pte_t old, pte_t next)
+{
+    if (!(old.raw & PTE_P))
+        return false; /* what is not present is never remembered */
+    uint64_t lost = old.raw & ~next.raw & (PTE_P | PTE_W | PTE_U | PTE_D);
+    uint64_t gained = next.raw & ~old.raw & PTE_NX;
+    return lost || gained || ((old.raw ^ next.raw) & (PTE_PHYS | PTE_PKEY));
+}
+
+/* Read once, write once, exchange: entries change under the CPU's own page walker. */
+static inline pte_t pte_read(const pte_t *slot)
+{
+    return (pte_t){__atomic_load_n(&slot->raw, __ATOMIC_RELAXED)};
+}
+
+static inline void pte_write(pte_t *slot, pte_t pte)
+{
+    __atomic_store_n(&slot->raw, pte.raw, __ATOMIC_RELEASE);
+}
+
+static inline pte_t pte_exchange(pte_t *slot, pte_t pte)
+{
+    return (pte_t){__atomic_exchange_n(&slot->raw, pte.raw, __ATOMIC_ACQ_REL)};
+}

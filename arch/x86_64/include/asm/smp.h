@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/smp.h - the other CPUs: starting, waking and stopping them
+ *
+ * Room:   arch, public face.
+ * Owns:   the start of application processors, inter-processor interrupts.
+ * Locks:  none.
+ * Always: (1) an application processor enters secondary_main() with its own stack, GS and IDT.
+ * Source: Intel SDM 3A, "Multiple-Processor Management"; ACPI, "Multiple APIC Description Table".
+ * Tour:   after asm/cpu.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Start every CPU the MADT lists, up to @max_cpus; returns when all that came are online. */
+void smp_start(unsigned max_cpus);
+
+/* Where an application processor goes; kernel/main.c. IRQs off. */
+_Noreturn void secondary_main(unsigned cpu);
+
+/* Make CPU @cpu take INTERRUPT_RESCHEDULE. */
+void smp_reschedule(unsigned cpu);
+
+/* Run @fn(@arg) on every other CPU, in interrupt context, and wait for all. IRQs on. */
+void smp_call_others(void (*fn)(void *arg), void *arg);
+
+/* Stop every other CPU for good, by NMI. For panic and power-off. */
+void smp_stop_others(void);
+
+/* Wait for an interrupt with IRQs on; returns with IRQs off. */
+void cpu_idle(void);

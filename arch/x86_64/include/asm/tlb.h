@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/tlb.h - forgetting translations, and counting it
+ *
+ * Room:   arch, public face. The one module that flushes.
+ * Owns:   the gather, shootdowns, the counters.
+ * Locks:  none held while waiting; the caller holds no lock of rank >= PAGE_TABLE, IRQs are on.
+ * Always: (1) when tlb_gather_end() returns, no CPU can use a gathered translation;
+ *         (2) gathered pages are freed after that, never before;
+ *         (3) a CPU's bit in pgt->cpus is set before it loads the root, cleared after it left.
+ * Source: Intel SDM 3A, "Invalidation of TLBs and Paging-Structure Caches";
+ *         Black et al., "Translation Lookaside Buffer Consistency" (1989).
+ * Tour:   after asm/pgtable.h, before arch/x86_64/tlb.c.
+ */
+#pragma once
+
+#include <asm/pgtable.h>
+#include <lib/list.h>
+
+struct tlb_gather {
+    struct pgtable *pgt;
+    uint64_t start, end;          /* smallest range that covers what changed; empty: start >= end */
+    uint64_t stride;              /* size of the smallest leaf that changed */
+    bool tables;                  /* tables were freed: paging-structure caches must go too */
+    struct list_node tables_list; /* table pages to free */
+    unsigned nr_pages;
+    struct page *pages[64]; /* leaf pages to put, after the flush */
+};
+
+void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt);
+
+/* This leaf was removed or lost a right. */
+void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level);
+
+/* Drop one reference of @page once its translation is forgotten. May flush when the batch is full:
+ * call without table locks held, or after tlb_gather_room() said yes. */
+void tlb_gather_page(struct tlb_gather *g, struct page *page);
+
+/* Free this table page, which no entry points to any more, after the flush. */
+void tlb_gather_table(struct tlb_gather *g, struct page *table);
+
+/* How many more pages fit without a flush. */
+unsigned tlb_gather_room(const struct tlb_gather *g);
+
+/* Flush, then free. The gather may be used on. */
+void tlb_gather_flush(struct tlb_gather *g);
+
+/* Flush, free, done. */
+void tlb_gather_end(struct tlb_gather *g);
+
+/**
+ * tlb_flush_kernel() - no CPU keeps a translation of this kernel range, global ones included
+ * Context: IRQs on, unless no other CPU runs.
+ */
+void tlb_flush_kernel(const void *start, const void *end);
+
+/* Forget one kernel page on this CPU only: for windows that no other CPU uses. */
+void tlb_flush_kernel_local(const void *va);
+
+/* This CPU forgets one user address: after a fault that only gained rights. */
+void tlb_flush_user_local(user_addr_t va);
+
+/**
+ * tlb_switch() - load another address space on this CPU
+ * Context: IRQs off. &kernel_pgtable for idle CPUs.
+ */
+void tlb_switch(struct pgtable *pgt);
+
+enum tlb_event {
+    TLB_LOCAL_ONE,      /* one translation, this CPU */
+    TLB_LOCAL_ALL,      /* a whole address space or everything, this CPU */
+    TLB_REMOTE_REQUEST, /* shootdowns that had to ask other CPUs */
+    TLB_REMOTE_IPI,     /* interrupts sent for that */
+    TLB_REMOTE_HANDLED, /* requests answered */
+    TLB_SWITCH,         /* another root was loaded */
+    TLB_EVENTS
+};
+
+/* Sum over all CPUs since boot. */
+uint64_t tlb_events(enum tlb_event event);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asm/uaccess.h - copying to and from a program's memory
+ *
+ * Room:   arch, public face.
+ * Owns:   the only windows in which SMAP is open.
+ * Locks:  none held by the caller that a page fault takes (mmap_lock above all).
+ * Always: (1) an address outside the user half is refused before it is touched;
+ *         (2) a refused access ends the copy and is reported, never a panic;
+ *         (3) copies obey PKRU and page rights as the program's own accesses do.
+ * Source: Intel SDM 3A, "Access Rights"; design.md section 5.
+ * Tour:   after asm/trap.h.
+ */
+#pragma once
+
+#include <lib/addr.h>
+#include <lib/compiler.h>
+#include <stddef.h>
+
+/* Is [p, p+len) inside the user half? len 0 is fine anywhere in it. */
+static inline bool user_range_ok(user_addr_t p, size_t len)
+{
+    return len <= 0x7ffffffff000UL && p.raw <= 0x7ffffffff000UL - len;
+}
+
+/* All or nothing is promised only to the error code: 0, or -EFAULT with a part copied. */
+int __must_check copy_from_user(void *to, user_addr_t from, size_t len);
+int __must_check copy_to_user(user_addr_t to, const void *from, size_t len);
+
+/* As far as it goes: how many bytes were NOT copied or cleared. */
+size_t copy_from_user_partial(void *to, user_addr_t from, size_t len);
+size_t copy_to_user_partial(user_addr_t to, const void *from, size_t len);
+size_t clear_user(user_addr_t to, size_t len);
+
+/* A string with its NUL: length without it; -EFAULT; -ENAMETOOLONG when no NUL within @size. */
+long __must_check copy_string_from_user(char *to, user_addr_t from, size_t size);
+
+/* Atomically replace *@at by @new if it is *@expected; *@expected becomes what was there. */
+int __must_check cmpxchg32_user(user_addr_t at, uint32_t *expected, uint32_t new);

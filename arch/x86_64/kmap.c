@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/kmap.c - kernel stacks with guard pages, windows onto device registers
+ *
+ * Room:   arch.
+ * Owns:   the address space from KMAP_BASE to KMAP_END: stacks from below, windows from above.
+ * Locks:  kmap_lock.
+ * Always: (1) a stack's slot is twice its size, and the half below it is never mapped;
+ *         (2) a freed stack stays mapped in its slot and is the first to be used again, so that
+ *             exits cost no flush.
+ * Source: design.md section 8.
+ * Tour:   after arch/x86_64/kernel_tables.c.
+ */
+#include "kernel_tables.h"
+
+#include <asm/context.h>
+#include <asm/machine.h>
+#include <asm/spinlock.h>
+#include <base/fail.h>
+#include <lib/list.h>
+#include <mm/buddy.h>
+#include <mm/page.h>
+
+#define STACK_SLOT   (2 * KSTACK_SIZE)
+#define STACKS_END   (KMAP_BASE + (KMAP_END - KMAP_BASE) / 2)
+#define STACK_ORDER  2
+
+static spinlock_t kmap_lock = SPINLOCK_INIT(LOCK_RANK_KMAP);
+static uint64_t next_slot = KMAP_BASE;
+static uint64_t windows_start = KMAP_END;
+static struct list_node free_stacks = LIST_INIT(free_stacks); /* the node lies in the stack itself */
+
+_Static_assert(KSTACK_SIZE == PAGE_SIZE << STACK_ORDER, "one block of the buddy");
+
+static void *stack_take_free(void)
+{
+    struct list_node *node = NULL;
+    irq_flags_t flags = spin_lock_irqsave(&kmap_lock);
+    if (!list_empty(&free_stacks)) {
+        node = free_stacks.next;
+        list_del(node);
+    }
+    spin_unlock_irqrestore(&kmap_lock, flags);
+    return node;
+}
+
+static void *stack_make(void)
+{
+    struct page *pages;
+    if (page_alloc(STACK_ORDER, 0, &pages))
+        return NULL;
+
+    irq_flags_t flags = spin_lock_irqsave(&kmap_lock);
+    void *stack = NULL;
+    uint64_t va = next_slot + KSTACK_SIZE;
+    if (va + KSTACK_SIZE <= STACKS_END &&
+        !kernel_map(va, page_to_phys(pages), KSTACK_SIZE, pgprot_write(pgprot_kernel()), PT_4K,
+                    TABLES_FROM_BUDDY)) {
+        next_slot += STACK_SLOT;
+        stack = (void *)va;
+    }
+    spin_unlock_irqrestore(&kmap_lock, flags);
+    if (!stack)
+        page_free(pages, STACK_ORDER); /* tables made on the way stay for the next try */
+    return stack;
+}
+
+void *kstack_alloc(void)
+{
+    if (fail_injected(FAIL_KSTACK))
+        return NULL;
+    void *stack = stack_take_free();
+    return stack ? stack : stack_make();
+}
+
+void kstack_free(void *stack)
+{
+    struct list_node *node = stack;
+    irq_flags_t flags = spin_lock_irqsave(&kmap_lock);
+    list_add(node, &free_stacks);
+    spin_unlock_irqrestore(&kmap_lock, flags);
+}
+
+bool kstack_is_guard(uint64_t va)
+{
+    return va >= KMAP_BASE && va < next_slot && (va - KMAP_BASE) % STACK_SLOT < KSTACK_SIZE;
+}
+
+void *device_map(phys_addr_t a, uint64_t len_bytes)
+{
+    uint64_t first = round_down(a.raw, PAGE_SIZE);
+    uint64_t len = round_up(a.raw + len_bytes, PAGE_SIZE) - first;
+    void *window = NULL;
+
+    irq_flags_t flags = spin_lock_irqsave(&kmap_lock);
+    uint64_t va = windows_start - len;
+    if (va >= STACKS_END &&
+        !kernel_map(va, phys(first), len, pgprot_device(pgprot_write(pgprot_kernel())), PT_4K,
+                    TABLES_FROM_BUDDY)) {
+        windows_start = va;
+        window = (void *)(va + (a.raw - first));
+    }
+    spin_unlock_irqrestore(&kmap_lock, flags);
+    return window;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/pgtable.c - the tables of an address space: making, walking, splitting, freeing
+ *
+ * Room:   arch.
+ * Owns:   table pages, and how many entries of each are in use.
+ * Locks:  a table's own lock (rank PAGE_TABLE) for its entries; a new table is published under the
+ *         lock of its parent.
+ * Always: (1) a table page's used count is the number of its non-zero entries;
+ *         (2) nobody frees a table while others may walk: mmap_lock for writing.
+ * Source: Intel SDM 3A, "4-Level Paging".
+ * Tour:   after asm/pgtable.h; then arch/x86_64/tlb.c.
+ */
+#include <asm/pgtable.h>
+
+#include "kernel_tables.h"
+#include "percpu.h"
+#include <asm/tlb.h>
+#include <base/fail.h>
+#include <base/log.h>
+#include <lib/string.h>
+#include <mm/buddy.h>
+#include <mm/page.h>
+#include <uapi/errno.h>
+
+#define KERNEL_ROOT_FIRST 256 /* the first root entry of the kernel half */
+
+static struct page *table_page(phys_addr_t a)
+{
+    return phys_to_page(a);
+}
+
+static int table_alloc(struct pgtable *pgt, struct page **out)
+{
+    if (fail_injected(FAIL_PAGE_TABLE))
+        return -ENOMEM;
+    int err = page_alloc(0, PAGE_ALLOC_ZERO, out);
+    if (err)
+        return err;
+    page_set_state(*out, PAGE_TABLE);
+    (*out)->table.used = 0;
+    spin_lock_init(&(*out)->table.lock, LOCK_RANK_PAGE_TABLE);
+    atomic_fetch_add_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
+    return 0;
+}
+
+static void table_free(struct pgtable *pgt, struct page *table)
+{
+    atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
+    page_free(table, 0);
+}
+
+int pgtable_init(struct pgtable *pgt)
+{
+    struct page *root;
+
+    *pgt = (struct pgtable){0};
+    int err = table_alloc(pgt, &root);
+    if (err)
+        return err;
+    pgt->root = page_to_phys(root);
+    pte_t *slots = page_kva(root);
+    const pte_t *kernel = kernel_table(kernel_pgtable.root);
+    memcpy(slots + KERNEL_ROOT_FIRST, kernel + KERNEL_ROOT_FIRST,
+           (PT_ENTRIES - KERNEL_ROOT_FIRST) * sizeof(*slots));
+    return 0;
+}
+
+static void free_below(struct pgtable *pgt, struct page *table, enum pt_level level)
+{
+    pte_t *slots = page_kva(table);
+    for (unsigned i = 0; level > PT_4K && table->table.used; i++) {
+        if (pte_is_none(slots[i]))
+            continue;
+        ASSERT(pte_kind(slots[i], level) == PTE_KIND_TABLE, "pte=%#lx", slots[i].raw);
+        free_below(pgt, table_page(pte_table_phys(slots[i])), level - 1);
+        pt_set(table, &slots[i], pte_none());
+    }
+    ASSERT(table->table.used == 0, "claim: no leaf is left; used=%u", table->table.used);
+    table_free(pgt, table);
+}
+
+void pgtable_destroy(struct pgtable *pgt)
+{
+    ASSERT(atomic_load(&pgt->cpus) == 0, "cpus=%#lx", atomic_load(&pgt->cpus));
+    free_below(pgt, table_page(pgt->root), PT_512G);
+    ASSERT(atomic_load(&pgt->nr_tables) == 0);
+}
+
+spinlock_t *pt_lock(struct page *table)
+{
+    return &table->table.lock;
+}
+
+pte_t pt_set(struct page *table, pte_t *slot, pte_t pte)
+{
+    pte_t old = pte_exchange(slot, pte);
+    table->table.used += !pte_is_none(pte) - !pte_is_none(old);
+    return old;
+}
+
+struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
+{
+    struct page *table = table_page(pgt->root);
+
+    for (enum pt_level level = PT_512G;; level--) {
+        pte_t *slot = (pte_t *)page_kva(table) + pt_index(va.raw, level);
+        pte_t pte = pte_read(slot);
+        if (level == PT_4K || pte_kind(pte, level) != PTE_KIND_TABLE)
+            return (struct pt_walk){table, slot, level};
+        table = table_page(pte_table_phys(pte));
+    }
+}
+
+/* Put a new table into an empty slot, unless somebody else was faster. */
+static int table_publish(struct pgtable *pgt, struct page *parent, pte_t *slot)
+{
+    struct page *table;
+    int err = table_alloc(pgt, &table);
+    if (err)
+        return err;
+    spin_lock(pt_lock(parent));
+    bool mine = pte_is_none(*slot);
+    if (mine)
+        pt_set(parent, slot, pte_user_table(page_to_phys(table)));
+    spin_unlock(pt_lock(parent));
+    if (!mine)
+        table_free(pgt, table);
+    return 0;
+}
+
+int pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_level level, struct pt_walk *out)
+{
+    for (;;) {
+        *out = pt_walk(pgt, va);
+        if (out->level <= level || !pte_is_none(pte_read(out->slot)))
+            return 0;
+        int err = table_publish(pgt, out->table, out->slot);
+        if (err)
+            return err;
+    }
+}
+
+/* The first run at or after run->va; empty spans of higher levels are passed over. */
+static void run_find(struct pt_run *run)
+{
+    while (run->va < run->end) {
+        struct pt_walk walk = pt_walk(run->pgt, user(run->va));
+        uint64_t size = pt_level_size(walk.level);
+        if (walk.level > PT_4K && pte_is_none(pte_read(walk.slot))) {
+            run->va = round_down(run->va, size) + size;
+            continue;
+        }
+        uint64_t table_end = round_down(run->va, size * PT_ENTRIES) + size * PT_ENTRIES;
+        run->table = walk.table;
+        run->slot = walk.slot;
+        run->level = walk.level;
+        run->nr = walk.level == PT_4K ? (min(run->end, table_end) - run->va) / size : 1;
+        run->va = round_down(run->va, size);
+        return;
+    }
+    run->nr = 0;
+}
+
+struct pt_run pt_run_first(struct pgtable *pgt, user_addr_t start, user_addr_t end)
+{
+    struct pt_run run = {.pgt = pgt, .va = start.raw, .end = end.raw};
+    run_find(&run);
+    return run;
+}
+
+void pt_run_next(struct pt_run *run)
+{
+    run->va += run->nr * pt_level_size(run->level);
+    run_find(run);
+}
+
+int pt_split(struct pgtable *pgt, struct pt_walk *walk)
+{
+    struct page *table;
+    int err = table_alloc(pgt, &table);
+    if (err)
+        return err;
+
+    enum pt_level small = walk->level - 1;
+    spin_lock(pt_lock(walk->table));
+    pte_t old = pte_read(walk->slot);
+    enum pte_kind kind = pte_kind(old, walk->level);
+    bool is_leaf = kind == PTE_KIND_LEAF || kind == PTE_KIND_PROTNONE;
+    if (is_leaf) {
+        pte_t *slots = page_kva(table);
+        phys_addr_t frame = pte_phys(old, walk->level);
+        for (unsigned i = 0; i < PT_ENTRIES; i++)
+            slots[i] = pte_at_level(old, phys_add(frame, i * pt_level_size(small)), small);
+        table->table.used = PT_ENTRIES;
+        pt_set(walk->table, walk->slot, pte_user_table(page_to_phys(table)));
+    }
+    spin_unlock(pt_lock(walk->table));
+    if (!is_leaf)
+        table_free(pgt, table);
+    return 0;
+}
+
+static void free_empty_tables(struct pgtable *pgt, struct page *table, enum pt_level level,
+                              uint64_t floor, uint64_t ceiling, struct tlb_gather *gather)
+{
+    uint64_t size = pt_level_size(level);
+    uint64_t base = round_down(floor, size * PT_ENTRIES);
+    pte_t *slots = page_kva(table);
+
+    for (unsigned i = pt_index(floor, level); i < PT_ENTRIES; i++) {
+        uint64_t start = base + i * size, end = start + size;
+        if (start >= ceiling)
+            break;
+        if (pte_kind(slots[i], level) != PTE_KIND_TABLE)
+            continue;
+        struct page *below = table_page(pte_table_phys(slots[i]));
+        if (level - 1 > PT_4K)
+            free_empty_tables(pgt, below, level - 1, max(start, floor), min(end, ceiling), gather);
+        if (below->table.used || start < floor || end > ceiling)
+            continue;
+        spin_lock(pt_lock(table));
+        pt_set(table, &slots[i], pte_none());
+        spin_unlock(pt_lock(table));
+        atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
+        tlb_gather_table(gather, below);
+    }
+}
+
+void pt_free_tables(struct pgtable *pgt, user_addr_t floor, user_addr_t ceiling,
+                    struct tlb_gather *gather)
+{
+    free_empty_tables(pgt, table_page(pgt->root), PT_512G, floor.raw, ceiling.raw, gather);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/tlb.c - deciding who must forget what, and waiting until they have
+ *
+ * Room:   arch.
+ * Owns:   flush instructions, shootdown requests, the counters.
+ * Locks:  none: each CPU has one request slot, used by it alone with preemption impossible (the
+ *         kernel switches tasks only where it asks to); responders clear their bit in it.
+ * Always: (1) a request returns only when every target has cleared its bit;
+ *         (2) a CPU that loads a root sets its bit in pgt->cpus first: either the initiator sees
+ *             the bit, or the CPU's walk sees the changed entry;
+ *         (3) waiting is done with IRQs on, so that two initiators answer each other.
+ * Source: Intel SDM 3A, "Propagation of Paging-Structure Changes to Multiple Processors".
+ * Tour:   after asm/tlb.h.
+ */
+#include <asm/tlb.h>
+
+#include "apic.h"
+#include "entry.h"
+#include "insn.h"
+#include "percpu.h"
+#include <asm/memory_layout.h>
+#include <base/panic.h>
+#include <mm/buddy.h>
+#include <mm/page.h>
+
+/* Above so many single invalidations one full flush is cheaper. */
+#define SINGLE_FLUSH_MAX 33
+
+struct tlb_request {
+    struct pgtable *pgt; /* NULL: kernel addresses */
+    uint64_t start, end, stride;
+    _Atomic uint64_t pending; /* bit n: CPU n has not flushed yet */
+} __aligned(CACHE_LINE_SIZE);
+
+static struct tlb_request requests[MAX_CPUS]; /* index: the initiator */
+
+static void count(enum tlb_event event)
+{
+    this_cpu()->tlb_events[event]++;
+}
+
+uint64_t tlb_events(enum tlb_event event)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        sum += READ_ONCE(cpus[i].tlb_events[event]);
+    return sum;
+}
+
+static void flush_user_all(void)
+{
+    write_cr3(read_cr3());
+    count(TLB_LOCAL_ALL);
+}
+
+/* Global entries go too: only a change of CR4.PGE, or of CR3 where there are none, reaches them. */
+static void flush_everything(void)
+{
+    if (cpu_has(CPU_PGE)) {
+        uint64_t cr4 = read_cr4();
+        write_cr4(cr4 & ~CR4_PGE);
+        write_cr4(cr4);
+    } else {
+        write_cr3(read_cr3());
+    }
+    count(TLB_LOCAL_ALL);
+}
+
+static void flush_local(const struct tlb_request *r)
+{
+    if (r->pgt && this_cpu()->pgt != r->pgt)
+        return; /* it was loaded when the bit was read, and has been left since: CR3 was written */
+    if (r->end - r->start > SINGLE_FLUSH_MAX * r->stride) {
+        r->pgt ? flush_user_all() : flush_everything();
+        return;
+    }
+    for (uint64_t va = r->start; va < r->end; va += r->stride) {
+        invlpg(va);
+        count(TLB_LOCAL_ONE);
+    }
+}
+
+/* The other side: answer everybody who asked. Interrupt context. */
+void tlb_answer(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t initiators = atomic_exchange(&cpu->tlb_wanted, 0);
+
+    while (initiators) {
+        unsigned i = __builtin_ctzl(initiators);
+        initiators &= initiators - 1;
+        flush_local(&requests[i]);
+        count(TLB_REMOTE_HANDLED);
+        atomic_fetch_and_explicit(&requests[i].pending, ~(1UL << cpu->id), memory_order_release);
+    }
+}
+
+/* This CPU's part and everybody else's. @targets may name this CPU; it is left out. */
+static void shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
+                       uint64_t targets)
+{
+    ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
+    unsigned self = cpu_id();
+    struct tlb_request *r = &requests[self];
+
+    r->pgt = pgt;
+    r->start = start;
+    r->end = end;
+    r->stride = stride;
+    targets &= ~(1UL << self);
+    atomic_store_explicit(&r->pending, targets, memory_order_release);
+    if (targets)
+        count(TLB_REMOTE_REQUEST);
+    for (uint64_t left = targets; left; left &= left - 1) {
+        unsigned cpu = __builtin_ctzl(left);
+        if (atomic_fetch_or(&cpus[cpu].tlb_wanted, 1UL << self))
+            continue; /* an interrupt is on its way already, and will find this request too */
+        count(TLB_REMOTE_IPI);
+        apic_send_ipi(cpu, VECTOR_TLB);
+    }
+    irq_flags_t flags = irq_save();
+    flush_local(r);
+    irq_restore(flags);
+    while (atomic_load_explicit(&r->pending, memory_order_acquire))
+        cpu_relax();
+}
+
+static uint64_t online_cpus(void)
+{
+    unsigned nr = nr_cpus();
+    return nr == 64 ? ~0UL : (1UL << nr) - 1;
+}
+
+void tlb_flush_kernel(const void *start, const void *end)
+{
+    shoot_down(NULL, (uint64_t)start, (uint64_t)end, PAGE_SIZE, online_cpus());
+}
+
+void tlb_flush_kernel_local(const void *va)
+{
+    invlpg((uint64_t)va);
+    count(TLB_LOCAL_ONE);
+}
+
+void tlb_flush_user_local(user_addr_t va)
+{
+    invlpg(va.raw);
+    count(TLB_LOCAL_ONE);
+}
+
+void tlb_switch(struct pgtable *pgt)
+{
+    struct cpu *cpu = this_cpu();
+    struct pgtable *old = cpu->pgt;
+
+    if (old == pgt)
+        return;
+    uint64_t bit = 1UL << cpu->id;
+    atomic_fetch_or(&pgt->cpus, bit);
+    cpu->pgt = pgt;
+    write_cr3(pgt->root.raw);
+    atomic_fetch_and(&old->cpus, ~bit);
+    count(TLB_SWITCH);
+}
+
+void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
+{
+    g->pgt = pgt;
+    g->nr_pages = 0;
+    g->tables = false;
+    g->start = ~0UL;
+    g->end = 0;
+    g->stride = ~0UL;
+    list_init(&g->tables_list);
+}
+
+void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level)
+{
+    uint64_t size = pt_level_size(level);
+    g->start = min(g->start, va);
+    g->end = max(g->end, va + size);
+    g->stride = min(g->stride, size);
+}
+
+unsigned tlb_gather_room(const struct tlb_gather *g)
+{
+    return ARRAY_SIZE(g->pages) - g->nr_pages;
+}
+
+void tlb_gather_page(struct tlb_gather *g, struct page *page)
+{
+    if (!tlb_gather_room(g))
+        tlb_gather_flush(g);
+    g->pages[g->nr_pages++] = page;
+}
+
+void tlb_gather_table(struct tlb_gather *g, struct page *table)
+{
+    list_add(&table->list, &g->tables_list);
+    g->tables = true;
+}
+
+void tlb_gather_flush(struct tlb_gather *g)
+{
+    uint64_t targets = atomic_load(&g->pgt->cpus);
+    /* INVLPG of any address drops the paging-structure caches; without a leaf, flush all. */
+    if (g->tables && g->start >= g->end)
+        shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, targets);
+    else if (g->start < g->end)
+        shoot_down(g->pgt, g->start, g->end, g->stride, targets);
+    atomic_fetch_add_explicit(&g->pgt->generation, 1, memory_order_relaxed);
+
+    for (unsigned i = 0; i < g->nr_pages; i++)
+        folio_put(page_folio(g->pages[i]));
+    while (!list_empty(&g->tables_list)) {
+        struct page *table = list_entry(g->tables_list.next, struct page, list);
+        list_del(&table->list);
+        page_free(table, 0);
+    }
+    tlb_gather_begin(g, g->pgt);
+}
+
+void tlb_gather_end(struct tlb_gather *g)
+{
+    tlb_gather_flush(g);
+}

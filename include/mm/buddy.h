@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/buddy.h - the allocator of page frames
+ *
+ * Room:   mm.
+ * Owns:   free frames: the buddy's lists and each CPU's list of single pages.
+ * Locks:  page CPU lock (63) > buddy lock (65); both taken here only, with IRQs off.
+ * Always: (1) a free block is aligned to its size, and its buddy is not free at the same order;
+ *         (2) a free frame has no reference and no mapping;
+ *         (3) in debug builds a freed frame holds the poison byte until it is handed out.
+ * Source: Knuth 1, 2.5 "Dynamic Storage Allocation"; trust.md V21.
+ * Tour:   after include/mm/page.h, before include/mm/slab.h.
+ */
+#pragma once
+
+#include <lib/compiler.h>
+#include <stdint.h>
+
+struct memmap;
+struct page;
+
+enum page_alloc_flags {
+    PAGE_ALLOC_PLAIN = 0,
+    PAGE_ALLOC_ZERO = 1 << 0 /* every byte zero; else contents are undefined */
+};
+
+/**
+ * buddy_init() - take over what boot_alloc() left
+ * Only remembers the map: chunks of 4 MiB are initialised when they are first needed.
+ * Context: boot CPU, after page_array_init(). Ends boot_alloc().
+ */
+void buddy_init(const struct memmap *map);
+
+/**
+ * page_alloc() - allocate 1 << @order frames in one block
+ * @order: 0 .. PAGE_ORDER_MAX
+ * @flags: enum page_alloc_flags
+ * @page: result: the head, in state PAGE_KERNEL, with one reference
+ *
+ * Context: any, also IRQs off and interrupts; no lock of rank >= 63 held.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int __must_check page_alloc(unsigned order, unsigned flags, struct page **page);
+
+/**
+ * page_free() - give a block back
+ * @page: its head, in any used state but PAGE_SECRET, not mapped, with at most one reference
+ * @order: as it was allocated
+ *
+ * Context: as page_alloc().
+ */
+void page_free(struct page *page, unsigned order);
+
+/**
+ * buddy_release_reserved() - make boot memory allocatable
+ * @start_pfn, @end_pfn: frames in state RESERVED: an initramfs that was unpacked, for instance
+ */
+void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn);
+
+/**
+ * buddy_reclaim() - bring the single pages of every CPU back into the buddy's lists
+ * Done by page_alloc() itself before it gives up. Return: how many frames came back.
+ */
+uint64_t buddy_reclaim(void);
+
+/* Free frames outside of any CPU's list, by order; the part never touched yet is not among them. */
+void buddy_free_blocks(uint64_t nr_blocks[]);
+
+/**
+ * buddy_check() - V21: free lists and free frames are the same thing, and well formed
+ * Context: nobody allocates or frees meanwhile. Debug builds also look at the poison.
+ * Return: 0, or -EUCLEAN after printing the first broken claim.
+ */
+int __must_check buddy_check(void);

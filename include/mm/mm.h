@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/mm.h - an address space: its areas, its faults, its calls
+ *
+ * Room:   mm. Takes struct mm as an argument; never asks who is running.
+ * Owns:   struct mm and struct vma.
+ * Locks:  mmap_lock (rwsem, rank MMAP): for writing, areas and their number change; for reading,
+ *         areas stay and faults fill them in. Every function below takes it itself.
+ * Always: (1) areas are sorted, disjoint, page-aligned, within [USER_MIN, USER_END);
+ *         (2) neighbours that could be one area are one;
+ *         (3) a leaf lies in an area and grants no more than the area does.
+ * Source: mmap(2), mprotect(2), brk(2); design.md section 2.
+ * Tour:   after include/mm/object.h; then mm/vma.c, mm/map.c, mm/fault.c.
+ */
+#pragma once
+
+#include <asm/pgtable.h>
+#include <base/mutex.h>
+#include <lib/addr.h>
+#include <lib/list.h>
+#include <lib/rbtree.h>
+#include <stdatomic.h>
+
+struct object;
+
+enum vm_flags {
+    VM_READ = 1 << 0,
+    VM_WRITE = 1 << 1,
+    VM_EXEC = 1 << 2,
+    VM_SHARED = 1 << 3, /* changes are seen by all who map the object */
+    VM_MAYREAD = 1 << 4, /* mprotect may grant it */
+    VM_MAYWRITE = 1 << 5,
+    VM_MAYEXEC = 1 << 6,
+    VM_GROWSDOWN = 1 << 7,
+    VM_LOCKED = 1 << 8,
+    VM_DONTDUMP = 1 << 9,
+    VM_HUGETLB = 1 << 10,
+    VM_NORESERVE = 1 << 11,
+    VM_STACK = 1 << 12, /* named [stack] */
+    VM_HEAP = 1 << 13,  /* named [heap] */
+    VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
+    VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+};
+
+#define VM_MAY_SHIFT 4 /* VM_READ << VM_MAY_SHIFT == VM_MAYREAD */
+
+/* [m] mmap_lock for writing  [I] */
+struct vma {
+    struct rb_node node; /* [m] */
+    uint64_t start, end; /* [m] */
+    uint64_t gap;        /* free space below, down to the area before [m] */
+    uint64_t max_gap;    /* largest gap in this subtree [m] */
+    uint32_t flags;      /* enum vm_flags [m] */
+    uint32_t pkey;       /* [m] */
+    struct mm *mm;       /* [I] */
+    struct object *object; /* NULL: anonymous private [I] */
+    uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
+    struct list_node mapping_node; /* on object->mappings, under its lock */
+};
+
+struct mm {
+    struct pgtable pgtable;
+    _Atomic uint32_t refcount;
+    struct rwsem mmap_lock;
+    struct rb_root vmas;     /* [m] */
+    uint32_t nr_vmas;        /* [m] */
+    uint64_t total_pages;    /* sum of all areas [m] */
+    uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
+    uint64_t mmap_top;       /* mmap searches downwards from here */
+    uint64_t brk_start, brk; /* [m] */
+    uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
+    uint64_t start_code, end_code, start_data, end_data;        /* [m] */
+    _Atomic int64_t rss_anon, rss_file; /* leaves of 4 KiB [a] */
+    struct {                            /* set by the ABI layer, in bytes */
+        uint64_t address_space, data, stack, locked;
+        bool locked_exempt; /* CAP_IPC_LOCK */
+    } limits;
+};
+
+#define MM_MAX_VMAS 65530 /* vm.max_map_count */
+#define MM_NO_LIMIT (~0UL)
+
+/* An empty address space with one reference. 0 or -ENOMEM. */
+int __must_check mm_create(struct mm **out);
+void mm_get(struct mm *mm);
+
+/* The last reference unmaps everything and frees the tables. No CPU may have it loaded. */
+void mm_put(struct mm *mm);
+
+/**
+ * mm_fork() - a copy: private writable pages are shared until written, by either side
+ * TLB: the parent loses write rights; flushed once on return.
+ * Return: 0 or -ENOMEM with nothing changed but rights that the next fault gives back.
+ */
+int __must_check mm_fork(struct mm *mm, struct mm **out);
+
+enum map_place {
+    MAP_ANYWHERE,     /* addr is a hint */
+    MAP_FIXED_REPLACE, /* exactly there, whatever was there goes */
+    MAP_FIXED_NEW     /* exactly there, or -EEXIST */
+};
+
+struct map_request {
+    uint64_t addr, len_bytes; /* len > 0; rounded up to pages here */
+    enum map_place place;
+    uint32_t flags; /* enum vm_flags, MAY rights included */
+    struct object *object; /* the area takes a reference of its own; NULL: anonymous */
+    uint64_t pgoff;
+    bool populate; /* fault everything in */
+};
+
+/**
+ * mm_map() - make an area
+ * Return: 0 with the address in *@out; -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EAGAIN (locked limit),
+ *         with nothing changed, except that MAP_FIXED_REPLACE may have removed what was there.
+ * TLB: what was replaced is flushed.
+ */
+int __must_check mm_map(struct mm *mm, const struct map_request *request, uint64_t *out);
+
+/* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas; nothing changed). */
+int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
+ * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.
+ * @grows: PROT_GROWSDOWN
+ * Return: 0, -EINVAL, -ENOMEM (a gap: areas before it stay changed), -EACCES.
+ * TLB: one flush per call, none where rights only grow.
+ */
+int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
+                            bool grows);
+
+/* brk(2): the new or the old break, never an error. */
+uint64_t mm_brk(struct mm *mm, uint64_t wanted);
+
+/* madvise(MADV_DONTNEED): 0, -EINVAL, -ENOMEM. */
+int __must_check mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
+ * mm_move() - mremap(2)
+ * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2
+ * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM.
+ */
+int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
+                          unsigned flags, uint64_t new_addr, uint64_t *out);
+
+enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+enum fault_result {
+    FAULT_RESOLVED,
+    FAULT_NO_AREA,   /* SIGSEGV, SEGV_MAPERR */
+    FAULT_NO_RIGHT,  /* SIGSEGV, SEGV_ACCERR */
+    FAULT_BEYOND,    /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
+    FAULT_NO_MEMORY  /* nothing was changed */
+};
+
+/**
+ * mm_fault() - make an access possible, or say why not
+ * Context: task, IRQs on, no locks held.
+ * TLB: none, or one page of this address space when a page was replaced (copy on write).
+ */
+enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access);
+
+/* The area that holds @addr, or NULL. mmap_lock held. */
+struct vma *vma_find(struct mm *mm, uint64_t addr);
+
+/* The first area that ends above @addr, or NULL. mmap_lock held. */
+struct vma *vma_find_from(struct mm *mm, uint64_t addr);
+struct vma *vma_next(struct vma *vma);
+
+/* V1, V2, V5, V7 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
+int __must_check mm_check(struct mm *mm);
+
+/* The whole kernel half and the allocators: V3, V13-V15, V19-V24. Machine quiet. */
+int __must_check vm_check(void);
+
+/* Slab caches and the zero page. Boot. */
+void mm_boot_init(void);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/object.h - everything mappable is a memory object
+ *
+ * Room:   mm.
+ * Owns:   struct object: an index of folios, a size, seals, who maps it; and its table of operations.
+ * Locks:  lock (mutex, rank INODE): size, seals, content changes by calls (Linux: i_rwsem).
+ *         index_lock (spin, rank OBJECT): the index. mappings_lock (spin, rank RMAP): the list.
+ * Always: (1) the index holds one reference on each of its folios, each mapping leaf one more;
+ *         (2) a folio in the index has folio.object == this object; taken out, NULL;
+ *         (3) a mapping is on the list as long as its page tables may hold folios of the object.
+ * Source: design.md section 2.
+ * Tour:   after include/mm/page.h; then mm/shmem.c, mm/hugetlb.c, mm/secretmem.c.
+ */
+#pragma once
+
+#include <asm/spinlock.h>
+#include <base/mutex.h>
+#include <lib/index.h>
+#include <lib/list.h>
+#include <mm/page.h>
+
+struct object;
+struct vma;
+
+enum object_get {
+    OBJECT_GET_EXISTING, /* NULL when there is none */
+    OBJECT_GET_ALLOCATE  /* make it if it is missing */
+};
+
+/* What makes one kind of memory different from another. */
+struct object_ops {
+    const char *name;
+    unsigned folio_order; /* size of its folios, and of its mappings' leaves: 0 or 9 */
+
+    /**
+     * get_folio() - the folio at @index (in units of the folio size)
+     * The caller checked the size. Context: task, no spinning lock held.
+     * Return: 0 with a reference in *@out (NULL only for OBJECT_GET_EXISTING), -ENOMEM with
+     *         nothing changed.
+     */
+    int (*get_folio)(struct object *object, uint64_t index, enum object_get how,
+                     struct folio **out);
+
+    /* Take whole folios [start, end) out of the index and drop them. Mappings are gone already. */
+    void (*remove_folios)(struct object *object, uint64_t start, uint64_t end);
+
+    /* A mapping of @nr_pages 4 KiB pages from @pgoff is about to be made: reserve. May be NULL. */
+    int (*reserve)(struct object *object, uint64_t pgoff, uint64_t nr_pages);
+
+    /* The kernel can read and write its folios through their kernel address. */
+    bool kernel_access;
+};
+
+/* Seals, as F_ADD_SEALS numbers them: fcntl(2). */
+enum object_seal {
+    SEAL_SEAL = 0x01,
+    SEAL_SHRINK = 0x02,
+    SEAL_GROW = 0x04,
+    SEAL_WRITE = 0x08,
+    SEAL_FUTURE_WRITE = 0x10,
+    SEAL_EXEC = 0x20
+};
+
+/* [I] fixed at init  [l] lock  [x] index_lock  [r] mappings_lock  [a] atomic */
+struct object {
+    const struct object_ops *ops; /* [I] */
+    _Atomic uint32_t refcount;    /* [a] */
+    uint32_t seals;               /* enum object_seal [l] */
+    struct mutex lock;
+    spinlock_t index_lock;
+    struct index folios;         /* [x] */
+    _Atomic uint64_t size_bytes; /* written under lock [a] */
+    _Atomic uint64_t nr_pages;   /* 4 KiB frames in the index [a] */
+    _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
+    spinlock_t mappings_lock;
+    struct list_node mappings;              /* struct vma.mapping_node [r] */
+    void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
+};
+
+/* Fill in a new object with one reference. */
+void object_init(struct object *object, const struct object_ops *ops,
+                 void (*release)(struct object *object));
+
+void object_get(struct object *object);
+
+/* The last reference removes all folios, then calls release. Task context, no spinning lock. */
+void object_put(struct object *object);
+
+static inline uint64_t object_size(const struct object *object)
+{
+    return atomic_load_explicit(&object->size_bytes, memory_order_relaxed);
+}
+
+static inline uint64_t object_folio_bytes(const struct object *object)
+{
+    return PAGE_SIZE << object->ops->folio_order;
+}
+
+/* Look up @index and take a reference; NULL when there is none. */
+struct folio *object_find_folio(struct object *object, uint64_t index);
+
+/**
+ * object_add_folio() - put a new folio into the index
+ * On success the index took over the caller's reference and the caller has one more.
+ * Return: 0; -EEXIST when somebody was faster; -ENOMEM. Then nothing changed.
+ */
+int __must_check object_add_folio(struct object *object, uint64_t index, struct folio *folio);
+
+/* The plain form of ops->remove_folios(). */
+void object_remove_folios(struct object *object, uint64_t start, uint64_t end);
+
+/**
+ * object_truncate() - set the size
+ * Shrinking takes pages beyond it from all mappings, zeroes the rest of the last page, and frees.
+ * Context: object->lock held. Seals and limits were checked. Never fails.
+ * TLB: all mappings are flushed before pages are freed.
+ */
+void object_truncate(struct object *object, uint64_t size_bytes);
+
+/* Take [start, end) (bytes, folio-aligned) out of all mappings. TLB: flushed on return. */
+void object_unmap_range(struct object *object, uint64_t start, uint64_t end);
+
+/* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */
+int __must_check object_writer_get(struct object *object);
+void object_writer_put(struct object *object);
+
+/* No writer is there and none may come from now on; -EBUSY when there are. */
+int __must_check object_deny_writers(struct object *object);
+
+/**
+ * object_read() / object_write() - copy between the object and a buffer
+ * @copy: moves @len bytes between the kernel address and the caller's place at @done bytes into the
+ *        buffer; returns how many it could not move (a user buffer that faults)
+ * Reading stops at the size; holes read as zeros and stay holes. Writing allocates and grows.
+ * Context: write: object->lock held. Task context: @copy may fault.
+ * Return: bytes moved, if any; else -EFAULT, -ENOMEM, 0 at the end of the object.
+ */
+struct object_copy {
+    size_t (*copy)(struct object_copy *c, void *kva, size_t done, size_t len);
+};
+
+int64_t object_read(struct object *object, uint64_t pos, size_t len, struct object_copy *c);
+int64_t object_write(struct object *object, uint64_t pos, size_t len, struct object_copy *c);
+
+/* The kinds. */
+extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops;
+
+/* A shmem object of its own: shared anonymous memory. */
+int __must_check shmem_create(uint64_t size_bytes, struct object **out);
+
+/* Boot: slab cache of index nodes, release functions of page states. */
+void object_boot_init(void);
+void secretmem_boot_init(void);
+
+/* Frames that are secret now. */
+uint64_t secretmem_pages(void);

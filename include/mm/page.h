@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/page.h - one descriptor for every frame of RAM
+ *
+ * Room:   mm.
+ * Owns:   struct page, its states, struct folio, the page array.
+ * Locks:  state and order: whoever owns the page; a free page: its free list's lock.
+ * Always: (1) a block of 1 << order frames is described by its first page, its head; the others are
+ *             PAGE_TAIL, whether the block is free or used;
+ *         (2) state changes go through page_set_state(), which counts and checks them;
+ *         (3) a frame's descriptor may be touched only if page_is_initialised().
+ * Source: Bonwick and Adams, "Magazines and Vmem" (2001), for the per-frame union.
+ * Tour:   after include/lib/list.h, before include/mm/buddy.h.
+ */
+#pragma once
+
+#include <asm/memory_layout.h>
+#include <asm/spinlock.h>
+#include <base/panic.h>
+#include <lib/addr.h>
+#include <lib/compiler.h>
+#include <lib/list.h>
+#include <stdatomic.h>
+
+#define PAGE_ORDER_MAX   10 /* the largest block: 4 MiB */
+#define CHUNK_PAGES      (1UL << PAGE_ORDER_MAX)
+#define PAGE_COUNT_LIMIT (1U << 30) /* a count that reached this never falls again */
+
+/*
+ *            accept        take         hand out                 owner says so
+ *   FRESH ----------> FREE -----> CPU ----------> KERNEL <-----------------------> SLAB, TABLE,
+ *   RESERVED -------^  ^ |         | ^               |                             ANON, OBJECT,
+ *   (release)          | `---------|-|---------------^ (order > 0)                 POOL, SECRET
+ *                      `-----------' `---------------+--- page_free(): from all but SECRET, HUGETLB;
+ *                                                         those become KERNEL, POOL first
+ */
+enum page_state {
+    PAGE_HOLE,     /* no RAM here */
+    PAGE_RESERVED, /* RAM that is never allocated: kernel image, boot allocations */
+    PAGE_FRESH,    /* usable, not yet given to the buddy allocator */
+    PAGE_FREE,     /* head of a free block, on a free list */
+    PAGE_TAIL,     /* not the first of its block; look at page_head() */
+    PAGE_CPU,      /* free, on the list of one CPU */
+    PAGE_KERNEL,   /* allocated, no further kind */
+    PAGE_SLAB,     /* head of a slab */
+    PAGE_TABLE,    /* a page table */
+    PAGE_ANON,     /* private memory of a program */
+    PAGE_OBJECT,   /* content of a memory object */
+    PAGE_SECRET,   /* absent from the direct map */
+    PAGE_POOL,     /* held ready by a pool (huge pages) */
+    PAGE_HUGETLB,  /* content of a memory object, from that pool */
+    PAGE_STATES
+};
+
+/* enum page_state as a word, for messages. */
+extern const char *const page_state_names[PAGE_STATES];
+
+enum page_flag {
+    PAGE_POISONED = 1 << 0, /* free, and filled with the poison byte (debug builds) */
+    PAGE_DIRTY = 1 << 1,    /* content differs from what backs it */
+    PAGE_UPTODATE = 1 << 2, /* content is valid */
+    PAGE_EXCLUSIVE = 1 << 3 /* ANON: one leaf only, which may become writable without a copy */
+};
+
+struct object;
+struct slab_cache;
+
+/* [I] until freed  [a] atomic  [o] owner of the page  [l] lock of the list or table it names */
+struct page {
+    struct list_node list; /* free list, slab list, gathered tables, or the owner's list [l] */
+    union {
+        struct {                   /* ANON, OBJECT, SECRET, POOL */
+            struct object *object; /* [o] */
+            uint64_t index;        /* in pages, within the object [o] */
+            uint64_t private;      /* the owner's own word [o] */
+        };
+        struct {                      /* SLAB */
+            struct slab_cache *cache; /* [I] */
+            void *free;               /* first free object of this slab [l] */
+            uint32_t in_use;          /* objects not on that list [l] */
+        } slab;
+        struct { /* TABLE */
+            spinlock_t lock;
+            uint16_t used; /* entries that are not zero [l] */
+        } table;
+    };
+    _Atomic uint32_t refcount; /* head: 0 exactly while free [a] */
+    _Atomic uint32_t mapcount; /* leaves of user page tables that point here [a] */
+    uint8_t state;             /* enum page_state */
+    uint8_t order;             /* head: log2 of the frames in the block */
+    uint16_t flags;            /* enum page_flag [o] */
+} __aligned(64);
+
+_Static_assert(sizeof(struct page) == 64, "1.6 % of memory, and one cache line");
+
+/* A page that is known to be a head. */
+struct folio {
+    struct page page;
+};
+
+static inline struct page *pfn_to_page(uint64_t pfn)
+{
+    return (struct page *)PAGE_ARRAY_BASE + pfn;
+}
+
+static inline uint64_t page_to_pfn(const struct page *page)
+{
+    return (uint64_t)(page - (const struct page *)PAGE_ARRAY_BASE);
+}
+
+static inline phys_addr_t page_to_phys(const struct page *page)
+{
+    return pfn_to_phys(page_to_pfn(page));
+}
+
+static inline struct page *phys_to_page(phys_addr_t a)
+{
+    return pfn_to_page(phys_to_pfn(a));
+}
+
+/* The only way from a page to its bytes. A secret page has no address in the kernel. */
+static inline void *page_kva(const struct page *page)
+{
+    ASSERT(page->state != PAGE_SECRET, "frame %lx is secret", page_to_pfn(page));
+    return direct_map_ptr(page_to_phys(page));
+}
+
+/* Only for addresses that lie in a page got by page_kva(). */
+static inline struct page *kva_to_page(const void *kva)
+{
+    return phys_to_page(direct_map_phys(kva));
+}
+
+struct memmap;
+
+/**
+ * page_array_init() - make room for the descriptors of all RAM
+ * Maps the array where there is RAM (whole chunks), from boot_alloc(). Initialises none of it.
+ */
+void page_array_init(const struct memmap *map);
+
+/* Was the chunk that this frame lies in initialised? False for frames without RAM near. */
+bool page_is_initialised(uint64_t pfn);
+
+/**
+ * page_chunk_init() - fill in the descriptors of one chunk
+ * @first_pfn: aligned to CHUNK_PAGES, of a chunk that has RAM; not yet initialised
+ *
+ * Frames become HOLE, RESERVED, or FRESH as @map says. Context: the buddy's lock held.
+ */
+void page_chunk_init(const struct memmap *map, uint64_t first_pfn);
+
+/**
+ * page_set_state() - the one way in which a page becomes something else
+ * @page: a head, with its order set
+ *
+ * Moves its frames from one counter to the other. A step to or from TAIL moves none: the head's
+ * order tells. Debug builds panic on a step that the drawing above does not have.
+ */
+void page_set_state(struct page *page, enum page_state next);
+
+/* The first page of the block that @page lies in. */
+struct page *page_head(struct page *page);
+
+static inline struct folio *page_folio(struct page *page)
+{
+    return (struct folio *)page_head(page);
+}
+
+static inline uint64_t folio_nr_pages(const struct folio *folio)
+{
+    return 1UL << folio->page.order;
+}
+
+static inline uint32_t folio_refcount(const struct folio *folio)
+{
+    return atomic_load_explicit(&folio->page.refcount, memory_order_relaxed);
+}
+
+/* One more owner. The caller has a reference already. A saturated count stays: leak, not reuse. */
+void folio_get(struct folio *folio);
+
+/* One owner less; the last one releases the folio as its state asks. */
+void folio_put(struct folio *folio);
+
+/**
+ * folio_set_release() - how folios of one state die
+ * @release: gets the folio with no reference left; must end in page_free(). Called where
+ *           folio_put() was called, with the locks its caller held.
+ *
+ * States without one go to page_free() at once. Context: boot.
+ */
+void folio_set_release(enum page_state state, void (*release)(struct folio *folio));
+
+/* Frames by state, summed over all CPUs; exact when nobody allocates meanwhile. */
+struct page_counts {
+    uint64_t frames[PAGE_STATES]; /* HOLE and TAIL stay 0 */
+    uint64_t total;               /* all RAM */
+    uint64_t free;                /* FRESH + FREE + CPU */
+};
+
+void page_counts(struct page_counts *counts);
+
+/**
+ * page_accounting_check() - V23: every frame is counted once, in the state it is in
+ * Context: nobody allocates or frees meanwhile. Looks at each block of each chunk.
+ * Return: 0, or -EUCLEAN after printing the first broken claim.
+ */
+int __must_check page_accounting_check(void);

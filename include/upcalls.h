@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/upcalls.h - the three ways in which the machine calls the kernel
+ *
+ * Room:   contract between arch/ (the caller) and kernel/ (the one who answers).
+ * Owns:   nothing.
+ * Locks:  none held at the call.
+ * Always: (1) these are all; (2) on the way back to ring 3 each ends in the kernel's exit work
+ *         (signals, rescheduling), so that there is one place for it.
+ * Source: design.md section 3.
+ * Tour:   between arch/x86_64/trap.c and kernel/syscall.c, kernel/fault.c.
+ */
+#pragma once
+
+#include <asm/trap.h>
+
+/**
+ * upcall_fault() - a page fault, or any other exception of a program
+ * @frame: trap_vector(frame) tells which
+ * @address: the refused address for page faults, else 0
+ * Context: IRQs on if they were on. From the kernel's own code only page faults on user addresses
+ *          arrive here; arch panics on everything else itself.
+ * Return:  true: go on at frame->rip. false: the kernel's own access failed; use its fixup.
+ */
+bool upcall_fault(struct trap_frame *frame, uint64_t address);
+
+/* A system call: number in orig_rax, result into rax. IRQs on. */
+void upcall_syscall(struct trap_frame *frame);
+
+enum interrupt { INTERRUPT_TIMER, INTERRUPT_RESCHEDULE, INTERRUPT_CONSOLE };
+
+/* An interrupt that means something to the kernel. IRQs off; already acknowledged. */
+void upcall_interrupt(struct trap_frame *frame, enum interrupt what);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/check.c - vm_check(): are the structures what their heads claim?
+ *
+ * Room:   mm.
+ * Owns:   the list of checks, and those of one address space; others are beside what they check.
+ * Locks:  the caller makes the machine quiet: nobody maps, faults, allocates.
+ * Always: (1) checks change nothing; (2) the first broken claim is printed with its number.
+ * Source: trust.md section 2 (V1 .. V24).
+ * Tour:   when something is broken.
+ */
+#include "internal.h"
+#include <asm/direct_map.h>
+#include <base/log.h>
+#include <mm/hugetlb.h>
+#include <uapi/errno.h>
+
+#define CLAIM(cond, number, fmt, ...)                                    \
+    do {                                                                 \
+        if (!(cond)) {                                                   \
+            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__);      \
+            return -EUCLEAN;                                             \
+        }                                                                \
+    } while (0)
+
+static int check_areas(struct mm *mm)
+{
+    uint64_t before = 0, pages = 0, locked = 0;
+    uint32_t nr = 0;
+    struct vma *last = NULL;
+
+    CLAIM(rb_is_valid(&mm->vmas), "V1", "the tree of areas is broken");
+    for (struct rb_node *n = rb_first(&mm->vmas); n; n = rb_next(n), nr++) {
+        struct vma *vma = rb_entry(n, struct vma, node);
+        CLAIM(vma->start < vma->end && is_aligned(vma->start | vma->end, PAGE_SIZE) &&
+                  vma->start >= max(before, USER_MIN) && vma->end <= USER_END,
+              "V1", "area %#lx-%#lx after %#lx", vma->start, vma->end, before);
+        CLAIM(vma->gap == vma->start - before, "V1", "gap of %#lx", vma->start);
+        CLAIM(!last || !vma_can_merge(last, vma), "V2", "areas meet at %#lx", vma->start);
+        pages += vma_pages(vma);
+        locked += vma->flags & VM_LOCKED ? vma_pages(vma) : 0;
+        before = vma->end;
+        last = vma;
+    }
+    CLAIM(nr == mm->nr_vmas, "V1", "%u areas, %u counted", nr, mm->nr_vmas);
+    CLAIM(pages == mm->total_pages, "V23", "%lu pages, %lu counted", pages, mm->total_pages);
+    CLAIM(locked == mm->locked_pages, "V23", "%lu locked, %lu counted", locked, mm->locked_pages);
+    return 0;
+}
+
+struct rss {
+    int64_t anon, file;
+};
+
+static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_level level,
+                      struct rss *rss)
+{
+    struct page *page = page_head(phys_to_page(pte_phys(pte, level)));
+    bool write = pte_is_writable(pte);
+
+    CLAIM(vma && va >= vma->start && va + pt_level_size(level) <= vma->end, "V5",
+          "leaf %#lx at %#lx is in no area", pte.raw, va);
+    CLAIM(!write || vma->flags & VM_WRITE, "V5", "writable leaf at %#lx", va);
+    CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || pte_supported_mask != ~0UL, "V5",
+          "executable leaf at %#lx", va);
+    CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
+    if (page == zero_page) {
+        CLAIM(!write, "V10", "the zero page is writable at %#lx", va);
+        return 0;
+    }
+    uint32_t maps = atomic_load(&page->mapcount), refs = atomic_load(&page->refcount);
+    CLAIM(maps >= 1 && refs >= maps, "V7", "frame %#lx: %u leaves, %u references",
+          page_to_pfn(page), maps, refs);
+    if (page->state == PAGE_ANON) {
+        CLAIM(!(vma->flags & VM_SHARED), "V11", "private page at %#lx, shared area", va);
+        CLAIM(!write || (page->flags & PAGE_EXCLUSIVE && maps == 1), "V10",
+              "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
+        rss->anon += pt_level_size(level) >> PAGE_SHIFT;
+        return 0;
+    }
+    CLAIM(page->object == vma->object && vma->object, "V11",
+          "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
+          page_state_names[page->state], va);
+    CLAIM(!write || vma->flags & VM_SHARED, "V10", "object's page writable in private area %#lx",
+          va);
+    rss->file += pt_level_size(level) >> PAGE_SHIFT;
+    return 0;
+}
+
+static int check_leaves(struct mm *mm)
+{
+    struct rss rss = {0};
+    struct pt_run run = pt_run_first(&mm->pgtable, user(0), user(USER_END));
+
+    for (; run.nr; pt_run_next(&run)) {
+        for (unsigned i = 0; i < run.nr; i++) {
+            pte_t pte = pte_read(&run.slot[i]);
+            uint64_t va = run.va + i * pt_level_size(run.level);
+            if (pte_is_none(pte))
+                continue;
+            int err = check_leaf(vma_find(mm, va), va, pte, run.level, &rss);
+            if (err)
+                return err;
+        }
+    }
+    CLAIM(rss.anon == atomic_load(&mm->rss_anon) && rss.file == atomic_load(&mm->rss_file), "V23",
+          "resident: %ld anonymous and %ld of objects found, %ld and %ld counted", rss.anon,
+          rss.file, atomic_load(&mm->rss_anon), atomic_load(&mm->rss_file));
+    return 0;
+}
+
+int mm_check(struct mm *mm)
+{
+    int err = check_areas(mm);
+    if (!err)
+        err = pgtable_check(&mm->pgtable);
+    return err ? err : check_leaves(mm);
+}
+
+/* V18, V19: what the direct map lacks is what is secret. */
+static int check_secret(void)
+{
+    struct direct_map_counts dm;
+    struct page_counts pages;
+
+    direct_map_counts(&dm);
+    page_counts(&pages);
+    CLAIM(dm.hidden_pages == secretmem_pages() &&
+              pages.frames[PAGE_SECRET] == secretmem_pages(),
+          "V18", "%lu frames hidden, %lu in state secret, %lu secret pages", dm.hidden_pages,
+          pages.frames[PAGE_SECRET], secretmem_pages());
+    return 0;
+}
+
+int vm_check(void)
+{
+    static int (*const checks[])(void) = {buddy_check,      slab_check,          hugetlb_check,
+                                          direct_map_check, kernel_tables_check, check_secret,
+                                          page_accounting_check};
+    for (unsigned i = 0; i < ARRAY_SIZE(checks); i++) {
+        int err = checks[i]();
+        if (err)
+            return err;
+    }
+    return 0;
+}

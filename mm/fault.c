@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/fault.c - making an access possible
+ *
+ *   anonymous, read of nothing      the zero page
+ *   anonymous, write of nothing     a new zeroed page
+ *   object, shared, or read         the object's folio
+ *   object, private, write          a copy of the object's folio
+ *   leaf refuses a write            exclusive: made writable; else a copy
+ *
+ * Room:   mm.
+ * Owns:   the decision above, copy on write, growth of stacks.
+ * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
+ * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
+ *         (2) an object's folio is mapped only if folio.object still says so under that lock;
+ *         (3) a page is replaced by a read-only copy, flushed, and only then made writable: nobody
+ *             reads old bytes after somebody wrote new ones.
+ * Source: Linux Documentation/mm/page_tables.rst (behaviour).
+ * Tour:   after mm/map.c, mm/protect.c.
+ */
+#include "internal.h"
+#include <lib/string.h>
+
+#define STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below a stack that grows */
+
+struct page *zero_page;
+
+struct fault {
+    struct mm *mm;
+    struct vma *vma;
+    uint64_t va; /* start of the unit (4K or 2M) */
+    enum fault_access access;
+    struct pt_walk walk;
+};
+
+static enum pt_level fault_level(const struct fault *f)
+{
+    return vma_unit(f->vma) == HUGE_SIZE ? PT_2M : PT_4K;
+}
+
+/* A leaf for @page with all rights it may have now. */
+static pte_t leaf_for(const struct fault *f, const struct page *page)
+{
+    pgprot_t prot = vma_pgprot(f->vma);
+    bool write = vma_leaf_may_write(f->vma, page);
+    pte_t pte = pte_leaf(page_to_phys(page), write ? pgprot_write(prot) : prot, f->walk.level);
+    pte = pte_made_young(pte);
+    return write && f->access == ACCESS_WRITE ? pte_made_dirty(pte) : pte;
+}
+
+/* Account a page that got a leaf. */
+static void leaf_added(const struct fault *f, struct page *page)
+{
+    atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
+    rss_add(f->mm, page_folio(page), pt_level_size(f->walk.level) >> PAGE_SHIFT);
+}
+
+/* Claim 1. True: @page is mapped, and the leaf owns the caller's reference. */
+static bool publish(const struct fault *f, struct page *page, const struct object *must_be_of)
+{
+    spin_lock(pt_lock(f->walk.table));
+    bool empty = pte_is_none(pte_read(f->walk.slot));
+    bool valid = !must_be_of || READ_ONCE(page->object) == must_be_of;
+    bool done = empty && valid;
+    if (done) {
+        pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
+        if (page != zero_page)
+            leaf_added(f, page);
+    }
+    spin_unlock(pt_lock(f->walk.table));
+    return done;
+}
+
+/* A page that this address space alone has. */
+static struct page *anon_page(unsigned alloc_flags)
+{
+    struct page *page;
+    if (page_alloc(0, alloc_flags, &page))
+        return NULL;
+    page_set_state(page, PAGE_ANON);
+    page->flags |= PAGE_EXCLUSIVE;
+    page->object = NULL;
+    return page;
+}
+
+static enum fault_result fault_anonymous(struct fault *f)
+{
+    if (f->access != ACCESS_WRITE) {
+        publish(f, zero_page, NULL);
+        return FAULT_RESOLVED;
+    }
+    struct page *page = anon_page(PAGE_ALLOC_ZERO);
+    if (!page)
+        return FAULT_NO_MEMORY;
+    if (!publish(f, page, NULL))
+        folio_put(page_folio(page));
+    return FAULT_RESOLVED;
+}
+
+/* A private copy of @from, mapped where nothing was. Consumes no reference. */
+static enum fault_result fault_copy(struct fault *f, const struct page *from)
+{
+    struct page *page = anon_page(PAGE_ALLOC_PLAIN);
+    if (!page)
+        return FAULT_NO_MEMORY;
+    memcpy(page_kva(page), page_kva(from), PAGE_SIZE);
+    if (!publish(f, page, NULL))
+        folio_put(page_folio(page));
+    return FAULT_RESOLVED;
+}
+
+static enum fault_result fault_object(struct fault *f)
+{
+    struct object *object = f->vma->object;
+    uint64_t index = vma_folio_index(f->vma, f->va);
+    struct folio *folio;
+
+    if (index >= round_up(object_size(object), object_folio_bytes(object)) /
+                     object_folio_bytes(object))
+        return FAULT_BEYOND;
+    if (object->ops->get_folio(object, index, OBJECT_GET_ALLOCATE, &folio))
+        return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
+    if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED)) {
+        enum fault_result result = fault_copy(f, &folio->page);
+        folio_put(folio);
+        return result;
+    }
+    if (!publish(f, &folio->page, object))
+        folio_put(folio); /* somebody was faster, or it was truncated: the access tries again */
+    return FAULT_RESOLVED;
+}
+
+/* Only the one who maps it can have a reference, or wants one later. */
+static bool page_is_mine(const struct page *page)
+{
+    return page->state == PAGE_ANON &&
+           ((page->flags & PAGE_EXCLUSIVE) || (atomic_load(&page->refcount) == 1));
+}
+
+/* Let the leaf of @page, which is still the one seen, be written. Table locked. */
+static void make_writable(const struct fault *f, struct page *page, pte_t pte)
+{
+    page->flags |= PAGE_EXCLUSIVE;
+    pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte_made_dirty(pte_made_young(pte))));
+}
+
+/* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. */
+static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page *old_page)
+{
+    struct page *page = anon_page(PAGE_ALLOC_PLAIN);
+    if (!page)
+        return FAULT_NO_MEMORY;
+    memcpy(page_kva(page), page_kva(old_page), PAGE_SIZE);
+    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), vma_pgprot(f->vma), PT_4K));
+
+    spin_lock(pt_lock(f->walk.table));
+    pte_t now = pte_read(f->walk.slot);
+    bool same = pte_kind(now, PT_4K) == PTE_KIND_LEAF &&
+                pte_phys(now, PT_4K).raw == pte_phys(old, PT_4K).raw && !pte_is_writable(now);
+    if (same) {
+        pt_set(f->walk.table, f->walk.slot, copy);
+        leaf_added(f, page);
+        if (old_page != zero_page) {
+            atomic_fetch_sub_explicit(&old_page->mapcount, 1, memory_order_relaxed);
+            rss_add(f->mm, page_folio(old_page), -1);
+        }
+    }
+    spin_unlock(pt_lock(f->walk.table));
+    if (!same) {
+        folio_put(page_folio(page));
+        return FAULT_RESOLVED;
+    }
+    struct tlb_gather gather;
+    tlb_gather_begin(&gather, &f->mm->pgtable);
+    tlb_gather_leaf(&gather, f->va, PT_4K);
+    if (old_page != zero_page)
+        tlb_gather_page(&gather, old_page);
+    tlb_gather_end(&gather);
+
+    spin_lock(pt_lock(f->walk.table));
+    now = pte_read(f->walk.slot);
+    if (pte_kind(now, PT_4K) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, PT_4K)) == page &&
+        (page->flags & PAGE_EXCLUSIVE))
+        make_writable(f, page, now);
+    spin_unlock(pt_lock(f->walk.table));
+    return FAULT_RESOLVED;
+}
+
+/* There is a leaf, and the area grants the access: the leaf must be behind the times. */
+static enum fault_result fault_present(struct fault *f, pte_t seen)
+{
+    if (f->access != ACCESS_WRITE || pte_is_writable(seen)) {
+        tlb_flush_user_local(user(f->va)); /* this CPU remembers less than the leaf grants */
+        return FAULT_RESOLVED;
+    }
+    spin_lock(pt_lock(f->walk.table));
+    pte_t pte = pte_read(f->walk.slot);
+    if (pte_kind(pte, f->walk.level) != PTE_KIND_LEAF || pte_is_writable(pte)) {
+        spin_unlock(pt_lock(f->walk.table));
+        return FAULT_RESOLVED;
+    }
+    struct page *page = page_head(phys_to_page(pte_phys(pte, f->walk.level)));
+    bool shared = f->vma->flags & VM_SHARED;
+    if (shared || (page != zero_page && page_is_mine(page))) {
+        if (shared)
+            pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
+        else
+            make_writable(f, page, pte);
+        spin_unlock(pt_lock(f->walk.table));
+        tlb_flush_user_local(user(f->va));
+        return FAULT_RESOLVED;
+    }
+    if (page != zero_page)
+        folio_get(page_folio(page)); /* while it is copied */
+    spin_unlock(pt_lock(f->walk.table));
+    enum fault_result result = replace_by_copy(f, pte, page);
+    if (page != zero_page)
+        folio_put(page_folio(page));
+    return result;
+}
+
+static bool grants(const struct vma *vma, enum fault_access access)
+{
+    static const uint32_t needed[] = {
+        [ACCESS_READ] = VM_RIGHTS, /* x86 cannot refuse reads of what may be written or executed */
+        [ACCESS_WRITE] = VM_WRITE,
+        [ACCESS_EXEC] = VM_EXEC,
+    };
+    return vma->flags & needed[access];
+}
+
+static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t addr,
+                                       enum fault_access access)
+{
+    struct fault f = {.mm = mm, .vma = vma, .access = access};
+
+    if (!grants(vma, access))
+        return FAULT_NO_RIGHT;
+    f.va = round_down(addr, vma_unit(vma));
+    if (pt_walk_alloc(&mm->pgtable, user(f.va), fault_level(&f), &f.walk))
+        return FAULT_NO_MEMORY;
+    pte_t pte = pte_read(f.walk.slot);
+    if (!pte_is_none(pte))
+        return fault_present(&f, pte);
+    return vma->object ? fault_object(&f) : fault_anonymous(&f);
+}
+
+/* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */
+static bool stack_grow(struct mm *mm, uint64_t addr)
+{
+    struct vma *vma = vma_find_from(mm, addr);
+    uint64_t start = round_down(addr, PAGE_SIZE);
+
+    if (!vma)
+        return false;
+    if (vma->start <= addr)
+        return true; /* somebody else was faster */
+    uint64_t below = vma->start - vma->gap;
+    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack ||
+        start < USER_MIN || start - below < (below ? STACK_GUARD_GAP : 0))
+        return false;
+    mm->total_pages += (vma->start - start) >> PAGE_SHIFT;
+    vma_set_start(vma, start);
+    return true;
+}
+
+enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+{
+    rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find_from(mm, addr.raw);
+    if (vma && vma->start > addr.raw && (vma->flags & VM_GROWSDOWN)) {
+        rwsem_read_unlock(&mm->mmap_lock);
+        rwsem_write_lock(&mm->mmap_lock);
+        stack_grow(mm, addr.raw);
+        vma = vma_find_from(mm, addr.raw);
+        rwsem_downgrade(&mm->mmap_lock);
+    }
+    enum fault_result result = FAULT_NO_AREA;
+    if (vma && vma->start <= addr.raw)
+        result = fault_in_area(mm, vma, addr.raw, access);
+    rwsem_read_unlock(&mm->mmap_lock);
+    return result;
+}

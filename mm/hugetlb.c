@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/hugetlb.c - memory objects of 2 MiB pages from a pool, reserved when they are mapped
+ *
+ * Room:   mm.
+ * Owns:   the pool, and the promises (reservations) each object holds on it.
+ * Locks:  object.index_lock (20) > pool.lock (55).
+ * Always: (1) reserved <= free; (2) free + used = total;
+ *         (3) an object's promise for an index is a mark in its own index: RESERVED instead of a
+ *             folio. It is redeemed by the folio that takes its place, or given back by truncation.
+ * Source: Linux Documentation/mm/hugetlbfs_reserv.rst (behaviour).
+ * Tour:   after mm/shmem.c.
+ */
+#include "internal.h"
+#include <base/fail.h>
+#include <base/log.h>
+#include <lib/string.h>
+#include <mm/hugetlb.h>
+#include <uapi/errno.h>
+
+static struct {
+    spinlock_t lock;
+    struct list_node free_pages;
+    struct hugetlb_counts counts;
+} pool = {.lock = SPINLOCK_INIT(LOCK_RANK_HUGETLB), .free_pages = LIST_INIT(pool.free_pages)};
+
+/* Stands in the index where a page is promised: no folio lies at this address. */
+#define RESERVED ((struct folio *)64)
+
+#define MARK_NEW 0 /* promised by the call that is under way */
+
+uint64_t hugetlb_pool_grow(uint64_t nr)
+{
+    uint64_t got = 0;
+    struct page *page;
+
+    while (got < nr && !page_alloc(HUGETLB_ORDER, PAGE_ALLOC_PLAIN, &page)) {
+        page_set_state(page, PAGE_POOL);
+        spin_lock(&pool.lock);
+        list_add_tail(&page->list, &pool.free_pages);
+        pool.counts.total++;
+        pool.counts.free++;
+        spin_unlock(&pool.lock);
+        got++;
+    }
+    return got;
+}
+
+void hugetlb_counts(struct hugetlb_counts *out)
+{
+    spin_lock(&pool.lock);
+    *out = pool.counts;
+    spin_unlock(&pool.lock);
+}
+
+/* Take a page; @promised: redeem a promise, which cannot fail for want of pages. */
+static int pool_take(bool promised, struct folio **out)
+{
+    if (fail_injected(FAIL_HUGETLB))
+        return -ENOMEM;
+    spin_lock(&pool.lock);
+    if (!promised && pool.counts.free == pool.counts.reserved) {
+        spin_unlock(&pool.lock);
+        return -ENOMEM;
+    }
+    ASSERT(!list_empty(&pool.free_pages), "claim 1: reserved <= free");
+    struct page *page = list_first_entry(&pool.free_pages, struct page, list);
+    list_del(&page->list);
+    pool.counts.free--;
+    pool.counts.reserved -= promised;
+    spin_unlock(&pool.lock);
+    atomic_store(&page->refcount, 1);
+    memset(page_kva(page), 0, HUGE_SIZE);
+    page_set_state(page, PAGE_HUGETLB);
+    *out = page_folio(page);
+    return 0;
+}
+
+static void pool_give_back(struct page *page, bool promised)
+{
+    page_set_state(page, PAGE_POOL);
+    spin_lock(&pool.lock);
+    list_add(&page->list, &pool.free_pages);
+    pool.counts.free++;
+    pool.counts.reserved += promised;
+    spin_unlock(&pool.lock);
+}
+
+static void folio_release(struct folio *folio)
+{
+    pool_give_back(&folio->page, false);
+}
+
+void hugetlb_boot_init(void)
+{
+    folio_set_release(PAGE_HUGETLB, folio_release);
+}
+
+static void promises_drop(uint64_t nr)
+{
+    spin_lock(&pool.lock);
+    pool.counts.reserved -= nr;
+    spin_unlock(&pool.lock);
+}
+
+static int promise_take(void)
+{
+    int err = -ENOMEM;
+    spin_lock(&pool.lock);
+    if (pool.counts.free > pool.counts.reserved) {
+        pool.counts.reserved++;
+        err = 0;
+    }
+    spin_unlock(&pool.lock);
+    return err;
+}
+
+/* Promise every index of [first, end) that has neither page nor promise; all or nothing. */
+static int reserve_range(struct object *object, uint64_t first, uint64_t end)
+{
+    uint64_t i;
+    int err = 0;
+
+    for (i = first; i < end && !err; i++) {
+        if (index_find(&object->folios, i))
+            continue;
+        err = promise_take();
+        if (err)
+            break;
+        err = index_insert(&object->folios, i, RESERVED);
+        if (err) {
+            promises_drop(1);
+            break;
+        }
+        index_set_mark(&object->folios, i, MARK_NEW);
+    }
+    /* Commit: forget which are new. Roll back: take the new ones out again. */
+    uint64_t dropped = 0;
+    for (uint64_t j = first; j < i; j++) {
+        if (!index_test_mark(&object->folios, j, MARK_NEW))
+            continue;
+        index_clear_mark(&object->folios, j, MARK_NEW);
+        if (err) {
+            index_remove(&object->folios, j);
+            dropped++;
+        }
+    }
+    promises_drop(dropped);
+    return err;
+}
+
+static int hugetlb_reserve(struct object *object, uint64_t pgoff, uint64_t nr_pages)
+{
+    uint64_t first = pgoff >> HUGETLB_ORDER;
+    uint64_t end = (pgoff + nr_pages) >> HUGETLB_ORDER;
+
+    spin_lock(&object->index_lock);
+    int err = reserve_range(object, first, end);
+    spin_unlock(&object->index_lock);
+    return err;
+}
+
+/* What the index says; takes a reference on a folio. */
+static struct folio *lookup(struct object *object, uint64_t index)
+{
+    spin_lock(&object->index_lock);
+    struct folio *found = index_find(&object->folios, index);
+    if (found && found != RESERVED)
+        folio_get(found);
+    spin_unlock(&object->index_lock);
+    return found;
+}
+
+/* Put @folio where a promise, or nothing, was found before. -EEXIST: somebody was faster. */
+static int publish(struct object *object, uint64_t index, struct folio *folio, bool promised)
+{
+    int err = 0;
+    spin_lock(&object->index_lock);
+    struct folio *now = index_find(&object->folios, index);
+    if (now != (promised ? RESERVED : NULL))
+        err = -EEXIST;
+    else if (promised)
+        index_replace(&object->folios, index, folio);
+    else
+        err = index_insert(&object->folios, index, folio);
+    if (!err) {
+        folio_get(folio);
+        folio->page.index = index << HUGETLB_ORDER;
+        WRITE_ONCE(folio->page.object, object);
+        atomic_fetch_add(&object->nr_pages, 1UL << HUGETLB_ORDER);
+    }
+    spin_unlock(&object->index_lock);
+    return err;
+}
+
+static int hugetlb_get_folio(struct object *object, uint64_t index, enum object_get how,
+                             struct folio **out)
+{
+    for (;;) {
+        struct folio *found = lookup(object, index);
+        bool promised = found == RESERVED;
+        *out = promised ? NULL : found;
+        if (*out || how == OBJECT_GET_EXISTING)
+            return 0;
+        int err = pool_take(promised, out);
+        if (err)
+            return err;
+        err = publish(object, index, *out, promised);
+        if (!err)
+            return 0;
+        pool_give_back(&(*out)->page, promised); /* the promise, if there was one, lives on */
+        if (err != -EEXIST)
+            return err;
+    }
+}
+
+static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_t end)
+{
+    uint64_t promises = 0;
+    struct folio *found;
+
+    spin_lock(&object->index_lock);
+    for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
+        index_remove(&object->folios, i);
+        if (found == RESERVED) {
+            promises++;
+            continue;
+        }
+        WRITE_ONCE(found->page.object, NULL);
+        atomic_fetch_sub(&object->nr_pages, 1UL << HUGETLB_ORDER);
+        folio_put(found);
+    }
+    spin_unlock(&object->index_lock);
+    promises_drop(promises);
+}
+
+const struct object_ops hugetlb_ops = {
+    .name = "hugetlb",
+    .folio_order = HUGETLB_ORDER,
+    .get_folio = hugetlb_get_folio,
+    .remove_folios = hugetlb_remove_folios,
+    .reserve = hugetlb_reserve,
+    .kernel_access = true,
+};
+
+int hugetlb_check(void)
+{
+    uint64_t listed = 0;
+    struct page *page;
+
+    spin_lock(&pool.lock);
+    list_for_each_entry(page, &pool.free_pages, list) listed += page->state == PAGE_POOL;
+    struct hugetlb_counts c = pool.counts;
+    spin_unlock(&pool.lock);
+    if (listed == c.free && c.reserved <= c.free && c.free <= c.total)
+        return 0;
+    log_error("vm_check: V22: huge pages: %lu listed, %lu free, %lu reserved, %lu in all", listed,
+              c.free, c.reserved, c.total);
+    return -EUCLEAN;
+}

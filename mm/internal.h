@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/internal.h - what the files of mm/ share and nobody else may see
+ *
+ * Room:   mm, private.
+ * Owns:   nothing.
+ * Locks:  as noted at each function.
+ * Always: -
+ * Source: -
+ * Tour:   with mm/vma.c.
+ */
+#pragma once
+
+#include <asm/tlb.h>
+#include <base/panic.h>
+#include <mm/buddy.h>
+#include <mm/mm.h>
+#include <mm/object.h>
+#include <mm/page.h>
+#include <mm/slab.h>
+
+/* vma.c: the tree of areas. mmap_lock held for writing. */
+
+void vma_boot_init(void);
+void vma_tree_init(struct mm *mm);
+struct vma *vma_alloc(struct mm *mm);
+void vma_free(struct vma *vma);
+
+/* Put into the tree and on its object's list; takes over the caller's reference on the object. */
+void vma_insert(struct mm *mm, struct vma *vma);
+
+/* Take out of tree and list. The object's reference stays with the area until vma_free(). */
+void vma_remove(struct mm *mm, struct vma *vma);
+
+/**
+ * vma_split() - one area becomes two at @addr
+ * @below: an area allocated before; becomes [start, addr), @vma keeps [addr, end)
+ */
+void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below);
+
+/* Could the two be one area, @right beginning where @left ends? */
+bool vma_can_merge(const struct vma *left, const struct vma *right);
+
+/* Merge with both neighbours where possible; returns the area that holds @vma's range now. */
+struct vma *vma_merge(struct mm *mm, struct vma *vma);
+
+/* Move one border; what lies between must be free, or hold no leaf any more. */
+void vma_set_end(struct vma *vma, uint64_t end);
+void vma_set_start(struct vma *vma, uint64_t start);
+
+/* The highest free range of @len_bytes, aligned, in [low, high). 0 or -ENOMEM. */
+int __must_check vma_find_gap(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t low,
+                              uint64_t high, uint64_t *out);
+
+static inline uint64_t vma_pages(const struct vma *vma)
+{
+    return (vma->end - vma->start) >> PAGE_SHIFT;
+}
+
+/* Smallest unit of an area: 4 KiB, or 2 MiB for huge pages. */
+static inline uint64_t vma_unit(const struct vma *vma)
+{
+    return vma->object ? object_folio_bytes(vma->object) : PAGE_SIZE;
+}
+
+/* The object's index (in folios) for an address of the area. */
+static inline uint64_t vma_folio_index(const struct vma *vma, uint64_t addr)
+{
+    uint64_t pgoff = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
+    return pgoff >> vma->object->ops->folio_order;
+}
+
+/* Does this area write into the object itself, now or after mprotect? */
+static inline bool vma_is_writer(uint32_t flags)
+{
+    return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
+/* What leaves of an area may grant at most. */
+pgprot_t vma_pgprot(const struct vma *vma);
+
+/* May a leaf of @page in this area be writable now? Table of the leaf locked. */
+bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
+
+/* zap.c */
+
+/**
+ * zap_range() - remove every leaf of [start, end) and drop what it referred to
+ * @mm: for the counts
+ * Context: tables stay (mmap_lock, or the object's mappings_lock). TLB: gathered, not flushed.
+ */
+void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather);
+
+/* As zap_range(), but only leaves of folios that @object has or had: private copies stay. */
+void zap_object_range(struct mm *mm, struct object *object, uint64_t start, uint64_t end,
+                      struct tlb_gather *gather);
+
+/* Account a leaf that appears or goes. */
+void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
+
+/* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
+
+#define SPARES 2 /* a range has two borders, each of which may split an area */
+
+/* How many borders of [start, end) lie inside an area. */
+unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
+int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
+
+/* Free those that were not used. */
+void spares_put(struct vma **spare);
+
+/**
+ * unmap_areas() - remove everything in [start, end); cannot fail any more
+ * @spare: as many as splits_needed() said
+ * @dead: the removed areas; free_dead() them when mmap_lock is released
+ * TLB: flushed on return.
+ */
+void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
+                 struct list_node *dead);
+void free_dead(struct list_node *dead);
+
+/* fault.c */
+
+/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
+extern struct page *zero_page;

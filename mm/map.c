@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/map.c - making and removing areas: mmap, munmap, brk, mremap, discarding
+ *
+ * Room:   mm.
+ * Owns:   the order of checks, then the commit.
+ * Locks:  mmap_lock for writing, taken here; objects' locks inside.
+ * Always: (1) everything that can fail is done before the first change;
+ *         (2) leaves go before their area leaves the tree, tables after, pages after the flush.
+ * Source: mmap(2), munmap(2), brk(2), mremap(2).
+ * Tour:   after mm/vma.c; then mm/fault.c.
+ */
+#include "internal.h"
+#include <uapi/errno.h>
+
+int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
+{
+    for (unsigned i = 0; i < nr; i++) {
+        spare[i] = vma_alloc(mm);
+        if (!spare[i]) {
+            spares_put(spare);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+void spares_put(struct vma **spare)
+{
+    for (unsigned i = 0; i < SPARES; i++) {
+        if (spare[i])
+            vma_free(spare[i]);
+        spare[i] = NULL;
+    }
+}
+
+static struct vma *spare_take(struct vma **spare)
+{
+    for (unsigned i = 0; i < SPARES; i++) {
+        struct vma *vma = spare[i];
+        if (vma) {
+            spare[i] = NULL;
+            return vma;
+        }
+    }
+    panic("claim: splits_needed() counted right");
+}
+
+unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
+{
+    struct vma *first = vma_find(mm, start);
+    struct vma *last = vma_find(mm, end);
+    return (first && first->start < start) + (last && last->start < end);
+}
+
+/* Is each border inside an area also a border between its pages? */
+static bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
+{
+    struct vma *first = vma_find(mm, start);
+    struct vma *last = vma_find(mm, end);
+    return (!first || is_aligned(start - first->start, vma_unit(first))) &&
+           (!last || is_aligned(end - last->start, vma_unit(last)));
+}
+
+static void account_area(struct mm *mm, const struct vma *vma, int sign)
+{
+    mm->total_pages += sign * (int64_t)vma_pages(vma);
+    if (vma->flags & VM_LOCKED)
+        mm->locked_pages += sign * (int64_t)vma_pages(vma);
+}
+
+void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
+                 struct list_node *dead)
+{
+    struct tlb_gather gather;
+    struct vma *vma = vma_find_from(mm, start);
+    if (!vma || vma->start >= end)
+        return;
+    if (vma->start < start)
+        vma_split(mm, vma, start, spare_take(spare));
+
+    tlb_gather_begin(&gather, &mm->pgtable);
+    while (vma && vma->start < end) {
+        struct vma *next = vma_next(vma);
+        if (vma->end > end) {
+            struct vma *below = spare_take(spare);
+            vma_split(mm, vma, end, below);
+            next = vma;
+            vma = below;
+        }
+        zap_range(mm, vma->start, vma->end, &gather);
+        account_area(mm, vma, -1);
+        vma_remove(mm, vma);
+        list_add_tail(&vma->mapping_node, dead);
+        vma = next;
+    }
+    struct vma *above = vma_find_from(mm, end);
+    uint64_t floor = above ? above->start - above->gap : 0;
+    if (!above) {
+        struct rb_node *last = rb_last(&mm->vmas);
+        floor = last ? rb_entry(last, struct vma, node)->end : 0;
+    }
+    pt_free_tables(&mm->pgtable, user(floor), user(above ? above->start : USER_END + PAGE_SIZE),
+                   &gather);
+    tlb_gather_end(&gather);
+}
+
+void free_dead(struct list_node *dead)
+{
+    struct vma *vma, *after;
+    list_for_each_safe(vma, after, dead, mapping_node)
+    {
+        list_del(&vma->mapping_node);
+        vma_free(vma);
+    }
+}
+
+/* Does one more area, or more pages, break a limit? */
+static int check_limits(struct mm *mm, const struct map_request *r, uint64_t len)
+{
+    uint64_t pages = len >> PAGE_SHIFT;
+
+    if (mm->nr_vmas >= MM_MAX_VMAS)
+        return -ENOMEM;
+    if ((r->flags & VM_LOCKED) && !mm->limits.locked_exempt &&
+        (mm->locked_pages + pages) << PAGE_SHIFT > mm->limits.locked)
+        return -EAGAIN;
+    if ((mm->total_pages + pages) << PAGE_SHIFT > mm->limits.address_space)
+        return -ENOMEM;
+    return 0;
+}
+
+/* Where the area goes. */
+static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t unit,
+                        uint64_t *out)
+{
+    if (r->place != MAP_ANYWHERE) {
+        if (!is_aligned(r->addr, unit))
+            return -EINVAL;
+        if (r->addr > USER_END - len)
+            return -ENOMEM;
+        if (r->addr < USER_MIN)
+            return -EPERM;
+        struct vma *at = vma_find_from(mm, r->addr);
+        if (r->place == MAP_FIXED_NEW && at && at->start < r->addr + len)
+            return -EEXIST;
+        *out = r->addr;
+        return 0;
+    }
+    uint64_t hint = round_up(r->addr, unit);
+    if (hint >= USER_MIN && hint <= USER_END - len) {
+        struct vma *at = vma_find_from(mm, hint);
+        if (!at || at->start >= hint + len) {
+            *out = hint;
+            return 0;
+        }
+    }
+    int err = vma_find_gap(mm, len, unit, USER_MIN, mm->mmap_top, out);
+    return err ? vma_find_gap(mm, len, unit, USER_MIN, USER_END, out) : 0;
+}
+
+/* The new area, with its reference, its place among the writers, and its reservation. */
+static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len,
+                     struct vma **out)
+{
+    struct vma *vma = vma_alloc(mm);
+    if (!vma)
+        return -ENOMEM;
+    vma->start = addr;
+    vma->end = addr + len;
+    vma->flags = r->flags;
+    vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
+    int err = 0;
+    if (r->object && vma_is_writer(r->flags))
+        err = object_writer_get(r->object);
+    if (!err && r->object) {
+        object_get(r->object);
+        vma->object = r->object;
+        if (r->object->ops->reserve && !(r->flags & VM_NORESERVE))
+            err = r->object->ops->reserve(r->object, r->pgoff, len >> PAGE_SHIFT);
+    }
+    if (err) {
+        vma_free(vma);
+        return err;
+    }
+    *out = vma;
+    return 0;
+}
+
+static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t *out,
+                      struct list_node *dead)
+{
+    uint64_t unit = r->object ? object_folio_bytes(r->object) : PAGE_SIZE;
+    struct vma *spare[SPARES] = {NULL};
+    uint64_t addr;
+
+    int err = check_limits(mm, r, len);
+    if (!err)
+        err = choose_place(mm, r, len, unit, &addr);
+    if (err)
+        return err;
+    bool replaces = r->place == MAP_FIXED_REPLACE;
+    if (replaces && !borders_fit(mm, addr, addr + len))
+        return -EINVAL;
+    if (replaces)
+        err = spares_get(mm, splits_needed(mm, addr, addr + len), spare);
+    struct vma *vma;
+    if (!err)
+        err = area_make(mm, r, addr, len, &vma);
+    if (err) {
+        spares_put(spare);
+        return err;
+    }
+    if (replaces)
+        unmap_areas(mm, addr, addr + len, spare, dead);
+    vma_insert(mm, vma);
+    account_area(mm, vma, 1);
+    vma_merge(mm, vma);
+    *out = addr;
+    return 0;
+}
+
+/* Fault everything in; what cannot be faulted is left to the program, as mmap(2) says. */
+static void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
+{
+    enum fault_access access = flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    for (uint64_t va = start; va < end; va += PAGE_SIZE)
+        if (mm_fault(mm, user(va), access) != FAULT_RESOLVED)
+            return;
+}
+
+int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
+{
+    uint64_t unit = r->object ? object_folio_bytes(r->object) : PAGE_SIZE;
+    uint64_t len = round_up(r->len_bytes, unit);
+    struct list_node dead;
+
+    if (len == 0 || len > USER_END)
+        return -ENOMEM;
+    list_init(&dead);
+    rwsem_write_lock(&mm->mmap_lock);
+    int err = map_locked(mm, r, len, out, &dead);
+    rwsem_write_unlock(&mm->mmap_lock);
+    free_dead(&dead);
+    if (!err && r->populate)
+        populate(mm, *out, *out + len, r->flags);
+    return err;
+}
+
+static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
+{
+    struct vma *spare[SPARES] = {NULL};
+    struct vma *first = vma_find_from(mm, start);
+    struct vma *at_end = vma_find(mm, end);
+
+    if (!first || first->start >= end)
+        return 0;
+    if (!borders_fit(mm, start, end))
+        return -EINVAL;
+    unsigned splits = splits_needed(mm, start, end);
+    bool hole = first == at_end && splits == 2; /* the only way to end up with more areas */
+    if (hole && mm->nr_vmas >= MM_MAX_VMAS)
+        return -ENOMEM;
+    int err = spares_get(mm, splits, spare);
+    if (err)
+        return err;
+    unmap_areas(mm, start, end, spare, dead);
+    return 0;
+}
+
+int mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    struct list_node dead;
+
+    if (!is_aligned(addr, PAGE_SIZE) || len_bytes == 0 || len_bytes > USER_END ||
+        addr > USER_END - round_up(len_bytes, PAGE_SIZE))
+        return -EINVAL;
+    list_init(&dead);
+    rwsem_write_lock(&mm->mmap_lock);
+    int err = unmap_locked(mm, addr, addr + round_up(len_bytes, PAGE_SIZE), &dead);
+    rwsem_write_unlock(&mm->mmap_lock);
+    free_dead(&dead);
+    return err;
+}
+
+#define HEAP_FLAGS (VM_READ | VM_WRITE | VM_MAY_RIGHTS | VM_HEAP)
+
+uint64_t mm_brk(struct mm *mm, uint64_t wanted)
+{
+    uint64_t old = round_up(mm->brk, PAGE_SIZE);
+    uint64_t new = round_up(wanted, PAGE_SIZE);
+    int err = 0;
+
+    if (wanted < mm->brk_start || wanted > USER_END)
+        return mm->brk;
+    if (new < old) {
+        err = mm_unmap(mm, new, old - new);
+    } else if (new > old) {
+        uint64_t at;
+        struct map_request r = {.addr = old,
+                                .len_bytes = new - old,
+                                .place = MAP_FIXED_NEW,
+                                .flags = HEAP_FLAGS};
+        if (new - mm->brk_start > mm->limits.data)
+            err = -ENOMEM;
+        else
+            err = mm_map(mm, &r, &at);
+    }
+    if (!err)
+        mm->brk = wanted;
+    return mm->brk;
+}
+
+int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    uint64_t end = addr + len_bytes, at = addr;
+    struct tlb_gather gather;
+    int err = 0;
+
+    rwsem_read_lock(&mm->mmap_lock);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            err = -ENOMEM; /* a gap; the rest is done all the same */
+        if (!vma || vma->start >= end)
+            break;
+        uint64_t from = max(vma->start, at);
+        if (vma->flags & VM_LOCKED || !is_aligned(from - vma->start, vma_unit(vma))) {
+            err = -EINVAL;
+            break;
+        }
+        at = min(vma->end, end);
+        zap_range(mm, from, at, &gather);
+    }
+    tlb_gather_end(&gather);
+    rwsem_read_unlock(&mm->mmap_lock);
+    return err;
+}

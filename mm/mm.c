@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/mm.c - the life of an address space: made, forked, dropped
+ *
+ * Room:   mm.
+ * Owns:   struct mm itself.
+ * Locks:  the parent's mmap_lock for writing while it is forked; a new or dead space needs none.
+ * Always: (1) after a fork no private page is writable or exclusive on either side.
+ * Source: fork(2).
+ * Tour:   after mm/fault.c.
+ */
+#include "internal.h"
+#include <uapi/errno.h>
+
+static struct slab_cache mm_cache;
+
+void mm_boot_init(void)
+{
+    int err = page_alloc(0, PAGE_ALLOC_ZERO, &zero_page);
+    ASSERT(!err, "claim: there is a page at boot");
+    slab_cache_init(&mm_cache, "mm", sizeof(struct mm), 0);
+    vma_boot_init();
+}
+
+int mm_create(struct mm **out)
+{
+    struct mm *mm = slab_alloc(&mm_cache, SLAB_ALLOC_ZERO);
+    if (!mm)
+        return -ENOMEM;
+    int err = pgtable_init(&mm->pgtable);
+    if (err) {
+        slab_free(&mm_cache, mm);
+        return err;
+    }
+    atomic_store(&mm->refcount, 1);
+    rwsem_init(&mm->mmap_lock);
+    vma_tree_init(mm);
+    mm->mmap_top = USER_END - PAGE_SIZE;
+    mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;
+    mm->limits.stack = 8 * MIB;
+    mm->limits.locked = 8 * MIB;
+    *out = mm;
+    return 0;
+}
+
+void mm_get(struct mm *mm)
+{
+    atomic_fetch_add(&mm->refcount, 1);
+}
+
+void mm_put(struct mm *mm)
+{
+    struct list_node dead;
+    struct vma *spare[SPARES] = {NULL};
+
+    if (atomic_fetch_sub(&mm->refcount, 1) != 1)
+        return;
+    list_init(&dead);
+    unmap_areas(mm, 0, USER_END + PAGE_SIZE, spare, &dead);
+    free_dead(&dead);
+    pgtable_destroy(&mm->pgtable);
+    slab_free(&mm_cache, mm);
+}
+
+/* One leaf of a private page: shared from now on, writable for nobody. Parent's table locked. */
+static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct pt_walk *to,
+                       struct tlb_gather *gather)
+{
+    pte_t pte = pte_read(&run->slot[i]);
+    if (pte_is_none(pte))
+        return;
+    struct page *page = phys_to_page(pte_phys(pte, PT_4K));
+    if (page != zero_page && page->state != PAGE_ANON)
+        return; /* the object's own page: the child faults it in again */
+    if (pte_is_writable(pte)) {
+        pte_t before = pt_set(run->table, &run->slot[i], pte_write_protected(pte));
+        if (before.raw != pte.raw) { /* the CPU marked it meanwhile */
+            pte = before;
+            pt_set(run->table, &run->slot[i], pte_write_protected(pte));
+        }
+        tlb_gather_leaf(gather, run->va + i * PAGE_SIZE, PT_4K);
+        pte = pte_write_protected(pte);
+    }
+    if (page != zero_page) {
+        page->flags &= ~PAGE_EXCLUSIVE;
+        folio_get(page_folio(page));
+        atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
+        rss_add(child, page_folio(page), 1);
+    }
+    pt_set(to->table, to->slot, pte); /* nobody else sees the child's tables yet */
+}
+
+static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
+                        struct tlb_gather *gather)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(vma->start), user(vma->end));
+    for (; run.nr; pt_run_next(&run)) {
+        struct pt_walk to;
+        int err = pt_walk_alloc(&child->pgtable, user(run.va), PT_4K, &to);
+        if (err)
+            return err;
+        spin_lock(pt_lock(run.table));
+        for (unsigned i = 0; i < run.nr; i++, to.slot++)
+            share_leaf(child, &run, i, &to, gather);
+        spin_unlock(pt_lock(run.table));
+    }
+    return 0;
+}
+
+static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
+                     struct tlb_gather *gather)
+{
+    struct vma *copy = vma_alloc(child);
+    if (!copy)
+        return -ENOMEM;
+    copy->start = vma->start;
+    copy->end = vma->end;
+    copy->flags = vma->flags & ~VM_LOCKED; /* locks are not inherited: mlock(2) */
+    copy->pkey = vma->pkey;
+    copy->pgoff = vma->pgoff;
+    copy->object = vma->object;
+    if (copy->object) {
+        object_get(copy->object);
+        if (vma_is_writer(copy->flags))
+            atomic_fetch_add(&copy->object->writers, 1);
+    }
+    vma_insert(child, copy);
+    child->total_pages += vma_pages(copy);
+    if (vma->flags & VM_SHARED)
+        return 0;
+    return share_leaves(mm, child, vma, gather);
+}
+
+static void copy_fields(const struct mm *mm, struct mm *child)
+{
+    child->mmap_top = mm->mmap_top;
+    child->brk_start = mm->brk_start;
+    child->brk = mm->brk;
+    child->stack_top = mm->stack_top;
+    child->arg_start = mm->arg_start;
+    child->arg_end = mm->arg_end;
+    child->env_start = mm->env_start;
+    child->env_end = mm->env_end;
+    child->start_code = mm->start_code;
+    child->end_code = mm->end_code;
+    child->start_data = mm->start_data;
+    child->end_data = mm->end_data;
+    child->limits = mm->limits;
+}
+
+int mm_fork(struct mm *mm, struct mm **out)
+{
+    struct tlb_gather gather;
+    struct mm *child;
+    int err = mm_create(&child);
+    if (err)
+        return err;
+
+    rwsem_write_lock(&mm->mmap_lock);
+    copy_fields(mm, child);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    for (struct rb_node *n = rb_first(&mm->vmas); n && !err; n = rb_next(n))
+        err = copy_area(mm, child, rb_entry(n, struct vma, node), &gather);
+    tlb_gather_end(&gather);
+    rwsem_write_unlock(&mm->mmap_lock);
+    if (err) {
+        mm_put(child);
+        return err;
+    }
+    *out = child;
+    return 0;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/object.c - what all memory objects have in common
+ *
+ * Room:   mm. Sees folios, sizes, seals; never descriptors or page-table bits.
+ * Owns:   the index, truncation, reading and writing through the kernel's address of a folio.
+ * Locks:  lock > mappings_lock; lock > index_lock; see include/mm/object.h.
+ * Always: (1) a folio is taken out of the index (its object pointer cleared) before it is taken out
+ *             of the mappings: a fault that checks the pointer under its table's lock is either
+ *             seen by the unmapping or sees that the folio is gone.
+ * Source: include/mm/object.h; Linux mm/truncate.c (behaviour).
+ * Tour:   after include/mm/object.h; then mm/shmem.c.
+ */
+#include "internal.h"
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+static struct slab_cache index_node_cache;
+
+static struct index_node *index_node_new(void)
+{
+    return slab_alloc(&index_node_cache, SLAB_ALLOC_PLAIN);
+}
+
+static void index_node_free(struct index_node *node)
+{
+    slab_free(&index_node_cache, node);
+}
+
+static const struct index_ops index_ops = {index_node_new, index_node_free};
+
+void object_boot_init(void)
+{
+    slab_cache_init(&index_node_cache, "index_node", sizeof(struct index_node), 0);
+}
+
+void object_init(struct object *object, const struct object_ops *ops,
+                 void (*release)(struct object *object))
+{
+    *object = (struct object){.ops = ops, .refcount = 1, .release = release};
+    mutex_init(&object->lock);
+    spin_lock_init(&object->index_lock, LOCK_RANK_OBJECT);
+    spin_lock_init(&object->mappings_lock, LOCK_RANK_RMAP);
+    index_init(&object->folios, &index_ops);
+    list_init(&object->mappings);
+}
+
+void object_get(struct object *object)
+{
+    uint32_t before = atomic_fetch_add_explicit(&object->refcount, 1, memory_order_relaxed);
+    ASSERT(before > 0 && before < UINT32_MAX / 2, "refcount=%u", before);
+}
+
+void object_put(struct object *object)
+{
+    if (atomic_fetch_sub_explicit(&object->refcount, 1, memory_order_acq_rel) != 1)
+        return;
+    ASSERT(list_empty(&object->mappings), "claim: a mapping holds a reference");
+    if (object->ops)
+        object->ops->remove_folios(object, 0, UINT64_MAX);
+    object->release(object);
+}
+
+struct folio *object_find_folio(struct object *object, uint64_t index)
+{
+    spin_lock(&object->index_lock);
+    struct folio *folio = index_find(&object->folios, index);
+    if (folio)
+        folio_get(folio);
+    spin_unlock(&object->index_lock);
+    return folio;
+}
+
+int object_add_folio(struct object *object, uint64_t index, struct folio *folio)
+{
+    spin_lock(&object->index_lock);
+    int err = index_insert(&object->folios, index, folio);
+    if (!err) {
+        folio_get(folio);
+        folio->page.index = index << object->ops->folio_order;
+        WRITE_ONCE(folio->page.object, object);
+        atomic_fetch_add_explicit(&object->nr_pages, folio_nr_pages(folio), memory_order_relaxed);
+    }
+    spin_unlock(&object->index_lock);
+    return err;
+}
+
+/* Take out a batch under the lock, drop it outside: dropping may flush, which waits. */
+void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
+{
+    struct folio *batch[32];
+    unsigned nr;
+
+    do {
+        nr = 0;
+        spin_lock(&object->index_lock);
+        struct folio *folio;
+        for (uint64_t i = start;
+             nr < ARRAY_SIZE(batch) && (folio = index_next(&object->folios, &i)) && i < end; i++) {
+            index_remove(&object->folios, i);
+            WRITE_ONCE(folio->page.object, NULL);
+            atomic_fetch_sub_explicit(&object->nr_pages, folio_nr_pages(folio),
+                                      memory_order_relaxed);
+            batch[nr++] = folio;
+        }
+        spin_unlock(&object->index_lock);
+        for (unsigned i = 0; i < nr; i++)
+            folio_put(batch[i]);
+    } while (nr == ARRAY_SIZE(batch));
+}
+
+void object_unmap_range(struct object *object, uint64_t start, uint64_t end)
+{
+    uint64_t first = start >> PAGE_SHIFT;
+    uint64_t last = end >> PAGE_SHIFT; /* past the last page */
+    struct vma *vma;
+
+    spin_lock(&object->mappings_lock);
+    list_for_each_entry(vma, &object->mappings, mapping_node)
+    {
+        uint64_t from = max(first, vma->pgoff);
+        uint64_t to = min(last, vma->pgoff + vma_pages(vma));
+        if (from >= to)
+            continue;
+        uint64_t base = vma->start - (vma->pgoff << PAGE_SHIFT); /* may wrap; the sum does not */
+        struct tlb_gather gather;
+        tlb_gather_begin(&gather, &vma->mm->pgtable);
+        zap_object_range(vma->mm, object, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT),
+                         &gather);
+        tlb_gather_end(&gather);
+    }
+    spin_unlock(&object->mappings_lock);
+}
+
+static struct folio *existing_folio(struct object *object, uint64_t index)
+{
+    struct folio *folio;
+    int err = object->ops->get_folio(object, index, OBJECT_GET_EXISTING, &folio);
+    ASSERT(!err, "claim: looking up allocates nothing");
+    return folio;
+}
+
+/* Bytes behind the new end that share a page with it must read as zeros when the object grows. */
+static void zero_tail(struct object *object, uint64_t size_bytes)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    uint64_t offset = size_bytes & (folio_bytes - 1);
+    if (!offset || !object->ops->kernel_access)
+        return;
+    struct folio *folio = existing_folio(object, size_bytes / folio_bytes);
+    if (!folio)
+        return;
+    memset((char *)page_kva(&folio->page) + offset, 0, folio_bytes - offset);
+    folio_put(folio);
+}
+
+void object_truncate(struct object *object, uint64_t size_bytes)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    uint64_t old = object_size(object);
+
+    atomic_store(&object->size_bytes, size_bytes);
+    if (size_bytes >= old)
+        return;
+    uint64_t keep = round_up(size_bytes, folio_bytes);
+    object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
+    object_unmap_range(object, keep, PAGE_MASK);
+    zero_tail(object, size_bytes);
+}
+
+int object_writer_get(struct object *object)
+{
+    int64_t n = atomic_load(&object->writers);
+    do {
+        if (n < 0)
+            return -EPERM;
+    } while (!atomic_compare_exchange_weak(&object->writers, &n, n + 1));
+    return 0;
+}
+
+void object_writer_put(struct object *object)
+{
+    int64_t before = atomic_fetch_sub(&object->writers, 1);
+    ASSERT(before > 0, "writers=%ld", before);
+}
+
+int object_deny_writers(struct object *object)
+{
+    int64_t none = 0;
+    if (atomic_compare_exchange_strong(&object->writers, &none, -1) || none < 0)
+        return 0;
+    return -EBUSY;
+}
+
+/* The part of [pos, pos + len) that lies in one folio. */
+static size_t folio_chunk(const struct object *object, uint64_t pos, size_t len)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    return min(len, folio_bytes - (pos & (folio_bytes - 1)));
+}
+
+static size_t copy_folio(struct folio *folio, uint64_t offset, struct object_copy *c, size_t done,
+                         size_t len)
+{
+    return c->copy(c, (char *)page_kva(&folio->page) + offset, done, len);
+}
+
+/* Holes read as zeros, a page at a time. */
+static size_t copy_zeros(struct object_copy *c, size_t done, size_t len)
+{
+    size_t moved = 0;
+    while (moved < len) {
+        size_t chunk = min(len - moved, PAGE_SIZE);
+        size_t left = c->copy(c, page_kva(zero_page), done + moved, chunk);
+        moved += chunk - left;
+        if (left)
+            break;
+    }
+    return len - moved;
+}
+
+int64_t object_read(struct object *object, uint64_t pos, size_t len, struct object_copy *c)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    size_t done = 0;
+
+    while (done < len) {
+        uint64_t size = object_size(object);
+        if (pos >= size)
+            break;
+        size_t chunk = folio_chunk(object, pos, min(len - done, size - pos));
+        struct folio *folio = existing_folio(object, pos / folio_bytes);
+        size_t left = folio ? copy_folio(folio, pos & (folio_bytes - 1), c, done, chunk)
+                            : copy_zeros(c, done, chunk);
+        if (folio)
+            folio_put(folio);
+        done += chunk - left;
+        pos += chunk - left;
+        if (left)
+            return done ? (int64_t)done : -EFAULT;
+    }
+    return done;
+}
+
+int64_t object_write(struct object *object, uint64_t pos, size_t len, struct object_copy *c)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    size_t done = 0;
+
+    while (done < len) {
+        size_t chunk = folio_chunk(object, pos, len - done);
+        struct folio *folio;
+        int err = object->ops->get_folio(object, pos / folio_bytes, OBJECT_GET_ALLOCATE, &folio);
+        if (err)
+            return done ? (int64_t)done : err;
+        size_t left = copy_folio(folio, pos & (folio_bytes - 1), c, done, chunk);
+        folio_put(folio);
+        done += chunk - left;
+        pos += chunk - left;
+        if (pos > object_size(object))
+            atomic_store(&object->size_bytes, pos);
+        if (left)
+            return done ? (int64_t)done : -EFAULT;
+    }
+    return done;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/page.c - one descriptor for every frame of RAM
+ *
+ * Room:   mm.
+ * Owns:   the page array, the set of initialised chunks, the counters of frames by state.
+ * Locks:  counters: per CPU, changed with IRQs off. Chunks: the buddy's lock.
+ * Always: (1) a chunk is initialised as a whole: blocks never cross its border;
+ *         (2) the counters add up to all RAM at every moment.
+ * Source: design.md section 3; trust.md V23.
+ * Tour:   after include/mm/page.h, before mm/buddy.c.
+ */
+#include <mm/page.h>
+
+#include <asm/cpu.h>
+#include <asm/machine.h>
+#include <base/log.h>
+#include <lib/bitmap.h>
+#include <lib/string.h>
+#include <mm/boot_alloc.h>
+#include <mm/buddy.h>
+#include <mm/memmap.h>
+#include <uapi/errno.h>
+
+#define CHUNK_BYTES       (CHUNK_PAGES * PAGE_SIZE)
+#define CHUNK_ARRAY_BYTES (CHUNK_PAGES * sizeof(struct page))
+
+const char *const page_state_names[PAGE_STATES] = {
+    [PAGE_HOLE] = "hole",     [PAGE_RESERVED] = "reserved", [PAGE_FRESH] = "fresh",
+    [PAGE_FREE] = "free",     [PAGE_TAIL] = "tail",         [PAGE_CPU] = "cpu",
+    [PAGE_KERNEL] = "kernel", [PAGE_SLAB] = "slab",         [PAGE_TABLE] = "table",
+    [PAGE_ANON] = "anon",     [PAGE_OBJECT] = "object",     [PAGE_SECRET] = "secret",
+    [PAGE_POOL] = "pool",     [PAGE_HUGETLB] = "hugetlb",
+};
+
+/* One CPU's share; a frame counted here and uncounted there leaves a negative number. */
+struct state_counts {
+    int64_t frames[PAGE_STATES];
+} __aligned(CACHE_LINE_SIZE);
+
+static struct state_counts cpu_counts[MAX_CPUS];
+static void (*releases[PAGE_STATES])(struct folio *folio);
+static const struct memmap *memmap;
+static uint64_t *chunks_initialised; /* bitmap */
+static uint64_t nr_chunks;
+
+/* Maps the descriptors of a run of chunks, with large leaves when it is worth it. */
+static void map_array(uint64_t first_chunk, uint64_t end_chunk)
+{
+    char *va = (char *)pfn_to_page(first_chunk * CHUNK_PAGES);
+    uint64_t len = (end_chunk - first_chunk) * CHUNK_ARRAY_BYTES;
+    uint64_t align = len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE;
+
+    kernel_map_early(va, boot_alloc_congruent(len, align, (uint64_t)va), len);
+}
+
+/* Two ranges may share a chunk: @done is the first chunk not mapped yet. */
+static void map_arrays(const struct range_set *ram)
+{
+    uint64_t done = 0;
+
+    for (unsigned i = 0; i < ram->nr; i++) {
+        uint64_t first = max(ram->ranges[i].start / CHUNK_BYTES, done);
+        uint64_t end = round_up(ram->ranges[i].end, CHUNK_BYTES) / CHUNK_BYTES;
+
+        if (first < end)
+            map_array(first, end);
+        done = max(done, end);
+    }
+    nr_chunks = done;
+}
+
+void page_array_init(const struct memmap *map)
+{
+    memmap = map;
+    map_arrays(&map->ram);
+
+    uint64_t len = BITMAP_WORDS(nr_chunks) * sizeof(uint64_t);
+
+    chunks_initialised = direct_map_ptr(boot_alloc(len, PAGE_SIZE));
+    memset(chunks_initialised, 0, len);
+    memset(cpu_counts, 0, sizeof(cpu_counts));
+
+    uint64_t ram_frames = range_set_bytes(&map->ram) / PAGE_SIZE;
+    uint64_t free_frames = range_set_bytes(&map->free) / PAGE_SIZE;
+
+    cpu_counts[0].frames[PAGE_FRESH] = (int64_t)free_frames;
+    cpu_counts[0].frames[PAGE_RESERVED] = (int64_t)(ram_frames - free_frames);
+}
+
+bool page_is_initialised(uint64_t pfn)
+{
+    uint64_t chunk = pfn / CHUNK_PAGES;
+
+    return chunk < nr_chunks && bitmap_test(chunks_initialised, (unsigned)chunk);
+}
+
+/* Sets the state of a chunk's frames that lie in @set. */
+static void init_states(const struct range_set *set, uint64_t first_pfn, enum page_state state)
+{
+    uint64_t end_pfn = first_pfn + CHUNK_PAGES;
+
+    for (unsigned i = 0; i < set->nr; i++) {
+        uint64_t from = max(set->ranges[i].start / PAGE_SIZE, first_pfn);
+        uint64_t to = min(set->ranges[i].end / PAGE_SIZE, end_pfn);
+
+        for (uint64_t pfn = from; pfn < to; pfn++)
+            pfn_to_page(pfn)->state = (uint8_t)state;
+    }
+}
+
+void page_chunk_init(const struct memmap *map, uint64_t first_pfn)
+{
+    memset(pfn_to_page(first_pfn), 0, CHUNK_ARRAY_BYTES);
+    init_states(&map->ram, first_pfn, PAGE_RESERVED);
+    init_states(&map->free, first_pfn, PAGE_FRESH);
+    bitmap_set(chunks_initialised, (unsigned)(first_pfn / CHUNK_PAGES));
+}
+
+#define TO(state) (1U << (state))
+#define TO_KINDS                                                                          \
+    (TO(PAGE_SLAB) | TO(PAGE_TABLE) | TO(PAGE_ANON) | TO(PAGE_OBJECT) | TO(PAGE_SECRET) | \
+     TO(PAGE_POOL))
+
+/* The arrows of the drawing in include/mm/page.h. */
+static const uint32_t legal_steps[PAGE_STATES] = {
+    [PAGE_RESERVED] = TO(PAGE_FREE) | TO(PAGE_TAIL),
+    [PAGE_FRESH] = TO(PAGE_FREE) | TO(PAGE_TAIL),
+    [PAGE_FREE] = TO(PAGE_TAIL) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_TAIL] = TO(PAGE_FREE),
+    [PAGE_CPU] = TO(PAGE_FREE) | TO(PAGE_KERNEL),
+    [PAGE_KERNEL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO_KINDS,
+    [PAGE_SLAB] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_TABLE] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_ANON] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_OBJECT] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_SECRET] = TO(PAGE_KERNEL),
+    [PAGE_POOL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO(PAGE_HUGETLB),
+    [PAGE_HUGETLB] = TO(PAGE_POOL),
+};
+
+void page_set_state(struct page *page, enum page_state next)
+{
+    enum page_state old = page->state;
+
+    DEBUG_ASSERT(legal_steps[old] & TO(next), "frame %lx: %s to %s", page_to_pfn(page),
+                 page_state_names[old], page_state_names[next]);
+    page->state = (uint8_t)next;
+    if (old == PAGE_TAIL || next == PAGE_TAIL)
+        return;
+
+    irq_flags_t irq = irq_save();
+    int64_t *frames = cpu_counts[cpu_id()].frames;
+
+    frames[old] -= 1L << page->order;
+    frames[next] += 1L << page->order;
+    irq_restore(irq);
+}
+
+/* A block is aligned to its size: its head is one of the pages with low bits of the pfn zero. */
+struct page *page_head(struct page *page)
+{
+    uint64_t pfn = page_to_pfn(page);
+
+    for (unsigned order = 1; page->state == PAGE_TAIL; order++) {
+        ASSERT(order <= PAGE_ORDER_MAX, "frame %lx is a tail without a head", pfn);
+        page = pfn_to_page(round_down(pfn, 1UL << order));
+    }
+    return page;
+}
+
+void folio_get(struct folio *folio)
+{
+    _Atomic uint32_t *count = &folio->page.refcount;
+    uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+
+    ASSERT(old != 0, "frame %lx got a reference while free", page_to_pfn(&folio->page));
+    if (unlikely(old >= PAGE_COUNT_LIMIT))
+        atomic_store_explicit(count, PAGE_COUNT_LIMIT, memory_order_relaxed);
+}
+
+void folio_set_release(enum page_state state, void (*release)(struct folio *folio))
+{
+    releases[state] = release;
+}
+
+static void folio_release(struct folio *folio)
+{
+    void (*release)(struct folio * folio) = releases[folio->page.state];
+
+    if (release != NULL)
+        release(folio);
+    else
+        page_free(&folio->page, folio->page.order);
+}
+
+void folio_put(struct folio *folio)
+{
+    _Atomic uint32_t *count = &folio->page.refcount;
+    uint32_t old = atomic_fetch_sub_explicit(count, 1, memory_order_acq_rel);
+
+    ASSERT(old != 0, "frame %lx lost a reference it had not", page_to_pfn(&folio->page));
+    if (unlikely(old >= PAGE_COUNT_LIMIT))
+        atomic_store_explicit(count, PAGE_COUNT_LIMIT, memory_order_relaxed);
+    else if (old == 1)
+        folio_release(folio);
+}
+
+void page_counts(struct page_counts *counts)
+{
+    *counts = (struct page_counts){0};
+    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
+        for (unsigned state = 0; state < PAGE_STATES; state++)
+            counts->frames[state] += (uint64_t)cpu_counts[cpu].frames[state];
+    }
+    for (unsigned state = 0; state < PAGE_STATES; state++)
+        counts->total += counts->frames[state];
+    counts->free =
+        counts->frames[PAGE_FRESH] + counts->frames[PAGE_FREE] + counts->frames[PAGE_CPU];
+}
+
+/* Counts an initialised chunk block by block. Free frames that wait there count as FRESH. */
+static int count_chunk(uint64_t first_pfn, uint64_t frames[PAGE_STATES])
+{
+    uint64_t pfn = first_pfn;
+
+    while (pfn < first_pfn + CHUNK_PAGES) {
+        const struct page *head = pfn_to_page(pfn);
+        uint64_t nr = 1UL << head->order;
+
+        if (head->state == PAGE_TAIL || !is_aligned(pfn, nr)) {
+            log_error("V21: frame %lx: a %s page of order %u starts a block", pfn,
+                      page_state_names[head->state], head->order);
+            return -EUCLEAN;
+        }
+        for (uint64_t i = 1; i < nr; i++) {
+            if (pfn_to_page(pfn + i)->state != PAGE_TAIL) {
+                log_error("V21: frame %lx inside the block of %lx is %s", pfn + i, pfn,
+                          page_state_names[pfn_to_page(pfn + i)->state]);
+                return -EUCLEAN;
+            }
+        }
+        frames[head->state] += nr;
+        pfn += nr;
+    }
+    return 0;
+}
+
+static int count_all(uint64_t frames[PAGE_STATES])
+{
+    for (uint64_t chunk = 0; chunk < nr_chunks; chunk++) {
+        uint64_t start = chunk * CHUNK_BYTES;
+        int err = 0;
+
+        if (bitmap_test(chunks_initialised, (unsigned)chunk)) {
+            err = count_chunk(chunk * CHUNK_PAGES, frames);
+        } else {
+            uint64_t ram = range_set_overlap(&memmap->ram, start, start + CHUNK_BYTES);
+            uint64_t free = range_set_overlap(&memmap->free, start, start + CHUNK_BYTES);
+
+            frames[PAGE_FRESH] += free / PAGE_SIZE;
+            frames[PAGE_RESERVED] += (ram - free) / PAGE_SIZE;
+        }
+        if (err != 0)
+            return err;
+    }
+    return 0;
+}
+
+int page_accounting_check(void)
+{
+    uint64_t seen[PAGE_STATES] = {0};
+    struct page_counts counts;
+    int err = count_all(seen);
+
+    if (err != 0)
+        return err;
+    page_counts(&counts);
+    for (unsigned state = PAGE_HOLE + 1; state < PAGE_STATES; state++) {
+        if (seen[state] != counts.frames[state]) {
+            log_error("V23: %lu frames are %s, %lu are counted", seen[state],
+                      page_state_names[state], counts.frames[state]);
+            return -EUCLEAN;
+        }
+    }
+    if (counts.total != range_set_bytes(&memmap->ram) / PAGE_SIZE) {
+        log_error("V23: %lu frames counted in all", counts.total);
+        return -EUCLEAN;
+    }
+    return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/protect.c - changing the rights of areas and of their leaves
+ *
+ * Room:   mm.
+ * Owns:   what a leaf may grant (vma_pgprot), and mprotect's walk over areas.
+ * Locks:  mmap_lock for writing; tables' locks along runs.
+ * Always: (1) a private leaf becomes writable without a fault only when its page is exclusive;
+ *         (2) one flush per call, and none where rights only grow.
+ * Source: mprotect(2); Linux mm/mprotect.c (behaviour).
+ * Tour:   after mm/map.c.
+ */
+#include "internal.h"
+#include <uapi/errno.h>
+
+/* Without write: whether a leaf may be writable depends on its page, too. */
+pgprot_t vma_pgprot(const struct vma *vma)
+{
+    if (!(vma->flags & VM_RIGHTS))
+        return pgprot_none();
+    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
+    return vma->flags & VM_EXEC ? pgprot_exec(prot) : prot;
+}
+
+bool vma_leaf_may_write(const struct vma *vma, const struct page *page)
+{
+    if (!(vma->flags & VM_WRITE) || page == zero_page)
+        return false;
+    if (vma->flags & VM_SHARED)
+        return true;
+    return page->state == PAGE_ANON && (page->flags & PAGE_EXCLUSIVE);
+}
+
+static void change_slot(const struct vma *vma, struct pt_run *run, unsigned i,
+                        struct tlb_gather *gather)
+{
+    pte_t old = pte_read(&run->slot[i]);
+    if (pte_is_none(old))
+        return;
+    struct page *page = page_head(phys_to_page(pte_phys(old, run->level)));
+    pgprot_t prot = vma_pgprot(vma);
+    if (vma_leaf_may_write(vma, page))
+        prot = pgprot_write(prot);
+    /* The CPU may set accessed and dirty between the read and the write: take them along. */
+    pte_t next = pte_with_prot(old, prot, run->level);
+    pte_t was = pt_set(run->table, &run->slot[i], next);
+    if (was.raw != old.raw)
+        pt_set(run->table, &run->slot[i], pte_with_prot(was, prot, run->level));
+    if (pte_needs_flush(was, next))
+        tlb_gather_leaf(gather, run->va + i * pt_level_size(run->level), run->level);
+}
+
+static void change_leaves(struct vma *vma, struct tlb_gather *gather)
+{
+    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
+    for (; run.nr; pt_run_next(&run)) {
+        spin_lock(pt_lock(run.table));
+        for (unsigned i = 0; i < run.nr; i++)
+            change_slot(vma, &run, i, gather);
+        spin_unlock(pt_lock(run.table));
+    }
+}
+
+/* Give [start, end) of @vma the rights; it is split off first. Returns the area to go on after. */
+static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
+                        uint32_t rights, struct tlb_gather *gather)
+{
+    struct vma *vma = *at;
+    uint32_t flags = (vma->flags & ~VM_RIGHTS) | rights;
+    struct vma *spare[SPARES] = {NULL};
+
+    if (rights & ~(vma->flags >> VM_MAY_SHIFT))
+        return -EACCES;
+    if (!is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
+        return -EINVAL;
+    if (flags == vma->flags)
+        return 0;
+    unsigned splits = (start > vma->start) + (end < vma->end);
+    if (splits && mm->nr_vmas + splits > MM_MAX_VMAS)
+        return -ENOMEM;
+    int err = spares_get(mm, splits, spare);
+    if (err)
+        return err;
+    if (start > vma->start)
+        vma_split(mm, vma, start, spare[0]);
+    if (end < vma->end) {
+        struct vma *below = spare[splits - 1];
+        vma_split(mm, vma, end, below);
+        vma = below;
+    }
+    vma->flags = flags;
+    change_leaves(vma, gather);
+    *at = vma_merge(mm, vma);
+    return 0;
+}
+
+static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t rights, bool grows,
+                          struct tlb_gather *gather)
+{
+    struct vma *vma = vma_find_from(mm, start);
+    if (!vma || vma->start >= end)
+        return -ENOMEM;
+    if (grows) {
+        if (!(vma->flags & VM_GROWSDOWN))
+            return -EINVAL;
+        start = vma->start;
+    }
+    if (vma->start > start)
+        return -ENOMEM;
+    for (uint64_t at = start; at < end;) {
+        if (!vma || vma->start > at)
+            return -ENOMEM;
+        uint64_t to = min(vma->end, end);
+        int err = protect_area(mm, &vma, at, to, rights, gather);
+        if (err)
+            return err;
+        at = to;
+        if (vma->end <= at)
+            vma = vma_next(vma);
+    }
+    return 0;
+}
+
+int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, bool grows)
+{
+    struct tlb_gather gather;
+
+    rwsem_write_lock(&mm->mmap_lock);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    int err = protect_locked(mm, addr, addr + len_bytes, rights, grows, &gather);
+    tlb_gather_end(&gather);
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/shmem.c - ordinary memory objects: memfd, tmpfs files, shared anonymous memory
+ *
+ * Room:   mm.
+ * Owns:   how a shmem folio is made: one zeroed page.
+ * Locks:  the object's index_lock, through object.c.
+ * Always: (1) a page is zero before anybody can find it in the index.
+ * Source: memfd_create(2); tmpfs(5).
+ * Tour:   after mm/object.c; the simplest kind of memory.
+ */
+#include "internal.h"
+#include <uapi/errno.h>
+
+static int shmem_get_folio(struct object *object, uint64_t index, enum object_get how,
+                           struct folio **out)
+{
+    for (;;) {
+        *out = object_find_folio(object, index);
+        if (*out || how == OBJECT_GET_EXISTING)
+            return 0;
+        struct page *page;
+        int err = page_alloc(0, PAGE_ALLOC_ZERO, &page);
+        if (err)
+            return err;
+        page_set_state(page, PAGE_OBJECT);
+        *out = page_folio(page);
+        err = object_add_folio(object, index, *out);
+        if (!err)
+            return 0;
+        folio_put(*out);
+        if (err != -EEXIST)
+            return err;
+    }
+}
+
+const struct object_ops shmem_ops = {
+    .name = "shmem",
+    .get_folio = shmem_get_folio,
+    .remove_folios = object_remove_folios,
+    .kernel_access = true,
+};
+
+static void anonymous_release(struct object *object)
+{
+    kmem_free(object);
+}
+
+int shmem_create(uint64_t size_bytes, struct object **out)
+{
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    if (!object)
+        return -ENOMEM;
+    object_init(object, &shmem_ops, anonymous_release);
+    atomic_store(&object->size_bytes, size_bytes);
+    *out = object;
+    return 0;
+}

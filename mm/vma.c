@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/vma.c - the areas of an address space: tree, split, merge, free ranges
+ *
+ * Room:   mm.
+ * Owns:   the red-black tree of struct vma, ordered by address, with the largest gap per subtree.
+ * Locks:  mmap_lock for writing to change, for reading to look; object.mappings_lock inside.
+ * Always: (1) areas are sorted and disjoint; (2) vma.gap is the distance to the area before;
+ *         (3) vma.max_gap is the largest gap of its subtree.
+ * Source: Cormen et al., "Introduction to Algorithms", augmented trees.
+ * Tour:   after include/mm/mm.h, before mm/map.c.
+ */
+#include "internal.h"
+#include <uapi/errno.h>
+
+static struct slab_cache vma_cache;
+
+static struct vma *of(struct rb_node *node)
+{
+    return rb_entry(node, struct vma, node);
+}
+
+/* The tree's summary. */
+static bool update_max_gap(struct rb_node *node)
+{
+    struct vma *vma = of(node);
+    uint64_t largest = vma->gap;
+
+    if (node->left)
+        largest = max(largest, of(node->left)->max_gap);
+    if (node->right)
+        largest = max(largest, of(node->right)->max_gap);
+    bool changed = vma->max_gap != largest;
+    vma->max_gap = largest;
+    return changed;
+}
+
+void vma_boot_init(void)
+{
+    slab_cache_init(&vma_cache, "vma", sizeof(struct vma), 0);
+}
+
+void vma_tree_init(struct mm *mm)
+{
+    mm->vmas = (struct rb_root){.update = update_max_gap};
+}
+
+struct vma *vma_alloc(struct mm *mm)
+{
+    struct vma *vma = slab_alloc(&vma_cache, SLAB_ALLOC_ZERO);
+    if (vma) {
+        vma->mm = mm;
+        list_init(&vma->mapping_node);
+    }
+    return vma;
+}
+
+void vma_free(struct vma *vma)
+{
+    if (vma->object) {
+        if (vma_is_writer(vma->flags))
+            object_writer_put(vma->object);
+        object_put(vma->object);
+    }
+    slab_free(&vma_cache, vma);
+}
+
+struct vma *vma_find_from(struct mm *mm, uint64_t addr)
+{
+    struct rb_node *node = mm->vmas.node;
+    struct vma *best = NULL;
+
+    while (node) {
+        struct vma *vma = of(node);
+        if (vma->end > addr) {
+            best = vma;
+            node = node->left;
+        } else {
+            node = node->right;
+        }
+    }
+    return best;
+}
+
+struct vma *vma_find(struct mm *mm, uint64_t addr)
+{
+    struct vma *vma = vma_find_from(mm, addr);
+    return vma && vma->start <= addr ? vma : NULL;
+}
+
+struct vma *vma_next(struct vma *vma)
+{
+    struct rb_node *node = rb_next(&vma->node);
+    return node ? of(node) : NULL;
+}
+
+static struct vma *vma_prev(struct vma *vma)
+{
+    struct rb_node *node = rb_prev(&vma->node);
+    return node ? of(node) : NULL;
+}
+
+/* Recompute the gap below @vma after something before it changed. */
+static void gap_refresh(struct vma *vma)
+{
+    if (!vma)
+        return;
+    struct vma *prev = vma_prev(vma);
+    vma->gap = vma->start - (prev ? prev->end : 0);
+    rb_update(&vma->mm->vmas, &vma->node);
+}
+
+static void tree_insert(struct mm *mm, struct vma *vma)
+{
+    struct rb_node **link = &mm->vmas.node, *parent = NULL;
+
+    while (*link) {
+        parent = *link;
+        ASSERT(vma->end <= of(parent)->start || vma->start >= of(parent)->end,
+               "claim 1: %#lx-%#lx overlaps %#lx-%#lx", vma->start, vma->end, of(parent)->start,
+               of(parent)->end);
+        link = vma->start < of(parent)->start ? &parent->left : &parent->right;
+    }
+    rb_insert(&mm->vmas, &vma->node, parent, link);
+    gap_refresh(vma);
+    gap_refresh(vma_next(vma));
+    mm->nr_vmas++;
+}
+
+static void list_on_object(struct vma *vma)
+{
+    if (!vma->object)
+        return;
+    spin_lock(&vma->object->mappings_lock);
+    list_add(&vma->mapping_node, &vma->object->mappings);
+    spin_unlock(&vma->object->mappings_lock);
+}
+
+static void unlist_from_object(struct vma *vma)
+{
+    if (!vma->object)
+        return;
+    spin_lock(&vma->object->mappings_lock);
+    list_del(&vma->mapping_node);
+    spin_unlock(&vma->object->mappings_lock);
+}
+
+void vma_insert(struct mm *mm, struct vma *vma)
+{
+    tree_insert(mm, vma);
+    list_on_object(vma);
+}
+
+void vma_remove(struct mm *mm, struct vma *vma)
+{
+    struct vma *next = vma_next(vma);
+    unlist_from_object(vma);
+    rb_erase(&mm->vmas, &vma->node);
+    gap_refresh(next);
+    mm->nr_vmas--;
+}
+
+/* Those who walk an object's mappings see start, end and pgoff change together. */
+static void resize(struct vma *vma, uint64_t start, uint64_t end)
+{
+    if (vma->object)
+        spin_lock(&vma->object->mappings_lock);
+    vma->pgoff += (int64_t)(start - vma->start) >> PAGE_SHIFT;
+    vma->start = start;
+    vma->end = end;
+    if (vma->object)
+        spin_unlock(&vma->object->mappings_lock);
+}
+
+void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
+{
+    ASSERT(addr > vma->start && addr < vma->end, "%#lx-%#lx at %#lx", vma->start, vma->end, addr);
+    below->start = vma->start;
+    below->end = addr;
+    below->flags = vma->flags;
+    below->pkey = vma->pkey;
+    below->pgoff = vma->pgoff;
+    below->object = vma->object;
+    if (below->object) {
+        object_get(below->object);
+        if (vma_is_writer(below->flags))
+            atomic_fetch_add(&below->object->writers, 1); /* one writer became two: no seal forbids */
+    }
+    resize(vma, addr, vma->end);
+    vma_insert(mm, below);
+}
+
+bool vma_can_merge(const struct vma *left, const struct vma *right)
+{
+    return left->end == right->start && left->flags == right->flags && left->pkey == right->pkey &&
+           left->object == right->object && left->pgoff + vma_pages(left) == right->pgoff;
+}
+
+/* @left takes over what @right covered. */
+static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
+{
+    uint64_t end = right->end;
+    vma_remove(mm, right);
+    resize(left, left->start, end);
+    gap_refresh(vma_next(left));
+    vma_free(right);
+    return left;
+}
+
+struct vma *vma_merge(struct mm *mm, struct vma *vma)
+{
+    struct vma *prev = vma_prev(vma);
+    if (prev && vma_can_merge(prev, vma))
+        vma = absorb(mm, prev, vma);
+    struct vma *next = vma_next(vma);
+    if (next && vma_can_merge(vma, next))
+        vma = absorb(mm, vma, next);
+    return vma;
+}
+
+void vma_set_end(struct vma *vma, uint64_t end)
+{
+    resize(vma, vma->start, end);
+    gap_refresh(vma_next(vma));
+}
+
+void vma_set_start(struct vma *vma, uint64_t start)
+{
+    resize(vma, start, vma->end);
+    gap_refresh(vma);
+}
+
+/* The highest place in the free range [low, high) that is aligned; false if it does not fit. */
+static bool fits(uint64_t low, uint64_t high, uint64_t len_bytes, uint64_t align, uint64_t *out)
+{
+    if (high < low || high - low < len_bytes)
+        return false;
+    *out = round_down(high - len_bytes, align);
+    return *out >= low;
+}
+
+/* Areas from the highest down, passing over subtrees whose gaps are all too small. */
+static bool gap_below(struct rb_node *node, uint64_t len_bytes, uint64_t align, uint64_t low,
+                      uint64_t high, uint64_t *out)
+{
+    if (!node || of(node)->max_gap < len_bytes)
+        return false;
+    struct vma *vma = of(node);
+    if (vma->start < high && gap_below(node->right, len_bytes, align, low, high, out))
+        return true;
+    uint64_t gap_start = max(vma->start - vma->gap, low);
+    if (fits(gap_start, min(vma->start, high), len_bytes, align, out))
+        return true;
+    return vma->start > low && gap_below(node->left, len_bytes, align, low, high, out);
+}
+
+int vma_find_gap(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t low, uint64_t high,
+                 uint64_t *out)
+{
+    struct rb_node *last = rb_last(&mm->vmas);
+    uint64_t free_from = last ? max(of(last)->end, low) : low;
+
+    if (fits(free_from, high, len_bytes, align, out))
+        return 0;
+    return gap_below(mm->vmas.node, len_bytes, align, low, high, out) ? 0 : -ENOMEM;
+}
