@@ -29,6 +29,9 @@ TEXTS = {
     "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
 }
+PROGRAMS = ("tour", "hello")
+BUSYBOX = "/bin/busybox"  # of Debian's busybox-static
+APPLETS = ("cat", "dmesg", "echo", "head", "ls", "ps", "sh", "sha256sum", "vi")
 
 
 class Initramfs:
@@ -62,6 +65,16 @@ class Initramfs:
         self.directory(path)
         for entry in sorted(os.scandir(host), key=lambda e: e.name):
             self.copy(f"{path}/{entry.name}", entry.path)
+
+    def standard_programs(self, build):
+        """/bin as a person finds it: our own programs, and busybox if this machine has it."""
+        for name in PROGRAMS:
+            if os.path.exists(f"{build}/user/{name}"):
+                self.copy(f"/bin/{name}", f"{build}/user/{name}")
+        if os.path.exists(BUSYBOX):
+            self.copy("/bin/busybox", BUSYBOX)
+            for applet in APPLETS:
+                self.symlink(f"/bin/{applet}", "busybox")
 
     def has(self, path):
         return clean(path) in self.nodes
@@ -97,29 +110,46 @@ def record(path, number, mode, data, rdev):
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
+USAGE = """\
+usage: tools/initramfs.py OUT [GUEST=HOST | GUEST=>TARGET]...
+
+Writes OUT, a newc cpio archive: the standard directories and devices; /init, the tour, hello and
+busybox as far as they exist; the host's file or directory HOST at GUEST; a symbolic link GUEST to
+TARGET.
+"""
+
+
 def main(argv):
     if len(argv) < 2 or argv[1] in ("-h", "--help"):
-        print("usage: tools/initramfs.py OUT [GUEST=HOST | GUEST=>TARGET]...\n"
-              "Writes OUT, a newc cpio with the standard directories and devices, the host's file\n"
-              "or directory HOST at GUEST, and a symbolic link GUEST to TARGET.")
+        print(USAGE, end="")
         return 0 if len(argv) > 1 else 2
+    build = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "build")
     root = Initramfs()
-    for spec in argv[2:]:
-        guest, equals, host = spec.partition("=")
-        if not equals or not clean(guest):
-            print(f"initramfs.py: {spec}: not GUEST=HOST", file=sys.stderr)
-            return 2
-        try:
-            if host.startswith(">"):
-                root.symlink(guest, host[1:])
-            else:
-                root.copy(guest, host)
-        except OSError as error:
-            print(f"initramfs.py: {host}: {error.strerror}", file=sys.stderr)
-            return 1
+    try:
+        root.copy("/init", f"{build}/user/init")
+        root.standard_programs(build)
+        for spec in argv[2:]:
+            add(root, spec)
+    except OSError as error:
+        print(f"initramfs.py: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"initramfs.py: {error}", file=sys.stderr)
+        return 2
     with open(argv[1], "wb") as out:
         out.write(root.cpio())
     return 0
+
+
+def add(root, spec):
+    """GUEST=HOST or GUEST=>TARGET, from the command line."""
+    guest, equals, host = spec.partition("=")
+    if not equals or not clean(guest):
+        raise ValueError(f"{spec}: not GUEST=HOST")
+    if host.startswith(">"):
+        root.symlink(guest, host[1:])
+    else:
+        root.copy(guest, host)
 
 
 if __name__ == "__main__":

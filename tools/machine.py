@@ -161,10 +161,12 @@ class Machine:
         if self.options.door == "iso-uefi":
             drive += ["-bios", readable(OVMF)]
         maker[0] = readable(os.path.join(TOP, "tools", maker[0]))
-        made = subprocess.run(maker, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        made = subprocess.run(maker, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False,
+                              env={**os.environ, "TMPDIR": self._directory})
         if made.returncode:
-            text = (made.stderr or made.stdout).decode(errors="replace").strip()
-            raise Refusal(f"{os.path.basename(maker[0])} failed: {text.splitlines()[-1:]}")
+            lines = made.stdout.decode(errors="replace").split("\n")
+            raise Refusal("".join([line for line in lines if line][-1:]) or f"{maker[0]} failed")
         return drive
 
     # --- the run ---
@@ -248,9 +250,10 @@ class Machine:
         if not self._said_anything:
             errors = os.pread(self._errors, 4096, 0).decode(errors="replace").strip()
             raise Refusal(errors.replace("\n", "; ") or f"QEMU ended with status {self.exit}")
-        complain("the kernel panicked or vanished without a status; its last lines:")
-        for line in [] if self.options.verbose else self._log_text().splitlines()[-20:]:
-            complain("  " + line)
+        complain("the kernel panicked or vanished without a status")
+        if not self.options.verbose:
+            for line in self._log_text().splitlines()[-20:]:
+                complain("  " + line)
         return KERNEL_DIED
 
     def _signal_report(self):
@@ -262,7 +265,8 @@ class Machine:
         return f"{name} ({report})" if report else name
 
     def _log_text(self):
-        return self.log.decode(errors="replace")
+        """The log without the firmware's screen control."""
+        return re.sub(r"\x1b\[[\d;=]*[A-Za-z]", "", self.log.decode(errors="replace"))
 
 
 def default_memory(archive_bytes, linux):
