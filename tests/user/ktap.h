@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/user/ktap.h - claims about a kernel, checked by an ordinary program and printed as KTAP
+ *
+ * Room:   tests/user. libc only: the same binary runs on Linux and on Bulla.
+ * Owns:   the verdict of the test that is running.
+ * Locks:  none; for programs with one thread.
+ * Always: (1) a test prints one result line; its name is the claim;
+ *         (2) nothing that differs from run to run is printed, unless a test fails.
+ * Source: "The Kernel Test Anything Protocol (KTAP), version 1", Linux documentation.
+ * Tour:   before any test in tests/user; then tests/user/compare.
+ */
+#pragma once
+
+#include "../../user/probe.h"
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+struct ktap_test {
+    const char *name;
+    void (*run)(void);
+};
+
+static bool ktap_failed;
+static const char *ktap_skipped;
+
+/* A claim within a test. The test goes on, so that one run shows everything that is wrong. */
+#define EXPECT(claim) ktap_expect((claim), #claim, __LINE__)
+/* The call returns @value; a failure shows what it returned, and errno. */
+#define EXPECT_IS(call, value) ktap_result((long)(call), (long)(value), 0, #call, __LINE__)
+/* The call returns -1 and sets errno to @error. */
+#define EXPECT_ERR(call, error) ktap_result((long)(call), -1, (error), #call, __LINE__)
+/* Leave the test without a verdict. */
+#define SKIP(reason)             \
+    do {                         \
+        ktap_skipped = (reason); \
+        return;                  \
+    } while (0)
+
+__attribute__((unused)) static void ktap_expect(bool holds, const char *claim, int line)
+{
+    if (!holds)
+        printf("# line %d: not so: %s\n", line, claim);
+    ktap_failed |= !holds;
+}
+
+__attribute__((unused)) static void ktap_result(long got, long value, int error, const char *call,
+                                                int line)
+{
+    int seen = got == -1 ? errno : 0;
+
+    if (got == value && seen == error)
+        return;
+    printf("# line %d: %s: %ld, errno %d (%s); expected %ld, errno %d\n", line, call, got, seen,
+           strerror(seen), value, error);
+    ktap_failed = true;
+}
+
+/* Is this a Linux from before @major.@minor? Bulla's answers are those of 6.18 whatever it says. */
+__attribute__((unused)) static bool linux_before(int major, int minor)
+{
+    struct utsname name;
+    int has_major = 0, has_minor = 0;
+
+    if (uname(&name) < 0 || strstr(name.release, "bulla"))
+        return false;
+    sscanf(name.release, "%d.%d", &has_major, &has_minor);
+    return has_major < major || (has_major == major && has_minor < minor);
+}
+
+__attribute__((unused)) static int ktap_run(const struct ktap_test *tests, size_t count)
+{
+    int failures = 0;
+
+    printf("KTAP version 1\n1..%zu\n", count);
+    for (size_t i = 0; i < count; i++) {
+        ktap_failed = false;
+        ktap_skipped = NULL;
+        tests[i].run();
+        printf("%s %zu %s%s%s\n", ktap_failed ? "not ok" : "ok", i + 1, tests[i].name,
+               ktap_skipped ? " # SKIP " : "", ktap_skipped ? ktap_skipped : "");
+        fflush(stdout);
+        failures += ktap_failed;
+    }
+    return failures ? 1 : 0;
+}
+
+#define TEST(function)      \
+    {                       \
+#function, function \
+    }
+#define KTAP_MAIN(tests) ktap_run(tests, sizeof(tests) / sizeof(tests)[0])

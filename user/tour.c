@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * user/tour.c - the guided tour: what Bulla promises about memory, each promise shown to be kept
+ *
+ * Room:   user. A static Linux program: on Linux it prints the same, but for what only Bulla does.
+ * Owns:   the list of claims at the end of the file.
+ * Locks:  none.
+ * Always: (1) a claim is one line, its evidence another; numbers in the evidence were measured;
+ *         (2) the exit status is 0 if and only if no claim failed;
+ *         (3) a claim that this kernel or machine cannot show is skipped, with the reason.
+ * Source: memfd_create(2), fcntl(2) "File Sealing", memfd_secret(2), mprotect(2), brk(2).
+ * Tour:   after user/probe.h; then mm/ in the order of the claims.
+ */
+#define _GNU_SOURCE
+#include "probe.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#define HUGE (2UL << 20)
+
+#ifndef MFD_HUGETLB
+#define MFD_HUGETLB 4U
+#endif
+#define SYS_MEMFD_SECRET 447
+
+enum verdict { OK, FAILED, SKIPPED };
+
+static char evidence[256];
+
+/* The end of every claim: does it hold, and what was seen. */
+__attribute__((format(printf, 2, 3))) static enum verdict saw(bool holds, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(evidence, sizeof evidence, format, args);
+    va_end(args);
+    return holds ? OK : FAILED;
+}
+
+static enum verdict skip(const char *reason)
+{
+    saw(true, "%s", reason);
+    return SKIPPED;
+}
+
+/* The errno's name, for a call that returned @result; "ok" when it did not fail. */
+static const char *outcome(long result)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } names[] = {
+        {EPERM, "EPERM"},   {ENOENT, "ENOENT"}, {EAGAIN, "EAGAIN"}, {ENOMEM, "ENOMEM"},
+        {EACCES, "EACCES"}, {EFAULT, "EFAULT"}, {EBUSY, "EBUSY"},   {EINVAL, "EINVAL"},
+        {ESPIPE, "ESPIPE"}, {ENOSYS, "ENOSYS"}, {ENODEV, "ENODEV"}, {ENFILE, "ENFILE"},
+    };
+
+    if (result != -1)
+        return "ok";
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].number == errno)
+            return names[i].name;
+    return strerror(errno);
+}
+
+static bool is(const char *outcome_seen, const char *expected)
+{
+    return strcmp(outcome_seen, expected) == 0;
+}
+
+/* What an access did, in words. The pointer stays out: it differs from run to run. */
+static const char *fate(struct fault f, const volatile void *p)
+{
+    static char text[4][64];
+    static unsigned turn;
+    char *t = text[turn++ % 4];
+    const char *signal_name = f.sig == SIGSEGV  ? "SIGSEGV"
+                              : f.sig == SIGBUS ? "SIGBUS"
+                                                : "a signal";
+
+    if (!f.sig)
+        return "no fault";
+    if (!f.details)
+        snprintf(t, 64, "%s, seen by a child", signal_name);
+    else
+        snprintf(t, 64, "%s%s%s", signal_name,
+                 f.sig == SIGBUS         ? ""
+                 : f.code == SEGV_ACCERR ? " SEGV_ACCERR"
+                 : f.code == SEGV_MAPERR ? " SEGV_MAPERR"
+                                         : " of another code",
+                 f.addr == p ? " at the very byte" : " elsewhere");
+    return t;
+}
+
+/* Did the access fault, by this signal and (where it can be known) this code and address? */
+static bool faulted(struct fault f, int sig, int code, const volatile void *p)
+{
+    return f.sig == sig && (!f.details || (f.code == code && f.addr == p));
+}
+
+static unsigned char *map_private(size_t len)
+{
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static long map_result(size_t len, int prot, int flags, int fd)
+{
+    void *p = mmap(NULL, len, prot, flags, fd, 0);
+
+    if (p == MAP_FAILED)
+        return -1;
+    munmap(p, len);
+    return 0;
+}
+
+/* --- anonymous memory --- */
+
+static enum verdict new_pages_are_zero(void)
+{
+    size_t zeroes = 0, len = 64 * PAGE;
+    unsigned char *p = map_private(len);
+
+    if (!p)
+        return saw(false, "mmap: %s", outcome(-1));
+    for (size_t i = 0; i < len; i++)
+        zeroes += p[i] == 0;
+    p[5 * PAGE] = 0x5a;
+    bool kept = p[5 * PAGE] == 0x5a && p[5 * PAGE + 1] == 0;
+    munmap(p, len);
+    return saw(zeroes == len && kept, "%zu of %zu bytes were 0; 0x5a written and read back", zeroes,
+               len);
+}
+
+static enum verdict unmapped_pages_are_gone(void)
+{
+    unsigned char *p = map_private(3 * PAGE);
+
+    if (!p)
+        return saw(false, "mmap: %s", outcome(-1));
+    p[0] = p[PAGE] = p[2 * PAGE] = 1;
+    munmap(p + PAGE, PAGE);
+    struct fault hole = probe(p + PAGE, PROBE_READ);
+    bool neighbours = p[0] == 1 && p[2 * PAGE] == 1;
+    munmap(p, 3 * PAGE);
+    return saw(faulted(hole, SIGSEGV, SEGV_MAPERR, p + PAGE) && neighbours,
+               "reading it: %s; both neighbours keep their bytes", fate(hole, p + PAGE));
+}
+
+static enum verdict heap_grows_by_brk(void)
+{
+    unsigned char *top = (unsigned char *)syscall(SYS_brk, 0);
+    unsigned char *grown = (unsigned char *)syscall(SYS_brk, top + 16 * PAGE);
+    bool zero = false;
+
+    if (grown == top + 16 * PAGE) {
+        zero = top[0] == 0 && grown[-1] == 0;
+        grown[-1] = 1;
+    }
+    unsigned char *back = (unsigned char *)syscall(SYS_brk, top);
+    return saw(zero && back == top, "the break moved by %td pages and back; the new ones read 0",
+               (grown - top) / (ptrdiff_t)PAGE);
+}
+
+static enum verdict bad_pointers_are_refused(void)
+{
+    int fd = memfd_create("pointer", 0);
+    const char *nowhere = outcome(syscall(SYS_write, fd, 8L, 1L));
+    const char *kernel = outcome(syscall(SYS_write, fd, 0xffff888000000000, 1L));
+
+    close(fd);
+    return saw(is(nowhere, "EFAULT") && is(kernel, "EFAULT"),
+               "write from an unmapped address: %s; from a kernel address: %s", nowhere, kernel);
+}
+
+/* --- rights --- */
+
+static enum verdict read_only_is_read_only(void)
+{
+    unsigned char *p = map_private(PAGE);
+
+    if (!p)
+        return saw(false, "mmap: %s", outcome(-1));
+    p[9] = 9;
+    mprotect(p, PAGE, PROT_READ);
+    struct fault f = probe(p + 9, PROBE_WRITE);
+    bool kept = p[9] == 9;
+    munmap(p, PAGE);
+    return saw(faulted(f, SIGSEGV, SEGV_ACCERR, p + 9) && kept,
+               "writing: %s; the byte is unchanged", fate(f, p + 9));
+}
+
+static enum verdict no_rights_means_none(void)
+{
+    unsigned char *p = map_private(PAGE);
+
+    if (!p)
+        return saw(false, "mmap: %s", outcome(-1));
+    p[0] = 7;
+    mprotect(p, PAGE, PROT_NONE);
+    struct fault f = probe(p, PROBE_READ);
+    mprotect(p, PAGE, PROT_READ | PROT_WRITE);
+    bool kept = p[0] == 7;
+    munmap(p, PAGE);
+    return saw(faulted(f, SIGSEGV, SEGV_ACCERR, p) && kept,
+               "reading: %s; with the rights the byte came back", fate(f, p));
+}
+
+static enum verdict data_is_not_code(void)
+{
+    static const unsigned char code[] = {0xc3}; /* ret */
+    unsigned char *p = map_private(PAGE);
+
+    if (!p)
+        return saw(false, "mmap: %s", outcome(-1));
+    memcpy(p, code, sizeof code);
+    struct fault data = probe(p, PROBE_CALL);
+    mprotect(p, PAGE, PROT_READ | PROT_EXEC);
+    struct fault call = probe(p, PROBE_CALL), write = probe(p, PROBE_WRITE);
+    munmap(p, PAGE);
+    return saw(faulted(data, SIGSEGV, SEGV_ACCERR, p) && !call.sig &&
+                   faulted(write, SIGSEGV, SEGV_ACCERR, p),
+               "as RW: %s; as RX it runs, and cannot be written", fate(data, p));
+}
+
+static enum verdict mappings_split_and_merge(void)
+{
+    enum { PAGES = 8 };
+    unsigned char *area = map_private((PAGES + 2) * PAGE), *p = area + PAGE;
+    int whole, split, merged;
+
+    if (!area)
+        return saw(false, "mmap: %s", outcome(-1));
+    mprotect(area, PAGE, PROT_NONE); /* fences: no neighbour to merge with */
+    mprotect(p + PAGES * PAGE, PAGE, PROT_NONE);
+    whole = maps_count(p, PAGES * PAGE);
+    mprotect(p + 3 * PAGE, 2 * PAGE, PROT_READ);
+    split = maps_count(p, PAGES * PAGE);
+    mprotect(p + 3 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE);
+    merged = maps_count(p, PAGES * PAGE);
+    munmap(area, (PAGES + 2) * PAGE);
+    if (whole < 0)
+        return skip("this kernel has no /proc/self/maps");
+    return saw(whole == 1 && split == 3 && merged == 1,
+               "mappings before, with two pages read-only, and after: %d, %d, %d", whole, split,
+               merged);
+}
+
+/* The raw call: libc rounds the address down before the kernel sees it. */
+static enum verdict mprotect_names_the_mistake(void)
+{
+    unsigned char *p = map_private(3 * PAGE);
+
+    if (!p)
+        return saw(false, "mmap: %s", outcome(-1));
+    munmap(p + PAGE, PAGE);
+    const char *unaligned = outcome(syscall(SYS_mprotect, p + 1, PAGE, PROT_READ));
+    const char *bits = outcome(syscall(SYS_mprotect, p, PAGE, 0x40));
+    const char *hole = outcome(syscall(SYS_mprotect, p, 3 * PAGE, PROT_READ));
+    struct fault before = probe(p, PROBE_WRITE), after = probe(p + 2 * PAGE, PROBE_WRITE);
+    munmap(p, 3 * PAGE);
+    return saw(is(unaligned, "EINVAL") && is(bits, "EINVAL") && is(hole, "ENOMEM") && before.sig &&
+                   !after.sig,
+               "unaligned %s, unknown right %s, across a hole %s: changed up to the hole only",
+               unaligned, bits, hole);
+}
+
+/* --- memfd and seals --- */
+
+static enum verdict memfd_is_file_and_memory(void)
+{
+    int fd = memfd_create("tour", MFD_CLOEXEC);
+    unsigned char *p, byte = 0;
+    struct stat st = {0};
+
+    if (fd < 0 || ftruncate(fd, 3 * PAGE) < 0)
+        return saw(false, "memfd_create, ftruncate: %s", outcome(-1));
+    p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return saw(false, "mmap: %s", outcome(-1));
+    bool written = pwrite(fd, "clay", 4, 5000) == 4 && !memcmp(p + 5000, "clay", 4);
+    p[8191] = 0x77;
+    bool mapped = pread(fd, &byte, 1, 8191) == 1 && byte == 0x77;
+    fstat(fd, &st);
+    munmap(p, 3 * PAGE);
+    close(fd);
+    return saw(written && mapped && st.st_size == 3 * (off_t)PAGE,
+               "write() showed in the mapping, the mapping in read(); size %ld", (long)st.st_size);
+}
+
+static enum verdict seals_are_asked_for(void)
+{
+    int plain = memfd_create("plain", 0), open_ = memfd_create("open", MFD_ALLOW_SEALING);
+    const char *refused = outcome(fcntl(plain, F_ADD_SEALS, F_SEAL_WRITE));
+    int of_plain = fcntl(plain, F_GET_SEALS), of_open = fcntl(open_, F_GET_SEALS);
+
+    close(plain);
+    close(open_);
+    return saw(is(refused, "EPERM") && of_plain == F_SEAL_SEAL && of_open == 0,
+               "without MFD_ALLOW_SEALING: seals %#x, adding one %s; with it: seals %#x", of_plain,
+               refused, of_open);
+}
+
+static enum verdict size_seals_hold(void)
+{
+    int fd = memfd_create("size", MFD_ALLOW_SEALING);
+
+    if (ftruncate(fd, 2 * PAGE) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+        return saw(false, "ftruncate, F_ADD_SEALS: %s", outcome(-1));
+    const char *smaller = outcome(ftruncate(fd, PAGE));
+    const char *larger = outcome(ftruncate(fd, 3 * PAGE));
+    const char *past = outcome(pwrite(fd, "x", 1, 2 * PAGE));
+    const char *inside = outcome(pwrite(fd, "x", 1, 0));
+    close(fd);
+    return saw(is(smaller, "EPERM") && is(larger, "EPERM") && is(past, "EPERM") && is(inside, "ok"),
+               "shrink %s, grow %s, write past the end %s, write inside %s", smaller, larger, past,
+               inside);
+}
+
+static enum verdict write_seal_waits_for_mappings(void)
+{
+    int fd = memfd_create("busy", MFD_ALLOW_SEALING);
+    void *p;
+
+    if (ftruncate(fd, PAGE) < 0)
+        return saw(false, "ftruncate: %s", outcome(-1));
+    p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    const char *live = outcome(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW));
+    int none = fcntl(fd, F_GET_SEALS);
+    munmap(p, PAGE);
+    const char *gone = outcome(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+    close(fd);
+    return saw(is(live, "EBUSY") && none == 0 && is(gone, "ok"),
+               "with the mapping alive %s (seals still %#x), after munmap %s", live, none, gone);
+}
+
+/* A one-page memfd that holds "sealed", with F_SEAL_WRITE on it. */
+static int write_sealed(void)
+{
+    int fd = memfd_create("written", MFD_ALLOW_SEALING);
+
+    if (ftruncate(fd, PAGE) < 0 || pwrite(fd, "sealed", 6, 0) != 6 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0)
+        return -1;
+    return fd;
+}
+
+static enum verdict write_seal_holds(void)
+{
+    int fd = write_sealed(), twin = dup(fd);
+    const char *by_write = outcome(pwrite(fd, "broken", 6, 0));
+    const char *by_twin = outcome(pwrite(twin, "broken", 6, 0));
+    const char *by_map = outcome(map_result(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    const char *by_mprotect = outcome(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+    bool kept = p != MAP_FAILED && !memcmp(p, "sealed", 6);
+
+    munmap(p, PAGE);
+    close(fd);
+    close(twin);
+    return saw(is(by_write, "EPERM") && is(by_twin, "EPERM") && is(by_map, "EPERM") &&
+                   is(by_mprotect, "EACCES") && kept,
+               "write %s, by a duplicate %s, new shared mapping %s, mprotect %s", by_write, by_twin,
+               by_map, by_mprotect);
+}
+
+static enum verdict sealed_pages_can_be_copied(void)
+{
+    int fd = write_sealed();
+    char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), file[7] = "";
+
+    if (p == MAP_FAILED)
+        return saw(false, "mmap: %s", outcome(-1));
+    memcpy(p, "copied", 7);
+    bool read = pread(fd, file, 6, 0) == 6;
+    bool holds = read && is(p, "copied") && is(file, "sealed");
+    saw(true, "the private mapping reads \"%.6s\", the file still \"%.6s\"", p, file);
+    munmap(p, PAGE);
+    close(fd);
+    return holds ? OK : FAILED;
+}
+
+static enum verdict last_seal_ends_sealing(void)
+{
+    int fd = memfd_create("last", MFD_ALLOW_SEALING);
+    const char *last = outcome(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL));
+    const char *more = outcome(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    close(fd);
+    return saw(is(last, "ok") && is(more, "EPERM") && seals == (F_SEAL_SHRINK | F_SEAL_SEAL),
+               "F_SEAL_SEAL %s, one more %s, seals are %#x", last, more, seals);
+}
+
+/* --- huge pages --- */
+
+static enum verdict huge_pages_are_whole(void)
+{
+    int fd = memfd_create("huge", MFD_HUGETLB);
+
+    if (fd < 0)
+        return skip("this kernel has no MFD_HUGETLB");
+    const char *odd = outcome(ftruncate(fd, PAGE)), *even = outcome(ftruncate(fd, HUGE));
+    const char *written = outcome(write(fd, "x", 1));
+    struct stat st = {0};
+    fstat(fd, &st);
+    close(fd);
+    return saw(is(odd, "EINVAL") && is(even, "ok") && is(written, "EINVAL") &&
+                   st.st_blksize == (long)HUGE,
+               "size 4096 %s, size 2 MiB %s, write() %s, block size %ld", odd, even, written,
+               (long)st.st_blksize);
+}
+
+static enum verdict huge_pages_come_from_the_pool(void)
+{
+    int fd = memfd_create("huge", MFD_HUGETLB);
+    long before = meminfo("HugePages_Free"), during;
+    unsigned char *p;
+
+    if (fd < 0 || ftruncate(fd, HUGE) < 0)
+        return skip("this kernel has no MFD_HUGETLB");
+    p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        close(fd);
+        return errno == ENOMEM ? skip("the pool is empty (boot with hugepages=2)")
+                               : saw(false, "mmap: %s", outcome(-1));
+    }
+    bool zero = p[0] == 0 && p[HUGE - 1] == 0, aligned = (uintptr_t)p % HUGE == 0;
+    p[HUGE - 1] = 1;
+    during = meminfo("HugePages_Free");
+    munmap(p, HUGE);
+    close(fd);
+    if (before < 0)
+        return saw(zero && aligned, "2 MiB aligned to 2 MiB, first and last byte 0");
+    return saw(zero && aligned && during == before - 1 && meminfo("HugePages_Free") == before,
+               "2 MiB aligned to 2 MiB; free pages went from n to n%+ld, then back to n",
+               during - before);
+}
+
+/* --- secret memory --- */
+
+static int secret_fd;
+
+static bool have_secret(void)
+{
+    secret_fd = (int)syscall(SYS_MEMFD_SECRET, 0);
+    return secret_fd >= 0;
+}
+
+static enum verdict secrets_are_for_mapping_only(void)
+{
+    char buf[16] = "nothing";
+
+    if (!have_secret())
+        return skip("memfd_secret is off in this kernel (boot with secretmem.enable=1)");
+    const char *sized = outcome(ftruncate(secret_fd, PAGE));
+    char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, secret_fd, 0);
+    if (p == MAP_FAILED)
+        return saw(false, "mmap: %s", outcome(-1));
+    bool zero = p[0] == 0 && p[PAGE - 1] == 0;
+    strcpy(p, "my secret");
+    const char *by_read = outcome(read(secret_fd, buf, sizeof buf));
+    const char *by_write = outcome(write(secret_fd, buf, sizeof buf));
+    bool kept = is(p, "my secret");
+    munmap(p, PAGE);
+    close(secret_fd);
+    return saw(is(sized, "ok") && zero && kept && is(by_read, "EINVAL") && is(by_write, "EINVAL"),
+               "came zeroed, keeps what its owner stores; read() %s, write() %s", by_read,
+               by_write);
+}
+
+static enum verdict secrets_stay_shared_and_data(void)
+{
+    if (!have_secret() || ftruncate(secret_fd, PAGE) < 0)
+        return skip("memfd_secret is off in this kernel");
+    const char *private = outcome(map_result(PAGE, PROT_READ, MAP_PRIVATE, secret_fd));
+    const char *code = outcome(map_result(PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, secret_fd));
+    const char *again = outcome(ftruncate(secret_fd, 2 * PAGE));
+    const char *sealed = outcome(fcntl(secret_fd, F_GET_SEALS));
+    close(secret_fd);
+    return saw(is(private, "EINVAL") && is(code, "EPERM") && is(again, "EINVAL") &&
+                   is(sealed, "EINVAL"),
+               "private mapping %s, executable %s, second size %s, seals %s", private, code, again,
+               sealed);
+}
+
+static enum verdict secrets_end_at_their_size(void)
+{
+    if (!have_secret() || ftruncate(secret_fd, PAGE) < 0)
+        return skip("memfd_secret is off in this kernel");
+    char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, secret_fd, 0);
+    if (p == MAP_FAILED)
+        return saw(false, "mmap: %s", outcome(-1));
+    struct fault inside = probe(p, PROBE_WRITE), past = probe(p + PAGE, PROBE_WRITE);
+    munmap(p, 2 * PAGE);
+    close(secret_fd);
+    return saw(!inside.sig && faulted(past, SIGBUS, BUS_ADRERR, p + PAGE),
+               "first page: %s; the page past the size: %s", fate(inside, p), fate(past, p + PAGE));
+}
+
+struct direct_map {
+    long kb_4k, kb_2m, kb_1g;
+};
+
+static struct direct_map direct_map_now(void)
+{
+    return (struct direct_map){meminfo("DirectMap4k"), meminfo("DirectMap2M"),
+                               meminfo("DirectMap1G")};
+}
+
+static long direct_map_total(struct direct_map d)
+{
+    return d.kb_4k + d.kb_2m + (d.kb_1g > 0 ? d.kb_1g : 0);
+}
+
+/* Hold @pages secret pages, count the direct map while they exist and when they are gone. */
+static bool secrets_and_direct_map(size_t pages, struct direct_map *during,
+                                   struct direct_map *after)
+{
+    size_t len = pages * PAGE;
+    char *p;
+
+    if (!have_secret() || ftruncate(secret_fd, (off_t)len) < 0)
+        return false;
+    p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, secret_fd, 0);
+    if (p == MAP_FAILED)
+        return false;
+    for (size_t i = 0; i < pages; i++)
+        p[i * PAGE] = 1;
+    *during = direct_map_now();
+    munmap(p, len);
+    close(secret_fd);
+    *after = direct_map_now();
+    return true;
+}
+
+static bool is_bulla(void)
+{
+    struct utsname name;
+
+    return uname(&name) == 0 && strstr(name.release, "bulla");
+}
+
+static enum verdict secrets_leave_the_direct_map(void)
+{
+    enum { PAGES = 8 };
+    struct direct_map before = direct_map_now(), during, after;
+
+    if (before.kb_4k < 0)
+        return skip("this kernel does not count its direct map in /proc/meminfo");
+    if (!secrets_and_direct_map(PAGES, &during, &after))
+        return skip("memfd_secret is off in this kernel");
+    long total = direct_map_total(before), missing = total - direct_map_total(during);
+    return saw(during.kb_4k >= before.kb_4k && missing >= 0 && missing <= 4 * PAGES &&
+                   direct_map_total(after) == total,
+               "4k/2M/1G leaves in kB: before %ld/%ld/%ld, with 8 secret pages %ld/%ld/%ld",
+               before.kb_4k, before.kb_2m, before.kb_1g, during.kb_4k, during.kb_2m, during.kb_1g);
+}
+
+static enum verdict direct_map_heals(void)
+{
+    struct direct_map before = direct_map_now(), during, after;
+
+    if (!is_bulla())
+        return skip("Linux leaves its direct map split");
+    if (before.kb_4k < 0 || !secrets_and_direct_map(8, &during, &after))
+        return skip("no secret memory, or no counters");
+    return saw(after.kb_4k == before.kb_4k && after.kb_2m == before.kb_2m,
+               "after the last secret page: %ld/%ld/%ld kB, as before it", after.kb_4k, after.kb_2m,
+               after.kb_1g);
+}
+
+/* --- the order of the tour --- */
+
+static const struct {
+    const char *group; /* NULL: the same as above */
+    const char *claim;
+    enum verdict (*show)(void);
+} claims[] = {
+    {"Anonymous memory", "a new page is zero, and keeps what is stored", new_pages_are_zero},
+    {NULL, "an unmapped page is gone, its neighbours stay", unmapped_pages_are_gone},
+    {NULL, "brk grows the heap by zero pages and takes them back", heap_grows_by_brk},
+    {NULL, "the kernel refuses a bad pointer instead of following it", bad_pointers_are_refused},
+    {"Rights", "a read-only page cannot be written", read_only_is_read_only},
+    {NULL, "a page without rights cannot even be read", no_rights_means_none},
+    {NULL, "data is not code until mprotect says so, and then it is not data", data_is_not_code},
+    {NULL, "changing part of a mapping splits it, changing it back heals it",
+     mappings_split_and_merge},
+    {NULL, "mprotect says what was wrong, and stops where it was", mprotect_names_the_mistake},
+    {"memfd and seals", "a memfd is a file and is memory, the same bytes",
+     memfd_is_file_and_memory},
+    {NULL, "only who asked for sealing can seal", seals_are_asked_for},
+    {NULL, "F_SEAL_SHRINK and F_SEAL_GROW fix the size", size_seals_hold},
+    {NULL, "F_SEAL_WRITE is refused while somebody could still write",
+     write_seal_waits_for_mappings},
+    {NULL, "F_SEAL_WRITE closes every way to write, for every descriptor", write_seal_holds},
+    {NULL, "a sealed page can still be copied on write", sealed_pages_can_be_copied},
+    {NULL, "F_SEAL_SEAL ends sealing itself", last_seal_ends_sealing},
+    {"Huge pages", "a huge memfd is made of whole 2 MiB pages", huge_pages_are_whole},
+    {NULL, "a huge page comes from the pool and returns to it", huge_pages_come_from_the_pool},
+    {"Secret memory", "a secret page can be mapped, not read or written by descriptor",
+     secrets_are_for_mapping_only},
+    {NULL, "a secret is never private, never code, sized once, never sealed",
+     secrets_stay_shared_and_data},
+    {NULL, "a secret ends at its size", secrets_end_at_their_size},
+    {NULL, "secret pages leave the kernel's own map of memory", secrets_leave_the_direct_map},
+    {NULL, "that map heals when the secrets are gone", direct_map_heals},
+};
+
+static bool colour;
+
+static const char *paint(const char *code)
+{
+    return colour ? code : "";
+}
+
+static void show_claim(size_t number, const char *claim, enum verdict verdict)
+{
+    static const char *const words[] = {"ok", "FAILED", "skipped"};
+    static const char *const colours[] = {"\033[32m", "\033[1;31m", "\033[33m"};
+
+    printf("%3zu  %s%-8s%s%s\n", number, paint(colours[verdict]), words[verdict], paint("\033[0m"),
+           claim);
+    printf("     %s        %s%s%s\n", paint("\033[2m"), verdict == SKIPPED ? "skipped: " : "",
+           evidence, paint("\033[0m"));
+}
+
+int main(void)
+{
+    size_t counts[3] = {0}, total = sizeof claims / sizeof claims[0];
+
+    colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    printf("%sA tour of memory%s: %zu claims, each with its evidence.\n", paint("\033[1m"),
+           paint("\033[0m"), total);
+    for (size_t i = 0; i < total; i++) {
+        if (claims[i].group)
+            printf("\n%s%s%s\n", paint("\033[1m"), claims[i].group, paint("\033[0m"));
+        enum verdict verdict = claims[i].show();
+        counts[verdict]++;
+        show_claim(i + 1, claims[i].claim, verdict);
+    }
+    printf("\n%zu claims: %zu ok, %zu failed, %zu skipped\n", total, counts[OK], counts[FAILED],
+           counts[SKIPPED]);
+    return counts[FAILED] ? 1 : 0;
+}
