@@ -19,7 +19,8 @@ LEVELS = {4: "512G", 3: "1G", 2: "2M", 1: "4K"}
 FRAME = 0x000FFFFFFFFFF000
 PRESENT, LARGE, SOFT_PROTNONE = 1 << 0, 1 << 7, 1 << 9
 # (bit, letter): upper case when set, as in Bochs' "page"
-LETTERS = ((63, "x"), (8, "g"), (6, "d"), (5, "a"), (4, "c"), (3, "t"), (2, "u"), (1, "w"), (0, "p"))
+LETTERS = ((63, "x"), (8, "g"), (6, "d"), (5, "a"), (4, "c"), (3, "t"), (2, "u"), (1, "w"),
+           (0, "p"))
 # enum vm_flags
 VM_READ, VM_WRITE, VM_EXEC, VM_SHARED = 1, 2, 4, 8
 
@@ -156,8 +157,8 @@ class Alloc(gdb.Command):
             if frames:
                 print(f"  {name:<10} {frames:>10}  {frames * 4:>12} KiB")
         free = gdb.parse_and_eval("zone.free")
-        blocks = [int(free[order]["nr"]) for order in range(free.type.range()[1] + 1)]
-        print("free blocks by order: ", " ".join(f"{order}:{nr}" for order, nr in enumerate(blocks)))
+        orders = range(free.type.range()[1] + 1)
+        print("free blocks by order: ", " ".join(f"{i}:{int(free[i]['nr'])}" for i in orders))
         lists = gdb.parse_and_eval("cpu_pages")
         held = {cpu: int(lists[cpu]["nr"]) for cpu in cpus}
         print("frames on CPU lists:  ",
