@@ -10,6 +10,7 @@
  * Owns:   growth, shrinking, and the propagation of marks.
  * Locks:  none.
  * Always: (1) nodes are allocated before the first change: insertion cannot fail half way.
+ * Source: Knuth 3, 6.3 "Digital Searching".
  * Tour:   after include/lib/index.h.
  */
 #include <lib/index.h>

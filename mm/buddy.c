@@ -376,7 +376,8 @@ static void check_unused(struct page *page, unsigned order)
     uint32_t refcount = atomic_load_explicit(&page->refcount, memory_order_relaxed);
     uint32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 
-    ASSERT(page->state >= PAGE_KERNEL && page->state != PAGE_SECRET && page->order == order,
+    ASSERT(page->state >= PAGE_KERNEL && page->state != PAGE_SECRET &&
+               page->state != PAGE_HUGETLB && page->order == order,
            "V21: frame %lx, %s, order %u, freed with order %u", page_to_pfn(page),
            page_state_names[page->state], page->order, order);
     ASSERT(refcount <= 1 && mapcount == 0, "V21: frame %lx freed with ref=%u map=%u",
@@ -404,11 +405,11 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)
 
         if (!page_is_initialised(pfn))
             accept_chunk(round_down(pfn, CHUNK_PAGES));
-        for (; pfn < stop; pfn++) {
-            ASSERT(pfn_to_page(pfn)->state == PAGE_RESERVED, "frame %lx is %s", pfn,
-                   page_state_names[pfn_to_page(pfn)->state]);
-            zone_add(pfn, pfn + 1);
-        }
+        for (uint64_t i = pfn; i < stop; i++)
+            ASSERT(pfn_to_page(i)->state == PAGE_RESERVED, "frame %lx is %s", i,
+                   page_state_names[pfn_to_page(i)->state]);
+        zone_add(pfn, stop);
+        pfn = stop;
         spin_unlock_irqrestore(&zone.lock, irq);
     }
 }

@@ -152,11 +152,3 @@ void context_switch(struct context *from, struct context *to, struct task *task)
     enter(to, task);
     context_swap(&from->kernel_rsp, to->kernel_rsp);
 }
-
-void context_start(struct context *to, struct task *task)
-{
-    uint64_t nowhere;
-    enter(to, task);
-    context_swap(&nowhere, to->kernel_rsp);
-    __builtin_unreachable();
-}

@@ -158,13 +158,3 @@ static inline void wrpkru(uint32_t v)
 {
     __asm__ volatile("wrpkru" ::"a"(v), "c"(0), "d"(0) : "memory");
 }
-
-static inline void irq_enable(void)
-{
-    __asm__ volatile("sti" ::: "memory");
-}
-
-static inline void irq_disable(void)
-{
-    __asm__ volatile("cli" ::: "memory");
-}

@@ -31,8 +31,8 @@
  *   FRESH ----------> FREE -----> CPU ----------> KERNEL <-----------------------> SLAB, TABLE,
  *   RESERVED -------^  ^ |         | ^               |                             ANON, OBJECT,
  *   (release)          | `---------|-|---------------^ (order > 0)                 POOL, SECRET
- *                      `-----------' `---------------+--- page_free(): from all but SECRET, HUGETLB;
- *                                                         those become KERNEL, POOL first
+ *                      `-----------' `---------------+--- page_free(): not from SECRET, HUGETLB;
+ *                                                         they become KERNEL, POOL first
  */
 enum page_state {
     PAGE_HOLE,     /* no RAM here */

@@ -38,6 +38,12 @@ static inline struct task *task_current(void)
     return task;
 }
 
+/* Name the task that runs on this CPU: for idle tasks, which nobody switched to. */
+static inline void task_set_current(struct task *task)
+{
+    __asm__ volatile("movq %0, %%gs:16" ::"r"(task) : "memory");
+}
+
 /**
  * context_init_kernel() - a context that will start in fn(arg) on a new stack
  * Return: 0, or -ENOMEM with nothing allocated.
@@ -64,9 +70,6 @@ struct trap_frame *context_frame(const struct context *c);
  * Context: IRQs off. @task becomes task_current().
  */
 void context_switch(struct context *from, struct context *to, struct task *task);
-
-/* Become the first task of this CPU: nothing to save (the boot stack is left). */
-_Noreturn void context_start(struct context *to, struct task *task);
 
 /* Leave the kernel for ring 3 with the registers in the frame at the top of this stack. */
 _Noreturn void return_to_user(struct trap_frame *frame);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/uapi/stat.h - stat(2), statfs(2), getdents64(2)
+ *
+ * Room:   uapi: numbers of the Linux x86-64 ABI, nothing else.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: (1) values are Linux's.
+ * Source: stat(2), statfs(2), getdents64(2).
+ * Tour:   as needed.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct uapi_timespec {
+    int64_t sec, nsec;
+};
+
+struct uapi_stat {
+    uint64_t dev, ino, nlink;
+    uint32_t mode, uid, gid, pad0;
+    uint64_t rdev;
+    int64_t size, blksize, blocks;
+    struct uapi_timespec atime, mtime, ctime;
+    int64_t unused[3];
+};
+
+struct uapi_statfs {
+    int64_t type, bsize;
+    uint64_t blocks, bfree, bavail, files, ffree;
+    int32_t fsid[2];
+    int64_t namelen, frsize, flags, spare[4];
+};
+
+struct uapi_dirent64 {
+    uint64_t ino;
+    int64_t off;
+    uint16_t reclen;
+    uint8_t type;
+    char name[];
+};
+
+#define DT_CHR 2
+#define DT_DIR 4
+#define DT_REG 8
+#define DT_LNK 10
+
+_Static_assert(sizeof(struct uapi_stat) == 144, "struct stat");

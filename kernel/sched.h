@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/sched.h - who runs, who waits
+ *
+ * Room:   kernel.
+ * Owns:   run queues, wait queues, timers.
+ * Locks:  a run queue's lock (rank RUN_QUEUE), a wait queue's (rank WAIT), timers (rank TIMER).
+ * Always: (1) a task gives up its CPU only in schedule(): the kernel is not preempted;
+ *         (2) between wait_prepare() and schedule() no wake-up is lost.
+ * Source: docs/locking.md.
+ * Tour:   after asm/context.h.
+ */
+#pragma once
+
+#include <asm/spinlock.h>
+#include <lib/list.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+
+enum task_state {
+    TASK_RUNNABLE, /* runs, or is on a run queue */
+    TASK_WAITING,  /* for an event or a signal */
+    TASK_BLOCKED,  /* for a lock: signals do not wake it */
+    TASK_STOPPED,  /* until SIGCONT or SIGKILL */
+    TASK_DEAD
+};
+
+/* The scheduler's part of a task. */
+struct schedulable {
+    enum task_state state;  /* under the run queue's lock; also set by the task itself */
+    struct list_node node;  /* on a run queue */
+    unsigned cpu;           /* whose run queue it is on, or was last */
+    bool queued;            /* runs or is on a run queue */
+    _Atomic bool on_cpu;    /* its registers are in a CPU, not in its context yet */
+    uint64_t slice_end_ns;
+    uint64_t run_ns;        /* time spent running */
+    uint64_t started_ns;
+};
+
+struct wait_queue {
+    spinlock_t lock;
+    struct list_node waiters;
+};
+
+struct waiter {
+    struct list_node node;
+    struct task *task;
+};
+
+void wait_queue_init(struct wait_queue *q);
+
+/**
+ * wait_prepare() - from now on a wake-up of @q will make schedule() return
+ * The pattern: prepare; if the condition does not hold yet, schedule(); finish; look again.
+ */
+void wait_prepare(struct wait_queue *q, struct waiter *w, enum task_state state);
+void wait_finish(struct wait_queue *q, struct waiter *w);
+void wake_all(struct wait_queue *q);
+void wake_one(struct wait_queue *q);
+
+/* Wait until @cond holds: 0, or -EINTR when a signal came first. */
+#define wait_event_interruptible(q, cond)              \
+    ({                                                 \
+        int _err = 0;                                  \
+        while (!(cond)) {                              \
+            struct waiter _w;                          \
+            wait_prepare((q), &_w, TASK_WAITING);      \
+            bool _holds = (cond);                      \
+            bool _signal = signal_pending_current();   \
+            if (!_holds && !_signal)                   \
+                schedule();                            \
+            wait_finish((q), &_w);                     \
+            if (!_holds && signal_pending_current()) { \
+                _err = -EINTR;                         \
+                break;                                 \
+            }                                          \
+        }                                              \
+        _err;                                          \
+    })
+
+/* Make a waiting task runnable. False: it was not in one of @states. */
+bool task_wake(struct task *task, unsigned states);
+
+#define WAKE_ANY     (1U << TASK_WAITING | 1U << TASK_BLOCKED)
+#define WAKE_SIGNAL  (1U << TASK_WAITING)
+#define WAKE_STOPPED (1U << TASK_STOPPED)
+
+/* Give up the CPU; returns when somebody chose this task again. IRQs as they were. */
+void schedule(void);
+
+/* A new task may run. */
+void sched_start(struct task *task);
+
+/* Put the running task to sleep for @ns: 0, or what was left when a signal came. */
+uint64_t sched_sleep(uint64_t ns);
+
+/* Before the first task: the boot CPU's idle task is who runs now. */
+void sched_init_cpu(unsigned cpu);
+
+/* This CPU has nothing else to do, ever. */
+_Noreturn void sched_idle_loop(void);
+
+/* From the timer's and the rescheduling interrupt. IRQs off. */
+void sched_timer(void);
+void sched_kick(void);
+bool sched_wanted(void);
+
+/* The first call of a new task, as it starts: the task before it is saved. */
+void sched_finish_switch(void);
+
+/* One-shot timers. */
+struct timer {
+    struct list_node node;
+    uint64_t when_ns;                  /* by clock_ns() */
+    void (*fire)(struct timer *timer); /* IRQs off; may arm again */
+    unsigned cpu;
+    bool armed;
+};
+
+void timer_start(struct timer *timer, uint64_t when_ns);
+
+/* False: it fired already or was never armed. After this it does not run any more. */
+bool timer_stop(struct timer *timer);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/shadow/lib/string.h - the C library's strings, which the sanitizers watch
+ *
+ * Room:   tests/host: stands in for include/lib/string.h; lib/string.c has a test of its own.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: (1) same names, same meaning.
+ * Source: -
+ * Tour:   with tests/host/host.mk.
+ */
+#pragma once
+
+#include <string.h>
+
+size_t strlcpy(char *dst, const char *src, size_t size_bytes);
