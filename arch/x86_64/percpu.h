@@ -86,5 +86,8 @@ bool cpu_secondary_init(struct cpu *cpu);
 /* Answer all shootdown requests for this CPU; interrupt context: arch/x86_64/tlb.c */
 void tlb_answer(void);
 
+/* This CPU forgets every translation, global ones too: arch/x86_64/tlb.c */
+void tlb_flush_all_local(void);
+
 /* How many CPUs have come online: arch/x86_64/cpu.c */
 void nr_cpus_set(unsigned nr);
