@@ -177,7 +177,8 @@ void direct_map_restore_noflush(struct direct_map_change *change, uint64_t pfn, 
         pte_t *slot = kernel_slot(va, &level);
         uint64_t size = pt_level_size(level);
         ASSERT(pte_is_none(pte_read(slot)) && is_aligned(va, size) && end - va >= size,
-               "claim: what was hidden as one entry comes back as one; va=%#lx level=%d", va, level);
+               "claim: what was hidden as one entry comes back as one; va=%#lx level=%d", va,
+               level);
         pte_write(slot, pte_leaf(phys(va - DIRECT_MAP_BASE), prot_of_ram(), level));
         counts.leaves[level]++;
         slot_whole(change, slot, va);
