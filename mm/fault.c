@@ -13,8 +13,7 @@
  * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
- *         (3) a page is replaced by a read-only copy, flushed, and only then made writable: nobody
- *             reads old bytes after somebody wrote new ones.
+ *         (3) a copy is first mapped read-only, flushed, then made writable: no stale reads.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
  * Tour:   after mm/map.c, mm/protect.c.
  */

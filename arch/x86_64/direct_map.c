@@ -5,7 +5,7 @@
  * Room:   arch.
  * Owns:   the leaves between DIRECT_MAP_BASE and DIRECT_MAP_END after boot.
  * Locks:  direct_map_lock.
- * Always: (1) a table made by a split counts its slots that are not whole: hidden, or split further;
+ * Always: (1) a table made by a split counts its slots that are not whole: hidden, or split again;
  *         (2) when that count falls to 0 the table is replaced by the leaf it came from;
  *         (3) splitting and healing change no translation of a page that is not being hidden.
  * Source: Intel SDM 3A, "Details of TLB Use"; trust.md V19, V20.
