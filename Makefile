@@ -83,7 +83,7 @@ $(1)/bulla-pvh.elf: $$(filter-out %/multiboot1_header.asm.o,$(3:%=$(1)/obj/%.o))
 endef
 
 $(eval $(call flavour,build,-DDEBUG=0,$(KERNEL_SRC)))
-$(eval $(call flavour,build/test,-DDEBUG=2 -DKTEST=1,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build/test,-DDEBUG=2,$(KERNEL_SRC) $(KTEST_SRC)))
 
 build/user/%: user/%.c Makefile
 	@mkdir -p $(@D)

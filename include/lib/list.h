@@ -85,14 +85,13 @@ static inline void list_splice_tail(struct list_node *from, struct list_node *to
 #define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 
 /* @pos: pointer to the element. The body must not take @pos off the list. */
-#define list_for_each_entry(pos, head, member)                       \
-    for ((pos) = list_first_entry(head, __typeof__(*(pos)), member); \
-         (pos) != list_entry(head, __typeof__(*(pos)), member);      \
+#define list_for_each_entry(pos, head, member)                                                 \
+    for ((pos) = list_first_entry(head, __typeof__(*(pos)), member); &(pos)->member != (head); \
          (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
 
 /* As list_for_each_entry(); the body may free @pos. @after: a second pointer to an element. */
 #define list_for_each_safe(pos, after, head, member)                                \
     for ((pos) = list_first_entry(head, __typeof__(*(pos)), member);                \
-         (pos) != list_entry(head, __typeof__(*(pos)), member) &&                   \
+         &(pos)->member != (head) &&                                                \
          ((after) = list_entry((pos)->member.next, __typeof__(*(pos)), member), 1); \
          (pos) = (after))
