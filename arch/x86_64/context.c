@@ -132,6 +132,18 @@ void context_reset_user_state(struct context *c)
     irq_restore(flags);
 }
 
+void user_state_for_handler(void)
+{
+    static uint8_t fresh[PAGE_SIZE] __aligned(64); /* constant after the first use */
+    irq_flags_t flags = irq_save();
+    if (!*(uint16_t *)fresh)
+        fpu_area_init(fresh);
+    fpu_load(fresh);
+    if (cpu_has(CPU_PKU))
+        wrpkru(PKRU_AT_EXEC);
+    irq_restore(flags);
+}
+
 static void enter(struct context *to, struct task *task)
 {
     struct cpu *cpu = this_cpu();

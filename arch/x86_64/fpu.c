@@ -81,6 +81,11 @@ size_t fpu_size(void)
     return area_size;
 }
 
+uint64_t fpu_features(void)
+{
+    return xcr0;
+}
+
 void fpu_save_to(void *image)
 {
     fpu_save(image);
