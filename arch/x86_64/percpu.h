@@ -35,14 +35,14 @@ enum ist_stack { IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_STACKS };
 #define LOCKS_HELD_MAX 8
 
 struct cpu {
-    struct cpu *self;      /* gs:0 */
-    uint32_t id;           /* gs:8 */
-    uint32_t apic_id;      /* gs:12 */
-    struct task *task;     /* gs:16 */
-    uint64_t kernel_rsp;   /* gs:24, top of the running task's kernel stack */
-    uint64_t user_rsp;     /* gs:32, for the first instructions of a system call */
-    struct pgtable *pgt;   /* the address space that is loaded */
-    _Atomic bool online;   /* [a] takes part in shootdowns */
+    struct cpu *self;            /* gs:0 */
+    uint32_t id;                 /* gs:8 */
+    uint32_t apic_id;            /* gs:12 */
+    struct task *task;           /* gs:16 */
+    uint64_t kernel_rsp;         /* gs:24, top of the running task's kernel stack */
+    uint64_t user_rsp;           /* gs:32, for the first instructions of a system call */
+    struct pgtable *pgt;         /* the address space that is loaded */
+    _Atomic bool online;         /* [a] takes part in shootdowns */
     _Atomic uint64_t tlb_wanted; /* [a] bit n: CPU n waits for this one to flush */
     uint64_t tlb_events[TLB_EVENTS];
     unsigned nr_locks_held; /* debug builds: ranks of the spinning locks held */

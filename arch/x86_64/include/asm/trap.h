@@ -5,9 +5,10 @@
  * Room:   arch, public face.
  * Owns:   struct trap_frame; its offsets are asserted against arch/x86_64/entry.asm.
  * Locks:  none: a frame belongs to the task whose kernel stack it lies on.
- * Always: (1) every way into the kernel builds this same frame; (2) it sits at the top of the
- * stack. Source: Intel SDM 3A, "64-Bit Mode Stack Frame"; AMD64 APM 2, "SYSCALL and SYSRET". Tour:
- * before arch/x86_64/entry.asm.
+ * Always: (1) every way into the kernel builds this same frame;
+ *         (2) it sits at the top of the stack.
+ * Source: Intel SDM 3A, "64-Bit Mode Stack Frame"; AMD64 APM 2, "SYSCALL and SYSRET".
+ * Tour:   before arch/x86_64/entry.asm.
  */
 #pragma once
 
