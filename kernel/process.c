@@ -24,7 +24,6 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 #include <uapi/sched.h>
-#include <uapi/syscall.h>
 
 #define TABLE_SIZE 256
 #define TID_MAX    32768
@@ -743,6 +742,11 @@ int64_t sys_getpgid(int pid)
     int64_t result = p ? p->pgid : -ESRCH;
     tasks_unlock();
     return result;
+}
+
+int64_t sys_getpgrp(void)
+{
+    return sys_getpgid(0);
 }
 
 int64_t sys_getsid(int pid)

@@ -43,8 +43,8 @@ int context_init_kernel(struct context *c, void (*fn)(void *), void *arg)
     struct {
         uint64_t r15, r14, r13, r12, rbp, rbx, rip, pad;
     } *start = (void *)((char *)context_frame(c) - 64);
-    *start = (typeof(*start)){
-        .r12 = (uint64_t)fn, .r13 = (uint64_t)arg, .rip = (uint64_t)context_entry};
+    *start =
+        (typeof(*start)){.r12 = (uint64_t)fn, .r13 = (uint64_t)arg, .rip = (uint64_t)context_entry};
     c->kernel_rsp = (uint64_t)start;
     c->pkru = cpu_has(CPU_PKU) ? PKRU_AT_EXEC : 0;
     return 0;

@@ -31,7 +31,7 @@
 #define XSTATE_BV     512 /* offset of the header that says which components are there */
 #define XSAVE_HEADER  64
 
-static uint64_t xcr0;              /* 0: FXSAVE only */
+static uint64_t xcr0; /* 0: FXSAVE only */
 static size_t area_size = FXSAVE_SIZE;
 static const uint32_t mxcsr_mask = 0xffff;
 

@@ -20,11 +20,11 @@
 #define KSTACK_SIZE (4 * PAGE_SIZE)
 
 struct context {
-    uint64_t kernel_rsp;     /* saved stack pointer while not running */
-    void *kstack;            /* lowest usable address [I] */
-    uint64_t fs_base;        /* user FS.base and GS.base while not running */
+    uint64_t kernel_rsp; /* saved stack pointer while not running */
+    void *kstack;        /* lowest usable address [I] */
+    uint64_t fs_base;    /* user FS.base and GS.base while not running */
     uint64_t gs_base;
-    void *fpu;               /* XSAVE area, 64-byte aligned; NULL for kernel threads */
+    void *fpu; /* XSAVE area, 64-byte aligned; NULL for kernel threads */
     uint32_t pkru;
 };
 
