@@ -45,13 +45,13 @@ struct inode {
     uint32_t nlink;
     uint64_t rdev;
     struct uapi_timespec mtime;
-    const struct file_ops *file_ops;     /* of files opened on it */
-    const struct dynamic_dir *dynamic;   /* NULL: entries are dentry.children */
-    char *target;                        /* of a symbolic link */
+    const struct file_ops *file_ops;   /* of files opened on it */
+    const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
+    char *target;                      /* of a symbolic link */
     int (*read_link)(struct dentry *dentry, char *buf, size_t size); /* instead of target */
-    magic_link follow;                   /* instead of target, for following */
-    uint64_t private;                    /* the kind's own word */
-    struct dentry *dentry;               /* its name (claim 3) */
+    magic_link follow;     /* instead of target, for following */
+    uint64_t private;      /* the kind's own word */
+    struct dentry *dentry; /* its name (claim 3) */
 };
 
 struct dentry {
@@ -172,3 +172,11 @@ int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
 /* kernel/devices.c, kernel/proc.c: their part of the tree. Boot. */
 void devices_boot_init(void);
 void proc_boot_init(void);
+
+static inline uint64_t device_number(uint32_t major, uint32_t minor)
+{
+    return major << 8 | minor;
+}
+
+/* A device node; opening one that we have no device for says -ENXIO. 0 or -ENOMEM. */
+int __must_check inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out);
