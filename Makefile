@@ -35,8 +35,9 @@ KERNEL_SRC := $(sort $(wildcard boot/*.c boot/*.asm arch/x86_64/*.c arch/x86_64/
 KTEST_SRC  := $(sort $(wildcard tests/kernel/*.c))
 USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
+FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
 
-.PHONY: all deps kernel kernel-test user efi iso help clean
+.PHONY: all deps kernel kernel-test user efi iso run gdb help clean
 .DELETE_ON_ERROR:
 
 all: kernel kernel-test user efi
@@ -48,6 +49,10 @@ help:
 	@echo "make user         build/user/*: static Linux programs"
 	@echo "make efi          build/BOOTX64.EFI: the UEFI loader"
 	@echo "make iso          build/bulla.iso: CD and USB, BIOS and UEFI (INITRAMFS=$(INITRAMFS) APPEND=\"$(APPEND)\")"
+	@echo "make run          boots the guided tour in QEMU, then a shell on a terminal"
+	@echo "make test         all rings of tests; test-host, -kernel, -user, -boot, -lint: one of them"
+	@echo "make lint         layers, heads, words, format; make stats prints sizes"
+	@echo "make gdb          boots, and waits for the gdb that it starts"
 	@echo "make deps         installs the Debian packages of tools/deps that are missing"
 	@echo "make clean        removes build/"
 	@echo "Variables: V=1 shows commands; CC=clang picks a compiler"
@@ -71,19 +76,32 @@ $(1)/obj/%.asm.o: %.asm Makefile
 	@echo "  NASM  $$@"
 	$$(Q)$$(NASM) $$(ASFLAGS) $(2) -MD $$(@:.o=.d) -MP $$< -o $$@
 
-$(1)/bulla.elf: $(3:%=$(1)/obj/%.o) linker.ld
+$(1)/nameless.elf $(1)/bulla.elf: $(3:%=$(1)/obj/%.o)
+$(1)/bulla-pvh.elf: $$(filter-out %/multiboot1_header.asm.o,$(3:%=$(1)/obj/%.o))
+$(1)/bulla.elf $(1)/bulla-pvh.elf: $(1)/made/symbols.o
+$(1)/nameless.elf $(1)/bulla.elf $(1)/bulla-pvh.elf: build/made/font.o linker.ld
 	@echo "  LD    $$@"
 	$$(Q)$$(LD) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@
 
-$(1)/bulla-pvh.elf: $$(filter-out %/multiboot1_header.asm.o,$(3:%=$(1)/obj/%.o)) linker.ld
-	@echo "  LD    $$@"
-	$$(Q)$$(LD) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@
+$(1)/made/symbols.asm: $(1)/nameless.elf tools/symbols
+	@mkdir -p $$(@D)
+	@echo "  NAMES $$@"
+	$$(Q)nm $$< | tools/symbols > $$@
 
 -include $(3:%=$(1)/obj/%.d)
 endef
 
 $(eval $(call flavour,build,-DDEBUG=0,$(KERNEL_SRC)))
-$(eval $(call flavour,build/test,-DDEBUG=2 -DKTEST=1,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build/test,-DDEBUG=2,$(KERNEL_SRC) $(KTEST_SRC)))
+
+build/made/font.asm: tools/font $(wildcard $(FONT))
+	@mkdir -p $(@D)
+	@echo "  FONT  $@"
+	$(Q)tools/font $(FONT) > $@
+
+build/%.o: build/%.asm
+	@echo "  NASM  $@"
+	$(Q)$(NASM) -f elf64 -Wall -Werror $< -o $@
 
 build/user/%: user/%.c Makefile
 	@mkdir -p $(@D)
@@ -128,7 +146,17 @@ build/initramfs.cpio: tools/initramfs.py $(USER)
 	$(Q)/usr/bin/python3 $< $@ $(foreach f,$(filter-out %/init,$(USER)),bin/$(notdir $f)=$f) \
 	    $(addprefix init=,$(filter %/init,$(USER)))
 
+run: deps
+	@$(MAKE) --no-print-directory kernel user
+	@tools/run $(RUNFLAGS)
+
+gdb: kernel user
+	@tools/run --gdb $(RUNFLAGS) & machine=$$!; \
+	    gdb -q -x tools/gdb/bulla.py build/bulla.elf -ex 'target remote :1234'; kill $$machine
+
 FORCE:
+
+include tests/tests.mk
 
 clean:
 	rm -rf build

@@ -5,9 +5,9 @@
  * Room:   boot. The only C of this folder that is not pure.
  * Owns:   the one struct boot_info.
  * Locks:  none; one CPU, interrupts off.
- * Always: (1) kernel_main() gets a boot_info that a parser filled without complaint, or is not
- * called. Source: include/boot_info.h. Tour:   after boot/entry.asm, before boot/pvh.c and
- * kernel/main.c.
+ * Always: (1) kernel_main() gets a boot_info that a parser filled without complaint, or none.
+ * Source: include/boot_info.h.
+ * Tour:   after boot/entry.asm, before boot/pvh.c and kernel/main.c.
  */
 #include <boot/die.h>
 #include <boot/parsers.h>

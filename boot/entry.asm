@@ -166,7 +166,7 @@ require_long_mode:
         ret
 
 ; Identity map of 0..4 GiB, and 1 GiB at KERNEL_IMAGE_BASE from the load offset on, all writable and
-; executable: the kernel replaces both first thing. The tables lie in .bss, so upper halves are zero.
+; executable: the kernel replaces both first thing. The tables lie in .bss: upper halves are zero.
 ;
 ; Entry:    EBP = load offset. Clobbers EAX, ECX, EDI.
 build_page_tables:
@@ -243,7 +243,8 @@ no_long_mode:
         hlt
         jmp     .halt
 .message:
-        db      "bulla: this CPU has no 64-bit mode (long mode); Bulla needs one that has", 13, 10, 0
+        db      "bulla: this CPU has no 64-bit mode (long mode); Bulla needs one that has"
+        db      13, 10, 0
 
 ; Entry:    64-bit mode on the boot page tables, the stack of start32
 ; Exit:     boot_enter(door, load offset, magic, info, entry_tsc), on the boot stack

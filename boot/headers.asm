@@ -5,7 +5,7 @@
 ; Room:   boot. Data only.
 ; Owns:   the two ELF notes and the multiboot 2 header.
 ; Locks:  none.
-; Always: (1) the header lies in the first 32 KiB of the file (linker.ld puts it into the first page);
+; Always: (1) the header lies in the first 32 KiB of the file (linker.ld: in the first page);
 ;         (2) no EFI tags (7, 9): GRUB then enters in 32-bit mode on BIOS and UEFI alike;
 ;         (3) no framebuffer tag: GRUB then keeps text on BIOS, and gives a framebuffer on UEFI.
 ; Source: Multiboot2 specification 2.0, "Header layout"; Xen PVH ABI, XEN_ELFNOTE_PHYS32_ENTRY.

@@ -6,9 +6,9 @@
  * Owns:   the layout of the tags the kernel uses.
  * Locks:  none.
  * Always: (1) a tag is read up to its own size only, and a tag past the total size ends the parse;
- *         (2) the RSDP tags hold a copy, so rsdp points into the information until doors.c moved
- * it. Source: Multiboot2 specification 2.0, "Boot information format". Tour:   after
- * boot/multiboot1.c, before boot/efi.c.
+ *         (2) the RSDP tags hold a copy: rsdp points into the information until doors.c moves it.
+ * Source: Multiboot2 specification 2.0, "Boot information format".
+ * Tour:   after boot/multiboot1.c, before boot/efi.c.
  */
 #include <boot/fill.h>
 #include <boot/parsers.h>

@@ -20,6 +20,13 @@
 static spinlock_t log_lock = SPINLOCK_INIT(LOCK_RANK_CONSOLE);
 static enum log_level log_limit = LOG_INFO;
 
+static void (*tap)(const char *line);
+
+void log_tap_set(void (*to)(const char *line))
+{
+    tap = to;
+}
+
 void log_limit_set(enum log_level limit)
 {
     log_limit = limit;
@@ -50,6 +57,10 @@ void log_line(enum log_level level, const char *fmt, ...)
     int len = vsnprintf(line, sizeof(line) - 1, fmt, args);
     va_end(args);
     len = min(len, (int)sizeof(line) - 2);
+    if (tap) {
+        tap(line);
+        return;
+    }
     line[len] = '\n';
     log_bytes(line, len + 1);
 }

@@ -170,7 +170,10 @@ static void account(struct task *from, struct task *to)
 /* The first thing a task does after it was switched to: the one before is saved now. */
 static void switched_from(struct task *from)
 {
+    bool dead = from->sched.state == TASK_DEAD;
     atomic_store_explicit(&from->sched.on_cpu, false, memory_order_release);
+    if (dead)
+        task_free(from);
 }
 
 static struct task *left_task[MAX_CPUS]; /* by CPU: who was switched away from last */

@@ -33,11 +33,14 @@ struct process {
     struct process *parent;    /* [t] */
     struct list_node children; /* [t] */
     struct list_node sibling;  /* on parent->children [t] */
+    struct list_node all_node; /* on the list of all [t] */
     struct list_node tasks;    /* [t] */
     unsigned nr_tasks;         /* alive [t] */
     int pgid, sid;             /* [t] */
     bool zombie;               /* nothing is left but the status [t] */
-    bool exiting;              /* exit_group() was called [s] */
+    bool exiting;              /* exit_group() was called [t] */
+    bool stop_reported;        /* wait4() told of the stop already [t] */
+    int exit_signal;           /* sent to the parent at the end: SIGCHLD, or 0 [I] */
     uint32_t status;           /* as wait(2) encodes it [t] */
     struct wait_queue child_exit;  /* parents wait here */
     struct signal_state signals;   /* handlers and what is pending for the process [s] */
@@ -60,6 +63,7 @@ struct task {
     struct schedulable sched;         /* [q] */
     struct task_signals signals;      /* mask and what is pending for this task [s] */
     uint64_t clear_child_tid;         /* user address, written 0 at exit [c] */
+    uint64_t set_child_tid;           /* user address, written at the start [c] */
     uint64_t robust_list;             /* [c] */
     struct restart_block restart;     /* an interrupted call that goes on differently [c] */
 };
@@ -89,6 +93,12 @@ void tasks_lock(void);
 void tasks_unlock(void);
 void process_get(struct process *process);
 void process_put(struct process *process);
+
+/* Free a dead task; by the scheduler, IRQs off. */
+void task_free(struct task *task);
+
+/* Process 1 has ended: report its status and leave the machine. kernel/main.c */
+_Noreturn void machine_shutdown(uint32_t status);
 
 /* Everybody who waits for @process's vfork goes on. */
 void vfork_finished(struct process *process);

@@ -15,12 +15,12 @@
 #include <mm/hugetlb.h>
 #include <uapi/errno.h>
 
-#define CLAIM(cond, number, fmt, ...)                                    \
-    do {                                                                 \
-        if (!(cond)) {                                                   \
-            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__);      \
-            return -EUCLEAN;                                             \
-        }                                                                \
+#define CLAIM(cond, number, fmt, ...)                               \
+    do {                                                            \
+        if (!(cond)) {                                              \
+            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
+            return -EUCLEAN;                                        \
+        }                                                           \
     } while (0)
 
 static int check_areas(struct mm *mm)
@@ -125,8 +125,7 @@ static int check_secret(void)
 
     direct_map_counts(&dm);
     page_counts(&pages);
-    CLAIM(dm.hidden_pages == secretmem_pages() &&
-              pages.frames[PAGE_SECRET] == secretmem_pages(),
+    CLAIM(dm.hidden_pages == secretmem_pages() && pages.frames[PAGE_SECRET] == secretmem_pages(),
           "V18", "%lu frames hidden, %lu in state secret, %lu secret pages", dm.hidden_pages,
           pages.frames[PAGE_SECRET], secretmem_pages());
     return 0;
@@ -134,8 +133,8 @@ static int check_secret(void)
 
 int vm_check(void)
 {
-    static int (*const checks[])(void) = {buddy_check,      slab_check,          hugetlb_check,
-                                          direct_map_check, kernel_tables_check, check_secret,
+    static int (*const checks[])(void) = {buddy_check,          slab_check,          hugetlb_check,
+                                          direct_map_check,     kernel_tables_check, check_secret,
                                           page_accounting_check};
     for (unsigned i = 0; i < ARRAY_SIZE(checks); i++) {
         int err = checks[i]();

@@ -13,8 +13,7 @@
  * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
- *         (3) a page is replaced by a read-only copy, flushed, and only then made writable: nobody
- *             reads old bytes after somebody wrote new ones.
+ *         (3) a copy is first mapped read-only, flushed, then made writable: no stale reads.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
  * Tour:   after mm/map.c, mm/protect.c.
  */
@@ -115,8 +114,8 @@ static enum fault_result fault_object(struct fault *f)
     uint64_t index = vma_folio_index(f->vma, f->va);
     struct folio *folio;
 
-    if (index >= round_up(object_size(object), object_folio_bytes(object)) /
-                     object_folio_bytes(object))
+    if (index >=
+        round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
         return FAULT_BEYOND;
     if (object->ops->get_folio(object, index, OBJECT_GET_ALLOCATE, &folio))
         return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
@@ -256,8 +255,8 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
     if (vma->start <= addr)
         return true; /* somebody else was faster */
     uint64_t below = vma->start - vma->gap;
-    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack ||
-        start < USER_MIN || start - below < (below ? STACK_GUARD_GAP : 0))
+    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack || start < USER_MIN ||
+        start - below < (below ? STACK_GUARD_GAP : 0))
         return false;
     mm->total_pages += (vma->start - start) >> PAGE_SHIFT;
     vma_set_start(vma, start);

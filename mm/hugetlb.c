@@ -249,7 +249,8 @@ int hugetlb_check(void)
     struct page *page;
 
     spin_lock(&pool.lock);
-    list_for_each_entry(page, &pool.free_pages, list) listed += page->state == PAGE_POOL;
+    list_for_each_entry (page, &pool.free_pages, list)
+        listed += page->state == PAGE_POOL;
     struct hugetlb_counts c = pool.counts;
     spin_unlock(&pool.lock);
     if (listed == c.free && c.reserved <= c.free && c.free <= c.total)

@@ -108,8 +108,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
 void free_dead(struct list_node *dead)
 {
     struct vma *vma, *after;
-    list_for_each_safe(vma, after, dead, mapping_node)
-    {
+    list_for_each_safe (vma, after, dead, mapping_node) {
         list_del(&vma->mapping_node);
         vma_free(vma);
     }
@@ -297,10 +296,8 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
         err = mm_unmap(mm, new, old - new);
     } else if (new > old) {
         uint64_t at;
-        struct map_request r = {.addr = old,
-                                .len_bytes = new - old,
-                                .place = MAP_FIXED_NEW,
-                                .flags = HEAP_FLAGS};
+        struct map_request r = {
+            .addr = old, .len_bytes = new - old, .place = MAP_FIXED_NEW, .flags = HEAP_FLAGS};
         if (new - mm->brk_start > mm->limits.data)
             err = -ENOMEM;
         else

@@ -116,8 +116,7 @@ void object_unmap_range(struct object *object, uint64_t start, uint64_t end)
     struct vma *vma;
 
     spin_lock(&object->mappings_lock);
-    list_for_each_entry(vma, &object->mappings, mapping_node)
-    {
+    list_for_each_entry (vma, &object->mappings, mapping_node) {
         uint64_t from = max(first, vma->pgoff);
         uint64_t to = min(last, vma->pgoff + vma_pages(vma));
         if (from >= to)

@@ -122,7 +122,7 @@ static int move_area(struct mm *mm, struct vma *vma, uint64_t old, uint64_t old_
     }
     vma_insert(mm, new);
     mm->total_pages += vma_pages(new);
-    mm->locked_pages += new->flags & VM_LOCKED ? vma_pages(new) : 0;
+    mm->locked_pages += new->flags &VM_LOCKED ? vma_pages(new) : 0;
     move_leaves(mm, vma, old, to, min(old_len, new_len));
     unmap_areas(mm, old, old + old_len, spare, dead);
     vma_merge(mm, new);

@@ -4,8 +4,8 @@
  *
  * Room:   mm. Sees pages, objects; never page-table bits or descriptors.
  * Owns:   the hidden state of a page, from its first fault to its release.
- * Locks:  object.index_lock (20) > direct_map.lock (30); none is held while CPUs are asked to flush.
- * Always: (1) hide: zero, unmap, flush everywhere, only then into the index, where a fault finds it;
+ * Locks:  object.index_lock (20) > direct_map.lock (30); none is held while CPUs flush.
+ * Always: (1) hide: zero, unmap, flush everywhere, only then into the index, where faults find it;
  *         (2) release: restore, flush, zero, only then to the allocator; also for the page of a
  *             fault that came second;
  *         (3) after a fault returns no CPU can read the page through the direct map.

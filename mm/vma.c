@@ -184,7 +184,8 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
     if (below->object) {
         object_get(below->object);
         if (vma_is_writer(below->flags))
-            atomic_fetch_add(&below->object->writers, 1); /* one writer became two: no seal forbids */
+            atomic_fetch_add(&below->object->writers,
+                             1); /* one writer became two: no seal forbids */
     }
     resize(vma, addr, vma->end);
     vma_insert(mm, below);

@@ -67,6 +67,7 @@ class Machine:
 
     def __init__(self, options, archive):
         self.options, self.archive = options, archive
+        self.kernel = None  # the file
         self.timed_out, self.status, self.exit = False, None, None
         self.log = b""
         self._said_anything = self._ready = False
@@ -138,6 +139,7 @@ class Machine:
         if linux and o.door != "pvh":
             raise Refusal(f"--boot {o.door}: a Linux bzImage is booted directly, without --boot")
         kernel = o.kernel or built("bulla-pvh.elf" if o.door == "pvh" else "bulla.elf")
+        self.kernel = kernel
         cmdline = f"{LINUX_CMDLINE} {o.append}" if linux else o.append
         memory = ["-m", o.mem or default_memory(len(self.archive), linux)]
         if o.door in ("pvh", "multiboot"):

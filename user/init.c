@@ -274,6 +274,10 @@ int main(void)
     char line[64];
     int status;
 
+    if (getpid() != 1) {
+        fprintf(stderr, "init: runs as process 1 only: it would switch this machine off\n");
+        return 1;
+    }
     mount_all();
     show_kernel_reports();
     if (!job_load(&job))

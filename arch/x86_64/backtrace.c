@@ -64,8 +64,11 @@ static bool in_image_data(uint64_t va)
 static bool in_task_stack(uint64_t va)
 {
     enum pt_level level;
-    return va >= KMAP_BASE && va < KMAP_END &&
-           pte_kind(*kernel_slot(va, &level), level) == PTE_KIND_LEAF;
+
+    if (va < KMAP_BASE || va >= KMAP_END)
+        return false;
+    pte_t pte = *kernel_slot(va, &level);
+    return pte_kind(pte, level) == PTE_KIND_LEAF;
 }
 
 static bool in_exception_stack(uint64_t va)

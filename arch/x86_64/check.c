@@ -45,8 +45,8 @@ static int check_user_table(struct page *table, enum pt_level level, uint64_t *n
                 return err;
         }
     }
-    CLAIM(used == table->table.used, "V4", "frame %#lx: %u entries, %u counted",
-          page_to_pfn(table), used, table->table.used);
+    CLAIM(used == table->table.used, "V4", "frame %#lx: %u entries, %u counted", page_to_pfn(table),
+          used, table->table.used);
     return 0;
 }
 

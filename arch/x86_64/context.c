@@ -43,8 +43,8 @@ int context_init_kernel(struct context *c, void (*fn)(void *), void *arg)
     struct {
         uint64_t r15, r14, r13, r12, rbp, rbx, rip, pad;
     } *start = (void *)((char *)context_frame(c) - 64);
-    *start = (typeof(*start)){
-        .r12 = (uint64_t)fn, .r13 = (uint64_t)arg, .rip = (uint64_t)context_entry};
+    *start =
+        (typeof(*start)){.r12 = (uint64_t)fn, .r13 = (uint64_t)arg, .rip = (uint64_t)context_entry};
     c->kernel_rsp = (uint64_t)start;
     c->pkru = cpu_has(CPU_PKU) ? PKRU_AT_EXEC : 0;
     return 0;
@@ -129,6 +129,18 @@ void context_reset_user_state(struct context *c)
     c->gs_base = 0;
     c->pkru = cpu_has(CPU_PKU) ? PKRU_AT_EXEC : 0;
     user_state_load(c);
+    irq_restore(flags);
+}
+
+void user_state_for_handler(void)
+{
+    static uint8_t fresh[PAGE_SIZE] __aligned(64); /* constant after the first use */
+    irq_flags_t flags = irq_save();
+    if (!*(uint16_t *)fresh)
+        fpu_area_init(fresh);
+    fpu_load(fresh);
+    if (cpu_has(CPU_PKU))
+        wrpkru(PKRU_AT_EXEC);
     irq_restore(flags);
 }
 

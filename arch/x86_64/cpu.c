@@ -85,6 +85,11 @@ bool cpu_has(enum cpu_feature feature)
     return features & (1U << feature);
 }
 
+uint32_t cpu_hwcap(void)
+{
+    return cpuid(1, 0).edx;
+}
+
 unsigned nr_cpus(void)
 {
     return READ_ONCE(cpus_running);
@@ -112,11 +117,12 @@ void control_registers_init(void)
     efer |= cpu_has(CPU_NX) ? EFER_NXE : 0;
     wrmsr(MSR_EFER, efer);
     /* SYSRET loads CS from STAR[63:48] + 16 and SS from + 8, both with RPL 3. */
-    wrmsr(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 |
-                        (uint64_t)SELECTOR_KERNEL_CODE << 32);
+    wrmsr(MSR_STAR,
+          (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
     wrmsr(MSR_LSTAR, (uint64_t)entry_syscall);
     wrmsr(MSR_CSTAR, (uint64_t)entry_syscall_compat);
-    wrmsr(MSR_SFMASK, 0x257fd5); /* every flag but the reserved bit: IF, DF, TF, AC, NT among them */
+    wrmsr(MSR_SFMASK,
+          0x257fd5); /* every flag but the reserved bit: IF, DF, TF, AC, NT among them */
     wrmsr(MSR_FS_BASE, 0);
     wrmsr(MSR_KERNEL_GS_BASE, 0);
     fpu_init_cpu();

@@ -85,8 +85,8 @@ void descriptors_init(struct cpu *cpu)
     cpu->gdt[SELECTOR_KERNEL_DATA / 8] = 0x00cf93000000ffff;
     cpu->gdt[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff;
     cpu->gdt[SELECTOR_USER_CODE / 8] = 0x00affb000000ffff;
-    cpu->gdt[SELECTOR_TSS / 8] = limit | (tss & 0xffffff) << 16 | 0x89UL << 40 |
-                                 (tss >> 24 & 0xff) << 56;
+    cpu->gdt[SELECTOR_TSS / 8] =
+        limit | (tss & 0xffffff) << 16 | 0x89UL << 40 | (tss >> 24 & 0xff) << 56;
     cpu->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
 
     struct table_pointer gdt_pointer = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt};

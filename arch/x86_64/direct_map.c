@@ -5,7 +5,7 @@
  * Room:   arch.
  * Owns:   the leaves between DIRECT_MAP_BASE and DIRECT_MAP_END after boot.
  * Locks:  direct_map_lock.
- * Always: (1) a table made by a split counts its slots that are not whole: hidden, or split further;
+ * Always: (1) a table made by a split counts its slots that are not whole: hidden, or split again;
  *         (2) when that count falls to 0 the table is replaced by the leaf it came from;
  *         (3) splitting and healing change no translation of a page that is not being hidden.
  * Source: Intel SDM 3A, "Details of TLB Use"; trust.md V19, V20.
@@ -177,7 +177,8 @@ void direct_map_restore_noflush(struct direct_map_change *change, uint64_t pfn, 
         pte_t *slot = kernel_slot(va, &level);
         uint64_t size = pt_level_size(level);
         ASSERT(pte_is_none(pte_read(slot)) && is_aligned(va, size) && end - va >= size,
-               "claim: what was hidden as one entry comes back as one; va=%#lx level=%d", va, level);
+               "claim: what was hidden as one entry comes back as one; va=%#lx level=%d", va,
+               level);
         pte_write(slot, pte_leaf(phys(va - DIRECT_MAP_BASE), prot_of_ram(), level));
         counts.leaves[level]++;
         slot_whole(change, slot, va);

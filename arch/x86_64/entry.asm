@@ -6,7 +6,7 @@
 ; Owns:   the frame layout of asm/trap.h, SWAPGS, SYSCALL and SYSRET.
 ; Locks:  none; IRQs are off on all these paths, C switches them on.
 ; Always: (1) C runs with GS at struct cpu, DF clear and AC clear (SMAP shut);
-;         (2) SYSRET never meets a non-canonical RIP: it would fault in ring 0 with the user's stack.
+;         (2) SYSRET never meets a non-canonical RIP: it would fault in ring 0 on the user's stack.
 ; Source: Intel SDM 3A, "Interrupt and Exception Handling"; SDM 2B, "SYSRET".
 ; Tour:   after asm/trap.h, before arch/x86_64/trap.c.
 
@@ -102,7 +102,7 @@ entry_syscall_compat:
         mov     eax, -38
         sysret
 
-; NMI, double fault, machine check arrive at any instruction, also before or after a SWAPGS. So GS is
+; NMI, double fault, machine check arrive at any instruction, even right before a SWAPGS. So GS is
 ; neither trusted nor swapped: the CPU's own pointer stands at the top of its IST stack.
 ;   | struct cpu * | 0 | ss | rsp | rflags | cs | rip | error | -1 - vector | <- rsp
 ;
@@ -160,6 +160,7 @@ entry_vector_ %+ vector:
 %endrep
 
 section .rodata
+; Data: the address of each vector's entry, for the IDT.
 global entry_vectors
 align 8
 entry_vectors:

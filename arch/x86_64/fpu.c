@@ -31,7 +31,7 @@
 #define XSTATE_BV     512 /* offset of the header that says which components are there */
 #define XSAVE_HEADER  64
 
-static uint64_t xcr0;              /* 0: FXSAVE only */
+static uint64_t xcr0; /* 0: FXSAVE only */
 static size_t area_size = FXSAVE_SIZE;
 static const uint32_t mxcsr_mask = 0xffff;
 
@@ -79,6 +79,11 @@ void fpu_area_init(void *area)
 size_t fpu_size(void)
 {
     return area_size;
+}
+
+uint64_t fpu_features(void)
+{
+    return xcr0;
 }
 
 void fpu_save_to(void *image)

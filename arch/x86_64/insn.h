@@ -100,16 +100,16 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 #define CR4_SMAP       (1UL << 21)
 #define CR4_PKE        (1UL << 22)
 
-#define CONTROL_REGISTER(n)                                                                        \
-    static inline uint64_t read_cr##n(void)                                                        \
-    {                                                                                              \
-        uint64_t v;                                                                                \
-        __asm__ volatile("movq %%cr" #n ", %0" : "=r"(v)::"memory");                               \
-        return v;                                                                                  \
-    }                                                                                              \
-    static inline void write_cr##n(uint64_t v)                                                     \
-    {                                                                                              \
-        __asm__ volatile("movq %0, %%cr" #n ::"r"(v) : "memory");                                  \
+#define CONTROL_REGISTER(n)                                          \
+    static inline uint64_t read_cr##n(void)                          \
+    {                                                                \
+        uint64_t v;                                                  \
+        __asm__ volatile("movq %%cr" #n ", %0" : "=r"(v)::"memory"); \
+        return v;                                                    \
+    }                                                                \
+    static inline void write_cr##n(uint64_t v)                       \
+    {                                                                \
+        __asm__ volatile("movq %0, %%cr" #n ::"r"(v) : "memory");    \
     }
 
 CONTROL_REGISTER(0)

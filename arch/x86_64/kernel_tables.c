@@ -20,8 +20,8 @@
 #include <base/panic.h>
 #include <lib/string.h>
 #include <mm/boot_alloc.h>
-#include <mm/memmap.h>
 #include <mm/buddy.h>
+#include <mm/memmap.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
 
@@ -75,8 +75,7 @@ static int table_alloc(enum kernel_table_source source, phys_addr_t *out)
 }
 
 /* The slot of @level for @va, with the tables above it made. */
-static int slot_make(uint64_t va, enum pt_level level, enum kernel_table_source source,
-                     pte_t **out)
+static int slot_make(uint64_t va, enum pt_level level, enum kernel_table_source source, pte_t **out)
 {
     phys_addr_t table = kernel_pgtable.root;
 
@@ -96,13 +95,13 @@ static int slot_make(uint64_t va, enum pt_level level, enum kernel_table_source 
     return 0;
 }
 
-int kernel_map(uint64_t va, phys_addr_t a, uint64_t len_bytes, pgprot_t prot,
-               enum pt_level largest, enum kernel_table_source source)
+int kernel_map(uint64_t va, phys_addr_t a, uint64_t len_bytes, pgprot_t prot, enum pt_level largest,
+               enum kernel_table_source source)
 {
     while (len_bytes) {
         enum pt_level level = largest;
-        while (level > PT_4K && (!is_aligned(va | a.raw, pt_level_size(level)) ||
-                                 len_bytes < pt_level_size(level)))
+        while (level > PT_4K &&
+               (!is_aligned(va | a.raw, pt_level_size(level)) || len_bytes < pt_level_size(level)))
             level--;
         pte_t *slot;
         int err = slot_make(va, level, source, &slot);
@@ -156,8 +155,8 @@ static void map_image(void)
 static void map_ram(uint64_t start, uint64_t end)
 {
     if (start < end)
-        map_boot(DIRECT_MAP_BASE + start, phys(start), end - start,
-                 pgprot_write(pgprot_kernel()), largest_leaf());
+        map_boot(DIRECT_MAP_BASE + start, phys(start), end - start, pgprot_write(pgprot_kernel()),
+                 largest_leaf());
 }
 
 /* Claim 2: what lies between the first headers and the end of rodata is left out. */

@@ -21,14 +21,15 @@
 #include <mm/buddy.h>
 #include <mm/page.h>
 
-#define STACK_SLOT   (2 * KSTACK_SIZE)
-#define STACKS_END   (KMAP_BASE + (KMAP_END - KMAP_BASE) / 2)
-#define STACK_ORDER  2
+#define STACK_SLOT  (2 * KSTACK_SIZE)
+#define STACKS_END  (KMAP_BASE + (KMAP_END - KMAP_BASE) / 2)
+#define STACK_ORDER 2
 
 static spinlock_t kmap_lock = SPINLOCK_INIT(LOCK_RANK_KMAP);
 static uint64_t next_slot = KMAP_BASE;
 static uint64_t windows_start = KMAP_END;
-static struct list_node free_stacks = LIST_INIT(free_stacks); /* the node lies in the stack itself */
+static struct list_node free_stacks =
+    LIST_INIT(free_stacks); /* the node lies in the stack itself */
 
 _Static_assert(KSTACK_SIZE == PAGE_SIZE << STACK_ORDER, "one block of the buddy");
 

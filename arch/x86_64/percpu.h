@@ -15,6 +15,7 @@
 #include <asm/cpu.h>
 #include <asm/pgtable.h>
 #include <asm/tlb.h>
+#include <asm/trap.h>
 #include <stdatomic.h>
 
 struct tss {
@@ -34,14 +35,14 @@ enum ist_stack { IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_STACKS };
 #define LOCKS_HELD_MAX 8
 
 struct cpu {
-    struct cpu *self;      /* gs:0 */
-    uint32_t id;           /* gs:8 */
-    uint32_t apic_id;      /* gs:12 */
-    struct task *task;     /* gs:16 */
-    uint64_t kernel_rsp;   /* gs:24, top of the running task's kernel stack */
-    uint64_t user_rsp;     /* gs:32, for the first instructions of a system call */
-    struct pgtable *pgt;   /* the address space that is loaded */
-    _Atomic bool online;   /* [a] takes part in shootdowns */
+    struct cpu *self;            /* gs:0 */
+    uint32_t id;                 /* gs:8 */
+    uint32_t apic_id;            /* gs:12 */
+    struct task *task;           /* gs:16 */
+    uint64_t kernel_rsp;         /* gs:24, top of the running task's kernel stack */
+    uint64_t user_rsp;           /* gs:32, for the first instructions of a system call */
+    struct pgtable *pgt;         /* the address space that is loaded */
+    _Atomic bool online;         /* [a] takes part in shootdowns */
     _Atomic uint64_t tlb_wanted; /* [a] bit n: CPU n waits for this one to flush */
     uint64_t tlb_events[TLB_EVENTS];
     unsigned nr_locks_held; /* debug builds: ranks of the spinning locks held */
@@ -65,8 +66,8 @@ static inline struct cpu *this_cpu(void)
 /* Segment selectors; the order is the one SYSCALL and SYSRET demand. */
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10
-#define SELECTOR_USER_DATA   0x1b /* 0x18 | 3 */
-#define SELECTOR_USER_CODE   0x23 /* 0x20 | 3 */
+#define SELECTOR_USER_DATA   USER_DATA_SELECTOR /* 0x18 | 3 */
+#define SELECTOR_USER_CODE   USER_CODE_SELECTOR /* 0x20 | 3 */
 #define SELECTOR_TSS         0x28
 
 /* GDT, TSS, IDT and GS of this CPU: arch/x86_64/descriptors.c */

@@ -29,8 +29,8 @@
 #define LAST_GLYPH   '~'
 #define GREY         0xaa /* of each colour, so that their order does not matter */
 
-#define COLUMNS_MAX 160
-#define ROWS_MAX    64
+#define COLUMNS_MAX 160U
+#define ROWS_MAX    64U
 #define TAB_COLUMNS 8
 #define BOOT_END    (4 * GIB) /* the identity map every door sets up */
 

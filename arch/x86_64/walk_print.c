@@ -26,7 +26,8 @@ static void describe(char *out, size_t size, pte_t pte, enum pte_kind kind, enum
         snprintf(out, size, "no access, frame %lx  <- refused here",
                  phys_to_pfn(pte_phys(pte, level)));
     else
-        snprintf(out, size, "%s frame %lx %c%c%c%c%c%c", kind == PTE_KIND_LEAF ? sizes[level] : "->",
+        snprintf(out, size, "%s frame %lx %c%c%c%c%c%c",
+                 kind == PTE_KIND_LEAF ? sizes[level] : "->",
                  phys_to_pfn(kind == PTE_KIND_LEAF ? pte_phys(pte, level) : pte_table_phys(pte)),
                  pte_is_user(pte) ? 'U' : 'u', pte_is_writable(pte) ? 'W' : 'w',
                  pte_is_executable(pte) ? 'X' : 'x', pte_is_young(pte) ? 'A' : 'a',
@@ -35,8 +36,8 @@ static void describe(char *out, size_t size, pte_t pte, enum pte_kind kind, enum
 
 void walk_print(uint64_t address)
 {
-    static const char *const names[] = {[PT_4K] = "PT", [PT_2M] = "PD", [PT_1G] = "PDPT",
-                                        [PT_512G] = "PML4"};
+    static const char *const names[] = {
+        [PT_4K] = "PT", [PT_2M] = "PD", [PT_1G] = "PDPT", [PT_512G] = "PML4"};
     phys_addr_t table = phys(read_cr3() & PAGE_MASK);
 
     for (enum pt_level level = PT_512G; level >= PT_4K; level--) {

@@ -6,8 +6,9 @@
  * Owns:   the one list of ranks; docs/locking.md tells the reasons.
  * Locks:  all of them.
  * Always: (1) a CPU takes locks only in rising rank; equal ranks only where a _nested call says so;
- *         (2) nobody waits for a shootdown while holding a lock of rank >=
- * LOCK_RANK_IPI_SAFE_BELOW. Source: design.md section 6. Tour:   with docs/locking.md.
+ *         (2) who waits for a shootdown holds no lock of rank >= LOCK_RANK_IPI_SAFE_BELOW.
+ * Source: design.md section 6.
+ * Tour:   with docs/locking.md.
  */
 #pragma once
 

@@ -5,7 +5,8 @@
  * Room:   base: contracts every room above lib may call; the code is kernel/sync.c.
  * Owns:   struct mutex and struct rwsem.
  * Locks:  themselves; the inner spinlock has rank WAIT.
- * Always: (1) held by a task, never by an interrupt; (2) a waiter sleeps with no spinning lock held;
+ * Always: (1) held by a task, never by an interrupt;
+ *         (2) a waiter sleeps with no spinning lock held;
  *         (3) a waiting writer keeps new readers out, so that writers do not starve.
  * Source: docs/decisions/0001-sleeping-locks.md.
  * Tour:   after asm/spinlock.h, before kernel/sync.c.

@@ -81,18 +81,22 @@ static inline void list_splice_tail(struct list_node *from, struct list_node *to
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
 
+/* The way back, for loops: past the last element @pos is none, so nothing is accessed. */
+#define list_node_of(pos, member) \
+    ((struct list_node *)((char *)(pos) + offsetof(__typeof__(*(pos)), member)))
+
 /* @pos: pointer to struct list_node. The body must not take @pos off the list. */
 #define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 
 /* @pos: pointer to the element. The body must not take @pos off the list. */
 #define list_for_each_entry(pos, head, member)                       \
     for ((pos) = list_first_entry(head, __typeof__(*(pos)), member); \
-         (pos) != list_entry(head, __typeof__(*(pos)), member);      \
+         list_node_of(pos, member) != (head);                        \
          (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
 
 /* As list_for_each_entry(); the body may free @pos. @after: a second pointer to an element. */
 #define list_for_each_safe(pos, after, head, member)                                \
     for ((pos) = list_first_entry(head, __typeof__(*(pos)), member);                \
-         (pos) != list_entry(head, __typeof__(*(pos)), member) &&                   \
+         list_node_of(pos, member) != (head) &&                                     \
          ((after) = list_entry((pos)->member.next, __typeof__(*(pos)), member), 1); \
          (pos) = (after))

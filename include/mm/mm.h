@@ -27,7 +27,7 @@ enum vm_flags {
     VM_READ = 1 << 0,
     VM_WRITE = 1 << 1,
     VM_EXEC = 1 << 2,
-    VM_SHARED = 1 << 3, /* changes are seen by all who map the object */
+    VM_SHARED = 1 << 3,  /* changes are seen by all who map the object */
     VM_MAYREAD = 1 << 4, /* mprotect may grant it */
     VM_MAYWRITE = 1 << 5,
     VM_MAYEXEC = 1 << 6,
@@ -46,13 +46,13 @@ enum vm_flags {
 
 /* [m] mmap_lock for writing  [I] */
 struct vma {
-    struct rb_node node; /* [m] */
-    uint64_t start, end; /* [m] */
-    uint64_t gap;        /* free space below, down to the area before [m] */
-    uint64_t max_gap;    /* largest gap in this subtree [m] */
-    uint32_t flags;      /* enum vm_flags [m] */
-    uint32_t pkey;       /* [m] */
-    struct mm *mm;       /* [I] */
+    struct rb_node node;   /* [m] */
+    uint64_t start, end;   /* [m] */
+    uint64_t gap;          /* free space below, down to the area before [m] */
+    uint64_t max_gap;      /* largest gap in this subtree [m] */
+    uint32_t flags;        /* enum vm_flags [m] */
+    uint32_t pkey;         /* [m] */
+    struct mm *mm;         /* [I] */
     struct object *object; /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
@@ -70,8 +70,8 @@ struct mm {
     uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
-    _Atomic int64_t rss_anon, rss_file; /* leaves of 4 KiB [a] */
-    struct {                            /* set by the ABI layer, in bytes */
+    _Atomic int64_t rss_anon, rss_file;                         /* leaves of 4 KiB [a] */
+    struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
     } limits;
@@ -95,15 +95,15 @@ void mm_put(struct mm *mm);
 int __must_check mm_fork(struct mm *mm, struct mm **out);
 
 enum map_place {
-    MAP_ANYWHERE,     /* addr is a hint */
+    MAP_ANYWHERE,      /* addr is a hint */
     MAP_FIXED_REPLACE, /* exactly there, whatever was there goes */
-    MAP_FIXED_NEW     /* exactly there, or -EEXIST */
+    MAP_FIXED_NEW      /* exactly there, or -EEXIST */
 };
 
 struct map_request {
     uint64_t addr, len_bytes; /* len > 0; rounded up to pages here */
     enum map_place place;
-    uint32_t flags; /* enum vm_flags, MAY rights included */
+    uint32_t flags;        /* enum vm_flags, MAY rights included */
     struct object *object; /* the area takes a reference of its own; NULL: anonymous */
     uint64_t pgoff;
     bool populate; /* fault everything in */
@@ -147,10 +147,10 @@ enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 enum fault_result {
     FAULT_RESOLVED,
-    FAULT_NO_AREA,   /* SIGSEGV, SEGV_MAPERR */
-    FAULT_NO_RIGHT,  /* SIGSEGV, SEGV_ACCERR */
-    FAULT_BEYOND,    /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
-    FAULT_NO_MEMORY  /* nothing was changed */
+    FAULT_NO_AREA,  /* SIGSEGV, SEGV_MAPERR */
+    FAULT_NO_RIGHT, /* SIGSEGV, SEGV_ACCERR */
+    FAULT_BEYOND,   /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
+    FAULT_NO_MEMORY /* nothing was changed */
 };
 
 /**

@@ -3,7 +3,7 @@
  * include/mm/object.h - everything mappable is a memory object
  *
  * Room:   mm.
- * Owns:   struct object: an index of folios, a size, seals, who maps it; and its table of operations.
+ * Owns:   struct object: an index of folios, a size, seals, who maps it; its operations.
  * Locks:  lock (mutex, rank INODE): size, seals, content changes by calls (Linux: i_rwsem).
  *         index_lock (spin, rank OBJECT): the index. mappings_lock (spin, rank RMAP): the list.
  * Always: (1) the index holds one reference on each of its folios, each mapping leaf one more;

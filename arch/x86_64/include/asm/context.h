@@ -20,11 +20,11 @@
 #define KSTACK_SIZE (4 * PAGE_SIZE)
 
 struct context {
-    uint64_t kernel_rsp;     /* saved stack pointer while not running */
-    void *kstack;            /* lowest usable address [I] */
-    uint64_t fs_base;        /* user FS.base and GS.base while not running */
+    uint64_t kernel_rsp; /* saved stack pointer while not running */
+    void *kstack;        /* lowest usable address [I] */
+    uint64_t fs_base;    /* user FS.base and GS.base while not running */
     uint64_t gs_base;
-    void *fpu;               /* XSAVE area, 64-byte aligned; NULL for kernel threads */
+    void *fpu; /* XSAVE area, 64-byte aligned; NULL for kernel threads */
     uint32_t pkru;
 };
 
@@ -74,6 +74,9 @@ void context_switch(struct context *from, struct context *to, struct task *task)
 /* Leave the kernel for ring 3 with the registers in the frame at the top of this stack. */
 _Noreturn void return_to_user(struct trap_frame *frame);
 
+/* A signal handler starts with the FPU and PKRU of a new program. Running task only. */
+void user_state_for_handler(void);
+
 /* arch_prctl(): bases of the running task. */
 void user_fs_base_set(uint64_t base);
 uint64_t user_fs_base(void);
@@ -82,6 +85,7 @@ uint64_t user_gs_base(void);
 
 /* Size in bytes of the FPU image as signal frames carry it, and copying it. Running task only. */
 size_t fpu_size(void);
+uint64_t fpu_features(void); /* XCR0: the components in it; 0 without XSAVE */
 void fpu_save_to(void *image);
 
 /* @image is checked: reserved bits are refused. 0 or -EINVAL with nothing changed. */

@@ -5,10 +5,11 @@
  * Room:   arch, public face.
  * Owns:   the mapping of RAM at DIRECT_MAP_BASE: its leaves, splits and heals, their counts.
  * Locks:  direct_map.lock (rank DIRECT_MAP, a spinlock); the caller may hold an object's lock.
- * Always: (1) each RAM frame has exactly one leaf here, writable, not executable, or none if
- * hidden; (2) a table made by a split is merged again when its last hidden frame comes back; (3) a
- * table is freed only after every CPU forgot it. Source: Intel SDM 3A, "Details of TLB Use";
- * trust.md V19, V20. Tour:   after mm/secretmem.c, before arch/x86_64/direct_map.c.
+ * Always: (1) each RAM frame has one leaf here, writable, not executable, or none if hidden;
+ *         (2) a table made by a split is merged again when its last hidden frame comes back;
+ *         (3) a table is freed only after every CPU forgot it.
+ * Source: Intel SDM 3A, "Details of TLB Use"; trust.md V19, V20.
+ * Tour:   after mm/secretmem.c, before arch/x86_64/direct_map.c.
  */
 #pragma once
 

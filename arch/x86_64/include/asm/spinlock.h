@@ -94,6 +94,20 @@ static inline void spin_unlock(spinlock_t *l)
         lock_debug_release(l, l->rank);
 }
 
+/* A second lock of the same rank, where the caller has an order among them (by address). */
+static inline void spin_lock_nested(spinlock_t *l)
+{
+    uint16_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket)
+        cpu_relax();
+}
+
+static inline void spin_unlock_nested(spinlock_t *l)
+{
+    uint16_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
+    atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+}
+
 static inline bool spin_is_locked(spinlock_t *l)
 {
     return atomic_load(&l->owner) != atomic_load(&l->next);

@@ -5,9 +5,10 @@
  * Room:   arch, public face.
  * Owns:   struct trap_frame; its offsets are asserted against arch/x86_64/entry.asm.
  * Locks:  none: a frame belongs to the task whose kernel stack it lies on.
- * Always: (1) every way into the kernel builds this same frame; (2) it sits at the top of the
- * stack. Source: Intel SDM 3A, "64-Bit Mode Stack Frame"; AMD64 APM 2, "SYSCALL and SYSRET". Tour:
- * before arch/x86_64/entry.asm.
+ * Always: (1) every way into the kernel builds this same frame;
+ *         (2) it sits at the top of the stack.
+ * Source: Intel SDM 3A, "64-Bit Mode Stack Frame"; AMD64 APM 2, "SYSCALL and SYSRET".
+ * Tour:   before arch/x86_64/entry.asm.
  */
 #pragma once
 
@@ -45,6 +46,10 @@ struct trap_frame {
 #define FAULT_RESERVED (1 << 3)
 #define FAULT_EXEC     (1 << 4)
 #define FAULT_PKEY     (1 << 5)
+
+/* Segments of ring 3, as frames carry them. */
+#define USER_DATA_SELECTOR 0x1b
+#define USER_CODE_SELECTOR 0x23
 
 static inline bool trap_from_user(const struct trap_frame *f)
 {

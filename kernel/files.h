@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/files.h - open files and descriptors
+ *
+ * Room:   kernel.
+ * Owns:   struct file (an open file description), struct files (a table of descriptors).
+ * Locks:  files.lock (spin, rank FILES) for the table; file.pos_lock (mutex, rank FS) for pos.
+ * Always: (1) a descriptor holds one reference on its file; a system call takes one more.
+ * Source: open(2), dup(2).
+ * Tour:   after kernel/fs.h; then kernel/files.c.
+ */
+#pragma once
+
+#include <asm/spinlock.h>
+#include <base/mutex.h>
+#include <lib/addr.h>
+#include <mm/object.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct dentry;
+struct inode;
+struct file;
+
+/* How an open file of some kind behaves; what is NULL answers as noted. */
+struct file_ops {
+    int64_t (*read)(struct file *f, struct object_copy *c, size_t len, uint64_t *pos);  /* EINVAL */
+    int64_t (*write)(struct file *f, struct object_copy *c, size_t len, uint64_t *pos); /* EINVAL */
+    int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);                       /* ENOTTY */
+    int (*truncate)(struct file *f, uint64_t size_bytes);                               /* EINVAL */
+    unsigned (*poll)(struct file *f); /* POLLIN etc. that hold now; NULL: both always */
+    void (*release)(struct file *f);
+    bool no_seek; /* lseek, pread, pwrite: ESPIPE */
+};
+
+struct file {
+    _Atomic uint32_t refcount;
+    const struct file_ops *ops;
+    struct inode *inode;   /* a reference, through the dentry */
+    struct dentry *dentry; /* a reference */
+    uint32_t flags;        /* O_ACCMODE and status flags */
+    uint64_t pos;
+    struct mutex pos_lock;
+    void *private;
+};
+
+#define FILES_MAX 1024
+
+struct files {
+    spinlock_t lock;
+    _Atomic uint32_t refcount; /* tasks that share it */
+    struct file *file[FILES_MAX];
+    uint64_t close_on_exec[FILES_MAX / 64];
+};
+
+/* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
+int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
+                             struct file **out);
+void file_get(struct file *file);
+void file_put(struct file *file);
+
+static inline bool file_readable(const struct file *f)
+{
+    return (f->flags & 3) != 1;
+}
+
+static inline bool file_writable(const struct file *f)
+{
+    return (f->flags & 3) != 0;
+}
+
+int __must_check files_create(struct files **out);
+int __must_check files_copy(struct files *from, struct files **out);
+void files_get(struct files *files);
+void files_put(struct files *files);
+void files_close_on_exec(struct files *files);
+
+/* The file behind a descriptor of the running task, with a reference; NULL: EBADF. */
+struct file *fd_get(int fd);
+
+/* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
+int __must_check fd_install(struct file *file, int from, bool close_on_exec);
+int fd_close(int fd);
+
+/* A buffer of the running program. */
+struct user_copy {
+    struct object_copy copy;
+    user_addr_t base;
+};
+
+struct user_copy user_buffer_out(user_addr_t base); /* the kernel writes into it */
+struct user_copy user_buffer_in(user_addr_t base);  /* the kernel reads from it */
+
+/* A buffer of the kernel. */
+struct kernel_copy {
+    struct object_copy copy;
+    char *base;
+};
+
+struct kernel_copy kernel_buffer_out(void *base);
+struct kernel_copy kernel_buffer_in(const void *base);
+
+/* Regular files on objects: kernel/object_file.c */
+extern const struct file_ops object_file_ops;
+
+/* The size changes: seals and limits are checked, then the object is truncated. */
+int __must_check inode_truncate(struct inode *inode, uint64_t size_bytes);
+
+/* Directories: reading their names. kernel/sys_fs.c */
+extern const struct file_ops directory_ops;

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/fs.h - the tree of names, and what they name
+ *
+ * Room:   kernel.
+ * Owns:   struct inode (what is named) and struct dentry (a name in a directory).
+ * Locks:  fs_lock (mutex, rank FS) for the shape of the tree and for lookups; an inode's contents
+ *         by its object's lock (rank INODE).
+ * Always: (1) a regular file is a memory object: its inode begins with it, and they die together;
+ *         (2) a dentry is in the tree, or only kept by those who hold a reference.
+ * Source: path_resolution(7), inode(7).
+ * Tour:   after include/mm/object.h; then kernel/fs.c.
+ */
+#pragma once
+
+#include <lib/list.h>
+#include <mm/object.h>
+#include <stdint.h>
+#include <uapi/stat.h>
+
+struct dentry;
+struct file_ops;
+struct inode;
+
+/* A directory whose entries are made when they are looked up (/proc). */
+struct dynamic_dir {
+    /* A new dentry with one reference, or -ENOENT, -ENOMEM. */
+    int (*lookup)(struct dentry *dir, const char *name, struct dentry **out);
+
+    /* The name and inode number of entry @n; false past the last. */
+    bool (*entry)(struct dentry *dir, unsigned n, char *name, size_t size, uint64_t *ino,
+                  uint8_t *type);
+};
+
+/* What a symbolic link of /proc stands for: a dentry with a reference, or a negative errno. */
+typedef int (*magic_link)(struct dentry *link, struct dentry **out);
+
+struct inode {
+    struct object object; /* first; ops NULL for what has no contents */
+    uint64_t ino;
+    uint32_t mode; /* type and rights, as stat(2) */
+    uint32_t uid, gid;
+    uint32_t nlink;
+    uint64_t rdev;
+    struct uapi_timespec mtime;
+    const struct file_ops *file_ops;     /* of files opened on it */
+    const struct dynamic_dir *dynamic;   /* NULL: entries are dentry.children */
+    char *target;                        /* of a symbolic link */
+    int (*read_link)(struct dentry *dentry, char *buf, size_t size); /* instead of target */
+    magic_link follow;                   /* instead of target, for following */
+    uint64_t private;                    /* the kind's own word */
+};
+
+struct dentry {
+    _Atomic uint32_t refcount;
+    char *name;
+    struct dentry *parent; /* the root is its own */
+    struct inode *inode;
+    struct list_node children;
+    struct list_node sibling;
+    bool in_tree; /* the parent's list holds a reference */
+};
+
+/* Boot: an empty root directory. */
+void fs_boot_init(void);
+extern struct dentry *fs_root;
+extern struct mutex fs_lock;
+
+static inline struct inode *inode_of(struct object *object)
+{
+    return (struct inode *)object;
+}
+
+/* A new inode with one reference (its object's). @ops may be NULL. 0 or -ENOMEM. */
+int __must_check inode_create(uint32_t mode, const struct object_ops *ops, struct inode **out);
+static inline void inode_get(struct inode *inode)
+{
+    object_get(&inode->object);
+}
+static inline void inode_put(struct inode *inode)
+{
+    object_put(&inode->object);
+}
+void inode_touch(struct inode *inode);
+void inode_stat(const struct inode *inode, struct uapi_stat *out);
+
+/* A dentry outside the tree; takes over the reference on @inode. 0, or -ENOMEM (inode put). */
+int __must_check dentry_create(const char *name, struct dentry *parent, struct inode *inode,
+                               struct dentry **out);
+void dentry_get(struct dentry *dentry);
+void dentry_put(struct dentry *dentry);
+
+/* Put into / take out of its parent's directory. fs_lock held. */
+void dentry_link(struct dentry *dentry);
+void dentry_unlink(struct dentry *dentry);
+
+enum lookup_flags {
+    LOOKUP_FOLLOW = 1,   /* follow a symbolic link at the end */
+    LOOKUP_DIRECTORY = 2 /* -ENOTDIR unless it is one */
+};
+
+/**
+ * fs_lookup() - from a path to a dentry
+ * @start: where relative paths begin
+ * Takes fs_lock. Return: 0 with a reference; -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM.
+ */
+int __must_check fs_lookup(struct dentry *start, const char *path, unsigned flags,
+                           struct dentry **out);
+
+/**
+ * fs_lookup_parent() - the directory a path's last name lies in, and that name
+ * @name: NAME_MAX + 1 bytes. @existing: the dentry if there is one already (a reference), or NULL.
+ * Returns with fs_lock HELD on success, so that the caller can create or remove.
+ */
+int __must_check fs_lookup_parent(struct dentry *start, const char *path, struct dentry **parent,
+                                  char *name, struct dentry **existing);
+
+/* Create: 0; -EEXIST, -ENOENT, -ENOTDIR, -ENOMEM. @out may be NULL. Takes over @inode. */
+int __must_check fs_create(struct dentry *start, const char *path, struct inode *inode,
+                           struct dentry **out);
+int __must_check fs_remove(struct dentry *start, const char *path, bool directory);
+int __must_check fs_rename(struct dentry *start_old, const char *old, struct dentry *start_new,
+                           const char *new);
+
+/* The absolute path: its length, or -ENAMETOOLONG. Names that are gone end in " (deleted)". */
+int dentry_path(struct dentry *dentry, char *buf, size_t size);
+
+/* kernel/initramfs.c: unpack a newc cpio archive into the root. 0, or -EINVAL after a line. */
+int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
+
+/* kernel/devices.c, kernel/proc.c: their part of the tree. Boot. */
+void devices_boot_init(void);
+void proc_boot_init(void);
