@@ -5,7 +5,8 @@
  * Room:   kernel.
  * Owns:   struct file (an open file description), struct files (a table of descriptors).
  * Locks:  files.lock (spin, rank FILES) for the table; file.pos_lock (mutex, rank FS) for pos.
- * Always: (1) a descriptor holds one reference on its file; a system call takes one more.
+ * Always: (1) a descriptor holds one reference on its file; a system call takes one more;
+ *         (2) a file's last reference is dropped with no spinning lock held.
  * Source: open(2), dup(2).
  * Tour:   after kernel/fs.h; then kernel/files.c.
  */
@@ -17,6 +18,7 @@
 #include <mm/object.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <uapi/uio.h>
 
 struct dentry;
 struct inode;
@@ -24,6 +26,7 @@ struct file;
 
 /* How an open file of some kind behaves; what is NULL answers as noted. */
 struct file_ops {
+    int (*open)(struct file *f); /* a last word when it is opened by name; NULL: fine */
     int64_t (*read)(struct file *f, struct object_copy *c, size_t len, uint64_t *pos);  /* EINVAL */
     int64_t (*write)(struct file *f, struct object_copy *c, size_t len, uint64_t *pos); /* EINVAL */
     int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);                       /* ENOTTY */
@@ -49,8 +52,9 @@ struct file {
 struct files {
     spinlock_t lock;
     _Atomic uint32_t refcount; /* tasks that share it */
-    struct file *file[FILES_MAX];
+    int end;                   /* no descriptor at or above it was ever used: not initialised */
     uint64_t close_on_exec[FILES_MAX / 64];
+    struct file *file[FILES_MAX];
 };
 
 /* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
@@ -82,6 +86,17 @@ struct file *fd_get(int fd);
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);
 int fd_close(int fd);
 
+/* Make @fd refer to @file, whose reference it takes over, closing what it was. @fd; -EBADF: put. */
+int __must_check fd_replace(int fd, struct file *file, bool close_on_exec);
+
+/* FD_CLOEXEC of a descriptor; -EBADF. */
+int fd_close_on_exec(int fd);
+int fd_set_close_on_exec(int fd, bool close_on_exec);
+
+/* The file behind @fd of some table, with a reference; *@fd moves on to the next that is open.
+ * NULL: no more. */
+struct file *files_next(struct files *files, int *fd);
+
 /* A buffer of the running program. */
 struct user_copy {
     struct object_copy copy;
@@ -99,6 +114,18 @@ struct kernel_copy {
 
 struct kernel_copy kernel_buffer_out(void *base);
 struct kernel_copy kernel_buffer_in(const void *base);
+
+/* Several buffers of the running program, one after another. */
+struct vector_copy {
+    struct object_copy copy;
+    const struct uapi_iovec *vector;
+    unsigned nr;
+    bool out;         /* the kernel writes into them */
+    unsigned at;      /* the buffer that holds .. */
+    size_t at_offset; /* .. this byte of the whole, its first */
+};
+
+struct vector_copy user_vector(const struct uapi_iovec *vector, unsigned nr, bool out);
 
 /* Regular files on objects: kernel/object_file.c */
 extern const struct file_ops object_file_ops;

@@ -7,7 +7,8 @@
  * Locks:  fs_lock (mutex, rank FS) for the shape of the tree and for lookups; an inode's contents
  *         by its object's lock (rank INODE).
  * Always: (1) a regular file is a memory object: its inode begins with it, and they die together;
- *         (2) a dentry is in the tree, or only kept by those who hold a reference.
+ *         (2) a dentry is in the tree, or only kept by those who hold a reference;
+ *         (3) an inode has one name, whose memory lives as long as the inode does.
  * Source: path_resolution(7), inode(7).
  * Tour:   after include/mm/object.h; then kernel/fs.c.
  */
@@ -16,6 +17,7 @@
 #include <lib/list.h>
 #include <mm/object.h>
 #include <stdint.h>
+#include <uapi/fcntl.h>
 #include <uapi/stat.h>
 
 struct dentry;
@@ -43,23 +45,30 @@ struct inode {
     uint32_t nlink;
     uint64_t rdev;
     struct uapi_timespec mtime;
-    const struct file_ops *file_ops;     /* of files opened on it */
-    const struct dynamic_dir *dynamic;   /* NULL: entries are dentry.children */
-    char *target;                        /* of a symbolic link */
+    const struct file_ops *file_ops;   /* of files opened on it */
+    const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
+    char *target;                      /* of a symbolic link */
     int (*read_link)(struct dentry *dentry, char *buf, size_t size); /* instead of target */
-    magic_link follow;                   /* instead of target, for following */
-    uint64_t private;                    /* the kind's own word */
+    magic_link follow;     /* instead of target, for following */
+    uint64_t private;      /* the kind's own word */
+    struct dentry *dentry; /* its name (claim 3) */
 };
 
 struct dentry {
     _Atomic uint32_t refcount;
     char *name;
-    struct dentry *parent; /* the root is its own */
+    struct dentry *parent; /* a reference; the root is its own; NULL: has no path, only a name */
     struct inode *inode;
-    struct list_node children;
+    struct list_node children; /* in the order of their cookies */
     struct list_node sibling;
-    bool in_tree; /* the parent's list holds a reference */
+    uint64_t cookie; /* where getdents() is when it is here; never used twice */
+    bool in_tree;    /* the parent's list holds a reference */
 };
+
+/* Cookies of "." and ".."; names of the tree come after, entries of a dynamic_dir from DYNAMIC on.
+ */
+enum { COOKIE_DOT, COOKIE_DOT_DOT, COOKIE_FIRST };
+#define COOKIE_DYNAMIC (1UL << 62)
 
 /* Boot: an empty root directory. */
 void fs_boot_init(void);
@@ -71,8 +80,20 @@ static inline struct inode *inode_of(struct object *object)
     return (struct inode *)object;
 }
 
+/* The inode that @object is, or NULL: shared anonymous memory has none. */
+struct inode *inode_of_object(struct object *object);
+
 /* A new inode with one reference (its object's). @ops may be NULL. 0 or -ENOMEM. */
 int __must_check inode_create(uint32_t mode, const struct object_ops *ops, struct inode **out);
+
+/* A symbolic link. 0 or -ENOMEM. */
+int __must_check inode_create_link(const char *target, struct inode **out);
+
+static inline bool inode_is(const struct inode *inode, uint32_t type)
+{
+    return (inode->mode & S_IFMT) == type;
+}
+
 static inline void inode_get(struct inode *inode)
 {
     object_get(&inode->object);
@@ -81,6 +102,8 @@ static inline void inode_put(struct inode *inode)
 {
     object_put(&inode->object);
 }
+
+/* Its contents changed now. */
 void inode_touch(struct inode *inode);
 void inode_stat(const struct inode *inode, struct uapi_stat *out);
 
@@ -122,8 +145,26 @@ int __must_check fs_remove(struct dentry *start, const char *path, bool director
 int __must_check fs_rename(struct dentry *start_old, const char *old, struct dentry *start_new,
                            const char *new);
 
-/* The absolute path: its length, or -ENAMETOOLONG. Names that are gone end in " (deleted)". */
+/* The absolute path: its length, or -ENAMETOOLONG. Names that are gone end in " (deleted)".
+ * Context: any lock below rank FILES may be held. */
 int dentry_path(struct dentry *dentry, char *buf, size_t size);
+
+/* What a symbolic link says, with a NUL: its length, cut to @size - 1; -EINVAL: not a link. */
+int dentry_read_link(struct dentry *dentry, char *buf, size_t size);
+
+/* The next entry of a directory at or after *@cookie; false: no more. fs_lock held. */
+struct dir_entry {
+    char name[NAME_MAX + 1];
+    uint64_t ino;
+    uint8_t type; /* DT_REG etc. */
+};
+
+bool directory_next(struct dentry *dir, uint64_t *cookie, struct dir_entry *out);
+
+/* Boot: a directory or a file of the kernel's own, below @parent. Lack of memory panics. */
+struct dentry *fs_boot_directory(struct dentry *parent, const char *name, uint32_t mode);
+struct inode *fs_boot_file(struct dentry *parent, const char *name, uint32_t mode,
+                           const struct file_ops *ops);
 
 /* kernel/initramfs.c: unpack a newc cpio archive into the root. 0, or -EINVAL after a line. */
 int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
@@ -131,3 +172,11 @@ int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
 /* kernel/devices.c, kernel/proc.c: their part of the tree. Boot. */
 void devices_boot_init(void);
 void proc_boot_init(void);
+
+static inline uint64_t device_number(uint32_t major, uint32_t minor)
+{
+    return major << 8 | minor;
+}
+
+/* A device node; opening one that we have no device for says -ENXIO. 0 or -ENOMEM. */
+int __must_check inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out);

@@ -15,6 +15,7 @@
 #include "fs.h"
 #include "syscall.h"
 #include "task.h"
+#include <asm/cpu.h>
 #include <asm/power.h>
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
@@ -24,7 +25,6 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 #include <uapi/sched.h>
-#include <uapi/syscall.h>
 
 #define TABLE_SIZE 256
 #define TID_MAX    32768
@@ -283,15 +283,6 @@ static int process_copy(struct process **out)
     p->umask = me->umask;
     *out = p;
     return 0;
-}
-
-static void process_discard(struct process *p)
-{
-    dentry_put(p->cwd);
-    if (p->exe)
-        dentry_put(p->exe);
-    p->cwd = p->exe = NULL;
-    process_put(p);
 }
 
 static int task_copy(const struct clone_args *a, struct task **out)
@@ -743,6 +734,11 @@ int64_t sys_getpgid(int pid)
     int64_t result = p ? p->pgid : -ESRCH;
     tasks_unlock();
     return result;
+}
+
+int64_t sys_getpgrp(void)
+{
+    return sys_getpgid(0);
 }
 
 int64_t sys_getsid(int pid)

@@ -20,7 +20,6 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
-#include <uapi/syscall.h>
 
 struct queued_signal {
     struct list_node node;
@@ -468,10 +467,11 @@ static int fpu_image_read(uint64_t at)
     return err;
 }
 
-int64_t sys_rt_sigreturn(struct trap_frame *f)
+int64_t sys_rt_sigreturn(void)
 {
     struct uapi_sigframe frame;
     struct task *task = task_current();
+    struct trap_frame *f = user_frame();
 
     int err = copy_from_user(&frame, user(f->rsp - 8), sizeof(frame));
     if (!err && frame.uc.context.rip >= USER_END)
@@ -566,11 +566,11 @@ int64_t sys_rt_sigsuspend(user_addr_t mask, size_t set_size)
     return -EINTR;
 }
 
-int64_t sys_sigaltstack(user_addr_t new, user_addr_t old, struct trap_frame *f)
+int64_t sys_sigaltstack(user_addr_t new, user_addr_t old)
 {
     struct task *task = task_current();
     struct uapi_stack before = task->signals.alt_stack, stack;
-    bool on = on_alt_stack(task, f->rsp);
+    bool on = on_alt_stack(task, user_frame()->rsp);
 
     if (!(before.flags & SS_DISABLE) && on)
         before.flags |= SS_ONSTACK;

@@ -11,10 +11,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Enable the local APIC of this CPU. */
 void apic_init_cpu(void);
+
+/* The number this CPU's controller has. */
+uint32_t apic_own_id(void);
+
+/* Can interrupts be sent to this APIC id? Not above 254 without x2APIC. */
+bool apic_reaches(uint32_t apic_id);
 
 /* Any context. Returns when the controller accepted it. */
 void apic_send_ipi(unsigned cpu, unsigned vector);
@@ -25,3 +32,10 @@ void apic_send_startup(uint32_t apic_id, uint8_t page);
 
 /* Stop all others at once, whatever they do. */
 void apic_send_nmi_to_others(void);
+
+/* This CPU's timer: counts down from @count, raises VECTOR_TIMER at 0 once. 0 stops it. */
+void apic_timer_set(uint32_t count);
+uint32_t apic_timer_left(void);
+
+/* Where the CPU has it: VECTOR_TIMER when the time stamp counter passes @tsc; 0 stops it. */
+void apic_timer_set_deadline(uint64_t tsc);

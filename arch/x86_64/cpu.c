@@ -85,6 +85,11 @@ bool cpu_has(enum cpu_feature feature)
     return features & (1U << feature);
 }
 
+uint32_t cpu_hwcap(void)
+{
+    return cpuid(1, 0).edx;
+}
+
 unsigned nr_cpus(void)
 {
     return READ_ONCE(cpus_running);

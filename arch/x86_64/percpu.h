@@ -15,6 +15,7 @@
 #include <asm/cpu.h>
 #include <asm/pgtable.h>
 #include <asm/tlb.h>
+#include <asm/trap.h>
 #include <stdatomic.h>
 
 struct tss {
@@ -65,8 +66,8 @@ static inline struct cpu *this_cpu(void)
 /* Segment selectors; the order is the one SYSCALL and SYSRET demand. */
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10
-#define SELECTOR_USER_DATA   0x1b /* 0x18 | 3 */
-#define SELECTOR_USER_CODE   0x23 /* 0x20 | 3 */
+#define SELECTOR_USER_DATA   USER_DATA_SELECTOR /* 0x18 | 3 */
+#define SELECTOR_USER_CODE   USER_CODE_SELECTOR /* 0x20 | 3 */
 #define SELECTOR_TSS         0x28
 
 /* GDT, TSS, IDT and GS of this CPU: arch/x86_64/descriptors.c */
@@ -84,6 +85,9 @@ bool cpu_secondary_init(struct cpu *cpu);
 
 /* Answer all shootdown requests for this CPU; interrupt context: arch/x86_64/tlb.c */
 void tlb_answer(void);
+
+/* This CPU forgets every translation, global ones too: arch/x86_64/tlb.c */
+void tlb_flush_all_local(void);
 
 /* How many CPUs have come online: arch/x86_64/cpu.c */
 void nr_cpus_set(unsigned nr);

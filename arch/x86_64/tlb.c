@@ -55,7 +55,7 @@ static void flush_user_all(void)
 }
 
 /* Global entries go too: only a change of CR4.PGE, or of CR3 where there are none, reaches them. */
-static void flush_everything(void)
+void tlb_flush_all_local(void)
 {
     if (cpu_has(CPU_PGE)) {
         uint64_t cr4 = read_cr4();
@@ -72,7 +72,7 @@ static void flush_local(const struct tlb_request *r)
     if (r->pgt && this_cpu()->pgt != r->pgt)
         return; /* it was loaded when the bit was read, and has been left since: CR3 was written */
     if (r->end - r->start > SINGLE_FLUSH_MAX * r->stride) {
-        r->pgt ? flush_user_all() : flush_everything();
+        r->pgt ? flush_user_all() : tlb_flush_all_local();
         return;
     }
     for (uint64_t va = r->start; va < r->end; va += r->stride) {

@@ -13,9 +13,9 @@
 #include "entry.h"
 #include "insn.h"
 #include "percpu.h"
+#include "smp.h"
 #include <asm/machine.h>
 #include <asm/memory_layout.h>
-#include <asm/power.h>
 #include <asm/spinlock.h>
 #include <base/log.h>
 #include <base/panic.h>
@@ -134,7 +134,7 @@ void trap_dispatch(struct trap_frame *frame)
 
 void trap_dispatch_ist(struct trap_frame *frame)
 {
-    if (trap_vector(frame) == TRAP_NMI && panic_in_progress())
-        machine_halt_this_cpu();
+    if (trap_vector(frame) == TRAP_NMI)
+        smp_stop_if_told();
     die(frame, 0);
 }

@@ -43,6 +43,9 @@ enum cpu_feature {
 
 bool cpu_has(enum cpu_feature feature);
 
+/* What programs are told by AT_HWCAP: the feature flags of CPUID leaf 1, EDX. */
+uint32_t cpu_hwcap(void);
+
 /* The number of the CPU that executes this. Stable only while the task cannot move. */
 static inline unsigned cpu_id(void)
 {

@@ -47,6 +47,10 @@ struct trap_frame {
 #define FAULT_EXEC     (1 << 4)
 #define FAULT_PKEY     (1 << 5)
 
+/* Segments of ring 3, as frames carry them. */
+#define USER_DATA_SELECTOR 0x1b
+#define USER_CODE_SELECTOR 0x23
+
 static inline bool trap_from_user(const struct trap_frame *f)
 {
     return (f->cs & 3) == 3;

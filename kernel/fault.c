@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/fault.c - what an exception means to a program
+ *
+ * Room:   kernel.
+ * Owns:   the translation from exceptions to signals, and the timer's and console's up-call.
+ * Locks:  none.
+ * Always: (1) a fault that mm can resolve is never seen by the program;
+ *         (2) si_code and si_addr are Linux's.
+ * Source: sigaction(2), "The si_code field"; Intel SDM 3A, "Interrupt and Exception Handling".
+ * Tour:   after arch/x86_64/trap.c; mm/fault.c does the work.
+ */
+#include "syscall.h"
+#include "task.h"
+#include "tty.h"
+#include <base/log.h>
+#include <uapi/errno.h>
+#include <upcalls.h>
+
+static enum fault_access access_of(uint64_t error)
+{
+    if (error & FAULT_EXEC)
+        return ACCESS_EXEC;
+    return error & FAULT_WRITE ? ACCESS_WRITE : ACCESS_READ;
+}
+
+/* Nothing is left to give: end this process, say so. */
+static void out_of_memory(void)
+{
+    log_warn("%s[%d]: out of memory, killed", task_current()->name, task_current()->tid);
+    struct uapi_siginfo info = {.signo = SIGKILL, .code = SI_KERNEL};
+    signal_force(&info);
+}
+
+static void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
+{
+    struct uapi_siginfo info = {.signo = SIGSEGV, .code = SEGV_MAPERR, .addr = address};
+
+    switch (result) {
+    case FAULT_RESOLVED:
+        return;
+    case FAULT_NO_MEMORY:
+        out_of_memory();
+        return;
+    case FAULT_BEYOND:
+        info.signo = SIGBUS;
+        info.code = BUS_ADRERR;
+        break;
+    case FAULT_NO_RIGHT:
+        info.code = error & FAULT_PKEY ? SEGV_PKUERR : SEGV_ACCERR;
+        break;
+    case FAULT_NO_AREA:
+        break;
+    }
+    signal_force(&info);
+}
+
+static bool page_fault(struct trap_frame *frame, uint64_t address)
+{
+    struct mm *mm = task_current()->mm;
+    bool from_user = trap_from_user(frame);
+    enum fault_result result = FAULT_NO_AREA;
+
+    if (frame->error & FAULT_PKEY)
+        result = FAULT_NO_RIGHT;
+    else if (mm && address < USER_END)
+        result = mm_fault(mm, user(address), access_of(frame->error));
+    if (from_user)
+        page_fault_signal(result, address, frame->error);
+    return result == FAULT_RESOLVED;
+}
+
+static void exception_signal(struct trap_frame *frame)
+{
+    struct uapi_siginfo info = {.signo = SIGSEGV, .code = SI_KERNEL};
+
+    switch (trap_vector(frame)) {
+    case TRAP_DIVIDE:
+        info = (struct uapi_siginfo){.signo = SIGFPE, .code = FPE_INTDIV, .addr = frame->rip};
+        break;
+    case TRAP_DEBUG:
+        info = (struct uapi_siginfo){.signo = SIGTRAP, .code = TRAP_TRACE, .addr = frame->rip};
+        break;
+    case TRAP_BREAKPOINT:
+        info.signo = SIGTRAP;
+        break;
+    case TRAP_INVALID_OP:
+        info = (struct uapi_siginfo){.signo = SIGILL, .code = ILL_ILLOPN, .addr = frame->rip};
+        break;
+    case TRAP_FP:
+    case TRAP_SIMD:
+        info = (struct uapi_siginfo){.signo = SIGFPE, .code = FPE_FLTINV, .addr = frame->rip};
+        break;
+    case TRAP_ALIGNMENT:
+        info = (struct uapi_siginfo){.signo = SIGBUS, .code = BUS_ADRALN};
+        break;
+    }
+    signal_force(&info);
+}
+
+bool upcall_fault(struct trap_frame *frame, uint64_t address)
+{
+    bool resolved = false;
+
+    if (trap_vector(frame) == TRAP_PAGE_FAULT)
+        resolved = page_fault(frame, address);
+    else
+        exception_signal(frame);
+    if (trap_from_user(frame))
+        exit_to_user(frame);
+    return resolved;
+}
+
+void upcall_interrupt(struct trap_frame *frame, enum interrupt what)
+{
+    switch (what) {
+    case INTERRUPT_TIMER:
+        sched_timer();
+        break;
+    case INTERRUPT_RESCHEDULE:
+        sched_kick();
+        break;
+    case INTERRUPT_CONSOLE:
+        tty_interrupt();
+        break;
+    }
+    if (trap_from_user(frame))
+        exit_to_user(frame);
+}

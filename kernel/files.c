@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/files.c - open files, tables of descriptors, buffers to copy to and from
+ *
+ * Room:   kernel.
+ * Owns:   the life of struct file and struct files.
+ * Locks:  files.lock (spin, rank FILES).
+ * Always: (1) see files.h; (2) entries of a table from its end on are not initialised.
+ * Source: open(2), dup(2), close(2).
+ * Tour:   after kernel/files.h; then kernel/object_file.c, kernel/sys_fs.c.
+ */
+#include "files.h"
+
+#include "fs.h"
+#include "task.h"
+#include <asm/uaccess.h>
+#include <lib/bitmap.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <uapi/errno.h>
+
+/* Open files */
+
+int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
+                struct file **out)
+{
+    struct file *file = kmem_alloc(sizeof(*file), SLAB_ALLOC_ZERO);
+    if (!file) {
+        dentry_put(dentry);
+        return -ENOMEM;
+    }
+    atomic_store(&file->refcount, 1);
+    file->ops = ops;
+    file->dentry = dentry;
+    file->inode = dentry->inode;
+    file->flags = flags;
+    mutex_init(&file->pos_lock);
+    *out = file;
+    return 0;
+}
+
+void file_get(struct file *file)
+{
+    atomic_fetch_add_explicit(&file->refcount, 1, memory_order_relaxed);
+}
+
+void file_put(struct file *file)
+{
+    if (atomic_fetch_sub_explicit(&file->refcount, 1, memory_order_acq_rel) != 1)
+        return;
+    if (file->ops->release)
+        file->ops->release(file);
+    dentry_put(file->dentry);
+    kmem_free(file);
+}
+
+/* Tables */
+
+int files_create(struct files **out)
+{
+    struct files *files = kmem_alloc(sizeof(*files), SLAB_ALLOC_PLAIN);
+    if (!files)
+        return -ENOMEM;
+    spin_lock_init(&files->lock, LOCK_RANK_FILES);
+    atomic_store(&files->refcount, 1);
+    files->end = 0;
+    memset(files->close_on_exec, 0, sizeof(files->close_on_exec));
+    *out = files;
+    return 0;
+}
+
+int files_copy(struct files *from, struct files **out)
+{
+    struct files *files;
+    int err = files_create(&files);
+    if (err)
+        return err;
+    spin_lock(&from->lock);
+    files->end = from->end;
+    memcpy(files->close_on_exec, from->close_on_exec, sizeof(files->close_on_exec));
+    for (int fd = 0; fd < from->end; fd++) {
+        files->file[fd] = from->file[fd];
+        if (files->file[fd])
+            file_get(files->file[fd]);
+    }
+    spin_unlock(&from->lock);
+    *out = files;
+    return 0;
+}
+
+void files_get(struct files *files)
+{
+    atomic_fetch_add_explicit(&files->refcount, 1, memory_order_relaxed);
+}
+
+void files_put(struct files *files)
+{
+    if (atomic_fetch_sub_explicit(&files->refcount, 1, memory_order_acq_rel) != 1)
+        return;
+    for (int fd = 0; fd < files->end; fd++)
+        if (files->file[fd])
+            file_put(files->file[fd]);
+    kmem_free(files);
+}
+
+/* Descriptors. All below: files->lock held where @files is an argument. */
+
+static struct file *entry(const struct files *files, int fd)
+{
+    return fd >= 0 && fd < files->end ? files->file[fd] : NULL;
+}
+
+static void entry_set(struct files *files, int fd, struct file *file, bool close_on_exec)
+{
+    while (files->end <= fd)
+        files->file[files->end++] = NULL;
+    files->file[fd] = file;
+    bitmap_clear(files->close_on_exec, fd);
+    if (close_on_exec)
+        bitmap_set(files->close_on_exec, fd);
+}
+
+static struct file *take_close_on_exec(struct files *files, int fd)
+{
+    spin_lock(&files->lock);
+    struct file *file = bitmap_test(files->close_on_exec, fd) ? entry(files, fd) : NULL;
+    if (file)
+        entry_set(files, fd, NULL, false);
+    spin_unlock(&files->lock);
+    return file;
+}
+
+void files_close_on_exec(struct files *files)
+{
+    for (int fd = 0; fd < files->end; fd++) {
+        struct file *file = take_close_on_exec(files, fd);
+        if (file)
+            file_put(file);
+    }
+}
+
+struct file *files_next(struct files *files, int *fd)
+{
+    struct file *file = NULL;
+
+    spin_lock(&files->lock);
+    while (!file && *fd < files->end)
+        file = files->file[(*fd)++];
+    if (file) {
+        file_get(file);
+        --*fd;
+    }
+    spin_unlock(&files->lock);
+    return file;
+}
+
+struct file *fd_get(int fd)
+{
+    struct files *files = task_current()->files;
+
+    spin_lock(&files->lock);
+    struct file *file = entry(files, fd);
+    if (file)
+        file_get(file);
+    spin_unlock(&files->lock);
+    return file;
+}
+
+/* One more than the highest descriptor this process may have. */
+static int fd_limit(void)
+{
+    return min(process_current()->limits[RLIMIT_NOFILE].soft, (uint64_t)FILES_MAX);
+}
+
+int fd_install(struct file *file, int from, bool close_on_exec)
+{
+    struct files *files = task_current()->files;
+    int fd = from, limit = fd_limit();
+
+    spin_lock(&files->lock);
+    while (fd < limit && entry(files, fd))
+        fd++;
+    if (fd < limit)
+        entry_set(files, fd, file, close_on_exec);
+    spin_unlock(&files->lock);
+    if (fd < limit)
+        return fd;
+    file_put(file);
+    return -EMFILE;
+}
+
+int fd_replace(int fd, struct file *file, bool close_on_exec)
+{
+    struct files *files = task_current()->files;
+    struct file *old = file; /* put if @fd is no descriptor */
+    bool valid = fd >= 0 && fd < fd_limit();
+
+    if (valid) {
+        spin_lock(&files->lock);
+        old = entry(files, fd);
+        entry_set(files, fd, file, close_on_exec);
+        spin_unlock(&files->lock);
+    }
+    if (old)
+        file_put(old);
+    return valid ? fd : -EBADF;
+}
+
+int fd_close(int fd)
+{
+    struct files *files = task_current()->files;
+
+    spin_lock(&files->lock);
+    struct file *file = entry(files, fd);
+    if (file)
+        entry_set(files, fd, NULL, false);
+    spin_unlock(&files->lock);
+    if (!file)
+        return -EBADF;
+    file_put(file);
+    return 0;
+}
+
+int fd_close_on_exec(int fd)
+{
+    struct files *files = task_current()->files;
+
+    spin_lock(&files->lock);
+    int result = entry(files, fd) ? bitmap_test(files->close_on_exec, fd) : -EBADF;
+    spin_unlock(&files->lock);
+    return result;
+}
+
+int fd_set_close_on_exec(int fd, bool close_on_exec)
+{
+    struct files *files = task_current()->files;
+
+    spin_lock(&files->lock);
+    struct file *file = entry(files, fd);
+    if (file)
+        entry_set(files, fd, file, close_on_exec);
+    spin_unlock(&files->lock);
+    return file ? 0 : -EBADF;
+}
+
+/* Buffers */
+
+static size_t copy_out(struct object_copy *c, void *kva, size_t done, size_t len)
+{
+    uint64_t base = container_of(c, struct user_copy, copy)->base.raw;
+    return copy_to_user_partial(user(base + done), kva, len);
+}
+
+static size_t copy_in(struct object_copy *c, void *kva, size_t done, size_t len)
+{
+    uint64_t base = container_of(c, struct user_copy, copy)->base.raw;
+    return copy_from_user_partial(kva, user(base + done), len);
+}
+
+struct user_copy user_buffer_out(user_addr_t base)
+{
+    return (struct user_copy){.copy = {copy_out}, .base = base};
+}
+
+struct user_copy user_buffer_in(user_addr_t base)
+{
+    return (struct user_copy){.copy = {copy_in}, .base = base};
+}
+
+static size_t kernel_out(struct object_copy *c, void *kva, size_t done, size_t len)
+{
+    memcpy(container_of(c, struct kernel_copy, copy)->base + done, kva, len);
+    return 0;
+}
+
+static size_t kernel_in(struct object_copy *c, void *kva, size_t done, size_t len)
+{
+    memcpy(kva, container_of(c, struct kernel_copy, copy)->base + done, len);
+    return 0;
+}
+
+struct kernel_copy kernel_buffer_out(void *base)
+{
+    return (struct kernel_copy){.copy = {kernel_out}, .base = base};
+}
+
+struct kernel_copy kernel_buffer_in(const void *base)
+{
+    return (struct kernel_copy){.copy = {kernel_in}, .base = (char *)base};
+}
+
+/* Put v->at on the buffer that holds byte @done. Callers mostly move forward. */
+static void vector_seek(struct vector_copy *v, size_t done)
+{
+    if (done < v->at_offset)
+        v->at = v->at_offset = 0;
+    while (v->at < v->nr && done >= v->at_offset + v->vector[v->at].len)
+        v->at_offset += v->vector[v->at++].len;
+}
+
+static size_t vector_copy(struct object_copy *c, void *kva, size_t done, size_t len)
+{
+    struct vector_copy *v = container_of(c, struct vector_copy, copy);
+    size_t moved = 0;
+
+    while (moved < len) {
+        vector_seek(v, done + moved);
+        if (v->at == v->nr)
+            break;
+        const struct uapi_iovec *part = &v->vector[v->at];
+        size_t offset = done + moved - v->at_offset;
+        size_t chunk = min(len - moved, part->len - offset);
+        user_addr_t at = user(part->base + offset);
+        size_t left = v->out ? copy_to_user_partial(at, (char *)kva + moved, chunk)
+                             : copy_from_user_partial((char *)kva + moved, at, chunk);
+        moved += chunk - left;
+        if (left)
+            break;
+    }
+    return len - moved;
+}
+
+struct vector_copy user_vector(const struct uapi_iovec *vector, unsigned nr, bool out)
+{
+    return (struct vector_copy){.copy = {vector_copy}, .vector = vector, .nr = nr, .out = out};
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/memfd.c - files that are only memory: memfd_create, memfd_secret, and their seals
+ *
+ * Room:   kernel.
+ * Owns:   the arguments of both calls, and the rules by which seals are added.
+ * Locks:  object.lock while seals change.
+ * Always: (1) seals are only ever added; (2) a refused call adds none of those it asked for;
+ *         (3) with SEAL_WRITE set nobody can write: no writer exists, and none can come.
+ * Source: memfd_create(2), memfd_secret(2), fcntl(2) "File Sealing".
+ * Tour:   after kernel/files.h; then mm/shmem.c, mm/secretmem.c.
+ */
+#include "memfd.h"
+
+#include "files.h"
+#include "fs.h"
+#include "syscall.h"
+#include <asm/uaccess.h>
+#include <lib/string.h>
+#include <uapi/errno.h>
+#include <uapi/fcntl.h>
+#include <uapi/mman.h>
+
+#define NAME_PREFIX  "memfd:"
+#define PREFIX_BYTES (sizeof(NAME_PREFIX) - 1)
+#define NAME_BYTES   (NAME_MAX - PREFIX_BYTES + 1) /* of the caller's part, with its NUL */
+
+#define ALL_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
+#define ALL_SEALS                                                                               \
+    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
+
+/* A new inode that has a name but is in no directory, opened. Returns a descriptor. */
+static int64_t open_nameless(const char *name, struct inode *inode, const struct file_ops *ops,
+                             bool cloexec)
+{
+    struct dentry *dentry;
+    struct file *file;
+
+    int err = dentry_create(name, fs_root, inode, &dentry);
+    if (!err)
+        err = file_create(dentry, ops, O_RDWR | O_LARGEFILE, &file);
+    return err ? err : fd_install(file, 0, cloexec);
+}
+
+static int check_flags(unsigned flags)
+{
+    unsigned known = ALL_FLAGS;
+
+    if (flags & MFD_HUGETLB)
+        known |= MFD_HUGE_MASK << MFD_HUGE_SHIFT;
+    if (flags & ~known)
+        return -EINVAL;
+    if ((flags & MFD_EXEC) && (flags & MFD_NOEXEC_SEAL))
+        return -EINVAL;
+    return 0;
+}
+
+static const struct object_ops *kind_of(unsigned flags)
+{
+    unsigned log2_size = flags >> MFD_HUGE_SHIFT & MFD_HUGE_MASK;
+
+    if (!(flags & MFD_HUGETLB))
+        return &shmem_ops;
+    return log2_size == 0 || log2_size == HUGE_SHIFT ? &hugetlb_ops : NULL;
+}
+
+static uint32_t first_seals(unsigned flags)
+{
+    if (flags & MFD_NOEXEC_SEAL)
+        return F_SEAL_EXEC;
+    return flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
+}
+
+int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
+{
+    char name[NAME_MAX + 1] = NAME_PREFIX;
+    const struct object_ops *kind = kind_of(flags);
+    struct inode *inode;
+
+    int err = check_flags(flags);
+    if (err)
+        return err;
+    long len = copy_string_from_user(name + PREFIX_BYTES, uname, NAME_BYTES);
+    if (len < 0)
+        return len == -ENAMETOOLONG ? -EINVAL : len;
+    if (!kind)
+        return -ENODEV;
+    err = inode_create(S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777), kind, &inode);
+    if (err)
+        return err;
+    inode->nlink = 0;
+    inode->object.seals = first_seals(flags);
+    return open_nameless(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
+}
+
+/* Secret memory has a size that is set once, and no other operation. */
+static int secret_truncate(struct file *f, uint64_t size_bytes)
+{
+    struct object *object = &f->inode->object;
+    int err = -EINVAL;
+
+    mutex_lock(&object->lock);
+    if (object_size(object) == 0) {
+        object_truncate(object, size_bytes);
+        err = 0;
+    }
+    mutex_unlock(&object->lock);
+    return err;
+}
+
+static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
+
+int64_t sys_memfd_secret(unsigned flags)
+{
+    struct inode *inode;
+
+    if (flags & ~O_CLOEXEC)
+        return -EINVAL;
+    int err = inode_create(S_IFREG | 0600, &secretmem_ops, &inode);
+    if (err)
+        return err;
+    inode->nlink = 0;
+    return open_nameless("secretmem", inode, &secret_file_ops, flags & O_CLOEXEC);
+}
+
+/* Of what is executable, sealing the right to execute seals the contents, too: fcntl(2). */
+static uint32_t implied_seals(const struct inode *inode, uint32_t seals)
+{
+    if ((seals & F_SEAL_EXEC) && (inode->mode & 0111))
+        seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+    return seals;
+}
+
+static int add_seals_locked(struct inode *inode, uint32_t seals)
+{
+    struct object *object = &inode->object;
+
+    if (object->seals & F_SEAL_SEAL)
+        return -EPERM;
+    seals = implied_seals(inode, seals);
+    if ((seals & F_SEAL_WRITE) && !(object->seals & F_SEAL_WRITE)) {
+        int err = object_deny_writers(object);
+        if (err)
+            return err;
+    }
+    object->seals |= seals;
+    return 0;
+}
+
+static bool can_be_sealed(const struct file *f)
+{
+    const struct object_ops *ops = f->inode->object.ops;
+    return ops == &shmem_ops || ops == &hugetlb_ops;
+}
+
+static int64_t add_seals(struct file *f, uint32_t seals)
+{
+    if (!file_writable(f))
+        return -EPERM;
+    if (seals & ~(uint32_t)ALL_SEALS)
+        return -EINVAL;
+    if (!can_be_sealed(f))
+        return -EINVAL;
+    mutex_lock(&f->inode->object.lock);
+    int err = add_seals_locked(f->inode, seals);
+    mutex_unlock(&f->inode->object.lock);
+    return err;
+}
+
+int64_t memfd_fcntl(struct file *f, unsigned cmd, uint64_t arg)
+{
+    if (cmd == F_ADD_SEALS)
+        return add_seals(f, arg);
+    return can_be_sealed(f) ? (int64_t)READ_ONCE(f->inode->object.seals) : -EINVAL;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/object_file.c - regular files: reading, writing and resizing a memory object
+ *
+ * Room:   kernel.
+ * Owns:   what seals and the largest size allow of each write and truncation.
+ * Locks:  object.lock (rank INODE) round every change, user memory copied under it.
+ * Always: (1) seals are looked at under the lock under which they are added.
+ * Source: write(2), ftruncate(2), fcntl(2) "File Sealing".
+ * Tour:   after kernel/files.c and mm/object.c.
+ */
+#include "files.h"
+#include "fs.h"
+#include <uapi/errno.h>
+#include <uapi/fcntl.h>
+
+#define SIZE_LIMIT INT64_MAX /* one more than the last byte a file can have */
+
+static int64_t object_file_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    struct object *object = &f->inode->object;
+    if (!object->ops->kernel_access)
+        return -EINVAL;
+    int64_t n = object_read(object, *pos, len, c);
+    if (n > 0)
+        *pos += n;
+    return n;
+}
+
+/* How much of a write at @pos may happen. object->lock held. */
+static int64_t writable_bytes(const struct object *object, uint64_t pos, size_t len)
+{
+    if (object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+        return -EPERM;
+    if (pos >= SIZE_LIMIT)
+        return -EFBIG;
+    len = min(len, SIZE_LIMIT - pos);
+    uint64_t size = object_size(object);
+    if (!(object->seals & SEAL_GROW) || pos + len <= size)
+        return len;
+    /* The page that holds the end is out of bounds as a whole, as in Linux. */
+    uint64_t end = round_down(size, PAGE_SIZE);
+    return pos < end ? (int64_t)(end - pos) : -EPERM;
+}
+
+static int64_t object_file_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    struct object *object = &f->inode->object;
+
+    if (object->ops != &shmem_ops)
+        return -EINVAL;
+    mutex_lock(&object->lock);
+    uint64_t at = f->flags & O_APPEND ? object_size(object) : *pos;
+    int64_t n = len ? writable_bytes(object, at, len) : 0;
+    if (n > 0)
+        n = object_write(object, at, n, c);
+    if (n > 0) {
+        *pos = at + n;
+        inode_touch(f->inode);
+    }
+    mutex_unlock(&object->lock);
+    return n;
+}
+
+static int check_truncate(const struct object *object, uint64_t size_bytes)
+{
+    uint64_t size = object_size(object);
+
+    if (size_bytes & (object_folio_bytes(object) - 1) && object->ops->folio_order > 0)
+        return -EINVAL;
+    if (size_bytes < size && (object->seals & SEAL_SHRINK))
+        return -EPERM;
+    if (size_bytes > size && (object->seals & SEAL_GROW))
+        return -EPERM;
+    return size_bytes > SIZE_LIMIT ? -EFBIG : 0;
+}
+
+int inode_truncate(struct inode *inode, uint64_t size_bytes)
+{
+    struct object *object = &inode->object;
+
+    mutex_lock(&object->lock);
+    int err = check_truncate(object, size_bytes);
+    if (!err) {
+        object_truncate(object, size_bytes);
+        inode_touch(inode);
+    }
+    mutex_unlock(&object->lock);
+    return err;
+}
+
+static int object_file_truncate(struct file *f, uint64_t size_bytes)
+{
+    return inode_truncate(f->inode, size_bytes);
+}
+
+const struct file_ops object_file_ops = {
+    .read = object_file_read,
+    .write = object_file_write,
+    .truncate = object_file_truncate,
+};

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/sys_mm.c - mmap and its neighbours: arguments checked in Linux's order, then mm/
+ *
+ * Room:   kernel.
+ * Owns:   the translation of PROT_ and MAP_ bits, and what a descriptor may be mapped as.
+ * Locks:  the object's lock from looking at its seals until it is mapped.
+ * Always: (1) checks come in Linux's order, so that the first error is Linux's.
+ * Source: mmap(2), mprotect(2), madvise(2), mremap(2), brk(2).
+ * Tour:   before mm/map.c, mm/protect.c.
+ */
+#include "files.h"
+#include "fs.h"
+#include "syscall.h"
+#include <mm/object.h>
+#include <uapi/errno.h>
+#include <uapi/fcntl.h>
+#include <uapi/mman.h>
+
+#define RDEV_ZERO 0x105 /* /dev/zero: mapping it is mapping nothing */
+
+static uint32_t rights_of(uint64_t prot)
+{
+    return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+           (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+/* A mapping of secret memory: always shared, locked, never executed. */
+static int secret_flags(uint64_t prot, uint32_t *flags)
+{
+    if (prot & PROT_EXEC)
+        return -EPERM;
+    if (!(*flags & VM_SHARED))
+        return -EINVAL;
+    *flags = (*flags | VM_LOCKED | VM_DONTDUMP) & ~VM_MAYEXEC;
+    return 0;
+}
+
+/* What the descriptor allows, and what becomes of the flags. */
+static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *vm)
+{
+    bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+    struct object *object = &f->inode->object;
+
+    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE &&
+        (flags & ~(uint64_t)(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_LOCKED |
+                             MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |
+                             MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE)))
+        return -EOPNOTSUPP;
+    if (shared && (prot & PROT_WRITE) && !file_writable(f))
+        return -EACCES;
+    if (!file_readable(f))
+        return -EACCES;
+    if (!object->ops)
+        return -ENODEV;
+    if (flags & MAP_GROWSDOWN)
+        return -EINVAL;
+    if (shared)
+        *vm |= VM_SHARED;
+    if (shared && !file_writable(f))
+        *vm &= ~VM_MAYWRITE; /* reads what others write; can itself never write */
+    if (object->ops == &secretmem_ops)
+        return secret_flags(prot, vm);
+    return 0;
+}
+
+/* Shared mappings of an object whose writing is sealed. object->lock held. */
+static int seal_flags(const struct object *object, uint32_t *vm)
+{
+    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) || !(*vm & VM_SHARED))
+        return 0;
+    if (*vm & VM_WRITE)
+        return -EPERM;
+    *vm &= ~VM_MAYWRITE;
+    return 0;
+}
+
+static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_request *r,
+                    uint64_t *out)
+{
+    struct object *object = &f->inode->object;
+    int err = file_flags(f, prot, flags, &r->flags);
+    if (err)
+        return err;
+    if (object->ops == &hugetlb_ops)
+        r->flags |= VM_HUGETLB;
+    if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
+        return -EINVAL;
+    if (object->ops == &hugetlb_ops && !(r->flags & VM_SHARED))
+        return -EINVAL; /* private huge pages do not exist yet: docs, limits */
+    r->object = object;
+    mutex_lock(&object->lock);
+    err = seal_flags(object, &r->flags);
+    if (!err)
+        err = mm_map(task_current()->mm, r, out);
+    mutex_unlock(&object->lock);
+    return err;
+}
+
+static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
+{
+    struct mm *mm = task_current()->mm;
+    struct object *object;
+
+    if ((flags & MAP_TYPE) == MAP_PRIVATE)
+        return mm_map(mm, r, out);
+    if ((flags & MAP_TYPE) != MAP_SHARED && (flags & MAP_TYPE) != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    if (flags & MAP_GROWSDOWN)
+        return -EINVAL;
+    int err = shmem_create(round_up(r->len_bytes, PAGE_SIZE), &object);
+    if (err)
+        return err;
+    r->object = object;
+    r->pgoff = 0;
+    r->flags |= VM_SHARED;
+    err = mm_map(mm, r, out);
+    object_put(object); /* the area has its own reference */
+    return err;
+}
+
+static enum map_place place_of(uint64_t flags)
+{
+    if (flags & MAP_FIXED_NOREPLACE)
+        return MAP_FIXED_NEW;
+    return flags & MAP_FIXED ? MAP_FIXED_REPLACE : MAP_ANYWHERE;
+}
+
+int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
+                 uint64_t offset)
+{
+    struct map_request r = {
+        .addr = addr,
+        .len_bytes = len,
+        .place = place_of(flags),
+        .flags = rights_of(prot) | VM_MAY_RIGHTS | (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
+                 (flags & MAP_LOCKED ? VM_LOCKED : 0) | (flags & MAP_NORESERVE ? VM_NORESERVE : 0),
+        .pgoff = offset >> PAGE_SHIFT,
+        .populate = (flags & MAP_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE,
+    };
+    struct file *f = NULL;
+    uint64_t at;
+    int err;
+
+    if (!is_aligned(offset, PAGE_SIZE))
+        return -EINVAL;
+    if (!(flags & MAP_ANONYMOUS)) {
+        f = fd_get(fd);
+        if (!f)
+            return -EBADF;
+    }
+    if (len == 0)
+        err = -EINVAL;
+    else if (round_up(len, PAGE_SIZE) == 0)
+        err = -ENOMEM;
+    else if (r.pgoff + (len >> PAGE_SHIFT) < r.pgoff)
+        err = -EOVERFLOW;
+    else if (f && (flags & MAP_HUGETLB) && f->inode->object.ops != &hugetlb_ops)
+        err = -EINVAL;
+    else if (!f && (flags & MAP_HUGETLB))
+        err = -ENOMEM; /* no pool serves anonymous huge pages yet */
+    else if (f && f->inode->rdev == RDEV_ZERO)
+        err = map_anonymous(flags, &r, &at);
+    else if (f && (flags & MAP_TYPE) >= MAP_SHARED && (flags & MAP_TYPE) <= MAP_SHARED_VALIDATE)
+        err = map_file(f, prot, flags, &r, &at);
+    else
+        err = f ? -EINVAL : map_anonymous(flags, &r, &at);
+    if (f)
+        file_put(f);
+    return err ? err : (int64_t)at;
+}
+
+int64_t sys_munmap(uint64_t addr, uint64_t len)
+{
+    return mm_unmap(task_current()->mm, addr, len);
+}
+
+int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
+{
+    const uint64_t grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+
+    prot &= ~(uint64_t)(PROT_GROWSDOWN | PROT_GROWSUP);
+    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP))
+        return -EINVAL;
+    if (!is_aligned(addr, PAGE_SIZE))
+        return -EINVAL;
+    if (len == 0)
+        return 0;
+    len = round_up(len, PAGE_SIZE);
+    if (addr + len <= addr)
+        return -ENOMEM;
+    if (prot & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+        return -EINVAL;
+    if (pkey != -1)
+        return -EINVAL; /* no key is allocated: there is no pkey_alloc() yet */
+    if (grows & PROT_GROWSUP)
+        return -EINVAL; /* x86 has no stack that grows upwards */
+    return mm_protect(task_current()->mm, addr, len, rights_of(prot), grows & PROT_GROWSDOWN);
+}
+
+int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
+{
+    return sys_pkey_mprotect(addr, len, prot, -1);
+}
+
+int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+                   uint64_t new_addr)
+{
+    uint64_t at;
+    if (flags >> 32)
+        return -EINVAL;
+    int err = mm_remap(task_current()->mm, old, old_len, new_len, flags, new_addr, &at);
+    return err ? err : (int64_t)at;
+}
+
+int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
+{
+    switch (advice) {
+    case MADV_NORMAL:
+    case MADV_RANDOM:
+    case MADV_SEQUENTIAL:
+    case MADV_WILLNEED:
+    case MADV_DONTNEED:
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (!is_aligned(addr, PAGE_SIZE) || (len && round_up(len, PAGE_SIZE) == 0))
+        return -EINVAL;
+    len = round_up(len, PAGE_SIZE);
+    if (addr + len < addr)
+        return -EINVAL;
+    if (len == 0)
+        return 0;
+    return advice == MADV_DONTNEED ? mm_discard(task_current()->mm, addr, len) : 0;
+}
+
+int64_t sys_brk(uint64_t wanted)
+{
+    return mm_brk(task_current()->mm, wanted);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/syscall.c - from a number to a function, and the way back to ring 3
+ *
+ * Room:   kernel.
+ * Owns:   the table of system calls.
+ * Locks:  none.
+ * Always: (1) an unknown number is -ENOSYS, and named once in the log;
+ *         (2) whatever leads to ring 3 passes exit_to_user().
+ * Source: syscalls(2).
+ * Tour:   after arch/x86_64/entry.asm; then the file of the call you care about.
+ */
+#include "syscall.h"
+
+#include "sys_fs.h"
+#include <base/log.h>
+#include <base/panic.h>
+#include <lib/bitmap.h>
+#include <uapi/errno.h>
+#include <uapi/syscall.h>
+#include <upcalls.h>
+
+typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+/* All arguments travel in registers: a function takes as many of them as it declares. */
+#define CALL(name)         [SYS_##name] = (syscall_fn)(void *)sys_##name
+#define CALL_AS(name, fn)  [SYS_##name] = (syscall_fn)(void *)fn
+
+static const syscall_fn calls[SYS_MAX] = {
+    /* memory */
+    CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(mremap), CALL(madvise),
+    CALL(brk), CALL(memfd_create), CALL(memfd_secret),
+    /* processes and signals */
+    CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(execve), CALL(execveat), CALL(exit),
+    CALL(exit_group), CALL(wait4), CALL(getpid), CALL(gettid), CALL(getppid),
+    CALL(set_tid_address), CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid), CALL(setsid),
+    CALL(kill), CALL(tgkill), CALL(tkill), CALL(rt_sigaction), CALL(rt_sigprocmask),
+    CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigreturn), CALL(sigaltstack), CALL(futex),
+    /* everything else a program asks for */
+    CALL(uname), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit), CALL(setrlimit),
+    CALL(getrandom), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time),
+    CALL(nanosleep), CALL(clock_nanosleep), CALL(sched_yield), CALL(sched_getaffinity),
+    CALL(set_robust_list), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(getrusage),
+    CALL(times), CALL(reboot), CALL(getuid), CALL_AS(geteuid, sys_getuid),
+    CALL_AS(getgid, sys_getuid), CALL_AS(getegid, sys_getuid),
+    /* files */
+    SYS_FS_CALLS
+};
+
+static void name_unknown(uint64_t nr)
+{
+    static uint64_t named[BITMAP_WORDS(SYS_MAX)];
+    if (nr >= SYS_MAX || bitmap_test(named, nr))
+        return;
+    bitmap_set(named, nr);
+    log_info("%s[%d]: system call %lu is not implemented", task_current()->name,
+             task_current()->tid, nr);
+}
+
+void upcall_syscall(struct trap_frame *frame)
+{
+    uint64_t nr = frame->orig_rax;
+    syscall_fn fn = nr < SYS_MAX ? calls[nr] : NULL;
+
+    if (likely(fn)) {
+        int64_t result = fn(frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9);
+        frame->rax = result;
+    } else {
+        name_unknown(nr);
+        frame->rax = -ENOSYS;
+    }
+    exit_to_user(frame);
+}
+
+/* An interrupted call that no signal's delivery has decided about yet. */
+static bool restart_undecided(const struct trap_frame *frame)
+{
+    int64_t result = frame->rax;
+    return (int64_t)frame->orig_rax >= 0 &&
+           (result == -ERESTARTSYS || result == -ERESTARTNOINTR);
+}
+
+void exit_to_user(struct trap_frame *frame)
+{
+    for (;;) {
+        irq_disable();
+        bool signals = signal_pending_current() || restart_undecided(frame) ||
+                       task_current()->signals.restore_mask;
+        if (likely(!signals && !sched_wanted()))
+            return;
+        irq_enable();
+        if (sched_wanted())
+            schedule();
+        if (signals)
+            signal_deliver(frame);
+    }
+}

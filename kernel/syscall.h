@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/syscall.h - the system calls, as C functions
+ *
+ * Room:   kernel. Only kernel/syscall.c calls these.
+ * Owns:   nothing. Calls about files are in kernel/sys_fs.h.
+ * Locks:  none at entry.
+ * Always: (1) the result is a value or a negative errno; (2) user pointers are user_addr_t;
+ *         (3) a call that must see or change the program's registers asks for user_frame().
+ * Source: syscalls(2) and the man page of each.
+ * Tour:   with kernel/syscall.c.
+ */
+#pragma once
+
+#include "task.h"
+#include <lib/addr.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The registers of the running program. */
+static inline struct trap_frame *user_frame(void)
+{
+    return context_frame(&task_current()->context);
+}
+
+/**
+ * exit_to_user() - all that is done between the kernel and ring 3: rescheduling, signals
+ * Return: with IRQs off, and nothing left to do.
+ */
+void exit_to_user(struct trap_frame *frame);
+
+/* process.c */
+int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
+                  uint64_t tls);
+int64_t sys_clone3(user_addr_t args, size_t size);
+int64_t sys_fork(void);
+int64_t sys_vfork(void);
+int64_t sys_exit(int code);
+int64_t sys_exit_group(int code);
+int64_t sys_wait4(int pid, user_addr_t status_out, int options, user_addr_t rusage);
+int64_t sys_getpid(void);
+int64_t sys_gettid(void);
+int64_t sys_getppid(void);
+int64_t sys_set_tid_address(uint64_t at);
+int64_t sys_getpgid(int pid);
+int64_t sys_getpgrp(void);
+int64_t sys_getsid(int pid);
+int64_t sys_setpgid(int pid, int pgid);
+int64_t sys_setsid(void);
+int64_t sys_kill(int pid, int signo);
+int64_t sys_tgkill(int pid, int tid, int signo);
+int64_t sys_tkill(int tid, int signo);
+
+/* exec.c */
+int64_t sys_execve(user_addr_t path, user_addr_t argv, user_addr_t envp);
+int64_t sys_execveat(int dirfd, user_addr_t path, user_addr_t argv, user_addr_t envp, int flags);
+
+/* signal.c */
+int64_t sys_rt_sigaction(int signo, user_addr_t new, user_addr_t old, size_t set_size);
+int64_t sys_rt_sigprocmask(int how, user_addr_t new, user_addr_t old, size_t set_size);
+int64_t sys_rt_sigpending(user_addr_t set, size_t set_size);
+int64_t sys_rt_sigsuspend(user_addr_t mask, size_t set_size);
+int64_t sys_rt_sigreturn(void);
+int64_t sys_sigaltstack(user_addr_t new, user_addr_t old);
+
+/* futex.c */
+void futex_boot_init(void);
+int64_t sys_futex(uint64_t address, int op, uint32_t value, user_addr_t timeout, uint64_t address2,
+                  uint32_t value3);
+
+/* sys_mm.c */
+int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
+                 uint64_t offset);
+int64_t sys_munmap(uint64_t addr, uint64_t len);
+int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot);
+int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey);
+int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+                   uint64_t new_addr);
+int64_t sys_madvise(uint64_t addr, uint64_t len, int advice);
+int64_t sys_brk(uint64_t wanted);
+
+/* memfd.c */
+int64_t sys_memfd_create(user_addr_t name, unsigned flags);
+int64_t sys_memfd_secret(unsigned flags);
+
+/* sys_misc.c */
+int64_t sys_uname(user_addr_t out);
+int64_t sys_arch_prctl(int code, uint64_t addr);
+int64_t sys_prlimit64(int pid, unsigned which, user_addr_t new, user_addr_t old);
+int64_t sys_getrlimit(unsigned which, user_addr_t out);
+int64_t sys_setrlimit(unsigned which, user_addr_t in);
+int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags);
+int64_t sys_clock_gettime(int clock, user_addr_t out);
+int64_t sys_clock_getres(int clock, user_addr_t out);
+int64_t sys_gettimeofday(user_addr_t tv, user_addr_t tz);
+int64_t sys_time(user_addr_t out);
+int64_t sys_nanosleep(user_addr_t request, user_addr_t left);
+int64_t sys_clock_nanosleep(int clock, int flags, user_addr_t request, user_addr_t left);
+int64_t sys_sched_yield(void);
+int64_t sys_sched_getaffinity(int pid, size_t len, user_addr_t out);
+int64_t sys_set_robust_list(uint64_t head, size_t len);
+int64_t sys_getuid(void);
+int64_t sys_getgroups(int size, user_addr_t list);
+int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+int64_t sys_sysinfo(user_addr_t out);
+int64_t sys_getrusage(int who, user_addr_t out);
+int64_t sys_times(user_addr_t out);
+int64_t sys_reboot(unsigned magic1, unsigned magic2, unsigned cmd);
