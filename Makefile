@@ -35,6 +35,7 @@ KERNEL_SRC := $(sort $(wildcard boot/*.c boot/*.asm arch/x86_64/*.c arch/x86_64/
 KTEST_SRC  := $(sort $(wildcard tests/kernel/*.c))
 USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
+FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
 
 .PHONY: all deps kernel kernel-test user efi iso run gdb help clean
 .DELETE_ON_ERROR:
@@ -75,19 +76,32 @@ $(1)/obj/%.asm.o: %.asm Makefile
 	@echo "  NASM  $$@"
 	$$(Q)$$(NASM) $$(ASFLAGS) $(2) -MD $$(@:.o=.d) -MP $$< -o $$@
 
-$(1)/bulla.elf: $(3:%=$(1)/obj/%.o) linker.ld
+$(1)/nameless.elf $(1)/bulla.elf: $(3:%=$(1)/obj/%.o)
+$(1)/bulla-pvh.elf: $$(filter-out %/multiboot1_header.asm.o,$(3:%=$(1)/obj/%.o))
+$(1)/bulla.elf $(1)/bulla-pvh.elf: $(1)/made/symbols.o
+$(1)/nameless.elf $(1)/bulla.elf $(1)/bulla-pvh.elf: build/made/font.o linker.ld
 	@echo "  LD    $$@"
 	$$(Q)$$(LD) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@
 
-$(1)/bulla-pvh.elf: $$(filter-out %/multiboot1_header.asm.o,$(3:%=$(1)/obj/%.o)) linker.ld
-	@echo "  LD    $$@"
-	$$(Q)$$(LD) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@
+$(1)/made/symbols.asm: $(1)/nameless.elf tools/symbols
+	@mkdir -p $$(@D)
+	@echo "  NAMES $$@"
+	$$(Q)nm $$< | tools/symbols > $$@
 
 -include $(3:%=$(1)/obj/%.d)
 endef
 
 $(eval $(call flavour,build,-DDEBUG=0,$(KERNEL_SRC)))
 $(eval $(call flavour,build/test,-DDEBUG=2,$(KERNEL_SRC) $(KTEST_SRC)))
+
+build/made/font.asm: tools/font $(wildcard $(FONT))
+	@mkdir -p $(@D)
+	@echo "  FONT  $@"
+	$(Q)tools/font $(FONT) > $@
+
+build/%.o: build/%.asm
+	@echo "  NASM  $@"
+	$(Q)$(NASM) -f elf64 -Wall -Werror $< -o $@
 
 build/user/%: user/%.c Makefile
 	@mkdir -p $(@D)

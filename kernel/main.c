@@ -10,10 +10,19 @@
  * Source: design.md section 8.
  * Tour:   after boot/; this is where to start reading the kernel.
  */
+#include "exec.h"
+#include "files.h"
+#include "fs.h"
+#include "syscall.h"
+#include "task.h"
 #include <asm/console.h>
+#include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <asm/machine.h>
 #include <asm/power.h>
+#include <asm/smp.h>
+#include <asm/time.h>
+#include <base/fail.h>
 #include <base/ktest.h>
 #include <base/log.h>
 #include <base/panic.h>
@@ -27,8 +36,10 @@
 #include <mm/object.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <uapi/fcntl.h>
 
 static struct memmap map;
+static const char *cmdline;
 
 /* The machine cannot run Bulla: say why, and leave with a failing exit status. */
 static _Noreturn void refuse(const char *why)
@@ -46,6 +57,7 @@ static void memory_init(const struct boot_info *info)
     page_array_init(&map);
     buddy_init(&map);
     kmem_init();
+    screen_remap();
     mm_boot_init();
     object_boot_init();
     hugetlb_boot_init();
@@ -58,12 +70,115 @@ static void memory_init(const struct boot_info *info)
 }
 
 /* ktest=PATTERN: run tests instead of programs. */
-static void run_tests(const struct boot_info *info)
+static void run_tests(void)
 {
     char pattern[128];
 
-    if (!parse_option(info->cmdline, "ktest", pattern, sizeof(pattern)))
+    if (!parse_option(cmdline, "ktest", pattern, sizeof(pattern)))
         ktest_run(pattern);
+}
+
+/* A number from the command line, or @otherwise. */
+static uint64_t option(const char *key, uint64_t otherwise)
+{
+    uint64_t value;
+    return parse_option_number(cmdline, key, &value) ? otherwise : value;
+}
+
+static void machine_init(const struct boot_info *info)
+{
+    sched_init_cpu(0);
+    acpi_init(info->rsdp);
+    apic_init();
+    time_init();
+    irq_enable();
+    smp_start(option("maxcpus", MAX_CPUS));
+}
+
+/* hugepages=N: the pool is filled while memory is still in one piece. */
+static void huge_pages_init(void)
+{
+    uint64_t wanted = option("hugepages", 0);
+    uint64_t got = hugetlb_pool_grow(wanted);
+    if (got < wanted)
+        log_warn("hugepages=%lu: only %lu could be had", wanted, got);
+}
+
+static void root_init(const struct boot_info *info)
+{
+    phys_addr_t start = info->initramfs_start, end = info->initramfs_end;
+
+    process_boot_init();
+    futex_boot_init();
+    fs_boot_init();
+    devices_boot_init();
+    proc_boot_init();
+    if (start.raw == end.raw)
+        refuse("no initramfs: nothing to run");
+    if (initramfs_unpack(direct_map_ptr(start), end.raw - start.raw))
+        refuse("the initramfs cannot be used");
+    buddy_release_reserved(phys_to_pfn(start), phys_to_pfn(phys_add(end, PAGE_SIZE - 1)));
+}
+
+static uint64_t entry_tsc, first_user_tsc;
+
+/* Descriptors 0, 1 and 2, before there is anybody to open them. */
+static void open_console(void)
+{
+    struct dentry *dentry;
+    struct file *file;
+
+    for (int i = 0; i < 3; i++) {
+        int fd = fs_lookup(fs_root, "/dev/console", LOOKUP_FOLLOW, &dentry);
+        if (!fd)
+            fd = file_create(dentry, dentry->inode->file_ops, O_RDWR, &file);
+        if (!fd)
+            fd = fd_install(file, 0, false);
+        if (fd < 0)
+            log_warn("no /dev/console for process 1: error %d", -fd);
+    }
+}
+
+/* Process 1 begins here, in the kernel. */
+static void init_start(void *arg)
+{
+    static const char *const envp[] = {"HOME=/", "TERM=linux", NULL};
+    char path[128] = "/init";
+    (void)arg;
+
+    sched_finish_switch();
+    irq_enable();
+    open_console();
+    if (parse_has_option(cmdline, "init") &&
+        parse_option(cmdline, "init", path, sizeof(path)))
+        refuse("init= has no path that can be used");
+    int err = exec_first(path, envp);
+    if (err) {
+        log_error("bulla: cannot run %s: error %d", path, -err);
+        machine_power_off(EXIT_CODE_FAILED);
+    }
+    exit_to_user(user_frame());
+    first_user_tsc = tsc_read();
+    return_to_user(user_frame());
+}
+
+void machine_shutdown(uint32_t status)
+{
+    enum exit_code code = EXIT_CODE_OK;
+
+    log_info("boot: %lu time-stamp ticks from kernel entry to the first user instruction",
+             first_user_tsc - entry_tsc);
+    if (status)
+        log_info("process 1 ended with status %#x", status);
+    if ((DEBUG >= 2 || option("vm_check", 0)) && vm_check())
+        code = EXIT_CODE_FAILED;
+    machine_power_off(code);
+}
+
+void secondary_main(unsigned cpu)
+{
+    sched_init_cpu(cpu);
+    sched_idle_loop();
 }
 
 void kernel_main(struct boot_info *info)
@@ -71,9 +186,17 @@ void kernel_main(struct boot_info *info)
     cpu_early_init();
     serial_init();
     screen_init(&info->framebuffer);
+    cmdline = info->cmdline;
+    entry_tsc = info->entry_tsc;
     log_info("bulla: booted by %s%s%s", info->door, info->loader[0] ? ", " : "", info->loader);
     cpu_print_features();
     memory_init(info);
-    run_tests(info);
-    panic("nothing more yet");
+    machine_init(info);
+    run_tests();
+    fail_at_set(option("fail_at", 0));
+    huge_pages_init();
+    root_init(info);
+    if (process_create_init(init_start, NULL))
+        refuse("no memory for process 1");
+    sched_idle_loop();
 }

@@ -15,6 +15,7 @@
 #include "fs.h"
 #include "syscall.h"
 #include "task.h"
+#include <asm/cpu.h>
 #include <asm/power.h>
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
@@ -282,15 +283,6 @@ static int process_copy(struct process **out)
     p->umask = me->umask;
     *out = p;
     return 0;
-}
-
-static void process_discard(struct process *p)
-{
-    dentry_put(p->cwd);
-    if (p->exe)
-        dentry_put(p->exe);
-    p->cwd = p->exe = NULL;
-    process_put(p);
 }
 
 static int task_copy(const struct clone_args *a, struct task **out)

@@ -99,7 +99,7 @@ static void wait_accepted(void)
 static void send(uint32_t target, uint32_t command)
 {
     if (!local_registers) {
-        /* Unlike a store to the memory form, WRMSR to an x2APIC does not wait for earlier stores. */
+        /* Unlike a store to the memory form, this WRMSR does not wait for earlier stores. */
         __asm__ volatile("mfence; lfence" ::: "memory");
         wrmsr(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
         return;

@@ -134,11 +134,8 @@ void context_reset_user_state(struct context *c)
 
 void user_state_for_handler(void)
 {
-    static uint8_t fresh[PAGE_SIZE] __aligned(64); /* constant after the first use */
     irq_flags_t flags = irq_save();
-    if (!*(uint16_t *)fresh)
-        fpu_area_init(fresh);
-    fpu_load(fresh);
+    fpu_load_initial();
     if (cpu_has(CPU_PKU))
         wrpkru(PKRU_AT_EXEC);
     irq_restore(flags);

@@ -25,6 +25,7 @@
 
 static spinlock_t direct_map_lock = SPINLOCK_INIT(LOCK_RANK_DIRECT_MAP);
 static struct direct_map_counts counts;
+static uint64_t ram_pages; /* what boot mapped: every frame of RAM but the image's text and rodata */
 
 static uint64_t va_of(uint64_t pfn)
 {
@@ -248,9 +249,18 @@ static bool count_leaf(uint64_t va, pte_t pte, enum pt_level level, void *arg)
     return true;
 }
 
+static uint64_t pages_in(const uint64_t *leaves)
+{
+    uint64_t pages = 0;
+    for (enum pt_level l = PT_4K; l <= PT_1G; l++)
+        pages += leaves[l] * (pt_level_size(l) >> PAGE_SHIFT);
+    return pages;
+}
+
 void direct_map_count_boot_leaves(void)
 {
     each_direct_map_leaf(count_leaf, counts.leaves);
+    ram_pages = pages_in(counts.leaves);
 }
 
 static bool leaf_is_right(uint64_t va, pte_t pte, enum pt_level level, void *arg)
@@ -276,6 +286,11 @@ int direct_map_check(void)
                       leaves[l], l, counts.leaves[l]);
             right = false;
         }
+    }
+    if (pages_in(leaves) + counts.hidden_pages != ram_pages) {
+        log_error("vm_check: V19: %lu pages mapped and %lu hidden of %lu", pages_in(leaves),
+                  counts.hidden_pages, ram_pages);
+        right = false;
     }
     spin_unlock_irqrestore(&direct_map_lock, flags);
     return right ? 0 : -EUCLEAN;

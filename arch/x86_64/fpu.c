@@ -31,15 +31,13 @@
 #define XSTATE_BV     512 /* offset of the header that says which components are there */
 #define XSAVE_HEADER  64
 
+static uint8_t initial_area[PAGE_SIZE] __aligned(64); /* filled by the boot CPU */
 static uint64_t xcr0; /* 0: FXSAVE only */
 static size_t area_size = FXSAVE_SIZE;
 static const uint32_t mxcsr_mask = 0xffff;
 
-void fpu_init_cpu(void)
+static void xsave_enable(void)
 {
-    __asm__ volatile("fninit");
-    if (!cpu_has(CPU_XSAVE))
-        return;
     struct cpuid supported = cpuid(0xd, 0);
     uint64_t wanted = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
     if ((supported.eax & XCR0_AVX512) == XCR0_AVX512)
@@ -47,6 +45,15 @@ void fpu_init_cpu(void)
     xcr0 = wanted & supported.eax;
     xsetbv(0, xcr0);
     area_size = cpuid(0xd, 0).ebx; /* for what XCR0 has now */
+}
+
+void fpu_init_cpu(void)
+{
+    __asm__ volatile("fninit");
+    if (cpu_has(CPU_XSAVE))
+        xsave_enable();
+    if (cpu_id() == 0)
+        fpu_area_init(initial_area);
 }
 
 void fpu_save(void *area)
@@ -74,6 +81,11 @@ void fpu_area_init(void *area)
     *(uint32_t *)((char *)area + MXCSR_OFFSET) = MXCSR_DEFAULT;
     if (xcr0)
         *(uint64_t *)((char *)area + XSTATE_BV) = XCR0_X87 | XCR0_SSE;
+}
+
+void fpu_load_initial(void)
+{
+    fpu_load(initial_area);
 }
 
 size_t fpu_size(void)

@@ -17,5 +17,8 @@ void fpu_init_cpu(void);
 void fpu_save(void *area);
 void fpu_load(void *area);
 
+/* What a new program starts with, without an area of its own. */
+void fpu_load_initial(void);
+
 /* Fill @area with what a new program starts with. */
 void fpu_area_init(void *area);

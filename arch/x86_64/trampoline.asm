@@ -23,6 +23,7 @@ section .rodata
 ; Exit:     entry(argument) of struct trampoline_data, 64-bit mode, on its stack and root
 ; Clobbers: all
 ; Stack:    none until the very end
+; Data:     from here to trampoline_end, copied by smp.c
 global trampoline_start
 align 16
 trampoline_start:
@@ -98,6 +99,7 @@ data:                                   ; struct trampoline_data of smp.h
 .stack_top:     dq      0
 .entry:         dq      0
 .argument:      dq      0
+; Data:     where the copy ends
 global trampoline_end
 trampoline_end:
 

@@ -32,4 +32,7 @@ void serial_enable_interrupts(enum serial_port port);
 
 /* VGA text if @fb has no base, else text drawn into the framebuffer. */
 void screen_init(const struct boot_framebuffer *fb);
+
+/* The kernel's page tables are loaded and device_map() works: what was written since is drawn. */
+void screen_remap(void);
 void screen_write(const char *bytes, size_t len_bytes);
