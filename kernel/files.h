@@ -18,6 +18,7 @@
 #include <mm/object.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <uapi/fcntl.h>
 #include <uapi/uio.h>
 
 struct dentry;
@@ -63,14 +64,15 @@ int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, 
 void file_get(struct file *file);
 void file_put(struct file *file);
 
+/* A file of O_PATH only names something: neither of the two. */
 static inline bool file_readable(const struct file *f)
 {
-    return (f->flags & 3) != 1;
+    return (f->flags & (O_ACCMODE | O_PATH)) == O_RDONLY || (f->flags & O_ACCMODE) == O_RDWR;
 }
 
 static inline bool file_writable(const struct file *f)
 {
-    return (f->flags & 3) != 0;
+    return (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
 int __must_check files_create(struct files **out);
@@ -132,6 +134,9 @@ extern const struct file_ops object_file_ops;
 
 /* The size changes: seals and limits are checked, then the object is truncated. */
 int __must_check inode_truncate(struct inode *inode, uint64_t size_bytes);
+
+/* Where data (or else a hole) begins at or after @pos: -ENXIO if there is none before the end. */
+int64_t inode_seek(struct inode *inode, int64_t pos, bool data);
 
 /* Directories: reading their names. kernel/sys_fs.c */
 extern const struct file_ops directory_ops;

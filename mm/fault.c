@@ -256,9 +256,12 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return true; /* somebody else was faster */
     uint64_t below = vma->start - vma->gap;
     if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack || start < USER_MIN ||
-        start - below < (below ? STACK_GUARD_GAP : 0))
+        start - below < (below ? STACK_GUARD_GAP : 0) ||
+        area_may_grow(mm, vma, vma->start - start))
         return false;
-    mm->total_pages += (vma->start - start) >> PAGE_SHIFT;
+    uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
+    mm->total_pages += pages;
+    mm->locked_pages += vma->flags & VM_LOCKED ? pages : 0;
     vma_set_start(vma, start);
     return true;
 }

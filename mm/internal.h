@@ -121,6 +121,9 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
                  struct list_node *dead);
 void free_dead(struct list_node *dead);
 
+/* remap.c: 0, -EAGAIN or -ENOMEM: do the limits allow @more_bytes more in @vma? */
+int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes);
+
 /* fault.c */
 
 /* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */

@@ -114,16 +114,24 @@ void free_dead(struct list_node *dead)
     }
 }
 
-/* Does one more area, or more pages, break a limit? */
-static int check_limits(struct mm *mm, const struct map_request *r, uint64_t len)
+/* How many pages of [start, end) are in areas: what a mapping there replaces. */
+static uint64_t pages_in_areas(struct mm *mm, uint64_t start, uint64_t end)
+{
+    uint64_t pages = 0;
+    for (struct vma *vma = vma_find_from(mm, start); vma && vma->start < end; vma = vma_next(vma))
+        pages += (min(vma->end, end) - max(vma->start, start)) >> PAGE_SHIFT;
+    return pages;
+}
+
+/* Do more pages at @addr break a limit? */
+static int check_limits(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len)
 {
     uint64_t pages = len >> PAGE_SHIFT;
 
-    if (mm->nr_vmas >= MM_MAX_VMAS)
-        return -ENOMEM;
     if ((r->flags & VM_LOCKED) && !mm->limits.locked_exempt &&
         (mm->locked_pages + pages) << PAGE_SHIFT > mm->limits.locked)
         return -EAGAIN;
+    pages -= pages_in_areas(mm, addr, addr + len);
     if ((mm->total_pages + pages) << PAGE_SHIFT > mm->limits.address_space)
         return -ENOMEM;
     return 0;
@@ -193,9 +201,11 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     struct vma *spare[SPARES] = {NULL};
     uint64_t addr;
 
-    int err = check_limits(mm, r, len);
+    if (mm->nr_vmas >= MM_MAX_VMAS)
+        return -ENOMEM;
+    int err = choose_place(mm, r, len, unit, &addr);
     if (!err)
-        err = choose_place(mm, r, len, unit, &addr);
+        err = check_limits(mm, r, addr, len);
     if (err)
         return err;
     bool replaces = r->place == MAP_FIXED_REPLACE;

@@ -126,9 +126,9 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     }
     vma_insert(child, copy);
     child->total_pages += vma_pages(copy);
-    if (vma->flags & VM_SHARED)
-        return 0;
-    return share_leaves(mm, child, vma, gather);
+    int err = vma->flags & VM_SHARED ? 0 : share_leaves(mm, child, vma, gather);
+    vma_merge(child, copy); /* without its lock it may be like the one before */
+    return err;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)

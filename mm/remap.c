@@ -64,7 +64,7 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
         spin_unlock(&vma->object->mappings_lock);
 }
 
-static int limits_allow(struct mm *mm, const struct vma *vma, uint64_t more_bytes)
+int area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes)
 {
     uint64_t pages = more_bytes >> PAGE_SHIFT;
     if ((vma->flags & VM_LOCKED) && !mm->limits.locked_exempt &&
@@ -78,7 +78,7 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
     struct vma *next = vma_next(vma);
     if (end > USER_END || (next && next->start < end))
         return -ENOMEM;
-    int err = limits_allow(mm, vma, end - vma->end);
+    int err = area_may_grow(mm, vma, end - vma->end);
     if (err)
         return err;
     mm->total_pages += (end - vma->end) >> PAGE_SHIFT;
@@ -95,7 +95,7 @@ static int move_area(struct mm *mm, struct vma *vma, uint64_t old, uint64_t old_
     struct vma *spare[SPARES] = {NULL};
     struct vma *new;
 
-    int err = limits_allow(mm, vma, new_len - min(old_len, new_len));
+    int err = area_may_grow(mm, vma, new_len - min(old_len, new_len));
     if (!err && mm->nr_vmas >= MM_MAX_VMAS - 3)
         err = -ENOMEM;
     if (!err)

@@ -98,6 +98,8 @@ int kernel_tables_check(void)
     for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++) {
         if (pte_is_none(root[i]))
             continue;
+        CLAIM(pte_kind(root[i], PT_512G) == PTE_KIND_TABLE, "V15", "root entry %u is %#lx", i,
+              root[i].raw);
         int err = check_kernel_table(pte_table_phys(root[i]), PT_1G,
                                      0xffff000000000000UL | (uint64_t)i << 39);
         if (err)

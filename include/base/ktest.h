@@ -6,7 +6,7 @@
  * Owns:   the linker section .ktest, the words a test says.
  * Locks:  none. A test runs in task context on the boot CPU, IRQs as they were.
  * Always: (1) a failed expectation is printed and counted, never a panic;
- *         (2) after each test vm_check() holds and as many frames are free as before it.
+ *         (2) after each test vm_check() holds, and repeating it takes no more frames.
  * Source: design.md section 10, ring 3; "KTAP version 1".
  * Tour:   before tests/kernel/.
  */
