@@ -61,6 +61,10 @@ struct files {
 /* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
 int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                              struct file **out);
+
+/* The same as open(2) does it: rights and kinds are checked, O_TRUNC is obeyed. -ELOOP, -ENOTDIR,
+ * -EISDIR, -ENXIO, or what the file's kind says. */
+int __must_check file_open(struct dentry *dentry, int flags, struct file **out);
 void file_get(struct file *file);
 void file_put(struct file *file);
 

@@ -153,49 +153,6 @@ static int find_or_create(const struct path *p, int flags, unsigned mode, struct
     return -ENOENT; /* a link that points nowhere */
 }
 
-static int check_open(const struct inode *inode, int flags)
-{
-    if (inode_is(inode, S_IFLNK) && !(flags & O_PATH))
-        return -ELOOP;
-    if ((flags & O_DIRECTORY) && !inode_is(inode, S_IFDIR))
-        return -ENOTDIR;
-    if (flags & O_PATH)
-        return 0;
-    if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT)))
-        return -EISDIR;
-    if (!inode->file_ops || inode->object.ops == &secretmem_ops)
-        return -ENXIO;
-    return 0;
-}
-
-static const struct file_ops path_only_ops = {.no_seek = true};
-
-/* An open file on @dentry, whose reference it takes over. */
-static int open_dentry(struct dentry *dentry, int flags, bool created, struct file **out)
-{
-    struct inode *inode = dentry->inode;
-    const struct file_ops *ops = flags & O_PATH ? &path_only_ops : inode->file_ops;
-
-    int err = check_open(inode, flags);
-    if (!err && (flags & O_TRUNC) && inode_is(inode, S_IFREG) && inode->object.ops && !created)
-        err = inode_truncate(inode, 0);
-    if (err) {
-        dentry_put(dentry);
-        return err;
-    }
-    err = file_create(dentry, ops, flags, out);
-    if (err)
-        return err;
-    err = ops->open ? ops->open(*out) : 0;
-    if (err) {
-        (*out)->ops = &path_only_ops; /* it was never open: nothing to release */
-        file_put(*out);
-        return err;
-    }
-    (*out)->flags &= ~CREATE_FLAGS;
-    return 0;
-}
-
 /* O_TMPFILE: a file in no directory. */
 static int create_nameless(const struct path *p, unsigned mode, struct dentry **out)
 {
@@ -242,7 +199,7 @@ static int64_t open_path(const struct path *p, int flags, unsigned mode)
         err = find_or_create(p, flags, mode, &dentry, &created);
     }
     if (!err)
-        err = open_dentry(dentry, flags, created, &file);
+        err = file_open(dentry, created ? flags & ~(O_TRUNC | O_CREAT) : flags, &file);
     return err ? err : fd_install(file, 0, flags & O_CLOEXEC);
 }
 

@@ -91,10 +91,6 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
  */
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather);
 
-/* As zap_range(), but only leaves of folios that @object has or had: private copies stay. */
-void zap_object_range(struct mm *mm, struct object *object, uint64_t start, uint64_t end,
-                      struct tlb_gather *gather);
-
 /* Account a leaf that appears or goes. */
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 
@@ -107,6 +103,13 @@ unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
+
+/**
+ * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
+ * @at: in: the area; out: the one that is exactly [start, end)
+ * Return: 0, or -ENOMEM with nothing changed. vma_merge() is the way back.
+ */
+int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
 
 /* Free those that were not used. */
 void spares_put(struct vma **spare);

@@ -71,6 +71,15 @@ struct folio *object_find_folio(struct object *object, uint64_t index)
     return folio;
 }
 
+bool object_has_folio(struct object *object, uint64_t index)
+{
+    struct folio *folio;
+    int err = object->ops->get_folio(object, index, OBJECT_GET_EXISTING, &folio);
+    if (!err && folio)
+        folio_put(folio);
+    return !err && folio;
+}
+
 int object_add_folio(struct object *object, uint64_t index, struct folio *folio)
 {
     spin_lock(&object->index_lock);
@@ -124,8 +133,7 @@ void object_unmap_range(struct object *object, uint64_t start, uint64_t end)
         uint64_t base = vma->start - (vma->pgoff << PAGE_SHIFT); /* may wrap; the sum does not */
         struct tlb_gather gather;
         tlb_gather_begin(&gather, &vma->mm->pgtable);
-        zap_object_range(vma->mm, object, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT),
-                         &gather);
+        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), &gather);
         tlb_gather_end(&gather);
     }
     spin_unlock(&object->mappings_lock);
