@@ -137,12 +137,33 @@ void task_free(struct task *task)
         process_put(process);
 }
 
+/* The running task never runs again. */
+static _Noreturn void task_die(void)
+{
+    irq_disable();
+    WRITE_ONCE(task_current()->sched.state, TASK_DEAD);
+    schedule();
+    panic("claim: a dead task does not run");
+}
+
+static void kernel_thread_start(void *arg)
+{
+    struct task *task = arg;
+
+    sched_finish_switch();
+    irq_enable();
+    task->thread_fn(task->thread_arg);
+    task_die();
+}
+
 int kernel_thread(const char *name, void (*fn)(void *), void *arg, struct task **out)
 {
     struct task *task = task_alloc();
     if (!task)
         return -ENOMEM;
-    int err = context_init_kernel(&task->context, fn, arg);
+    task->thread_fn = fn;
+    task->thread_arg = arg;
+    int err = context_init_kernel(&task->context, kernel_thread_start, task);
     if (err) {
         slab_free(&task_cache, task);
         return err;
@@ -590,10 +611,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
         if (nobody)
             process_put(p);
     }
-    irq_disable();
-    WRITE_ONCE(task->sched.state, TASK_DEAD);
-    schedule();
-    panic("claim: a dead task does not run");
+    task_die();
 }
 
 int64_t sys_exit(int code)
