@@ -274,7 +274,8 @@ class Machine:
         name = signal.Signals(self.status - 128).name
         during = self._log_text().rpartition(READY.decode())[2].partition("init: status")[0]
         lines = [line for line in during.splitlines()[1:] if line.strip()]
-        report = re.sub(r"^\[ *[\d.]+\] ", "", lines[0].strip()) if lines else ""
+        told = [line for line in lines if re.search(r"killed by|segfault|traps:|trap ", line)]
+        report = re.sub(r"^\[ *[\d.]+\] ", "", told[0].strip()) if told else ""
         return f"{name} ({report})" if report else name
 
     def _log_text(self):
