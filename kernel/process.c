@@ -97,6 +97,17 @@ struct process *process_find(int pid)
     return NULL;
 }
 
+struct process *process_after(int pid)
+{
+    struct process *p, *next = NULL;
+    list_for_each_entry(p, &all_processes, all_node)
+    {
+        if (p->pid > pid && (!next || p->pid < next->pid))
+            next = p;
+    }
+    return next;
+}
+
 void process_get(struct process *process)
 {
     atomic_fetch_add(&process->refcount, 1);
@@ -573,7 +584,9 @@ static void release_memory(struct task *task)
             futex_wake_address(task->clear_child_tid, 1);
     }
     irq_flags_t flags = irq_save();
+    tasks_lock(); /* who looks at another process's memory does it under this lock */
     task->mm = NULL;
+    tasks_unlock();
     tlb_switch(&kernel_pgtable);
     irq_restore(flags);
     mm_put(mm);
@@ -589,8 +602,12 @@ _Noreturn void task_exit(uint32_t status, bool group)
     if (p->pid == 1 && (group || p->nr_tasks == 1))
         machine_shutdown(p->exiting ? p->status : status);
     release_memory(task);
-    files_put(task->files);
+    struct files *files = task->files;
+
+    tasks_lock();
     task->files = NULL;
+    tasks_unlock();
+    files_put(files);
 
     tasks_lock();
     list_del(&task->process_node);
@@ -599,10 +616,13 @@ _Noreturn void task_exit(uint32_t status, bool group)
     tasks_unlock();
     if (last) {
         vfork_finished(p);
-        dentry_put(p->cwd);
-        if (p->exe)
-            dentry_put(p->exe);
+        tasks_lock();
+        struct dentry *cwd = p->cwd, *exe = p->exe;
         p->cwd = p->exe = NULL;
+        tasks_unlock();
+        dentry_put(cwd);
+        if (exe)
+            dentry_put(exe);
         tasks_lock();
         if (!p->exiting)
             p->status = status;
