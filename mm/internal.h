@@ -91,10 +91,6 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
  */
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather);
 
-/* As zap_range(), but only leaves of folios that @object has or had: private copies stay. */
-void zap_object_range(struct mm *mm, struct object *object, uint64_t start, uint64_t end,
-                      struct tlb_gather *gather);
-
 /* Account a leaf that appears or goes. */
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 

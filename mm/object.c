@@ -124,8 +124,7 @@ void object_unmap_range(struct object *object, uint64_t start, uint64_t end)
         uint64_t base = vma->start - (vma->pgoff << PAGE_SHIFT); /* may wrap; the sum does not */
         struct tlb_gather gather;
         tlb_gather_begin(&gather, &vma->mm->pgtable);
-        zap_object_range(vma->mm, object, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT),
-                         &gather);
+        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), &gather);
         tlb_gather_end(&gather);
     }
     spin_unlock(&object->mappings_lock);
