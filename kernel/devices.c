@@ -11,6 +11,7 @@
  */
 #include "files.h"
 #include "fs.h"
+#include "poll.h"
 #include "random.h"
 #include "tty.h"
 #include <base/panic.h>
@@ -101,7 +102,7 @@ static void boot_link(const char *path, const char *target)
         panic("no memory for %s", path);
 }
 
-void devices_boot_init(void)
+void devices_boot_init(const char *cmdline)
 {
     struct dentry *dev = fs_boot_directory(fs_root, "dev", 0755);
 
@@ -110,6 +111,8 @@ void devices_boot_init(void)
         struct inode *inode = fs_boot_file(dev, d->name, S_IFCHR | d->rights, d->ops);
         inode->rdev = device_number(d->major, d->minor);
     }
+    poll_boot_init();
+    tty_boot_init(cmdline);
     fs_boot_directory(dev, "shm", 01777);
     fs_boot_directory(fs_root, "tmp", 01777);
     fs_boot_directory(fs_root, "sys", 0755);

@@ -19,6 +19,8 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
+#define CREATE_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
+
 /* Open files */
 
 int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
@@ -52,6 +54,50 @@ void file_put(struct file *file)
         file->ops->release(file);
     dentry_put(file->dentry);
     kmem_free(file);
+}
+
+/* Opening by name */
+
+static int check_open(const struct inode *inode, int flags)
+{
+    if (inode_is(inode, S_IFLNK) && !(flags & O_PATH))
+        return -ELOOP;
+    if ((flags & O_DIRECTORY) && !inode_is(inode, S_IFDIR))
+        return -ENOTDIR;
+    if (flags & O_PATH)
+        return 0;
+    if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT)))
+        return -EISDIR;
+    if (!inode->file_ops || inode->object.ops == &secretmem_ops)
+        return -ENXIO;
+    return 0;
+}
+
+static const struct file_ops path_only_ops = {.no_seek = true};
+
+int file_open(struct dentry *dentry, int flags, struct file **out)
+{
+    struct inode *inode = dentry->inode;
+    const struct file_ops *ops = flags & O_PATH ? &path_only_ops : inode->file_ops;
+
+    int err = check_open(inode, flags);
+    if (!err && (flags & O_TRUNC) && inode_is(inode, S_IFREG) && inode->object.ops)
+        err = inode_truncate(inode, 0);
+    if (err) {
+        dentry_put(dentry);
+        return err;
+    }
+    err = file_create(dentry, ops, flags, out);
+    if (err)
+        return err;
+    err = ops->open ? ops->open(*out) : 0;
+    if (err) {
+        (*out)->ops = &path_only_ops; /* it was never open: nothing to release */
+        file_put(*out);
+        return err;
+    }
+    (*out)->flags &= ~CREATE_FLAGS;
+    return 0;
 }
 
 /* Tables */

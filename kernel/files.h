@@ -18,6 +18,7 @@
 #include <mm/object.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <uapi/fcntl.h>
 #include <uapi/uio.h>
 
 struct dentry;
@@ -60,17 +61,22 @@ struct files {
 /* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
 int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                              struct file **out);
+
+/* The same as open(2) does it: rights and kinds are checked, O_TRUNC is obeyed. -ELOOP, -ENOTDIR,
+ * -EISDIR, -ENXIO, or what the file's kind says. */
+int __must_check file_open(struct dentry *dentry, int flags, struct file **out);
 void file_get(struct file *file);
 void file_put(struct file *file);
 
+/* A file of O_PATH only names something: neither of the two. */
 static inline bool file_readable(const struct file *f)
 {
-    return (f->flags & 3) != 1;
+    return (f->flags & (O_ACCMODE | O_PATH)) == O_RDONLY || (f->flags & O_ACCMODE) == O_RDWR;
 }
 
 static inline bool file_writable(const struct file *f)
 {
-    return (f->flags & 3) != 0;
+    return (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
 int __must_check files_create(struct files **out);
@@ -132,6 +138,9 @@ extern const struct file_ops object_file_ops;
 
 /* The size changes: seals and limits are checked, then the object is truncated. */
 int __must_check inode_truncate(struct inode *inode, uint64_t size_bytes);
+
+/* Where data (or else a hole) begins at or after @pos: -ENXIO if there is none before the end. */
+int64_t inode_seek(struct inode *inode, int64_t pos, bool data);
 
 /* Directories: reading their names. kernel/sys_fs.c */
 extern const struct file_ops directory_ops;

@@ -52,6 +52,8 @@ static void inode_release(struct object *object)
         parent = dentry->parent;
         dentry_free(dentry);
     }
+    if (inode->release)
+        inode->release(inode);
     kmem_free(inode->target);
     slab_free(&inode_cache, inode);
     if (parent)

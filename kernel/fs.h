@@ -49,9 +49,10 @@ struct inode {
     const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
     char *target;                      /* of a symbolic link */
     int (*read_link)(struct dentry *dentry, char *buf, size_t size); /* instead of target */
-    magic_link follow;     /* instead of target, for following */
-    uint64_t private;      /* the kind's own word */
-    struct dentry *dentry; /* its name (claim 3) */
+    magic_link follow;                    /* instead of target, for following */
+    uint64_t private;                     /* the kind's own word .. */
+    void (*release)(struct inode *inode); /* .. and how it is given back; may be NULL */
+    struct dentry *dentry;                /* its name (claim 3) */
 };
 
 struct dentry {
@@ -170,8 +171,8 @@ struct inode *fs_boot_file(struct dentry *parent, const char *name, uint32_t mod
 int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
 
 /* kernel/devices.c, kernel/proc.c: their part of the tree. Boot. */
-void devices_boot_init(void);
-void proc_boot_init(void);
+void devices_boot_init(const char *cmdline);
+void proc_boot_init(const char *cmdline);
 
 static inline uint64_t device_number(uint32_t major, uint32_t minor)
 {

@@ -111,8 +111,8 @@ static void root_init(const struct boot_info *info)
     process_boot_init();
     futex_boot_init();
     fs_boot_init();
-    devices_boot_init();
-    proc_boot_init();
+    devices_boot_init(cmdline);
+    proc_boot_init(cmdline);
     if (start.raw == end.raw)
         refuse("no initramfs: nothing to run");
     if (initramfs_unpack(direct_map_ptr(start), end.raw - start.raw))
@@ -131,7 +131,7 @@ static void open_console(void)
     for (int i = 0; i < 3; i++) {
         int fd = fs_lookup(fs_root, "/dev/console", LOOKUP_FOLLOW, &dentry);
         if (!fd)
-            fd = file_create(dentry, dentry->inode->file_ops, O_RDWR, &file);
+            fd = file_open(dentry, O_RDWR | O_NOCTTY, &file);
         if (!fd)
             fd = fd_install(file, 0, false);
         if (fd < 0)

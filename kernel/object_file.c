@@ -94,6 +94,36 @@ static int object_file_truncate(struct file *f, uint64_t size_bytes)
     return inode_truncate(f->inode, size_bytes);
 }
 
+/* The first folio at or after @index that is missing. index_lock held. */
+static uint64_t first_missing(struct object *object, uint64_t index)
+{
+    uint64_t key = index;
+    while (index_next(&object->folios, &key) && key == index)
+        key = ++index;
+    return index;
+}
+
+int64_t inode_seek(struct inode *inode, int64_t pos, bool data)
+{
+    struct object *object = &inode->object;
+    int64_t size = object_size(object);
+
+    if (pos < 0 || pos >= size)
+        return -ENXIO;
+    uint64_t folio_bytes = object_folio_bytes(object), key = pos / folio_bytes;
+    bool found = true;
+    spin_lock(&object->index_lock);
+    if (data)
+        found = index_next(&object->folios, &key);
+    else
+        key = first_missing(object, key);
+    spin_unlock(&object->index_lock);
+    int64_t at = max((uint64_t)pos, key * folio_bytes);
+    if (data)
+        return found && at < size ? at : -ENXIO;
+    return min(at, size);
+}
+
 const struct file_ops object_file_ops = {
     .read = object_file_read,
     .write = object_file_write,

@@ -12,12 +12,14 @@
 #include "files.h"
 #include "fs.h"
 #include "syscall.h"
+#include <asm/uaccess.h>
 #include <mm/object.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
 
-#define RDEV_ZERO 0x105 /* /dev/zero: mapping it is mapping nothing */
+#define FILE_SIZE_MAX INT64_MAX
+#define RDEV_ZERO     0x105 /* /dev/zero: mapping it is mapping nothing */
 
 static uint32_t rights_of(uint64_t prot)
 {
@@ -34,6 +36,12 @@ static int secret_flags(uint64_t prot, uint32_t *flags)
         return -EINVAL;
     *flags = (*flags | VM_LOCKED | VM_DONTDUMP) & ~VM_MAYEXEC;
     return 0;
+}
+
+/* Does the range lie within what a file's size can ever be? */
+static bool offset_fits(uint64_t pgoff, uint64_t len)
+{
+    return pgoff <= (FILE_SIZE_MAX - len) >> PAGE_SHIFT;
 }
 
 /* What the descriptor allows, and what becomes of the flags. */
@@ -104,7 +112,7 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
 
     if ((flags & MAP_TYPE) == MAP_PRIVATE)
         return mm_map(mm, r, out);
-    if ((flags & MAP_TYPE) != MAP_SHARED && (flags & MAP_TYPE) != MAP_SHARED_VALIDATE)
+    if ((flags & MAP_TYPE) != MAP_SHARED)
         return -EINVAL;
     if (flags & MAP_GROWSDOWN)
         return -EINVAL;
@@ -153,7 +161,9 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         err = -EINVAL;
     else if (round_up(len, PAGE_SIZE) == 0)
         err = -ENOMEM;
-    else if (r.pgoff + (len >> PAGE_SHIFT) < r.pgoff)
+    else if (len > USER_END)
+        err = -ENOMEM;
+    else if (r.pgoff + (len >> PAGE_SHIFT) < r.pgoff || (f && !offset_fits(r.pgoff, len)))
         err = -EOVERFLOW;
     else if (f && (flags & MAP_HUGETLB) && f->inode->object.ops != &hugetlb_ops)
         err = -EINVAL;
@@ -213,26 +223,116 @@ int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t fl
     return err ? err : (int64_t)at;
 }
 
+/* Advice that is a flag of the area: what it sets and clears. False: it is something else. */
+static bool advice_flags(int advice, uint32_t *set, uint32_t *clear)
+{
+    static const struct {
+        int advice;
+        uint32_t set, clear;
+    } table[] = {
+        {MADV_DONTFORK, VM_DONTFORK, 0},          {MADV_DOFORK, 0, VM_DONTFORK},
+        {MADV_DONTDUMP, VM_DONTDUMP, 0},          {MADV_DODUMP, 0, VM_DONTDUMP},
+        {MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE},
+        {MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE},
+        {MADV_NORMAL, 0, 0},                      {MADV_RANDOM, 0, 0},
+        {MADV_SEQUENTIAL, 0, 0},                  {MADV_WILLNEED, 0, 0},
+        {MADV_MERGEABLE, 0, 0},                   {MADV_UNMERGEABLE, 0, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        if (table[i].advice == advice) {
+            *set = table[i].set;
+            *clear = table[i].clear;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A range of a call that rounds its length up to pages. -EINVAL, or 0 with whole pages in *@len. */
+static int round_range(uint64_t addr, uint64_t *len)
+{
+    uint64_t rounded = round_up(*len, PAGE_SIZE);
+
+    if (!is_aligned(addr, PAGE_SIZE) || (*len && !rounded) || addr + rounded < addr)
+        return -EINVAL;
+    *len = rounded;
+    return 0;
+}
+
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
 {
-    switch (advice) {
-    case MADV_NORMAL:
-    case MADV_RANDOM:
-    case MADV_SEQUENTIAL:
-    case MADV_WILLNEED:
-    case MADV_DONTNEED:
-        break;
-    default:
+    struct mm *mm = task_current()->mm;
+    uint32_t set, clear;
+    bool is_flag = advice_flags(advice, &set, &clear);
+
+    if (!is_flag && advice != MADV_DONTNEED)
         return -EINVAL;
+    int err = round_range(addr, &len);
+    if (err || !len)
+        return err;
+    return is_flag ? mm_change_flags(mm, addr, len, set, clear) : mm_discard(mm, addr, len);
+}
+
+/* mlock() rounds outwards: the range that was meant begins and ends in its pages. */
+static int64_t lock(uint64_t addr, uint64_t len, bool on_fault)
+{
+    uint64_t start = round_down(addr, PAGE_SIZE);
+    len = round_up(len + (addr - start), PAGE_SIZE);
+    if (start + len < start)
+        return -EINVAL;
+    return len ? mm_lock(task_current()->mm, start, len, on_fault) : 0;
+}
+
+int64_t sys_mlock(uint64_t addr, uint64_t len)
+{
+    return lock(addr, len, false);
+}
+
+int64_t sys_mlock2(uint64_t addr, uint64_t len, int flags)
+{
+    return flags & ~MLOCK_ONFAULT ? -EINVAL : lock(addr, len, flags & MLOCK_ONFAULT);
+}
+
+int64_t sys_munlock(uint64_t addr, uint64_t len)
+{
+    uint64_t start = round_down(addr, PAGE_SIZE);
+    len = round_up(len + (addr - start), PAGE_SIZE);
+    if (start + len < start)
+        return -EINVAL;
+    return len ? mm_unlock(task_current()->mm, start, len) : 0;
+}
+
+int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out)
+{
+    uint8_t resident[256];
+
+    if (!is_aligned(addr, PAGE_SIZE))
+        return -EINVAL;
+    if (!user_range_ok(user(addr), len))
+        return -ENOMEM;
+    uint64_t nr = round_up(len, PAGE_SIZE) >> PAGE_SHIFT;
+    for (uint64_t done = 0; done < nr;) {
+        uint64_t chunk = min(nr - done, sizeof(resident));
+        int err = mm_resident(task_current()->mm, addr + (done << PAGE_SHIFT), chunk, resident);
+        if (!err)
+            err = copy_to_user(user(out.raw + done), resident, chunk);
+        if (err)
+            return err;
+        done += chunk;
     }
-    if (!is_aligned(addr, PAGE_SIZE) || (len && round_up(len, PAGE_SIZE) == 0))
+    return 0;
+}
+
+/* There is no disk to write to: what remains of msync(2) are its checks. */
+int64_t sys_msync(uint64_t addr, uint64_t len, int flags)
+{
+    if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || !is_aligned(addr, PAGE_SIZE) ||
+        ((flags & MS_ASYNC) && (flags & MS_SYNC)))
         return -EINVAL;
     len = round_up(len, PAGE_SIZE);
     if (addr + len < addr)
-        return -EINVAL;
-    if (len == 0)
-        return 0;
-    return advice == MADV_DONTNEED ? mm_discard(task_current()->mm, addr, len) : 0;
+        return -ENOMEM;
+    return len ? mm_sync(task_current()->mm, addr, len, flags & MS_INVALIDATE, flags & MS_SYNC) : 0;
 }
 
 int64_t sys_brk(uint64_t wanted)

@@ -78,6 +78,11 @@ int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t fl
                    uint64_t new_addr);
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice);
 int64_t sys_brk(uint64_t wanted);
+int64_t sys_mlock(uint64_t addr, uint64_t len);
+int64_t sys_mlock2(uint64_t addr, uint64_t len, int flags);
+int64_t sys_munlock(uint64_t addr, uint64_t len);
+int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out);
+int64_t sys_msync(uint64_t addr, uint64_t len, int flags);
 
 /* memfd.c */
 int64_t sys_memfd_create(user_addr_t name, unsigned flags);

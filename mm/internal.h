@@ -104,6 +104,13 @@ unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end);
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
 
+/**
+ * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
+ * @at: in: the area; out: the one that is exactly [start, end)
+ * Return: 0, or -ENOMEM with nothing changed. vma_merge() is the way back.
+ */
+int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
+
 /* Free those that were not used. */
 void spares_put(struct vma **spare);
 

@@ -46,6 +46,25 @@ static struct vma *spare_take(struct vma **spare)
     panic("claim: splits_needed() counted right");
 }
 
+int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
+{
+    struct vma *spare[SPARES] = {NULL}, *vma = *at;
+    unsigned splits = (start > vma->start) + (end < vma->end);
+
+    if (splits && mm->nr_vmas + splits > MM_MAX_VMAS)
+        return -ENOMEM;
+    int err = spares_get(mm, splits, spare);
+    if (err)
+        return err;
+    if (start > vma->start)
+        vma_split(mm, vma, start, spare[0]);
+    if (end < vma->end) {
+        *at = spare[splits - 1];
+        vma_split(mm, vma, end, *at);
+    }
+    return 0;
+}
+
 unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);

@@ -111,6 +111,8 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
 static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
                      struct tlb_gather *gather)
 {
+    if (vma->flags & VM_DONTFORK)
+        return 0;
     struct vma *copy = vma_alloc(child);
     if (!copy)
         return -ENOMEM;

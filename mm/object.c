@@ -71,6 +71,15 @@ struct folio *object_find_folio(struct object *object, uint64_t index)
     return folio;
 }
 
+bool object_has_folio(struct object *object, uint64_t index)
+{
+    struct folio *folio;
+    int err = object->ops->get_folio(object, index, OBJECT_GET_EXISTING, &folio);
+    if (!err && folio)
+        folio_put(folio);
+    return !err && folio;
+}
+
 int object_add_folio(struct object *object, uint64_t index, struct folio *folio)
 {
     spin_lock(&object->index_lock);

@@ -61,13 +61,12 @@ static void change_leaves(struct vma *vma, struct tlb_gather *gather)
     }
 }
 
-/* Give [start, end) of @vma the rights; it is split off first. Returns the area to go on after. */
+/* Give [start, end) of *@at, which lies in that area, the rights. *@at: the area to go on after. */
 static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
                         uint32_t rights, struct tlb_gather *gather)
 {
     struct vma *vma = *at;
     uint32_t flags = (vma->flags & ~VM_RIGHTS) | rights;
-    struct vma *spare[SPARES] = {NULL};
 
     if (rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
@@ -75,19 +74,10 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
         return -EINVAL;
     if (flags == vma->flags)
         return 0;
-    unsigned splits = (start > vma->start) + (end < vma->end);
-    if (splits && mm->nr_vmas + splits > MM_MAX_VMAS)
-        return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = vma_isolate(mm, at, start, end);
     if (err)
         return err;
-    if (start > vma->start)
-        vma_split(mm, vma, start, spare[0]);
-    if (end < vma->end) {
-        struct vma *below = spare[splits - 1];
-        vma_split(mm, vma, end, below);
-        vma = below;
-    }
+    vma = *at;
     vma->flags = flags;
     change_leaves(vma, gather);
     *at = vma_merge(mm, vma);

@@ -20,11 +20,12 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
 
 static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, struct tlb_gather *gather)
 {
-    if (pte_is_none(pte_read(&run->slot[i])))
+    pte_t pte = pte_read(&run->slot[i]);
+    if (pte_is_none(pte))
         return;
     uint64_t size = pt_level_size(run->level);
-    pte_t pte = pt_set(run->table, &run->slot[i], pte_none());
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
+    pte = pt_set(run->table, &run->slot[i], pte_none());
     if (pte_needs_flush(pte, pte_none()))
         tlb_gather_leaf(gather, run->va + i * size, run->level);
     if (page == zero_page)

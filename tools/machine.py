@@ -29,6 +29,7 @@ TIMED_OUT, KERNEL_DIED = 124, 126
 CLEAN_EXITS = (0, 33)  # ACPI power-off; isa-debug-exit when Bulla says that all is well
 POWER_OFF_SECONDS = 5  # what a machine gets between its status line and its end
 READY = b"init: job "
+MARK = b"\x01init: job\x02"  # on COM2, before the job's first byte; firmware may have written there
 STATUS = re.compile(rb"init: status (\d+)\s")
 # no5lvl: the same 47 bits of user space as Bulla
 LINUX_CMDLINE = "console=ttyS0 quiet panic=-1 secretmem.enable=1 no5lvl rdinit=/init"
@@ -72,6 +73,7 @@ class Machine:
         self.log = b""
         self._said_anything = self._ready = False
         self._directory = self._process = None
+        self._marked, self._unmarked = False, b""  # has the job begun to write; what came before
         self._ports, self._held = [], []  # our ends of COM1 and COM2; descriptors for QEMU
         self._log_file = open_log(options.log)
 
@@ -196,13 +198,22 @@ class Machine:
         writers = [job] if self._ready and stdin.queue and job in open_ports else []
         readers, writers, _ = select.select(readers, writers, [])
         if job in readers:
-            write_all(1, self._receive(job, open_ports))
+            write_all(1, self._past_mark(self._receive(job, open_ports)))
         if log in readers:
             self._take_log(self._receive(log, open_ports), stdin)
         if 0 in readers:
             stdin.read()
         if writers:
             stdin.queue = stdin.queue[job.send(stdin.queue):]
+
+    def _past_mark(self, data):
+        """What of @data is the job's."""
+        if self._marked:
+            return data
+        self._unmarked += data
+        _, mark, rest = self._unmarked.partition(MARK)
+        self._marked = bool(mark)
+        return rest
 
     def _receive(self, port, open_ports):
         try:

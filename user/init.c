@@ -6,8 +6,9 @@
  * Owns:   the life of the job, and the line `init: status N` that tools/run waits for.
  * Locks:  none.
  * Always: (1) the job's output has left its port before the status line is written;
- *         (2) exactly one status line is written, then the machine is switched off;
- *         (3) what a kernel does not have (ENOSYS, ENOTTY, ENOENT) is done without.
+ *         (2) the job's first byte on that port follows JOB_MARK;
+ *         (3) exactly one status line is written, then the machine is switched off;
+ *         (4) what a kernel does not have (ENOSYS, ENOTTY, ENOENT) is done without.
  * Source: initramfs convention of Linux (/init is process 1); termios(3); reboot(2).
  * Tour:   after user/hello.c, before tools/run.
  */
@@ -30,6 +31,7 @@
 #define JOB_PORT "/dev/ttyS1"
 #define LOG_PORT "/dev/ttyS0"
 #define CONSOLE  "/dev/console"
+#define JOB_MARK "\001init: job\002" /* on the job's port: what came before is the firmware's */
 
 /*
  * /etc/job is a list of NUL-terminated strings: options, then "--", then argv.
@@ -198,6 +200,8 @@ static void job_open_port(const struct job *job)
     if (dup2(fd, PORT_FD) < 0)
         _exit(126);
     port_set_mode(PORT_FD, job);
+    if (!strcmp(job->port, JOB_PORT) && write(PORT_FD, JOB_MARK, strlen(JOB_MARK)) < 0)
+        _exit(126);
     if (job->mode == PORT_TERM)
         ioctl(PORT_FD, TIOCSCTTY, 0);
     fd = job->stdin_path ? open(job->stdin_path, O_RDONLY) : -1;

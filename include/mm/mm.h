@@ -38,6 +38,11 @@ enum vm_flags {
     VM_NORESERVE = 1 << 11,
     VM_STACK = 1 << 12, /* named [stack] */
     VM_HEAP = 1 << 13,  /* named [heap] */
+    VM_DONTFORK = 1 << 14,
+    VM_WIPEONFORK = 1 << 15,
+    VM_LOCKONFAULT = 1 << 16,
+    VM_NOHUGEPAGE = 1 << 17,
+    VM_HUGEPAGE = 1 << 18,
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -132,11 +137,40 @@ int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, ui
 /* brk(2): the new or the old break, never an error. */
 uint64_t mm_brk(struct mm *mm, uint64_t wanted);
 
-/* madvise(MADV_DONTNEED): 0, -EINVAL, -ENOMEM. */
+/* madvise(MADV_DONTNEED): 0, -EINVAL, -ENOMEM (a gap; the rest was done). */
 int __must_check mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
- * mm_move() - mremap(2)
+ * mm_change_flags() - madvise(2)'s flags: @set and @clear of every area of the range
+ * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split).
+ */
+int __must_check mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set,
+                                 uint32_t clear);
+
+/**
+ * mm_lock() - mlock2(2): lock a range, and fault it in unless @on_fault
+ * Return: 0; -ENOMEM (a gap, over the limit, or a page that cannot be had); -EAGAIN, -EPERM.
+ */
+int __must_check mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault);
+
+/* munlock(2): 0 or -ENOMEM (a gap). Secret memory stays locked. */
+int __must_check mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
+ * mm_resident() - mincore(2): is page @index of [addr, ...) in memory?
+ * @out: one byte per page. Return: 0 or -ENOMEM (a gap).
+ */
+int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out);
+
+/**
+ * mm_sync() - msync(2): memory has no disk behind it, so this only checks
+ * Return: 0; -ENOMEM (a gap), -EBUSY (@invalidate a locked area), -EINVAL (@write_back secrets).
+ */
+int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate,
+                         bool write_back);
+
+/**
+ * mm_remap() - mremap(2)
  * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2
  * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM.
  */

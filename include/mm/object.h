@@ -106,6 +106,9 @@ static inline uint64_t object_folio_bytes(const struct object *object)
 /* Look up @index and take a reference; NULL when there is none. */
 struct folio *object_find_folio(struct object *object, uint64_t index);
 
+/* Is there a page at @index? */
+bool object_has_folio(struct object *object, uint64_t index);
+
 /**
  * object_add_folio() - put a new folio into the index
  * On success the index took over the caller's reference and the caller has one more.
@@ -124,8 +127,8 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end);
  */
 void object_truncate(struct object *object, uint64_t size_bytes);
 
-/* Take [start, end) (bytes, folio-aligned) out of all mappings, private copies included.
- * TLB: flushed on return. */
+/* Take [start, end) (bytes, folio-aligned) out of all mappings, private copies of it, too, as
+ * truncation does. TLB: flushed on return. */
 void object_unmap_range(struct object *object, uint64_t start, uint64_t end);
 
 /* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */

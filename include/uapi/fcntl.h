@@ -26,6 +26,7 @@
 #define O_NOFOLLOW  0400000
 #define O_CLOEXEC   02000000
 #define O_PATH      010000000
+#define O_TMPFILE   020200000 /* with O_DIRECTORY in it */
 
 #define F_DUPFD         0
 #define F_GETFD         1
@@ -46,8 +47,16 @@
 
 #define AT_FDCWD            -100
 #define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_EACCESS          0x200
 #define AT_REMOVEDIR        0x200
 #define AT_EMPTY_PATH       0x1000
+
+#define UTIME_NOW  0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+
+#define X_OK 1
+#define W_OK 2
+#define R_OK 4
 
 #define SEEK_SET  0
 #define SEEK_CUR  1

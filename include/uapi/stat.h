@@ -33,6 +33,10 @@ struct uapi_statfs {
     int64_t namelen, frsize, flags, spare[4];
 };
 
+/* statfs.type */
+#define TMPFS_MAGIC     0x01021994
+#define HUGETLBFS_MAGIC 0x958458f6
+
 struct uapi_dirent64 {
     uint64_t ino;
     int64_t off;

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/sys_fs.c - system calls on descriptors: reading, writing, seeking, duplicating
+ *
+ * Room:   kernel.
+ * Owns:   nothing.
+ * Locks:  file.pos_lock round what moves the offset; fs_lock while a directory is read.
+ * Always: (1) the order of checks is Linux's; (2) a descriptor of O_PATH is none to these calls.
+ * Source: read(2), write(2), lseek(2), dup(2), fcntl(2), getdents(2), sendfile(2).
+ * Tour:   after kernel/files.c; then kernel/sys_path.c.
+ */
+#include "sys_fs.h"
+
+#include "files.h"
+#include "fs.h"
+#include "memfd.h"
+#include "task.h"
+#include <asm/uaccess.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <uapi/errno.h>
+#include <uapi/ioctl.h>
+
+enum direction { READ, WRITE };
+
+/* As fd_get(), but NULL for O_PATH. */
+static struct file *file_of(int fd)
+{
+    struct file *f = fd_get(fd);
+    if (f && (f->flags & O_PATH)) {
+        file_put(f);
+        f = NULL;
+    }
+    return f;
+}
+
+/* Reading and writing */
+
+static int check_access(const struct file *f, enum direction direction)
+{
+    if (direction == READ)
+        return !file_readable(f) ? -EBADF : f->ops->read ? 0 : -EINVAL;
+    return !file_writable(f) ? -EBADF : f->ops->write ? 0 : -EINVAL;
+}
+
+static int64_t move_at(struct file *f, enum direction direction, struct object_copy *c, size_t len,
+                       uint64_t *pos)
+{
+    return direction == READ ? f->ops->read(f, c, len, pos) : f->ops->write(f, c, len, pos);
+}
+
+/* At the file's own offset, which moves on. */
+static int64_t move(struct file *f, enum direction direction, struct object_copy *c, size_t len)
+{
+    uint64_t none = 0;
+
+    if (f->ops->no_seek)
+        return move_at(f, direction, c, len, &none);
+    mutex_lock(&f->pos_lock);
+    int64_t n = move_at(f, direction, c, len, &f->pos);
+    mutex_unlock(&f->pos_lock);
+    return n;
+}
+
+static struct user_copy user_buffer(user_addr_t buf, enum direction direction)
+{
+    return direction == READ ? user_buffer_out(buf) : user_buffer_in(buf);
+}
+
+static int64_t move_buffer(int fd, enum direction direction, user_addr_t buf, size_t len)
+{
+    struct user_copy copy = user_buffer(buf, direction);
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t n = check_access(f, direction);
+    if (!n && !user_range_ok(buf, len))
+        n = -EFAULT;
+    if (!n)
+        n = move(f, direction, &copy.copy, min(len, MAX_RW_COUNT));
+    file_put(f);
+    return n;
+}
+
+static int64_t move_buffer_at(int fd, enum direction direction, user_addr_t buf, size_t len,
+                              int64_t pos)
+{
+    struct user_copy copy = user_buffer(buf, direction);
+    uint64_t at = pos;
+
+    if (pos < 0)
+        return -EINVAL;
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t n = f->ops->no_seek ? -ESPIPE : check_access(f, direction);
+    if (!n && !user_range_ok(buf, len))
+        n = -EFAULT;
+    if (!n)
+        n = move_at(f, direction, &copy.copy, min(len, MAX_RW_COUNT), &at);
+    file_put(f);
+    return n;
+}
+
+int64_t sys_read(int fd, user_addr_t buf, size_t len)
+{
+    return move_buffer(fd, READ, buf, len);
+}
+
+int64_t sys_write(int fd, user_addr_t buf, size_t len)
+{
+    return move_buffer(fd, WRITE, buf, len);
+}
+
+int64_t sys_pread64(int fd, user_addr_t buf, size_t len, int64_t pos)
+{
+    return move_buffer_at(fd, READ, buf, len, pos);
+}
+
+int64_t sys_pwrite64(int fd, user_addr_t buf, size_t len, int64_t pos)
+{
+    return move_buffer_at(fd, WRITE, buf, len, pos);
+}
+
+/* The program's vector, checked and cut to what one call may move. */
+struct vector {
+    struct uapi_iovec few[8], *parts;
+    unsigned nr;
+    size_t len_bytes;
+};
+
+static void vector_put(struct vector *v)
+{
+    if (v->parts != v->few)
+        kmem_free(v->parts);
+}
+
+static int vector_check(struct vector *v)
+{
+    v->len_bytes = 0;
+    for (unsigned i = 0; i < v->nr; i++) {
+        struct uapi_iovec *part = &v->parts[i];
+        if ((int64_t)part->len < 0)
+            return -EINVAL;
+        if (!user_range_ok(user(part->base), part->len))
+            return -EFAULT;
+        part->len = min(part->len, MAX_RW_COUNT - v->len_bytes);
+        v->len_bytes += part->len;
+    }
+    return 0;
+}
+
+static int vector_get(struct vector *v, user_addr_t from, size_t nr)
+{
+    if (nr > IOV_MAX)
+        return -EINVAL;
+    v->nr = nr;
+    v->parts = v->few;
+    if (nr > ARRAY_SIZE(v->few))
+        v->parts = kmem_alloc(nr * sizeof(*v->parts), SLAB_ALLOC_PLAIN);
+    if (!v->parts)
+        return -ENOMEM;
+    int err = copy_from_user(v->parts, from, nr * sizeof(*v->parts));
+    if (!err)
+        err = vector_check(v);
+    if (err)
+        vector_put(v);
+    return err;
+}
+
+/* @pos: NULL for the file's own offset. */
+static int64_t move_vector(int fd, enum direction direction, user_addr_t from, size_t nr,
+                           uint64_t *pos)
+{
+    struct vector v;
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t n = pos && f->ops->no_seek ? -ESPIPE : check_access(f, direction);
+    if (!n)
+        n = vector_get(&v, from, nr);
+    if (!n) {
+        struct vector_copy copy = user_vector(v.parts, v.nr, direction == READ);
+        n = pos ? move_at(f, direction, &copy.copy, v.len_bytes, pos)
+                : move(f, direction, &copy.copy, v.len_bytes);
+        vector_put(&v);
+    }
+    file_put(f);
+    return n;
+}
+
+int64_t sys_readv(int fd, user_addr_t vector, size_t nr)
+{
+    return move_vector(fd, READ, vector, nr, NULL);
+}
+
+int64_t sys_writev(int fd, user_addr_t vector, size_t nr)
+{
+    return move_vector(fd, WRITE, vector, nr, NULL);
+}
+
+int64_t sys_preadv(int fd, user_addr_t vector, size_t nr, int64_t pos)
+{
+    uint64_t at = pos;
+    return pos < 0 ? -EINVAL : move_vector(fd, READ, vector, nr, &at);
+}
+
+int64_t sys_pwritev(int fd, user_addr_t vector, size_t nr, int64_t pos)
+{
+    uint64_t at = pos;
+    return pos < 0 ? -EINVAL : move_vector(fd, WRITE, vector, nr, &at);
+}
+
+/* The offset */
+
+static int64_t seek_target(const struct file *f, int64_t offset, int whence)
+{
+    int64_t base = 0, target;
+
+    switch (whence) {
+    case SEEK_SET:
+        break;
+    case SEEK_CUR:
+        base = f->pos;
+        break;
+    case SEEK_END:
+        base = object_size(&f->inode->object);
+        break;
+    case SEEK_DATA:
+    case SEEK_HOLE:
+        return inode_is(f->inode, S_IFREG) && f->inode->object.ops
+                   ? inode_seek(f->inode, offset, whence == SEEK_DATA)
+                   : -EINVAL;
+    default:
+        return -EINVAL;
+    }
+    if (__builtin_add_overflow(base, offset, &target) || target < 0)
+        return -EINVAL;
+    return target;
+}
+
+int64_t sys_lseek(int fd, int64_t offset, int whence)
+{
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t target = -ESPIPE;
+    if (!f->ops->no_seek) {
+        mutex_lock(&f->pos_lock);
+        target = seek_target(f, offset, whence);
+        if (target >= 0)
+            f->pos = target;
+        mutex_unlock(&f->pos_lock);
+    }
+    file_put(f);
+    return target;
+}
+
+/* Descriptors */
+
+int64_t sys_close(int fd)
+{
+    return fd_close(fd);
+}
+
+int64_t sys_dup(int fd)
+{
+    struct file *f = fd_get(fd);
+    return f ? fd_install(f, 0, false) : -EBADF;
+}
+
+int64_t sys_dup3(int fd, int to, int flags)
+{
+    if ((flags & ~O_CLOEXEC) || fd == to)
+        return -EINVAL;
+    struct file *f = fd_get(fd);
+    return f ? fd_replace(to, f, flags & O_CLOEXEC) : -EBADF;
+}
+
+int64_t sys_dup2(int fd, int to)
+{
+    if (fd != to)
+        return sys_dup3(fd, to, 0);
+    return fd_close_on_exec(fd) < 0 ? -EBADF : to;
+}
+
+static int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
+{
+    if (from >= min(process_current()->limits[RLIMIT_NOFILE].soft, (uint64_t)FILES_MAX))
+        return -EINVAL;
+    file_get(f);
+    return fd_install(f, from, close_on_exec);
+}
+
+#define SETTABLE (O_APPEND | O_NONBLOCK)
+
+static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
+{
+    bool path_only = f->flags & O_PATH;
+
+    switch (cmd) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        return fcntl_dup(f, (uint32_t)arg, cmd == F_DUPFD_CLOEXEC);
+    case F_GETFD:
+        return fd_close_on_exec(fd) ? FD_CLOEXEC : 0;
+    case F_SETFD:
+        return fd_set_close_on_exec(fd, arg & FD_CLOEXEC);
+    case F_GETFL:
+        return f->flags;
+    case F_SETFL:
+        if (path_only)
+            return -EBADF;
+        f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
+        return 0;
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+        return path_only ? -EBADF : memfd_fcntl(f, cmd, arg);
+    default:
+        return path_only ? -EBADF : -EINVAL;
+    }
+}
+
+int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg)
+{
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    int64_t result = fcntl_file(f, fd, cmd, arg);
+    file_put(f);
+    return result;
+}
+
+static int set_nonblocking(struct file *f, uint64_t arg)
+{
+    int on;
+    if (copy_from_user(&on, user(arg), sizeof(on)))
+        return -EFAULT;
+    f->flags = on ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
+    return 0;
+}
+
+static int bytes_to_read(const struct file *f, uint64_t arg)
+{
+    int left = object_size(&f->inode->object) - f->pos;
+    return copy_to_user(user(arg), &left, sizeof(left));
+}
+
+int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg)
+{
+    struct file *f = file_of(fd);
+    int64_t result = -ENOTTY;
+    if (!f)
+        return -EBADF;
+    if (cmd == FIOCLEX || cmd == FIONCLEX)
+        result = fd_set_close_on_exec(fd, cmd == FIOCLEX);
+    else if (cmd == FIONBIO)
+        result = set_nonblocking(f, arg);
+    else if (cmd == FIONREAD && inode_is(f->inode, S_IFREG))
+        result = bytes_to_read(f, arg);
+    else if (f->ops->ioctl)
+        result = f->ops->ioctl(f, cmd, arg);
+    file_put(f);
+    return result;
+}
+
+int64_t sys_ftruncate(int fd, int64_t size_bytes)
+{
+    if (size_bytes < 0)
+        return -EINVAL;
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t err = -EINVAL;
+    if (f->ops->truncate && file_writable(f))
+        err = f->ops->truncate(f, size_bytes);
+    file_put(f);
+    return err;
+}
+
+/* Directories */
+
+static int64_t directory_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    (void)f, (void)c, (void)len, (void)pos;
+    return -EISDIR;
+}
+
+const struct file_ops directory_ops = {.read = directory_read};
+
+/* One name to @out: how many bytes, or -EINVAL when they do not fit into @room. */
+static int64_t put_entry(const struct dir_entry *e, uint64_t next, user_addr_t out, size_t room)
+{
+    struct {
+        struct uapi_dirent64 head;
+        char name[NAME_MAX + 1 + 8];
+    } record;
+    size_t len = strlen(e->name) + 1;
+    size_t bytes = round_up(offsetof(struct uapi_dirent64, name) + len, 8);
+
+    if (bytes > room)
+        return -EINVAL;
+    memset(&record, 0, sizeof(record));
+    record.head.ino = e->ino;
+    record.head.off = next;
+    record.head.reclen = bytes;
+    record.head.type = e->type;
+    memcpy((char *)&record + offsetof(struct uapi_dirent64, name), e->name, len);
+    return copy_to_user(out, &record, bytes) ? -EFAULT : (int64_t)bytes;
+}
+
+/* pos_lock and fs_lock held. */
+static int64_t put_entries(struct file *f, user_addr_t out, size_t size)
+{
+    uint64_t cookie = f->pos;
+    struct dir_entry e;
+    size_t done = 0;
+
+    while (directory_next(f->dentry, &cookie, &e)) {
+        int64_t n = put_entry(&e, cookie, user(out.raw + done), size - done);
+        if (n < 0)
+            return done ? (int64_t)done : n;
+        done += n;
+        f->pos = cookie;
+    }
+    return done;
+}
+
+int64_t sys_getdents64(int fd, user_addr_t out, unsigned size)
+{
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t result = -ENOTDIR;
+    if (inode_is(f->inode, S_IFDIR)) {
+        mutex_lock(&f->pos_lock);
+        mutex_lock(&fs_lock);
+        result = put_entries(f, out, size);
+        mutex_unlock(&fs_lock);
+        mutex_unlock(&f->pos_lock);
+    }
+    file_put(f);
+    return result;
+}
+
+/* sendfile */
+
+/* One page through a buffer; *@pos moves by what was written. */
+static int64_t send_chunk(struct file *out, struct file *in, uint64_t *pos, char *page, size_t len)
+{
+    struct kernel_copy to = kernel_buffer_out(page), from = kernel_buffer_in(page);
+    uint64_t at = *pos;
+
+    int64_t n = in->ops->read(in, &to.copy, min(len, PAGE_SIZE), &at);
+    if (n > 0)
+        n = move(out, WRITE, &from.copy, n);
+    if (n > 0)
+        *pos += n;
+    return n;
+}
+
+static int64_t send(struct file *out, struct file *in, uint64_t *pos, size_t len)
+{
+    char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
+    size_t done = 0;
+    int64_t n = 1;
+
+    if (!page)
+        return -ENOMEM;
+    while (done < len && n > 0 && !(done && signal_pending_current())) {
+        n = send_chunk(out, in, pos, page, len - done);
+        done += max(n, 0L);
+    }
+    kmem_free(page);
+    return done ? (int64_t)done : n;
+}
+
+static int check_send(const struct file *out, const struct file *in)
+{
+    if (!file_readable(in) || !file_writable(out))
+        return -EBADF;
+    return inode_is(in->inode, S_IFREG) && in->ops == &object_file_ops && out->ops->write ? 0
+                                                                                          : -EINVAL;
+}
+
+static int64_t send_from_offset(struct file *out, struct file *in, user_addr_t offset, size_t len)
+{
+    int64_t pos, n;
+
+    if (!offset.raw) {
+        uint64_t at = in->pos;
+        n = send(out, in, &at, len);
+        in->pos = at;
+        return n;
+    }
+    if (copy_from_user(&pos, offset, sizeof(pos)))
+        return -EFAULT;
+    if (pos < 0)
+        return -EINVAL;
+    n = send(out, in, (uint64_t *)&pos, len);
+    return copy_to_user(offset, &pos, sizeof(pos)) ? -EFAULT : n;
+}
+
+int64_t sys_sendfile(int out_fd, int in_fd, user_addr_t offset, size_t len)
+{
+    struct file *in = file_of(in_fd), *out = file_of(out_fd);
+    int64_t n = in && out ? check_send(out, in) : -EBADF;
+    if (!n)
+        n = send_from_offset(out, in, offset, min(len, MAX_RW_COUNT));
+    if (in)
+        file_put(in);
+    if (out)
+        file_put(out);
+    return n;
+}
+
+/* What memory has no need of */
+
+static int64_t check_fd(int fd)
+{
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    file_put(f);
+    return 0;
+}
+
+int64_t sys_fsync(int fd)
+{
+    return check_fd(fd);
+}
+
+int64_t sys_sync(void)
+{
+    return 0;
+}
+
+int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice)
+{
+    (void)offset, (void)len, (void)advice;
+    return check_fd(fd);
+}
+
+int64_t sys_flock(int fd, int operation)
+{
+    (void)operation;
+    return check_fd(fd);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/advise.c - marking areas: locked, not forked, not dumped; and asking what is resident
+ *
+ * Room:   mm.
+ * Owns:   the walk over the areas of a range that changes only their flags.
+ * Locks:  mmap_lock for writing; for reading to ask.
+ * Always: (1) locked_pages is the sum of the areas with VM_LOCKED;
+ *         (2) a gap in the range is -ENOMEM, but what is mapped is still done, as Linux does.
+ * Source: madvise(2), mlock(2), mincore(2).
+ * Tour:   after mm/protect.c.
+ */
+#include "internal.h"
+#include <uapi/errno.h>
+
+/* Change one area's part; *@at becomes the area to go on after. */
+static int flag_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end, uint32_t flags)
+{
+    if ((*at)->flags == flags)
+        return 0;
+    int err = vma_isolate(mm, at, start, end);
+    if (err)
+        return err;
+    int64_t pages = vma_pages(*at);
+    mm->locked_pages += pages * (!!(flags & VM_LOCKED) - !!((*at)->flags & VM_LOCKED));
+    (*at)->flags = flags;
+    *at = vma_merge(mm, *at);
+    return 0;
+}
+
+static bool is_secret(const struct vma *vma)
+{
+    return vma->object && !vma->object->ops->kernel_access;
+}
+
+enum whom { ALL_AREAS, NOT_SECRET_AREAS };
+
+/* Every area of the range, in order. mmap_lock held for writing. */
+static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set, uint32_t clear,
+                      enum whom whom)
+{
+    struct vma *vma = vma_find_from(mm, start);
+    uint64_t at = start;
+    int gap = 0;
+
+    while (at < end) {
+        if (!vma || vma->start >= end)
+            return -ENOMEM;
+        if (vma->start > at)
+            gap = -ENOMEM;
+        uint64_t from = max(vma->start, at), to = min(vma->end, end);
+        bool spared = whom == NOT_SECRET_AREAS && is_secret(vma);
+        int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
+        if (err)
+            return err;
+        at = to;
+        if (vma->end <= at)
+            vma = vma_next(vma);
+    }
+    return gap;
+}
+
+int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
+{
+    rwsem_write_lock(&mm->mmap_lock);
+    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ALL_AREAS);
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}
+
+/* How many pages of the range are not locked yet. */
+static uint64_t unlocked_pages(struct mm *mm, uint64_t start, uint64_t end)
+{
+    uint64_t bytes = 0;
+    for (struct vma *vma = vma_find_from(mm, start); vma && vma->start < end; vma = vma_next(vma))
+        if (!(vma->flags & VM_LOCKED))
+            bytes += min(vma->end, end) - max(vma->start, start);
+    return bytes >> PAGE_SHIFT;
+}
+
+static bool over_limit(struct mm *mm, uint64_t more_pages)
+{
+    return !mm->limits.locked_exempt &&
+           (mm->locked_pages + more_pages) << PAGE_SHIFT > mm->limits.locked;
+}
+
+/* Secret memory is not faulted in for a lock: the kernel does not touch it for anybody. */
+static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
+{
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        rwsem_read_lock(&mm->mmap_lock);
+        struct vma *vma = vma_find(mm, va);
+        bool refused = !vma || !(vma->flags & VM_RIGHTS) ||
+                       is_secret(vma);
+        bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+        rwsem_read_unlock(&mm->mmap_lock);
+        if (refused || mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
+{
+    uint64_t end = addr + len_bytes;
+    int err = -ENOMEM;
+
+    if (!mm->limits.locked_exempt && !mm->limits.locked)
+        return -EPERM;
+    rwsem_write_lock(&mm->mmap_lock);
+    if (!over_limit(mm, unlocked_pages(mm, addr, end)))
+        err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
+                         on_fault ? 0 : VM_LOCKONFAULT, NOT_SECRET_AREAS);
+    rwsem_write_unlock(&mm->mmap_lock);
+    if (err || on_fault)
+        return err;
+    return populate_locked(mm, addr, end);
+}
+
+int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    rwsem_write_lock(&mm->mmap_lock);
+    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT,
+                         NOT_SECRET_AREAS); /* being locked is what secret memory is */
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}
+
+int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
+{
+    int err = 0;
+
+    rwsem_read_lock(&mm->mmap_lock);
+    for (uint64_t i = 0; i < nr_pages && !err; i++) {
+        uint64_t va = addr + (i << PAGE_SHIFT);
+        struct vma *vma = vma_find(mm, va);
+        if (!vma) {
+            err = -ENOMEM;
+            break;
+        }
+        struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
+        out[i] = !pte_is_none(pte_read(walk.slot));
+        if (!out[i] && vma->object)
+            out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
+    }
+    rwsem_read_unlock(&mm->mmap_lock);
+    return err;
+}
+
+/* What writing back would say: there is nowhere to write to, and secret memory says so. */
+static int sync_area(const struct vma *vma, bool invalidate, bool write_back)
+{
+    if (invalidate && (vma->flags & VM_LOCKED))
+        return -EBUSY;
+    return write_back && (vma->flags & VM_SHARED) && is_secret(vma) ? -EINVAL : 0;
+}
+
+int mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate, bool write_back)
+{
+    uint64_t at = addr, end = addr + len_bytes;
+    int gap = 0, err = 0;
+
+    rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find_from(mm, addr);
+    for (; at < end && !err; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            gap = -ENOMEM;
+        if (!vma || vma->start >= end)
+            break;
+        err = sync_area(vma, invalidate, write_back);
+        at = vma->end;
+    }
+    rwsem_read_unlock(&mm->mmap_lock);
+    return err ? err : gap;
+}
