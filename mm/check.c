@@ -71,11 +71,11 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     uint32_t maps = atomic_load(&page->mapcount), refs = atomic_load(&page->refcount);
     CLAIM(maps >= 1 && refs >= maps, "V7", "frame %#lx: %u leaves, %u references",
           page_to_pfn(page), maps, refs);
-    if (page->state == PAGE_ANON) {
+    *(page->state == PAGE_ANON ? &rss->anon : &rss->file) += pt_level_size(level) >> PAGE_SHIFT;
+    if (page_is_private(page)) {
         CLAIM(!(vma->flags & VM_SHARED), "V11", "private page at %#lx, shared area", va);
         CLAIM(!write || (page->flags & PAGE_EXCLUSIVE && maps == 1), "V10",
               "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
-        rss->anon += pt_level_size(level) >> PAGE_SHIFT;
         return 0;
     }
     CLAIM(page->object == vma->object && vma->object, "V11",
@@ -83,7 +83,6 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
           page_state_names[page->state], va);
     CLAIM(!write || vma->flags & VM_SHARED, "V10", "object's page writable in private area %#lx",
           va);
-    rss->file += pt_level_size(level) >> PAGE_SHIFT;
     return 0;
 }
 

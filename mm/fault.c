@@ -5,7 +5,7 @@
  *   anonymous, read of nothing      the zero page
  *   anonymous, write of nothing     a new zeroed page
  *   object, shared, or read         the object's folio
- *   object, private, write          a copy of the object's folio
+ *   object, private, write          a copy of the object's folio, in the object's unit
  *   leaf refuses a write            exclusive: made writable; else a copy
  *
  * Room:   mm.
@@ -54,12 +54,13 @@ static void leaf_added(const struct fault *f, struct page *page)
     rss_add(f->mm, page_folio(page), pt_level_size(f->walk.level) >> PAGE_SHIFT);
 }
 
-/* Claim 1. True: @page is mapped, and the leaf owns the caller's reference. */
-static bool publish(const struct fault *f, struct page *page, const struct object *must_be_of)
+/* Claims 1, 2. @source: of the object, @page or what it was copied from; NULL: neither.
+ * True: @page is mapped, and the leaf owns the caller's reference. */
+static bool publish(const struct fault *f, struct page *page, const struct page *source)
 {
     spin_lock(pt_lock(f->walk.table));
     bool empty = pte_is_none(pte_read(f->walk.slot));
-    bool valid = !must_be_of || READ_ONCE(page->object) == must_be_of;
+    bool valid = !source || READ_ONCE(source->object) == f->vma->object;
     bool done = empty && valid;
     if (done) {
         pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
@@ -70,16 +71,43 @@ static bool publish(const struct fault *f, struct page *page, const struct objec
     return done;
 }
 
-/* A page that this address space alone has. */
-static struct page *anon_page(unsigned alloc_flags)
+/* A page that this address space alone has, of the unit that the area is made of. */
+static enum fault_result private_page(const struct fault *f, unsigned alloc_flags,
+                                      struct page **out)
+{
+    struct object *object = f->vma->object;
+    struct folio *folio;
+    if (object && object->ops->get_copy) {
+        if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), &folio))
+            return FAULT_BEYOND;
+        *out = &folio->page;
+    } else {
+        if (page_alloc(0, alloc_flags, out))
+            return FAULT_NO_MEMORY;
+        page_set_state(*out, PAGE_ANON);
+    }
+    (*out)->flags |= PAGE_EXCLUSIVE;
+    (*out)->object = NULL;
+    return FAULT_RESOLVED;
+}
+
+static void copy_page(struct page *to, const struct page *from)
+{
+    memcpy(page_kva(to), page_kva(from), PAGE_SIZE << to->order);
+}
+
+/* A private copy of @from (NULL: zeros), mapped where nothing was. Consumes no reference. */
+static enum fault_result fault_private(struct fault *f, const struct page *from)
 {
     struct page *page;
-    if (page_alloc(0, alloc_flags, &page))
-        return NULL;
-    page_set_state(page, PAGE_ANON);
-    page->flags |= PAGE_EXCLUSIVE;
-    page->object = NULL;
-    return page;
+    enum fault_result result = private_page(f, from ? PAGE_ALLOC_PLAIN : PAGE_ALLOC_ZERO, &page);
+    if (result != FAULT_RESOLVED)
+        return result;
+    if (from)
+        copy_page(page, from);
+    if (!publish(f, page, from))
+        folio_put(page_folio(page)); /* somebody was faster, or it was truncated: try again */
+    return FAULT_RESOLVED;
 }
 
 static enum fault_result fault_anonymous(struct fault *f)
@@ -88,24 +116,7 @@ static enum fault_result fault_anonymous(struct fault *f)
         publish(f, zero_page, NULL);
         return FAULT_RESOLVED;
     }
-    struct page *page = anon_page(PAGE_ALLOC_ZERO);
-    if (!page)
-        return FAULT_NO_MEMORY;
-    if (!publish(f, page, NULL))
-        folio_put(page_folio(page));
-    return FAULT_RESOLVED;
-}
-
-/* A private copy of @from, mapped where nothing was. Consumes no reference. */
-static enum fault_result fault_copy(struct fault *f, const struct page *from)
-{
-    struct page *page = anon_page(PAGE_ALLOC_PLAIN);
-    if (!page)
-        return FAULT_NO_MEMORY;
-    memcpy(page_kva(page), page_kva(from), PAGE_SIZE);
-    if (!publish(f, page, NULL))
-        folio_put(page_folio(page));
-    return FAULT_RESOLVED;
+    return fault_private(f, NULL);
 }
 
 static enum fault_result fault_object(struct fault *f)
@@ -117,14 +128,19 @@ static enum fault_result fault_object(struct fault *f)
     if (index >=
         round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
         return FAULT_BEYOND;
-    if (object->ops->get_folio(object, index, OBJECT_GET_ALLOCATE, &folio))
+    bool private = !(f->vma->flags & VM_SHARED);
+    bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
+    if (object->ops->get_folio(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,
+                               &folio))
         return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
-    if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED)) {
-        enum fault_result result = fault_copy(f, &folio->page);
+    if (!folio)
+        return fault_private(f, NULL);
+    if (f->access == ACCESS_WRITE && private) {
+        enum fault_result result = fault_private(f, &folio->page);
         folio_put(folio);
         return result;
     }
-    if (!publish(f, &folio->page, object))
+    if (!publish(f, &folio->page, &folio->page))
         folio_put(folio); /* somebody was faster, or it was truncated: the access tries again */
     return FAULT_RESOLVED;
 }
@@ -132,7 +148,7 @@ static enum fault_result fault_object(struct fault *f)
 /* Only the one who maps it can have a reference, or wants one later. */
 static bool page_is_mine(const struct page *page)
 {
-    return page->state == PAGE_ANON &&
+    return page_is_private(page) &&
            ((page->flags & PAGE_EXCLUSIVE) || (atomic_load(&page->refcount) == 1));
 }
 
@@ -146,22 +162,24 @@ static void make_writable(const struct fault *f, struct page *page, pte_t pte)
 /* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. */
 static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page *old_page)
 {
-    struct page *page = anon_page(PAGE_ALLOC_PLAIN);
-    if (!page)
-        return FAULT_NO_MEMORY;
-    memcpy(page_kva(page), page_kva(old_page), PAGE_SIZE);
-    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), vma_pgprot(f->vma), PT_4K));
+    enum pt_level level = f->walk.level;
+    struct page *page;
+    enum fault_result result = private_page(f, PAGE_ALLOC_PLAIN, &page);
+    if (result != FAULT_RESOLVED)
+        return result;
+    copy_page(page, old_page);
+    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), vma_pgprot(f->vma), level));
 
     spin_lock(pt_lock(f->walk.table));
     pte_t now = pte_read(f->walk.slot);
-    bool same = pte_kind(now, PT_4K) == PTE_KIND_LEAF &&
-                pte_phys(now, PT_4K).raw == pte_phys(old, PT_4K).raw && !pte_is_writable(now);
+    bool same = pte_kind(now, level) == PTE_KIND_LEAF &&
+                pte_phys(now, level).raw == pte_phys(old, level).raw && !pte_is_writable(now);
     if (same) {
         pt_set(f->walk.table, f->walk.slot, copy);
         leaf_added(f, page);
         if (old_page != zero_page) {
             atomic_fetch_sub_explicit(&old_page->mapcount, 1, memory_order_relaxed);
-            rss_add(f->mm, page_folio(old_page), -1);
+            rss_add(f->mm, page_folio(old_page), -(int64_t)(pt_level_size(level) >> PAGE_SHIFT));
         }
     }
     spin_unlock(pt_lock(f->walk.table));
@@ -171,14 +189,14 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     }
     struct tlb_gather gather;
     tlb_gather_begin(&gather, &f->mm->pgtable);
-    tlb_gather_leaf(&gather, f->va, PT_4K);
+    tlb_gather_leaf(&gather, f->va, level);
     if (old_page != zero_page)
         tlb_gather_page(&gather, old_page);
     tlb_gather_end(&gather);
 
     spin_lock(pt_lock(f->walk.table));
     now = pte_read(f->walk.slot);
-    if (pte_kind(now, PT_4K) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, PT_4K)) == page &&
+    if (pte_kind(now, level) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, level)) == page &&
         (page->flags & PAGE_EXCLUSIVE))
         make_writable(f, page, now);
     spin_unlock(pt_lock(f->walk.table));
@@ -256,8 +274,7 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return true; /* somebody else was faster */
     uint64_t below = vma->start - vma->gap;
     if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack || start < USER_MIN ||
-        start - below < (below ? STACK_GUARD_GAP : 0) ||
-        area_may_grow(mm, vma, vma->start - start))
+        start - below < (below ? STACK_GUARD_GAP : 0) || area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
     mm->total_pages += pages;

@@ -4,7 +4,7 @@
  *
  * Room:   mm.
  * Owns:   the pool, and the promises (reservations) each object holds on it.
- * Locks:  object.index_lock (20) > pool.lock (55).
+ * Locks:  promise_lock (sleeping, 18) > object.index_lock (20) > pool.lock (55).
  * Always: (1) reserved <= free; (2) free + used = total;
  *         (3) an object's promise for an index is a mark in its own index: RESERVED instead of a
  *             folio. It is redeemed by the folio that takes its place, or given back by truncation.
@@ -23,6 +23,9 @@ static struct {
     struct list_node free_pages;
     struct hugetlb_counts counts;
 } pool = {.lock = SPINLOCK_INIT(LOCK_RANK_HUGETLB), .free_pages = LIST_INIT(pool.free_pages)};
+
+/* A promise is made, redeemed or broken by one task at a time; sleeping, zeroing takes long. */
+static struct mutex promise_lock;
 
 /* Stands in the index where a page is promised: no folio lies at this address. */
 #define RESERVED ((struct folio *)64)
@@ -78,6 +81,7 @@ static int pool_take(bool promised, struct folio **out)
 
 static void pool_give_back(struct page *page, bool promised)
 {
+    page->flags &= ~(PAGE_COPY | PAGE_EXCLUSIVE);
     page_set_state(page, PAGE_POOL);
     spin_lock(&pool.lock);
     list_add(&page->list, &pool.free_pages);
@@ -93,6 +97,7 @@ static void folio_release(struct folio *folio)
 
 void hugetlb_boot_init(void)
 {
+    mutex_init(&promise_lock);
     folio_set_release(PAGE_HUGETLB, folio_release);
 }
 
@@ -154,9 +159,11 @@ static int hugetlb_reserve(struct object *object, uint64_t pgoff, uint64_t nr_pa
     uint64_t first = pgoff >> HUGETLB_ORDER;
     uint64_t end = (pgoff + nr_pages) >> HUGETLB_ORDER;
 
+    mutex_lock(&promise_lock);
     spin_lock(&object->index_lock);
     int err = reserve_range(object, first, end);
     spin_unlock(&object->index_lock);
+    mutex_unlock(&promise_lock);
     return err;
 }
 
@@ -171,15 +178,20 @@ static struct folio *lookup(struct object *object, uint64_t index)
     return found;
 }
 
-/* Put @folio where a promise, or nothing, was found before. -EEXIST: somebody was faster. */
+static bool lookup_is_promise(struct object *object, uint64_t index)
+{
+    spin_lock(&object->index_lock);
+    bool promised = index_find(&object->folios, index) == RESERVED;
+    spin_unlock(&object->index_lock);
+    return promised;
+}
+
+/* Put @folio where a promise, or nothing, is. */
 static int publish(struct object *object, uint64_t index, struct folio *folio, bool promised)
 {
     int err = 0;
     spin_lock(&object->index_lock);
-    struct folio *now = index_find(&object->folios, index);
-    if (now != (promised ? RESERVED : NULL))
-        err = -EEXIST;
-    else if (promised)
+    if (promised)
         index_replace(&object->folios, index, folio);
     else
         err = index_insert(&object->folios, index, folio);
@@ -193,25 +205,51 @@ static int publish(struct object *object, uint64_t index, struct folio *folio, b
     return err;
 }
 
+/* promise_lock held: nobody else makes or breaks a promise meanwhile. */
+static int make_folio(struct object *object, uint64_t index, struct folio **out)
+{
+    struct folio *found = lookup(object, index);
+    bool promised = found == RESERVED;
+    *out = found;
+    if (found && !promised)
+        return 0;
+    int err = pool_take(promised, out);
+    if (err)
+        return err;
+    err = publish(object, index, *out, promised);
+    if (err)
+        pool_give_back(&(*out)->page, promised);
+    return err;
+}
+
 static int hugetlb_get_folio(struct object *object, uint64_t index, enum object_get how,
                              struct folio **out)
 {
-    for (;;) {
-        struct folio *found = lookup(object, index);
-        bool promised = found == RESERVED;
-        *out = promised ? NULL : found;
-        if (*out || how == OBJECT_GET_EXISTING)
-            return 0;
-        int err = pool_take(promised, out);
-        if (err)
-            return err;
-        err = publish(object, index, *out, promised);
-        if (!err)
-            return 0;
-        pool_give_back(&(*out)->page, promised); /* the promise, if there was one, lives on */
-        if (err != -EEXIST)
-            return err;
+    struct folio *found = lookup(object, index);
+    *out = found == RESERVED ? NULL : found;
+    if (*out || how == OBJECT_GET_EXISTING)
+        return 0;
+    mutex_lock(&promise_lock);
+    int err = make_folio(object, index, out);
+    mutex_unlock(&promise_lock);
+    return err;
+}
+
+/* A private copy uses up the promise that mmap() made for its index, if it is still there. */
+static int hugetlb_get_copy(struct object *object, uint64_t index, struct folio **out)
+{
+    mutex_lock(&promise_lock);
+    bool promised = lookup_is_promise(object, index);
+    int err = pool_take(promised, out);
+    if (!err && promised) {
+        spin_lock(&object->index_lock);
+        index_remove(&object->folios, index);
+        spin_unlock(&object->index_lock);
     }
+    mutex_unlock(&promise_lock);
+    if (!err)
+        (*out)->page.flags |= PAGE_COPY;
+    return err;
 }
 
 static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_t end)
@@ -219,6 +257,7 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
     uint64_t promises = 0;
     struct folio *found;
 
+    mutex_lock(&promise_lock);
     spin_lock(&object->index_lock);
     for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
         index_remove(&object->folios, i);
@@ -232,12 +271,14 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
     }
     spin_unlock(&object->index_lock);
     promises_drop(promises);
+    mutex_unlock(&promise_lock);
 }
 
 const struct object_ops hugetlb_ops = {
     .name = "hugetlb",
     .folio_order = HUGETLB_ORDER,
     .get_folio = hugetlb_get_folio,
+    .get_copy = hugetlb_get_copy,
     .remove_folios = hugetlb_remove_folios,
     .reserve = hugetlb_reserve,
     .kernel_access = true,

@@ -69,8 +69,9 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
     pte_t pte = pte_read(&run->slot[i]);
     if (pte_is_none(pte))
         return;
-    struct page *page = phys_to_page(pte_phys(pte, PT_4K));
-    if (page != zero_page && page->state != PAGE_ANON)
+    uint64_t size = pt_level_size(run->level);
+    struct page *page = phys_to_page(pte_phys(pte, run->level));
+    if (page != zero_page && !page_is_private(page))
         return; /* the object's own page: the child faults it in again */
     if (pte_is_writable(pte)) {
         pte_t before = pt_set(run->table, &run->slot[i], pte_write_protected(pte));
@@ -78,14 +79,14 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
             pte = before;
             pt_set(run->table, &run->slot[i], pte_write_protected(pte));
         }
-        tlb_gather_leaf(gather, run->va + i * PAGE_SIZE, PT_4K);
+        tlb_gather_leaf(gather, run->va + i * size, run->level);
         pte = pte_write_protected(pte);
     }
     if (page != zero_page) {
         page->flags &= ~PAGE_EXCLUSIVE;
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
-        rss_add(child, page_folio(page), 1);
+        rss_add(child, page_folio(page), size >> PAGE_SHIFT);
     }
     pt_set(to->table, to->slot, pte); /* nobody else sees the child's tables yet */
 }
@@ -96,7 +97,7 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
     struct pt_run run = pt_run_first(&mm->pgtable, user(vma->start), user(vma->end));
     for (; run.nr; pt_run_next(&run)) {
         struct pt_walk to;
-        int err = pt_walk_alloc(&child->pgtable, user(run.va), PT_4K, &to);
+        int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);
         if (err)
             return err;
         spin_lock(pt_lock(run.table));

@@ -28,7 +28,7 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page)
         return false;
     if (vma->flags & VM_SHARED)
         return true;
-    return page->state == PAGE_ANON && (page->flags & PAGE_EXCLUSIVE);
+    return page_is_private(page) && (page->flags & PAGE_EXCLUSIVE);
 }
 
 static void change_slot(const struct vma *vma, struct pt_run *run, unsigned i,

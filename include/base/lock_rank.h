@@ -15,12 +15,12 @@
 enum lock_rank {
     LOCK_RANK_NONE = 0,
     /* sleeping locks (mutex, rwsem) */
-    LOCK_RANK_FS = 5,      /* directory tree */
-    LOCK_RANK_INODE = 10,  /* inode: size, seals, contents */
-    LOCK_RANK_MMAP = 15,   /* mm.mmap_lock */
+    LOCK_RANK_FS = 5,     /* directory tree */
+    LOCK_RANK_INODE = 10, /* inode: size, seals, contents */
+    LOCK_RANK_MMAP = 15,  /* mm.mmap_lock */
+    LOCK_RANK_HUGETLB_PROMISE = 18,
     LOCK_RANK_OBJECT = 20, /* memory object: index of folios, size of it */
-    LOCK_RANK_HUGETLB_FAULT = 22,
-    LOCK_RANK_RMAP = 25, /* object.mappings */
+    LOCK_RANK_RMAP = 25,   /* object.mappings */
     LOCK_RANK_DIRECT_MAP = 30,
     LOCK_RANK_KMAP = 32, /* kernel address space: stacks, device windows */
     /* spinning locks */

@@ -42,6 +42,12 @@ struct object_ops {
     int (*get_folio)(struct object *object, uint64_t index, enum object_get how,
                      struct folio **out);
 
+    /**
+     * get_copy() - a zeroed folio for a private mapping's own bytes at @index. May be NULL: then a
+     * page of the system does. Return: 0 with a reference and PAGE_COPY set, or -ENOMEM.
+     */
+    int (*get_copy)(struct object *object, uint64_t index, struct folio **out);
+
     /* Take whole folios [start, end) out of the index and drop them. Mappings are gone already. */
     void (*remove_folios)(struct object *object, uint64_t start, uint64_t end);
 

@@ -56,10 +56,11 @@ enum page_state {
 extern const char *const page_state_names[PAGE_STATES];
 
 enum page_flag {
-    PAGE_POISONED = 1 << 0, /* free, and filled with the poison byte (debug builds) */
-    PAGE_DIRTY = 1 << 1,    /* content differs from what backs it */
-    PAGE_UPTODATE = 1 << 2, /* content is valid */
-    PAGE_EXCLUSIVE = 1 << 3 /* ANON: one leaf only, which may become writable without a copy */
+    PAGE_POISONED = 1 << 0,  /* free, and filled with the poison byte (debug builds) */
+    PAGE_DIRTY = 1 << 1,     /* content differs from what backs it */
+    PAGE_UPTODATE = 1 << 2,  /* content is valid */
+    PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy */
+    PAGE_COPY = 1 << 4       /* HUGETLB: a private copy, never in an object */
 };
 
 struct object;
@@ -129,6 +130,12 @@ static inline void *page_kva(const struct page *page)
 static inline struct page *kva_to_page(const void *kva)
 {
     return phys_to_page(direct_map_phys(kva));
+}
+
+/* Does this page belong to the address spaces that map it, not to an object? */
+static inline bool page_is_private(const struct page *page)
+{
+    return page->state == PAGE_ANON || (page->flags & PAGE_COPY);
 }
 
 struct memmap;
