@@ -115,7 +115,6 @@ void devices_boot_init(const char *cmdline)
     tty_boot_init(cmdline);
     fs_boot_directory(dev, "shm", 01777);
     fs_boot_directory(fs_root, "tmp", 01777);
-    fs_boot_directory(fs_root, "sys", 0755);
     boot_link("/dev/fd", "/proc/self/fd");
     boot_link("/dev/stdin", "/proc/self/fd/0");
     boot_link("/dev/stdout", "/proc/self/fd/1");

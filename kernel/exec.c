@@ -374,7 +374,9 @@ static struct mm *mm_switch(struct mm *mm)
     struct task *task = task_current();
     irq_flags_t flags = irq_save();
     struct mm *old = task->mm;
+    tasks_lock(); /* who looks at another process's memory does it under this lock */
     task->mm = mm;
+    tasks_unlock();
     tlb_switch(mm ? &mm->pgtable : &kernel_pgtable);
     irq_restore(flags);
     return old;
@@ -392,10 +394,13 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     strlcpy(task->name, base ? base + 1 : name, sizeof(task->name));
     signals_exec(process);
     files_close_on_exec(task->files);
-    if (process->exe)
-        dentry_put(process->exe);
     dentry_get(dentry);
+    tasks_lock();
+    struct dentry *old = process->exe;
     process->exe = dentry;
+    tasks_unlock();
+    if (old)
+        dentry_put(old);
     task->clear_child_tid = 0;
     task->robust_list = 0;
     context_reset_user_state(&task->context);

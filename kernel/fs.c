@@ -671,8 +671,10 @@ bool directory_next(struct dentry *dir, uint64_t *cookie, struct dir_entry *out)
     if (!dynamic)
         return false;
     uint64_t n = *cookie >= COOKIE_DYNAMIC ? *cookie - COOKIE_DYNAMIC : 0;
+    if (!dynamic->entry(dir, &n, out))
+        return false;
     *cookie = COOKIE_DYNAMIC + n + 1;
-    return dynamic->entry(dir, n, out->name, sizeof(out->name), &out->ino, &out->type);
+    return true;
 }
 
 /* Boot */

@@ -24,14 +24,20 @@ struct dentry;
 struct file_ops;
 struct inode;
 
-/* A directory whose entries are made when they are looked up (/proc). */
+/* A name as getdents(2) shows it. */
+struct dir_entry {
+    char name[NAME_MAX + 1];
+    uint64_t ino;
+    uint8_t type; /* DT_REG etc. */
+};
+
+/* A directory whose entries are made when they are looked up (/proc). fs_lock is held. */
 struct dynamic_dir {
     /* A new dentry with one reference, or -ENOENT, -ENOMEM. */
     int (*lookup)(struct dentry *dir, const char *name, struct dentry **out);
 
-    /* The name and inode number of entry @n; false past the last. */
-    bool (*entry)(struct dentry *dir, unsigned n, char *name, size_t size, uint64_t *ino,
-                  uint8_t *type);
+    /* The first entry at place *@n or after; *@n becomes its place. False: there is none. */
+    bool (*entry)(struct dentry *dir, uint64_t *n, struct dir_entry *out);
 };
 
 /* What a symbolic link of /proc stands for: a dentry with a reference, or a negative errno. */
@@ -154,12 +160,6 @@ int dentry_path(struct dentry *dentry, char *buf, size_t size);
 int dentry_read_link(struct dentry *dentry, char *buf, size_t size);
 
 /* The next entry of a directory at or after *@cookie; false: no more. fs_lock held. */
-struct dir_entry {
-    char name[NAME_MAX + 1];
-    uint64_t ino;
-    uint8_t type; /* DT_REG etc. */
-};
-
 bool directory_next(struct dentry *dir, uint64_t *cookie, struct dir_entry *out);
 
 /* Boot: a directory or a file of the kernel's own, below @parent. Lack of memory panics. */

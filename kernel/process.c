@@ -97,6 +97,17 @@ struct process *process_find(int pid)
     return NULL;
 }
 
+struct process *process_after(int pid)
+{
+    struct process *p, *next = NULL;
+    list_for_each_entry(p, &all_processes, all_node)
+    {
+        if (p->pid > pid && (!next || p->pid < next->pid))
+            next = p;
+    }
+    return next;
+}
+
 void process_get(struct process *process)
 {
     atomic_fetch_add(&process->refcount, 1);
@@ -137,12 +148,33 @@ void task_free(struct task *task)
         process_put(process);
 }
 
+/* The running task never runs again. */
+static _Noreturn void task_die(void)
+{
+    irq_disable();
+    WRITE_ONCE(task_current()->sched.state, TASK_DEAD);
+    schedule();
+    panic("claim: a dead task does not run");
+}
+
+static void kernel_thread_start(void *arg)
+{
+    struct task *task = arg;
+
+    sched_finish_switch();
+    irq_enable();
+    task->thread_fn(task->thread_arg);
+    task_die();
+}
+
 int kernel_thread(const char *name, void (*fn)(void *), void *arg, struct task **out)
 {
     struct task *task = task_alloc();
     if (!task)
         return -ENOMEM;
-    int err = context_init_kernel(&task->context, fn, arg);
+    task->thread_fn = fn;
+    task->thread_arg = arg;
+    int err = context_init_kernel(&task->context, kernel_thread_start, task);
     if (err) {
         slab_free(&task_cache, task);
         return err;
@@ -552,7 +584,9 @@ static void release_memory(struct task *task)
             futex_wake_address(task->clear_child_tid, 1);
     }
     irq_flags_t flags = irq_save();
+    tasks_lock(); /* who looks at another process's memory does it under this lock */
     task->mm = NULL;
+    tasks_unlock();
     tlb_switch(&kernel_pgtable);
     irq_restore(flags);
     mm_put(mm);
@@ -568,8 +602,12 @@ _Noreturn void task_exit(uint32_t status, bool group)
     if (p->pid == 1 && (group || p->nr_tasks == 1))
         machine_shutdown(p->exiting ? p->status : status);
     release_memory(task);
-    files_put(task->files);
+    struct files *files = task->files;
+
+    tasks_lock();
     task->files = NULL;
+    tasks_unlock();
+    files_put(files);
 
     tasks_lock();
     list_del(&task->process_node);
@@ -578,10 +616,13 @@ _Noreturn void task_exit(uint32_t status, bool group)
     tasks_unlock();
     if (last) {
         vfork_finished(p);
-        dentry_put(p->cwd);
-        if (p->exe)
-            dentry_put(p->exe);
+        tasks_lock();
+        struct dentry *cwd = p->cwd, *exe = p->exe;
         p->cwd = p->exe = NULL;
+        tasks_unlock();
+        dentry_put(cwd);
+        if (exe)
+            dentry_put(exe);
         tasks_lock();
         if (!p->exiting)
             p->status = status;
@@ -590,10 +631,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
         if (nobody)
             process_put(p);
     }
-    irq_disable();
-    WRITE_ONCE(task->sched.state, TASK_DEAD);
-    schedule();
-    panic("claim: a dead task does not run");
+    task_die();
 }
 
 int64_t sys_exit(int code)

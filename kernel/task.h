@@ -65,6 +65,8 @@ struct task {
     uint64_t clear_child_tid;         /* user address, written 0 at exit [c] */
     uint64_t set_child_tid;           /* user address, written at the start [c] */
     uint64_t robust_list;             /* [c] */
+    void (*thread_fn)(void *);        /* of a kernel thread [I] */
+    void *thread_arg;                 /* [I] */
     struct restart_block restart;     /* an interrupted call that goes on differently [c] */
 };
 
@@ -78,7 +80,7 @@ static inline struct process *process_current(void)
 
 void process_boot_init(void);
 
-/* A kernel thread; runs until fn returns. 0 or -ENOMEM. */
+/* A kernel thread: runs fn(arg), IRQs on, until that returns. 0 or -ENOMEM. */
 int __must_check kernel_thread(const char *name, void (*fn)(void *), void *arg, struct task **out);
 
 /* The first process: pid 1, runs @fn in its own task. */
@@ -89,6 +91,7 @@ _Noreturn void task_exit(uint32_t status, bool group);
 
 struct process *process_find(int pid); /* tasks_lock held */
 struct task *task_find(int tid);       /* tasks_lock held */
+struct process *process_after(int pid); /* the one with the next higher pid; tasks_lock held */
 void tasks_lock(void);
 void tasks_unlock(void);
 void process_get(struct process *process);

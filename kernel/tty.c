@@ -356,6 +356,8 @@ static void tty_thread(void *arg)
 {
     struct tty *t = arg;
 
+    sched_finish_switch();
+    irq_enable();
     for (;;) {
         raw_fill(t); /* what came while the ring was full raises no interrupt any more */
         if (wait_event_interruptible(&t->work, !raw_empty(t) && has_room(t)))
@@ -365,10 +367,8 @@ static void tty_thread(void *arg)
 }
 
 /* Somebody wants input: make room for it, and let it come. lock held. */
-static int start_input(struct tty *t)
+static int start_input_locked(struct tty *t)
 {
-    if (t->input)
-        return 0;
     struct input *in = kmem_alloc(sizeof(*in), SLAB_ALLOC_PLAIN);
     if (!in)
         return -ENOMEM;
@@ -381,6 +381,16 @@ static int start_input(struct tty *t)
     WRITE_ONCE(t->input, in);
     serial_enable_interrupts(t->port);
     return 0;
+}
+
+static int start_input(struct tty *t)
+{
+    if (t->input)
+        return 0;
+    mutex_lock(&t->lock);
+    int err = t->input ? 0 : start_input_locked(t);
+    mutex_unlock(&t->lock);
+    return err;
 }
 
 /* Reading */
@@ -493,6 +503,9 @@ static int64_t tty_read(struct file *f, struct object_copy *c, size_t len, uint6
     int64_t err = check_foreground(t);
     if (err || !len)
         return err;
+    err = start_input(t);
+    if (err)
+        return err;
     if (!readable(t, len) && (f->flags & O_NONBLOCK))
         return -EAGAIN;
     err = wait_event_until(&t->readers, readable(t, len), read_end(t));
@@ -529,7 +542,7 @@ static int64_t tty_write(struct file *f, struct object_copy *c, size_t len, uint
 static unsigned tty_poll(struct file *f)
 {
     struct tty *t = f->private;
-    bool in = t->input && file_readable(f) && readable(t, SIZE_MAX);
+    bool in = file_readable(f) && !start_input(t) && readable(t, SIZE_MAX);
     return POLLOUT | POLLWRNORM | (in ? POLLIN | POLLRDNORM : 0);
 }
 
@@ -553,11 +566,15 @@ static struct tty *controlling_tty(const struct process *process)
     return NULL;
 }
 
-/* lock held. */
-static void take_control(struct tty *t, const struct process *leader)
+/* From now on ^C means something, so input is wanted even if nobody reads. lock held. */
+static int take_control(struct tty *t, const struct process *leader)
 {
+    int err = t->input ? 0 : start_input_locked(t);
+    if (err)
+        return err;
     t->session = leader->sid;
     t->pgrp = leader->pgid;
+    return 0;
 }
 
 static int64_t set_controlling(struct tty *t)
@@ -568,8 +585,7 @@ static int64_t set_controlling(struct tty *t)
         return 0;
     if (me->sid != me->pid || controlling_tty(me) || is_taken(t))
         return -EPERM;
-    take_control(t, me);
-    return 0;
+    return take_control(t, me);
 }
 
 static int64_t set_foreground(struct tty *t, uint64_t arg)
@@ -713,11 +729,9 @@ static int tty_open(struct file *f)
         return -ENXIO;
     f->private = t;
     mutex_lock(&t->lock);
-    if (file_readable(f))
-        err = start_input(t);
     bool wants = !(f->flags & O_NOCTTY) && f->inode->rdev != device_number(5, 1);
-    if (!err && wants && me->sid == me->pid && !controlling_tty(me) && !is_taken(t))
-        take_control(t, me);
+    if (wants && me->sid == me->pid && !controlling_tty(me) && !is_taken(t))
+        err = take_control(t, me);
     mutex_unlock(&t->lock);
     return err;
 }

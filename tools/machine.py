@@ -108,7 +108,7 @@ class Machine:
         if not shutil.which("qemu-system-x86_64"):
             raise Refusal("qemu-system-x86_64 is not installed (Debian: qemu-system-x86)")
         command = ["qemu-system-x86_64", "-no-user-config", "-nodefaults", "-display", "none",
-                   "-no-reboot", "-machine", "q35", "-accel", o.accel, "-cpu", o.cpu,
+                   "-no-reboot", "-accel", o.accel, "-cpu", o.cpu,
                    "-smp", str(o.smp), "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         for name in ("log", "job"):
             command += ["-chardev", f"socket,id={name},fd={self._port()}", "-serial",
@@ -143,12 +143,17 @@ class Machine:
         kernel = o.kernel or built("bulla-pvh.elf" if o.door == "pvh" else "bulla.elf")
         self.kernel = kernel
         cmdline = f"{LINUX_CMDLINE} {o.append}" if linux else o.append
-        memory = ["-m", o.mem or default_memory(len(self.archive), linux)]
+        memory = self._memory(o.mem or default_memory(len(self.archive), linux))
         if o.door in ("pvh", "multiboot"):
             initrd = f"/proc/self/fd/{self._memory_file('initramfs', self.archive)}"
             firmware = [] if o.door == "multiboot" else ["-bios", "qboot.rom"]
             return [*memory, *firmware, "-kernel", kernel, "-initrd", initrd, "-append", cmdline]
         return memory + self._disk(kernel, cmdline)
+
+    def _memory(self, size):
+        """The machine and its memory; the host reserves nothing, so that 64 GiB may be tried."""
+        return ["-m", size, "-object", f"memory-backend-ram,id=ram,size={size},reserve=off",
+                "-machine", f"{self.options.machine},memory-backend=ram"]
 
     def _disk(self, kernel, cmdline):
         """Make the image of a door that boots from one."""
@@ -274,7 +279,8 @@ class Machine:
         name = signal.Signals(self.status - 128).name
         during = self._log_text().rpartition(READY.decode())[2].partition("init: status")[0]
         lines = [line for line in during.splitlines()[1:] if line.strip()]
-        report = re.sub(r"^\[ *[\d.]+\] ", "", lines[0].strip()) if lines else ""
+        told = [line for line in lines if re.search(r"killed by|segfault|traps:|trap ", line)]
+        report = re.sub(r"^\[ *[\d.]+\] ", "", told[0].strip()) if told else ""
         return f"{name} ({report})" if report else name
 
     def _log_text(self):

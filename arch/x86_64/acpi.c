@@ -36,6 +36,8 @@ static struct {
 
 static bool in_direct_map(uint64_t start, uint64_t end)
 {
+    if (end > DIRECT_MAP_END - DIRECT_MAP_BASE)
+        return false;
     for (uint64_t pfn = start >> PAGE_SHIFT; pfn < round_up(end, PAGE_SIZE) >> PAGE_SHIFT; pfn++)
         if (!direct_map_present(pfn))
             return false;
@@ -47,7 +49,7 @@ static const void *view(phys_addr_t a, uint64_t len_bytes)
 {
     uint64_t end;
 
-    if (a.raw == 0 || __builtin_add_overflow(a.raw, len_bytes, &end) || end > 1UL << 46)
+    if (a.raw == 0 || __builtin_add_overflow(a.raw, len_bytes, &end))
         return NULL;
     if (in_direct_map(a.raw, end))
         return direct_map_ptr(a);

@@ -24,7 +24,6 @@
 
 /* "Multiple APIC Description Table": processors and interrupt controllers. */
 struct acpi_madt {
-    phys_addr_t local_apic;
     unsigned nr_listed;          /* processors that may be started */
     unsigned nr_cpus;            /* of these, in apic_ids[] */
     uint32_t apic_ids[MAX_CPUS]; /* the boot CPU's among them */

@@ -48,7 +48,7 @@ struct address { /* Generic Address Structure */
 
 struct madt {
     struct header header;
-    uint32_t local_apic;
+    uint32_t local_apic; /* not used: MSR_APIC_BASE tells what is so, not what was planned */
     uint32_t flags;
 } __packed;
 
@@ -76,10 +76,6 @@ struct madt_entry {
         } __packed isa_override;
         struct {
             uint16_t reserved;
-            uint64_t address;
-        } __packed local_apic_address;
-        struct {
-            uint16_t reserved;
             uint32_t apic_id;
             uint32_t flags;
             uint32_t processor;
@@ -91,7 +87,6 @@ enum madt_type {
     MADT_LOCAL_APIC = 0,
     MADT_IO_APIC = 1,
     MADT_ISA_OVERRIDE = 2,
-    MADT_LOCAL_APIC_ADDRESS = 5,
     MADT_LOCAL_X2APIC = 9
 };
 
@@ -233,8 +228,6 @@ static void madt_entry(struct acpi_madt *madt, const struct madt_entry *e)
         madt_add_io_apic(madt, e->io_apic.address, e->io_apic.first_input);
     else if (e->type == MADT_ISA_OVERRIDE && payload >= sizeof(e->isa_override))
         madt_override_isa(madt, e->isa_override.irq, e->isa_override.input, e->isa_override.flags);
-    else if (e->type == MADT_LOCAL_APIC_ADDRESS && payload >= sizeof(e->local_apic_address))
-        madt->local_apic = phys(e->local_apic_address.address);
 }
 
 int acpi_parse_madt(const void *table, size_t len_bytes, struct acpi_madt *madt)
@@ -243,7 +236,7 @@ int acpi_parse_madt(const void *table, size_t len_bytes, struct acpi_madt *madt)
 
     if (!acpi_table_is_sound(table, len_bytes, "APIC") || head->header.length < sizeof(*head))
         return -EINVAL;
-    *madt = (struct acpi_madt){.local_apic = phys(head->local_apic)};
+    *madt = (struct acpi_madt){0};
     for (unsigned irq = 0; irq < ISA_IRQS; irq++)
         madt->isa_irqs[irq].input = irq;
 

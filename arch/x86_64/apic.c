@@ -250,9 +250,7 @@ static void io_apic_init(const struct acpi_io_apic *io_apic)
 void apic_init(void)
 {
     if (!cpu_has(CPU_X2APIC)) {
-        phys_addr_t base = acpi_info.madt.local_apic;
-        if (!base.raw)
-            base = phys(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS);
+        phys_addr_t base = phys(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS);
         local_registers = device_map(base, APIC_WINDOW_BYTES);
         ASSERT(local_registers, "the first window of many never fails");
     }

@@ -91,12 +91,40 @@ static bool frame_is_readable(uint64_t va)
     return va % 8 == 0 && in_stack(va) && in_stack(va + offsetof(struct frame, return_address));
 }
 
-/* @lookup: inside the instruction that is meant; a return address lies behind its call. */
-static void print_line(uint64_t address, uint64_t lookup)
+static void print_exact(uint64_t address)
 {
     uint64_t offset;
-    const char *name = symbol_name(lookup, &offset);
-    log_error("  %016lx %s+%#lx", address, name, offset + (address - lookup));
+    const char *name = symbol_name(address, &offset);
+    log_error("  %016lx %s+%#lx", address, name, offset);
+}
+
+/* It lies behind its call, which may be the last instruction of a function. */
+static void print_return(uint64_t address, const char *mark)
+{
+    uint64_t offset;
+    const char *name = symbol_name(address - 1, &offset);
+    log_error("  %016lx %s%s+%#lx", address, mark, name, offset + 1);
+}
+
+static bool follows_a_call(uint64_t address)
+{
+    const uint8_t *code = (const uint8_t *)address;
+
+    if (!in_text(address) || !in_text(address - 5))
+        return false;
+    return code[-5] == 0xe8 || code[-2] == 0xff || code[-3] == 0xff; /* near; through a register */
+}
+
+/* What a trap interrupted. A function that calls nothing has no frame of its own: then its caller
+ * is on top of the stack, or something that looks like one. */
+static void print_trap(const struct trap_frame *trap)
+{
+    print_exact(trap->rip);
+    if (trap_from_user(trap) || trap->rsp % 8 || !in_stack(trap->rsp))
+        return;
+    uint64_t top = *(const uint64_t *)trap->rsp;
+    if (follows_a_call(top))
+        print_return(top, "? ");
 }
 
 static void print_frames(uint64_t va)
@@ -106,11 +134,9 @@ static void print_frames(uint64_t va)
         uint64_t address = frame->return_address;
         if (!in_text(address))
             return;
-        print_line(address, address - 1);
-        if (address == (uint64_t)trap_return) {
-            const struct trap_frame *trap = (const struct trap_frame *)(frame + 1);
-            print_line(trap->rip, trap->rip); /* what the trap interrupted */
-        }
+        print_return(address, "");
+        if (address == (uint64_t)trap_return)
+            print_trap((const struct trap_frame *)(frame + 1));
         va = frame->caller;
     }
 }
@@ -122,7 +148,7 @@ void backtrace_print(const struct trap_frame *frame)
         print_frames((uint64_t)__builtin_frame_address(0));
         return;
     }
-    print_line(frame->rip, frame->rip);
+    print_trap(frame);
     if (!trap_from_user(frame))
         print_frames(frame->rbp);
 }

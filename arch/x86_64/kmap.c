@@ -11,6 +11,7 @@
  * Source: design.md section 8.
  * Tour:   after arch/x86_64/kernel_tables.c.
  */
+#include "insn.h"
 #include "kernel_tables.h"
 
 #include <asm/context.h>
@@ -87,8 +88,17 @@ bool kstack_is_guard(uint64_t va)
     return va >= KMAP_BASE && va < next_slot && (va - KMAP_BASE) % STACK_SLOT < KSTACK_SIZE;
 }
 
+/* Page-table entries with higher bits would fault as reserved. */
+static uint64_t physical_end(void)
+{
+    bool told = cpuid(0x80000000, 0).eax >= 0x80000008;
+    return 1UL << (told ? cpuid(0x80000008, 0).eax & 0xff : 36);
+}
+
 void *device_map(phys_addr_t a, uint64_t len_bytes)
 {
+    if (a.raw >= physical_end() || len_bytes > physical_end() - a.raw)
+        return NULL;
     uint64_t first = round_down(a.raw, PAGE_SIZE);
     uint64_t len = round_up(a.raw + len_bytes, PAGE_SIZE) - first;
     void *window = NULL;

@@ -51,7 +51,9 @@ static struct rate rough, refined;
 static const struct rate *_Atomic current; /* NULL: before time_init() */
 
 /* ROUGH ----> BUSY ----> DONE, or back to ROUGH when the reference has wrapped meanwhile. */
-static _Atomic enum { REFINEMENT_DONE, REFINEMENT_ROUGH, REFINEMENT_BUSY } refinement;
+enum refinement { REFINEMENT_DONE, REFINEMENT_ROUGH, REFINEMENT_BUSY };
+
+static _Atomic enum refinement refinement;
 
 static const struct reference_clock *reference;
 static ratio_t apic_ticks_per_tsc;
@@ -182,7 +184,7 @@ void time_init(void)
 /* Enough time has passed since the first sample for a second one to tell the rate well. */
 static __cold void refine(uint64_t tsc)
 {
-    int expected = REFINEMENT_ROUGH;
+    enum refinement expected = REFINEMENT_ROUGH;
     uint64_t passed_ns = ratio_apply(tsc - first_sample.tsc, rough.ns_per_tick);
     uint64_t wrap_ns = reference->mask * NS_PER_S / reference->hz;
 

@@ -35,9 +35,9 @@ enum lock_rank {
     LOCK_RANK_SLAB = 60,     /* one cache's slabs */
     LOCK_RANK_PAGE_CPU = 63, /* one CPU's free pages */
     LOCK_RANK_BUDDY = 65,
-    LOCK_RANK_TIMER = 70,
     LOCK_RANK_WAIT = 75, /* wait queues */
     LOCK_RANK_RUN_QUEUE = 80,
+    LOCK_RANK_TIMER = 85, /* wake-ups re-arm the timer */
     LOCK_RANK_CONSOLE = 100
 };
 

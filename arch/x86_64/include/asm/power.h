@@ -14,6 +14,15 @@
 /* What the test port carries: an emulator's exit status becomes 2 * code + 1. */
 enum exit_code { EXIT_CODE_OK = 0x10, EXIT_CODE_FAILED = 0x11, EXIT_CODE_PANIC = 0x12 };
 
+/**
+ * machine_power_off() - stop the other CPUs and leave
+ * With a failure code a machine without a test device stays on, halted: its screen can be read.
+ * Context: any, also a panic.
+ */
 _Noreturn void machine_power_off(enum exit_code code);
+
+/* Start the machine anew. Context: any. */
 _Noreturn void machine_reset(void);
+
+/* For good; IRQs off, and an NMI changes nothing. */
 _Noreturn void machine_halt_this_cpu(void);

@@ -14,7 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Start every CPU the MADT lists, up to @max_cpus; returns when all that came are online. */
+/**
+ * smp_start() - start every CPU the MADT lists, up to @max_cpus
+ * Borrows two pages below 1 MiB and gives them back as they were. A CPU that does not come costs a
+ * line in the log, and 5 s.
+ * Context: boot CPU, once, while nobody uses memory below 1 MiB; after time_init().
+ * Return: when all that came are online and on their way to secondary_main().
+ */
 void smp_start(unsigned max_cpus);
 
 /* Where an application processor goes; kernel/main.c. IRQs off. */
@@ -26,7 +32,8 @@ void smp_reschedule(unsigned cpu);
 /* Run @fn(@arg) on every other CPU, in interrupt context, and wait for all. IRQs on. */
 void smp_call_others(void (*fn)(void *arg), void *arg);
 
-/* Stop every other CPU for good, by NMI. For panic and power-off. */
+/* Stop every other CPU for good, by NMI. For panic and power-off: any context, whatever locks they
+ * hold. Of two CPUs that call it one goes on; the other never returns. */
 void smp_stop_others(void);
 
 /* Wait for an interrupt with IRQs on; returns with IRQs off. */

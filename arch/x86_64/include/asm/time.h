@@ -26,13 +26,14 @@ void time_init(void);
 
 uint64_t tsc_hz(void);
 
-/* Nanoseconds since the kernel was entered. */
+/* Nanoseconds since time_init(); 0 before. Any context. */
 uint64_t clock_ns(void);
 
 /* Nanoseconds since 1970 at the moment clock_ns() was 0, from the CMOS clock. */
 uint64_t clock_boot_epoch_ns(void);
 
-/* Raise INTERRUPT_TIMER on this CPU once, after @delta_ns (0: as soon as possible). */
+/* Raise INTERRUPT_TIMER on this CPU once, after @delta_ns (0: as soon as possible). It may come a
+ * few percent early, and at the latest after some seconds: look at the clock, and arm again. */
 void timer_arm(uint64_t delta_ns);
 void timer_cancel(void);
 

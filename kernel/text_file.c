@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/text_file.c - files whose text is made when it is read (/proc, /sys)
+ *
+ * Room:   kernel.
+ * Owns:   the text of each open file, in file.private.
+ * Locks:  see text_file.h.
+ * Always: (1) see text_file.h.
+ * Source: proc(5).
+ * Tour:   after kernel/text_file.h; then kernel/proc.c.
+ */
+#include "text_file.h"
+
+#include "files.h"
+#include "fs.h"
+#include <lib/format.h>
+#include <lib/parse.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <uapi/errno.h>
+
+#define FIRST_BYTES 512
+#define STORE_BYTES 32
+
+/* Room for @more bytes and a NUL. */
+static bool text_room(struct text *t, size_t more)
+{
+    size_t capacity = max(t->capacity, (size_t)FIRST_BYTES);
+
+    if (t->len + more < t->capacity)
+        return true;
+    while (capacity <= t->len + more)
+        capacity *= 2;
+    char *bytes = kmem_alloc(capacity, SLAB_ALLOC_PLAIN);
+    if (!bytes) {
+        t->failed = true;
+        return false;
+    }
+    memcpy(bytes, t->bytes, t->len);
+    kmem_free(t->bytes);
+    t->bytes = bytes;
+    t->capacity = capacity;
+    return true;
+}
+
+void text_add(struct text *t, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (!text_room(t, len))
+        return;
+    va_start(args, format);
+    t->len += vsnprintf(t->bytes + t->len, t->capacity - t->len, format, args);
+    va_end(args);
+}
+
+void text_add_bytes(struct text *t, const char *bytes, size_t len)
+{
+    if (!text_room(t, len))
+        return;
+    memcpy(t->bytes + t->len, bytes, len);
+    t->len += len;
+}
+
+static void text_free(struct text *t)
+{
+    if (t)
+        kmem_free(t->bytes);
+    kmem_free(t);
+}
+
+static const struct text_kind *kind_of(const struct file *f)
+{
+    return (const struct text_kind *)f->inode->private;
+}
+
+static int text_make(struct file *f, struct text **out)
+{
+    struct text *t = kmem_alloc(sizeof(*t), SLAB_ALLOC_ZERO);
+    if (!t)
+        return -ENOMEM;
+    int err = kind_of(f)->show(t, f->dentry);
+    if (!err && t->failed)
+        err = -ENOMEM;
+    if (err)
+        text_free(t);
+    else
+        *out = t;
+    return err;
+}
+
+/* Claim 1. object.lock held. */
+static int text_refresh(struct file *f, uint64_t pos)
+{
+    struct text *t;
+
+    if (pos != 0 && f->private)
+        return 0;
+    int err = text_make(f, &t);
+    if (err)
+        return err;
+    text_free(f->private);
+    f->private = t;
+    return 0;
+}
+
+static int64_t text_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    mutex_lock(&f->inode->object.lock);
+    int64_t n = text_refresh(f, *pos);
+    struct text *t = f->private;
+    if (!n && *pos < t->len && len) {
+        len = min(len, t->len - *pos);
+        n = len - c->copy(c, t->bytes + *pos, 0, len);
+        *pos += n;
+        n = n ? n : -EFAULT;
+    }
+    mutex_unlock(&f->inode->object.lock);
+    return n;
+}
+
+static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    char bytes[STORE_BYTES];
+    uint64_t number;
+    (void)pos;
+
+    if (!kind_of(f)->store || len >= sizeof(bytes))
+        return -EINVAL;
+    if (c->copy(c, bytes, 0, len))
+        return -EFAULT;
+    bytes[len] = '\0';
+    bytes[strlen(bytes) - (len && bytes[len - 1] == '\n')] = '\0';
+    if (parse_number(bytes, &number))
+        return -EINVAL;
+    int err = kind_of(f)->store(number);
+    return err ? err : (int64_t)len;
+}
+
+static void text_release(struct file *f)
+{
+    text_free(f->private);
+}
+
+static const struct file_ops text_file_ops = {
+    .read = text_read,
+    .write = text_write,
+    .release = text_release,
+};
+
+void text_file_boot(struct dentry *dir, const struct text_kind *kind)
+{
+    struct inode *inode = fs_boot_file(dir, kind->name, S_IFREG | kind->rights, &text_file_ops);
+    inode->private = (uint64_t)kind;
+}
+
+int text_file_create(struct dentry *dir, const struct text_kind *kind, struct dentry **out)
+{
+    struct inode *inode;
+    int err = inode_create(S_IFREG | kind->rights, NULL, &inode);
+    if (err)
+        return err;
+    inode->file_ops = &text_file_ops;
+    inode->private = (uint64_t)kind;
+    return dentry_create(kind->name, dir, inode, out);
+}

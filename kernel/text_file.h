@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/text_file.h - files whose text is made when it is read (/proc, /sys)
+ *
+ * Room:   kernel.
+ * Owns:   struct text: a text that grows; struct text_kind: how one kind of file is made.
+ * Locks:  the inode's object.lock while an open file's text is made and read.
+ * Always: (1) one open file shows one moment: its text is made when it is read from the start.
+ * Source: proc(5).
+ * Tour:   before kernel/proc.c.
+ */
+#pragma once
+
+#include <lib/compiler.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dentry;
+struct inode;
+
+struct text {
+    char *bytes; /* of kmem_alloc() */
+    size_t len, capacity;
+    bool failed; /* no memory: what is there is not all */
+};
+
+/* Add to the end; remembers a lack of memory in @t. */
+void text_add(struct text *t, const char *format, ...) __printf(2, 3);
+void text_add_bytes(struct text *t, const char *bytes, size_t len);
+
+struct text_kind {
+    const char *name;
+    uint32_t rights;
+    int (*show)(struct text *t, struct dentry *dentry); /* 0 or a negative errno */
+    int (*store)(uint64_t number);                      /* NULL: cannot be written */
+};
+
+/* A file of @kind in a directory of the kernel's own. Boot. */
+void text_file_boot(struct dentry *dir, const struct text_kind *kind);
+
+/* The same for a directory whose entries are made when they are looked up. 0 or -ENOMEM. */
+int __must_check text_file_create(struct dentry *dir, const struct text_kind *kind,
+                                  struct dentry **out);
