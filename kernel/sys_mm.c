@@ -94,8 +94,6 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
         r->flags |= VM_HUGETLB;
     if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
         return -EINVAL;
-    if (object->ops == &hugetlb_ops && !(r->flags & VM_SHARED))
-        return -EINVAL; /* private huge pages do not exist yet: docs, limits */
     r->object = object;
     mutex_lock(&object->lock);
     err = seal_flags(object, &r->flags);
