@@ -162,7 +162,7 @@ static void init_start(void *arg)
 
 void machine_shutdown(uint32_t status)
 {
-    enum exit_code code = EXIT_CODE_OK;
+    enum exit_code code = status ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 
     log_info("boot: %lu time-stamp ticks from kernel entry to the first user instruction",
              first_user_tsc - entry_tsc);

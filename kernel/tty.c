@@ -4,7 +4,7 @@
  *
  * Room:   kernel.
  * Owns:   struct tty, one per port: settings, session, input not yet read.
- * Locks:  tty.lock (mutex, rank INODE) for all but the raw ring; raw_lock (spin, IRQs off) for that;
+ * Locks:  tty.lock (mutex, rank INODE) for all but the raw ring; raw_lock (spin, IRQs off) for it;
  *         out_lock (mutex, rank OBJECT) round each piece of output.
  * Always: (1) an interrupt only moves bytes into the raw ring; a thread per terminal does the rest;
  *         (2) a byte leaves the port only when the ring has room, and the ring only when the input

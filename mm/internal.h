@@ -84,12 +84,18 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
 
 /* zap.c */
 
+enum zap_what {
+    ZAP_ALL,
+    ZAP_OBJECT_PAGES /* private copies stay: of a hole that is punched */
+};
+
 /**
- * zap_range() - remove every leaf of [start, end) and drop what it referred to
+ * zap_range() - remove leaves of [start, end) and drop what they referred to
  * @mm: for the counts
  * Context: tables stay (mmap_lock, or the object's mappings_lock). TLB: gathered, not flushed.
  */
-void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather);
+void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
+               struct tlb_gather *gather);
 
 /* Account a leaf that appears or goes. */
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);

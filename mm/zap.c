@@ -18,13 +18,16 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
     atomic_fetch_add_explicit(counter, nr_leaves_4k, memory_order_relaxed);
 }
 
-static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, struct tlb_gather *gather)
+static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, enum zap_what what,
+                     struct tlb_gather *gather)
 {
     pte_t pte = pte_read(&run->slot[i]);
     if (pte_is_none(pte))
         return;
     uint64_t size = pt_level_size(run->level);
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
+    if (what == ZAP_OBJECT_PAGES && page->state == PAGE_ANON)
+        return;
     pte = pt_set(run->table, &run->slot[i], pte_none());
     if (pte_needs_flush(pte, pte_none()))
         tlb_gather_leaf(gather, run->va + i * size, run->level);
@@ -37,22 +40,23 @@ static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, struct tlb_g
 
 /* As many slots as the gather has room for; returns how many were done. */
 static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from,
-                          struct tlb_gather *gather)
+                          enum zap_what what, struct tlb_gather *gather)
 {
     unsigned i = from;
     spin_lock(pt_lock(run->table));
     for (; i < run->nr && tlb_gather_room(gather); i++)
-        zap_slot(mm, run, i, gather);
+        zap_slot(mm, run, i, what, gather);
     spin_unlock(pt_lock(run->table));
     return i;
 }
 
-void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather)
+void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
+               struct tlb_gather *gather)
 {
     struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
     for (; run.nr; pt_run_next(&run)) {
         for (unsigned done = 0; done < run.nr;) {
-            done = zap_slots(mm, &run, done, gather);
+            done = zap_slots(mm, &run, done, what, gather);
             if (!tlb_gather_room(gather))
                 tlb_gather_flush(gather);
         }

@@ -127,9 +127,15 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end);
  */
 void object_truncate(struct object *object, uint64_t size_bytes);
 
-/* Take [start, end) (bytes, folio-aligned) out of all mappings, private copies of it, too, as
- * truncation does. TLB: flushed on return. */
-void object_unmap_range(struct object *object, uint64_t start, uint64_t end);
+/**
+ * object_punch() - make [start, end) (bytes) a hole that reads as zeros
+ * Whole folios are freed, parts of folios zeroed; private copies in mappings stay.
+ * Context: object->lock held; seals were checked. Never fails. TLB: flushed before pages are freed.
+ */
+void object_punch(struct object *object, uint64_t start, uint64_t end);
+
+/* Make every folio that [start, end) touches. object->lock held. 0, or -ENOMEM with some made. */
+int __must_check object_allocate(struct object *object, uint64_t start, uint64_t end);
 
 /* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */
 int __must_check object_writer_get(struct object *object);

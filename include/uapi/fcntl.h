@@ -51,6 +51,9 @@
 #define AT_REMOVEDIR        0x200
 #define AT_EMPTY_PATH       0x1000
 
+#define FALLOC_FL_KEEP_SIZE  1
+#define FALLOC_FL_PUNCH_HOLE 2
+
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
 
@@ -78,3 +81,6 @@
 
 #define NAME_MAX 255
 #define PATH_MAX 4096
+
+#define FALLOC_FL_KEEP_SIZE  1
+#define FALLOC_FL_PUNCH_HOLE 2

@@ -15,6 +15,9 @@ HOST_CFLAGS   := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-re
                  -fno-omit-frame-pointer -Wall -Wextra -Werror -MMD -MP \
                  -Itests/host/shadow -Itests/host -Iinclude -Iarch/x86_64/include -I.
 
+# Files of kernel/ that are pure.
+HOST_SOURCES_test_initramfs := kernel/cpio.c
+
 HOST_CFLAGS_debug   := -DDEBUG=2
 HOST_CFLAGS_release := -DDEBUG=0
 
