@@ -4,7 +4,7 @@
  *
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   their waiting.
- * Locks:  the inner spinlock (rank WAIT) of each.
+ * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: the timer's interrupt takes locks, too.
  * Always: (1) first come, first served: whoever frees the lock hands it to the first waiter.
  * Source: docs/decisions/0001-sleeping-locks.md.
  * Tour:   after kernel/sched.c; then kernel/rwsem.c.
@@ -20,18 +20,18 @@ struct lock_waiter {
 };
 
 /* Sleep until granted. Called with @lock held and the waiter queued; returns with it released. */
-static void wait_for_grant(spinlock_t *lock, struct lock_waiter *w)
+static void wait_for_grant(spinlock_t *lock, struct lock_waiter *w, irq_flags_t flags)
 {
     for (;;) {
         WRITE_ONCE(w->task->sched.state, TASK_BLOCKED);
-        spin_unlock(lock);
+        spin_unlock_irqrestore(lock, flags);
         schedule();
-        spin_lock(lock);
+        flags = spin_lock_irqsave(lock);
         if (w->granted)
             break;
     }
     WRITE_ONCE(w->task->sched.state, TASK_RUNNABLE);
-    spin_unlock(lock);
+    spin_unlock_irqrestore(lock, flags);
 }
 
 void mutex_init(struct mutex *m)
@@ -45,20 +45,20 @@ void mutex_lock(struct mutex *m)
 {
     struct lock_waiter w = {.task = task_current()};
 
-    spin_lock(&m->lock);
+    irq_flags_t flags = spin_lock_irqsave(&m->lock);
     ASSERT(m->owner != w.task, "claim: a mutex is not taken twice");
     if (!m->owner) {
         m->owner = w.task;
-        spin_unlock(&m->lock);
+        spin_unlock_irqrestore(&m->lock, flags);
         return;
     }
     list_add_tail(&w.node, &m->waiters);
-    wait_for_grant(&m->lock, &w);
+    wait_for_grant(&m->lock, &w, flags);
 }
 
 void mutex_unlock(struct mutex *m)
 {
-    spin_lock(&m->lock);
+    irq_flags_t flags = spin_lock_irqsave(&m->lock);
     ASSERT(m->owner == task_current(), "claim: who locked it unlocks it");
     m->owner = NULL;
     if (!list_empty(&m->waiters)) {
@@ -68,7 +68,7 @@ void mutex_unlock(struct mutex *m)
         w->granted = true;
         task_wake(w->task, WAKE_ANY);
     }
-    spin_unlock(&m->lock);
+    spin_unlock_irqrestore(&m->lock, flags);
 }
 
 bool mutex_is_locked(struct mutex *m)
