@@ -6,13 +6,11 @@
  * Owns:   what seals and the largest size allow of each write and truncation.
  * Locks:  object.lock (rank INODE) round every change, user memory copied under it.
  * Always: (1) seals are looked at under the lock under which they are added.
- * Source: write(2), ftruncate(2), fallocate(2), fcntl(2) "File Sealing".
+ * Source: write(2), ftruncate(2), fcntl(2) "File Sealing".
  * Tour:   after kernel/files.c and mm/object.c.
  */
 #include "files.h"
 #include "fs.h"
-#include <lib/string.h>
-#include <mm/page.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
@@ -94,80 +92,6 @@ int inode_truncate(struct inode *inode, uint64_t size_bytes)
 static int object_file_truncate(struct file *f, uint64_t size_bytes)
 {
     return inode_truncate(f->inode, size_bytes);
-}
-
-/* fallocate(2). object->lock held below. */
-
-/* Zero what exists of [start, end), which lies within one folio. */
-static void zero_within(struct object *object, uint64_t start, uint64_t end)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-    struct folio *folio;
-
-    if (start >= end ||
-        object->ops->get_folio(object, start / folio_bytes, OBJECT_GET_EXISTING, &folio) || !folio)
-        return;
-    memset((char *)page_kva(&folio->page) + start % folio_bytes, 0, end - start);
-    folio_put(folio);
-}
-
-/* Whole folios go, parts of others become zeros. Private copies go, too: Linux would keep them. */
-static int punch(struct object *object, uint64_t start, uint64_t end)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-    uint64_t first = round_up(start, folio_bytes), last = round_down(end, folio_bytes);
-
-    if (object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
-        return -EPERM;
-    if (first > last) {
-        zero_within(object, start, end);
-        return 0;
-    }
-    zero_within(object, start, first);
-    zero_within(object, last, end);
-    if (first < last) {
-        object->ops->remove_folios(object, first / folio_bytes, last / folio_bytes);
-        object_unmap_range(object, first, last);
-    }
-    return 0;
-}
-
-/* Pages that could be had before memory ran out stay. */
-static int allocate(struct object *object, uint64_t start, uint64_t end)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-    struct page_counts pages;
-    struct folio *folio;
-
-    page_counts(&pages);
-    if (object->ops == &shmem_ops && (end - start) / PAGE_SIZE > pages.free)
-        return -ENOSPC;
-    for (uint64_t i = start / folio_bytes; i * folio_bytes < end; i++) {
-        if (object->ops->get_folio(object, i, OBJECT_GET_ALLOCATE, &folio))
-            return -ENOSPC;
-        folio_put(folio);
-    }
-    return 0;
-}
-
-int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end)
-{
-    struct object *object = &inode->object;
-    int err;
-
-    mutex_lock(&object->lock);
-    if (mode & FALLOC_FL_PUNCH_HOLE) {
-        err = punch(object, start, end);
-    } else {
-        bool grows = end > object_size(object);
-        err = grows && (object->seals & SEAL_GROW) ? -EPERM : allocate(object, start, end);
-        if (!err && grows && !(mode & FALLOC_FL_KEEP_SIZE))
-            object_truncate(object, end);
-    }
-    if (!err)
-        inode_touch(inode);
-    mutex_unlock(&object->lock);
-    return err;
 }
 
 /* lseek(2) for data and holes. */
