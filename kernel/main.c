@@ -108,8 +108,6 @@ static void root_init(const struct boot_info *info)
 {
     phys_addr_t start = info->initramfs_start, end = info->initramfs_end;
 
-    process_boot_init();
-    futex_boot_init();
     fs_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
@@ -192,6 +190,8 @@ void kernel_main(struct boot_info *info)
     cpu_print_features();
     memory_init(info);
     machine_init(info);
+    process_boot_init();
+    futex_boot_init();
     run_tests();
     fail_at_set(option("fail_at", 0));
     huge_pages_init();

@@ -77,10 +77,10 @@ static int show_maps(struct text *t, struct dentry *dentry)
         mm_put(mm);
         return -ENOMEM;
     }
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
         add_area(t, vma, path, PATH_MAX);
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     kmem_free(path);
     mm_put(mm);
     return 0;
@@ -180,7 +180,9 @@ static const char *state_name(char letter)
 
 static void add_status_memory(struct text *t, struct mm *mm)
 {
-    uint64_t anon = atomic_load(&mm->rss_anon), file = atomic_load(&mm->rss_file);
+    int64_t anon, file;
+
+    mm_rss(mm, &anon, &file);
 
     text_add(t, "VmPeak:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
     text_add(t, "VmSize:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
@@ -219,28 +221,57 @@ static int show_status(struct text *t, struct dentry *dentry)
     return 0;
 }
 
+/* The fields of stat that are about memory; zeros for a zombie. */
+struct memory_snapshot {
+    uint64_t size_bytes, rss_pages, start_code, end_code, stack_top, start_data, end_data;
+    uint64_t brk_start, arg_start, arg_end, env_start, env_end;
+};
+
+static void memory_take(struct memory_snapshot *m, int pid)
+{
+    int64_t anon, file;
+    struct mm *mm = proc_mm(pid);
+
+    *m = (struct memory_snapshot){0};
+    if (!mm)
+        return;
+    mm_rss(mm, &anon, &file);
+    *m = (struct memory_snapshot){
+        .size_bytes = mm->total_pages * PAGE_SIZE,
+        .rss_pages = anon + file,
+        .start_code = mm->start_code,
+        .end_code = mm->end_code,
+        .stack_top = mm->stack_top,
+        .start_data = mm->start_data,
+        .end_data = mm->end_data,
+        .brk_start = mm->brk_start,
+        .arg_start = mm->arg_start,
+        .arg_end = mm->arg_end,
+        .env_start = mm->env_start,
+        .env_end = mm->env_end,
+    };
+    mm_put(mm);
+}
+
 static int show_stat(struct text *t, struct dentry *dentry)
 {
     struct snapshot s;
-    struct mm none = {0};
+    struct memory_snapshot m;
     int pid = proc_pid(dentry->parent);
 
     int err = snapshot_take(&s, pid);
     if (err)
         return err;
-    struct mm *mm = proc_mm(pid), *m = mm ? mm : &none;
-    uint64_t rss = atomic_load(&m->rss_anon) + atomic_load(&m->rss_file);
+    memory_take(&m, pid);
     text_add(t, "%d (%s) %c %d %d %d 0 -1 0 0 0 0 0 ", s.pid, s.name, s.state, s.ppid, s.pgid,
              s.sid);
     text_add(t, "%lu 0 0 0 20 0 %u 0 0 ", s.run_ns / NS_PER_TICK, s.nr_tasks);
-    text_add(t, "%lu %lu %lu ", m->total_pages * PAGE_SIZE, rss, MM_NO_LIMIT);
-    text_add(t, "%lu %lu %lu 0 0 ", m->start_code, m->end_code, m->stack_top);
+    text_add(t, "%lu %lu %lu ", m.size_bytes, m.rss_pages, MM_NO_LIMIT);
+    text_add(t, "%lu %lu %lu 0 0 ", m.start_code, m.end_code, m.stack_top);
     text_add(t, "%lu %lu %lu %lu 0 0 0 ", s.pending, s.blocked, s.ignored, s.caught);
     text_add(t, "%d %u 0 0 0 0 0 ", s.exit_signal, s.cpu);
-    text_add(t, "%lu %lu %lu %lu %lu %lu %lu 0\n", m->start_data, m->end_data, m->brk_start,
-             m->arg_start, m->arg_end, m->env_start, m->env_end);
-    if (mm)
-        mm_put(mm);
+    text_add(t, "%lu %lu %lu %lu %lu %lu %lu 0\n", m.start_data, m.end_data, m.brk_start,
+             m.arg_start, m.arg_end, m.env_start, m.env_end);
     return 0;
 }
 
