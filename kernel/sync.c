@@ -4,7 +4,7 @@
  *
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   their waiting.
- * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: the timer's lock ranks lower.
+ * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: interrupts wake sleepers, too.
  * Always: (1) first come, first served: whoever frees the lock hands it to the first waiter;
  *         (2) a reader waits behind a waiting writer.
  * Source: docs/decisions/0001-sleeping-locks.md.
