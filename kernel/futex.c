@@ -69,7 +69,7 @@ static int key_for(uint64_t address, bool private, struct futex_key *key)
     *key = (struct futex_key){(uint64_t)mm, address};
     if (private)
         return 0;
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find(mm, address);
     int err = vma ? 0 : -EFAULT;
     if (vma && vma->object && !vma->object->ops->kernel_access)
@@ -77,7 +77,7 @@ static int key_for(uint64_t address, bool private, struct futex_key *key)
     else if (vma && vma->object && (vma->flags & VM_SHARED))
         *key = (struct futex_key){(uint64_t)vma->object,
                                   (vma->pgoff << PAGE_SHIFT) + address - vma->start};
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }
 

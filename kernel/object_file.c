@@ -98,56 +98,23 @@ static int object_file_truncate(struct file *f, uint64_t size_bytes)
 
 /* fallocate(2). object->lock held below. */
 
-/* Zero what exists of [start, end), which lies within one folio. */
-static void zero_within(struct object *object, uint64_t start, uint64_t end)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-    struct folio *folio;
-
-    if (start >= end ||
-        object->ops->get_folio(object, start / folio_bytes, OBJECT_GET_EXISTING, &folio) || !folio)
-        return;
-    memset((char *)page_kva(&folio->page) + start % folio_bytes, 0, end - start);
-    folio_put(folio);
-}
-
-/* Whole folios go, parts of others become zeros. Private copies go, too: Linux would keep them. */
 static int punch(struct object *object, uint64_t start, uint64_t end)
 {
-    uint64_t folio_bytes = object_folio_bytes(object);
-    uint64_t first = round_up(start, folio_bytes), last = round_down(end, folio_bytes);
-
     if (object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
         return -EPERM;
-    if (first > last) {
-        zero_within(object, start, end);
-        return 0;
-    }
-    zero_within(object, start, first);
-    zero_within(object, last, end);
-    if (first < last) {
-        object->ops->remove_folios(object, first / folio_bytes, last / folio_bytes);
-        object_unmap_range(object, first, last);
-    }
+    object_punch(object, start, end);
     return 0;
 }
 
-/* Pages that could be had before memory ran out stay. */
+/* What cannot fit is refused before the first page; pages had before memory ran out stay. */
 static int allocate(struct object *object, uint64_t start, uint64_t end)
 {
-    uint64_t folio_bytes = object_folio_bytes(object);
     struct page_counts pages;
-    struct folio *folio;
 
     page_counts(&pages);
     if (object->ops == &shmem_ops && (end - start) / PAGE_SIZE > pages.free)
         return -ENOSPC;
-    for (uint64_t i = start / folio_bytes; i * folio_bytes < end; i++) {
-        if (object->ops->get_folio(object, i, OBJECT_GET_ALLOCATE, &folio))
-            return -ENOSPC;
-        folio_put(folio);
-    }
-    return 0;
+    return object_allocate(object, start, end) ? -ENOSPC : 0;
 }
 
 int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end)

@@ -133,10 +133,10 @@ static int show_maps(struct text *t, struct dentry *dentry)
         mm_put(mm);
         return -ENOMEM;
     }
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
         add_area(t, vma, path, PATH_MAX);
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     kmem_free(path);
     mm_put(mm);
     return 0;
@@ -236,7 +236,8 @@ static const char *state_name(char letter)
 
 static void add_status_memory(struct text *t, struct mm *mm)
 {
-    uint64_t anon = atomic_load(&mm->rss_anon), file = atomic_load(&mm->rss_file);
+    int64_t anon, file;
+    mm_rss(mm, &anon, &file);
 
     text_add(t, "VmPeak:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
     text_add(t, "VmSize:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
@@ -285,7 +286,10 @@ static int show_stat(struct text *t, struct dentry *dentry)
     if (err)
         return err;
     struct mm *mm = mm_of(pid), *m = mm ? mm : &none;
-    uint64_t rss = atomic_load(&m->rss_anon) + atomic_load(&m->rss_file);
+    int64_t anon = 0, file = 0;
+    if (mm)
+        mm_rss(mm, &anon, &file);
+    uint64_t rss = anon + file;
     text_add(t, "%d (%s) %c %d %d %d 0 -1 0 0 0 0 0 ", s.pid, s.name, s.state, s.ppid, s.pgid,
              s.sid);
     text_add(t, "%lu 0 0 0 20 0 %u 0 0 ", s.run_ns / NS_PER_TICK, s.nr_tasks);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sync.c - mutexes and reader-writer semaphores: waiters sleep
+ * kernel/sync.c - mutexes: waiters sleep
  *
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   their waiting.
  * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: interrupts wake sleepers, too.
- * Always: (1) first come, first served: whoever frees the lock hands it to the first waiter;
- *         (2) a reader waits behind a waiting writer.
+ * Always: (1) first come, first served: whoever frees the lock hands it to the first waiter.
  * Source: docs/decisions/0001-sleeping-locks.md.
- * Tour:   after kernel/sched.c.
+ * Tour:   after kernel/sched.c; then kernel/rwsem.c.
  */
 #include "task.h"
 #include <base/mutex.h>
@@ -17,7 +16,6 @@
 struct lock_waiter {
     struct list_node node;
     struct task *task;
-    bool writer;  /* of a rwsem */
     bool granted; /* set by the one who frees the lock */
 };
 
@@ -76,77 +74,4 @@ void mutex_unlock(struct mutex *m)
 bool mutex_is_locked(struct mutex *m)
 {
     return READ_ONCE(m->owner);
-}
-
-void rwsem_init(struct rwsem *s)
-{
-    spin_lock_init(&s->lock, LOCK_RANK_WAIT);
-    s->readers = 0;
-    list_init(&s->waiters);
-}
-
-static void lock(struct rwsem *s, bool writer)
-{
-    struct lock_waiter w = {.task = task_current(), .writer = writer};
-
-    irq_flags_t flags = spin_lock_irqsave(&s->lock);
-    bool free = writer ? s->readers == 0 : s->readers >= 0;
-    if (free && list_empty(&s->waiters)) {
-        s->readers = writer ? -1 : s->readers + 1;
-        spin_unlock_irqrestore(&s->lock, flags);
-        return;
-    }
-    list_add_tail(&w.node, &s->waiters);
-    wait_for_grant(&s->lock, &w, flags);
-}
-
-/* Grant to the first waiter, and to readers directly behind a reader. */
-static void grant(struct rwsem *s)
-{
-    while (!list_empty(&s->waiters)) {
-        struct lock_waiter *w = list_first_entry(&s->waiters, struct lock_waiter, node);
-        if (w->writer ? s->readers != 0 : s->readers < 0)
-            return;
-        s->readers = w->writer ? -1 : s->readers + 1;
-        list_del(&w->node);
-        w->granted = true;
-        task_wake(w->task, WAKE_ANY);
-    }
-}
-
-void rwsem_read_lock(struct rwsem *s)
-{
-    lock(s, false);
-}
-
-void rwsem_write_lock(struct rwsem *s)
-{
-    lock(s, true);
-}
-
-void rwsem_read_unlock(struct rwsem *s)
-{
-    irq_flags_t flags = spin_lock_irqsave(&s->lock);
-    ASSERT(s->readers > 0, "readers=%d", s->readers);
-    s->readers--;
-    grant(s);
-    spin_unlock_irqrestore(&s->lock, flags);
-}
-
-void rwsem_write_unlock(struct rwsem *s)
-{
-    irq_flags_t flags = spin_lock_irqsave(&s->lock);
-    ASSERT(s->readers == -1, "readers=%d", s->readers);
-    s->readers = 0;
-    grant(s);
-    spin_unlock_irqrestore(&s->lock, flags);
-}
-
-void rwsem_downgrade(struct rwsem *s)
-{
-    irq_flags_t flags = spin_lock_irqsave(&s->lock);
-    ASSERT(s->readers == -1, "readers=%d", s->readers);
-    s->readers = 1;
-    grant(s);
-    spin_unlock_irqrestore(&s->lock, flags);
 }

@@ -88,9 +88,6 @@ int64_t sys_msync(uint64_t addr, uint64_t len, int flags);
 int64_t sys_memfd_create(user_addr_t name, unsigned flags);
 int64_t sys_memfd_secret(unsigned flags);
 
-/* fallocate.c */
-int64_t sys_fallocate(int fd, int mode, int64_t offset, int64_t len);
-
 /* sys_misc.c */
 int64_t sys_uname(user_addr_t out);
 int64_t sys_arch_prctl(int code, uint64_t addr);

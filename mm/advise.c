@@ -88,12 +88,12 @@ static bool over_limit(struct mm *mm, uint64_t more_pages)
 static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
 {
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
-        rwsem_read_lock(&mm->mmap_lock);
+        rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
         struct vma *vma = vma_find(mm, va);
         bool refused = !vma || !(vma->flags & VM_RIGHTS) ||
                        is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-        rwsem_read_unlock(&mm->mmap_lock);
+        rwsem_read_unlock(&mm->mmap_lock, reader);
         if (refused || mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
             return -ENOMEM;
     }
@@ -130,7 +130,7 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
 {
     int err = 0;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (uint64_t i = 0; i < nr_pages && !err; i++) {
         uint64_t va = addr + (i << PAGE_SHIFT);
         struct vma *vma = vma_find(mm, va);
@@ -143,7 +143,7 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
         if (!out[i] && vma->object)
             out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
     }
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }
 
@@ -160,7 +160,7 @@ int mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate, b
     uint64_t at = addr, end = addr + len_bytes;
     int gap = 0, err = 0;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr);
     for (; at < end && !err; vma = vma_next(vma)) {
         if (!vma || vma->start > at)
@@ -170,6 +170,6 @@ int mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate, b
         err = sync_area(vma, invalidate, write_back);
         at = vma->end;
     }
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err ? err : gap;
 }

@@ -102,9 +102,11 @@ static int check_leaves(struct mm *mm)
                 return err;
         }
     }
-    CLAIM(rss.anon == atomic_load(&mm->rss_anon) && rss.file == atomic_load(&mm->rss_file), "V23",
+    struct rss counted;
+    mm_rss(mm, &counted.anon, &counted.file);
+    CLAIM(rss.anon == counted.anon && rss.file == counted.file, "V23",
           "resident: %ld anonymous and %ld of objects found, %ld and %ld counted", rss.anon,
-          rss.file, atomic_load(&mm->rss_anon), atomic_load(&mm->rss_file));
+          rss.file, counted.anon, counted.file);
     return 0;
 }
 

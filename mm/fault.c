@@ -285,18 +285,18 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
 
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
 {
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr.raw);
     if (vma && vma->start > addr.raw && (vma->flags & VM_GROWSDOWN)) {
-        rwsem_read_unlock(&mm->mmap_lock);
+        rwsem_read_unlock(&mm->mmap_lock, reader);
         rwsem_write_lock(&mm->mmap_lock);
         stack_grow(mm, addr.raw);
         vma = vma_find_from(mm, addr.raw);
-        rwsem_downgrade(&mm->mmap_lock);
+        reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
     if (vma && vma->start <= addr.raw)
         result = fault_in_area(mm, vma, addr.raw, access);
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;
 }

@@ -343,7 +343,7 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
     struct tlb_gather gather;
     int err = 0;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)
@@ -359,6 +359,6 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         zap_range(mm, from, at, ZAP_ALL, &gather);
     }
     tlb_gather_end(&gather);
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }

@@ -10,6 +10,7 @@
  * Tour:   after mm/fault.c.
  */
 #include "internal.h"
+#include <asm/cpu.h>
 #include <uapi/errno.h>
 
 static struct slab_cache mm_cache;
@@ -27,13 +28,14 @@ int mm_create(struct mm **out)
     struct mm *mm = slab_alloc(&mm_cache, SLAB_ALLOC_ZERO);
     if (!mm)
         return -ENOMEM;
-    int err = pgtable_init(&mm->pgtable);
-    if (err) {
-        slab_free(&mm_cache, mm);
-        return err;
-    }
+    mm->cpus = kmem_alloc(nr_cpus() * sizeof(*mm->cpus), SLAB_ALLOC_ZERO);
+    int err = mm->cpus ? rwsem_init(&mm->mmap_lock) : -ENOMEM;
+    if (err)
+        goto free_mm;
+    err = pgtable_init(&mm->pgtable);
+    if (err)
+        goto free_lock;
     atomic_store(&mm->refcount, 1);
-    rwsem_init(&mm->mmap_lock);
     vma_tree_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;
     mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;
@@ -41,6 +43,13 @@ int mm_create(struct mm **out)
     mm->limits.locked = 8 * MIB;
     *out = mm;
     return 0;
+
+free_lock:
+    rwsem_destroy(&mm->mmap_lock);
+free_mm:
+    kmem_free(mm->cpus);
+    slab_free(&mm_cache, mm);
+    return err;
 }
 
 void mm_get(struct mm *mm)
@@ -59,6 +68,8 @@ void mm_put(struct mm *mm)
     unmap_areas(mm, 0, USER_END + PAGE_SIZE, spare, &dead);
     free_dead(&dead);
     pgtable_destroy(&mm->pgtable);
+    rwsem_destroy(&mm->mmap_lock);
+    kmem_free(mm->cpus);
     slab_free(&mm_cache, mm);
 }
 

@@ -14,8 +14,18 @@
 
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
 {
-    _Atomic int64_t *counter = folio->page.state == PAGE_ANON ? &mm->rss_anon : &mm->rss_file;
-    atomic_fetch_add_explicit(counter, nr_leaves_4k, memory_order_relaxed);
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+    int64_t *counter = folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file;
+    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
+}
+
+void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
+{
+    *anon = *file = 0;
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        *anon += READ_ONCE(mm->cpus[i].rss_anon);
+        *file += READ_ONCE(mm->cpus[i].rss_file);
+    }
 }
 
 static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, enum zap_what what,

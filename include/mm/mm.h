@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <asm/cpu.h>
 #include <asm/pgtable.h>
 #include <base/mutex.h>
 #include <lib/addr.h>
@@ -63,6 +64,11 @@ struct vma {
     struct list_node mapping_node; /* on object->mappings, under its lock */
 };
 
+/* What faults on one CPU count: a line of its own. */
+struct mm_cpu {
+    int64_t rss_anon, rss_file; /* leaves in units of 4 KiB; only the sums over all CPUs mean much */
+} __aligned(CACHE_LINE_SIZE);
+
 struct mm {
     struct pgtable pgtable;
     _Atomic uint32_t refcount;
@@ -75,7 +81,7 @@ struct mm {
     uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
-    _Atomic int64_t rss_anon, rss_file;                         /* leaves of 4 KiB [a] */
+    struct mm_cpu *cpus; /* one per CPU [I] */
     struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
@@ -193,6 +199,9 @@ enum fault_result {
  * TLB: none, or one page of this address space when a page was replaced (copy on write).
  */
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access);
+
+/* Resident pages: private ones, and those of objects. Exact while nobody faults. */
+void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
 
 /* The area that holds @addr, or NULL. mmap_lock held. */
 struct vma *vma_find(struct mm *mm, uint64_t addr);

@@ -294,7 +294,7 @@ KTEST(remap_moves_a_part_and_leaves_the_rest)
     for (uint64_t i = 4; i < 7; i++)
         EXPECT_EQ(kit_read(mm, 507 + i), i);
     EXPECT_EQ(kit_read(mm, 9), 9);
-    EXPECT_EQ(atomic_load(&mm->rss_anon), 10);
+    EXPECT_EQ(rss_anon(mm), 10);
     kit_mm_put(mm);
 }
 
@@ -352,6 +352,6 @@ KTEST(discard_forgets_private_pages_and_says_where_gaps_were)
     EXPECT(kit_read(mm, 0) == 7 && kit_read(mm, 1) == 0 && kit_read(mm, 3) == 7);
     EXPECT_EQ(mm_discard(mm, AT(3), 4 * PAGE_SIZE), -ENOMEM); /* done all the same */
     EXPECT(kit_read(mm, 3) == 0 && kit_read(mm, 6) == 0);
-    EXPECT_EQ(atomic_load(&mm->rss_anon), 1);
+    EXPECT_EQ(rss_anon(mm), 1);
     kit_mm_put(mm);
 }

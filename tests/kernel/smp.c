@@ -355,7 +355,7 @@ KTEST(cpus_that_share_a_space_fault_and_discard_at_once)
     REQUIRE(crew.mm);
     EXPECT(kit_map(crew.mm, 0, 64 * nr_cpus(), RW) == 0);
     crew_run(&crew);
-    EXPECT_EQ(atomic_load(&crew.mm->rss_anon), 0);
+    EXPECT_EQ(rss_anon(crew.mm), 0);
     kit_mm_put(crew.mm);
 }
 
@@ -448,7 +448,7 @@ static void faults_against_truncation(const struct object_ops *ops)
     EXPECT(kit_map_object(crew.mm, 0, 8, RW | VM_SHARED, crew.object, 0) == 0);
     crew_run(&crew);
     kit_truncate(crew.object, 0);
-    EXPECT(atomic_load(&crew.mm->rss_file) == 0 && atomic_load(&crew.object->nr_pages) == 0);
+    EXPECT(rss_file(crew.mm) == 0 && atomic_load(&crew.object->nr_pages) == 0);
     kit_mm_put(crew.mm);
     object_put(crew.object);
 }
