@@ -10,6 +10,7 @@
  * Tour:   when something is broken.
  */
 #include "internal.h"
+#include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <base/log.h>
 #include <mm/hugetlb.h>
@@ -61,7 +62,7 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(vma && va >= vma->start && va + pt_level_size(level) <= vma->end, "V5",
           "leaf %#lx at %#lx is in no area", pte.raw, va);
     CLAIM(!write || vma->flags & VM_WRITE, "V5", "writable leaf at %#lx", va);
-    CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || pte_supported_mask != ~0UL, "V5",
+    CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
     if (page == zero_page) {
