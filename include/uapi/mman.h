@@ -63,9 +63,9 @@
 #define MS_INVALIDATE 2
 #define MS_SYNC       4
 
-#define MADV_REMOVE       9
-#define MADV_DONTFORK     10
-#define MADV_DOFORK       11
-#define MADV_MERGEABLE    12
-#define MADV_UNMERGEABLE  13
-#define MLOCK_ONFAULT     1
+#define MADV_REMOVE      9
+#define MADV_DONTFORK    10
+#define MADV_DOFORK      11
+#define MADV_MERGEABLE   12
+#define MADV_UNMERGEABLE 13
+#define MLOCK_ONFAULT    1
