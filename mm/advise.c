@@ -90,8 +90,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
         rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
         struct vma *vma = vma_find(mm, va);
-        bool refused = !vma || !(vma->flags & VM_RIGHTS) ||
-                       is_secret(vma);
+        bool refused = !vma || !(vma->flags & VM_RIGHTS) || is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
         rwsem_read_unlock(&mm->mmap_lock, reader);
         if (refused || mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))

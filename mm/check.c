@@ -10,6 +10,7 @@
  * Tour:   when something is broken.
  */
 #include "internal.h"
+#include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <base/log.h>
 #include <mm/hugetlb.h>

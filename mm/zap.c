@@ -49,8 +49,8 @@ static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, enum zap_wha
 }
 
 /* As many slots as the gather has room for; returns how many were done. */
-static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from,
-                          enum zap_what what, struct tlb_gather *gather)
+static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum zap_what what,
+                          struct tlb_gather *gather)
 {
     unsigned i = from;
     spin_lock(pt_lock(run->table));
