@@ -126,12 +126,13 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
     rwsem_write_lock(&mm->mmap_lock);
     if (lock && !mm->limits.locked_exempt && mm->total_pages << PAGE_SHIFT > mm->limits.locked)
         err = -ENOMEM;
-    struct rb_node *last = rb_last(&mm->vmas);
-    if (!err && last)
-        err = flag_range(mm, 0, rb_entry(last, struct vma, node)->end, set,
-                         (VM_LOCKED | VM_LOCKONFAULT) & ~set, NOT_SECRET_AREAS);
+    struct vma *vma = vma_find_from(mm, 0);
+    for (; vma && !err; vma = vma_next(vma))
+        if (!is_secret(vma))
+            err = flag_area(mm, &vma, vma->start, vma->end,
+                            (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | set);
     rwsem_write_unlock(&mm->mmap_lock);
-    return err == -ENOMEM && !lock ? 0 : err; /* gaps are no fault of the caller's here */
+    return err;
 }
 
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
@@ -172,7 +173,7 @@ static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hol
         err = -ENOMEM;
     else if ((vma->flags & VM_LOCKED) || !vma->object || is_secret(vma))
         err = -EINVAL;
-    else if ((vma->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+    else if (!vma_is_writer(vma->flags))
         err = -EACCES;
     if (!err) {
         uint64_t to = min(end, vma->end), base = (vma->pgoff << PAGE_SHIFT) - vma->start;
