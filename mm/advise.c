@@ -206,6 +206,34 @@ int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
     return err;
 }
 
+int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
+{
+    uint64_t end = addr + len_bytes, at = addr;
+    struct tlb_gather gather;
+    int gap = 0, err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    struct vma *vma = vma_find_from(mm, addr);
+    for (; at < end && !err; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            gap = -ENOMEM;
+        if (!vma || vma->start >= end)
+            break;
+        uint64_t from = max(vma->start, at);
+        at = min(vma->end, end);
+        if ((vma->flags & VM_HUGETLB) || is_secret(vma) || (install && (vma->flags & VM_LOCKED)))
+            err = -EINVAL;
+        else if (install)
+            err = guard_range(mm, from, at, &gather);
+        else
+            unguard_range(mm, from, at);
+    }
+    tlb_gather_end(&gather);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err ? err : gap;
+}
+
 /* May the kernel fault in @va on the program's behalf? */
 static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
 {
@@ -258,7 +286,7 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
             break;
         }
         struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
-        out[i] = !pte_is_none(pte_read(walk.slot));
+        out[i] = pte_has_frame(pte_read(walk.slot));
         if (!out[i] && vma->object)
             out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
     }
