@@ -30,7 +30,7 @@ static const syscall_fn calls[SYS_MAX] = {
     /* memory */
     CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(mremap), CALL(madvise),
     CALL(brk), CALL(memfd_create), CALL(memfd_secret), CALL(mlock), CALL(mlock2), CALL(munlock),
-    CALL(mincore), CALL(msync),
+    CALL(mincore), CALL(msync), CALL(mlockall), CALL(munlockall),
     /* processes and signals */
     CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(execve), CALL(execveat), CALL(exit),
     CALL(exit_group), CALL(wait4), CALL(getpid), CALL(gettid), CALL(getppid),

@@ -116,6 +116,24 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
     return populate_locked(mm, addr, end);
 }
 
+int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
+{
+    uint32_t set = lock ? VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0) : 0;
+    int err = 0;
+
+    if (lock && !mm->limits.locked_exempt && !mm->limits.locked)
+        return -EPERM;
+    rwsem_write_lock(&mm->mmap_lock);
+    if (lock && !mm->limits.locked_exempt && mm->total_pages << PAGE_SHIFT > mm->limits.locked)
+        err = -ENOMEM;
+    struct rb_node *last = rb_last(&mm->vmas);
+    if (!err && last)
+        err = flag_range(mm, 0, rb_entry(last, struct vma, node)->end, set,
+                         (VM_LOCKED | VM_LOCKONFAULT) & ~set, NOT_SECRET_AREAS);
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err == -ENOMEM && !lock ? 0 : err; /* gaps are no fault of the caller's here */
+}
+
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
     rwsem_write_lock(&mm->mmap_lock);
@@ -123,6 +141,107 @@ int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
                          NOT_SECRET_AREAS); /* being locked is what secret memory is */
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
+}
+
+int mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes, enum area_demand demand)
+{
+    int err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find_from(mm, addr);
+    for (; vma && vma->start < addr + len_bytes && !err; vma = vma_next(vma))
+        if (demand == AREAS_PRIVATE && (vma->object || (vma->flags & VM_SHARED)))
+            err = -EINVAL;
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
+/* The part of [start, end) that lies in one area: what to punch where. */
+struct hole {
+    struct object *object; /* with a reference */
+    uint64_t from, to;     /* bytes of the object */
+};
+
+static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hole)
+{
+    int err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find(mm, *at);
+    if (!vma)
+        err = -ENOMEM;
+    else if ((vma->flags & VM_LOCKED) || !vma->object || is_secret(vma))
+        err = -EINVAL;
+    else if ((vma->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+        err = -EACCES;
+    if (!err) {
+        uint64_t to = min(end, vma->end), base = (vma->pgoff << PAGE_SHIFT) - vma->start;
+        *hole = (struct hole){vma->object, base + *at, base + to};
+        object_get(vma->object);
+        *at = to;
+    }
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
+int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    uint64_t at = addr, end = addr + len_bytes;
+    struct hole hole;
+    int err = 0;
+
+    while (at < end && !err) {
+        err = find_hole(mm, &at, end, &hole);
+        if (err)
+            break;
+        mutex_lock(&hole.object->lock); /* ranks below mmap_lock: that is free again */
+        if (hole.object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+            err = -EPERM;
+        else
+            object_punch(hole.object, hole.from, hole.to);
+        mutex_unlock(&hole.object->lock);
+        object_put(hole.object);
+    }
+    return err;
+}
+
+/* May the kernel fault in @va on the program's behalf? */
+static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
+{
+    int err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find(mm, va);
+    if (!vma)
+        err = -ENOMEM;
+    else if (is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_RIGHTS)))
+        err = -EINVAL;
+    else
+        *unit = vma_unit(vma);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
+int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
+{
+    uint64_t unit = PAGE_SIZE;
+
+    for (uint64_t va = addr; va < addr + len_bytes; va = round_down(va, unit) + unit) {
+        int err = may_populate(mm, va, write, &unit);
+        if (err)
+            return err;
+        switch (mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ)) {
+        case FAULT_RESOLVED:
+            break;
+        case FAULT_BEYOND:
+            return -EFAULT;
+        case FAULT_NO_RIGHT:
+            return -EINVAL;
+        default:
+            return -ENOMEM;
+        }
+    }
+    return 0;
 }
 
 int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)

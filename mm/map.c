@@ -194,7 +194,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
         return -ENOMEM;
     vma->start = addr;
     vma->end = addr + len;
-    vma->flags = r->flags;
+    vma->flags = r->flags | mm->default_flags;
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
     int err = 0;
     if (r->object && vma_is_writer(r->flags))

@@ -73,7 +73,7 @@ void mm_put(struct mm *mm)
     slab_free(&mm_cache, mm);
 }
 
-/* One leaf of a private page: shared from now on, writable for nobody. Parent's table locked. */
+/* One leaf of a private page: shared from now on, writable for nobody. Both tables locked. */
 static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct pt_walk *to,
                        struct tlb_gather *gather)
 {
@@ -99,7 +99,7 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
         rss_add(child, page_folio(page), size >> PAGE_SHIFT);
     }
-    pt_set(to->table, to->slot, pte); /* nobody else sees the child's tables yet */
+    pt_set(to->table, to->slot, pte);
 }
 
 static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
@@ -112,8 +112,10 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
         if (err)
             return err;
         spin_lock(pt_lock(run.table));
+        spin_lock_nested(pt_lock(to.table)); /* parent, then child: the only place with two */
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
             share_leaf(child, &run, i, &to, gather);
+        spin_unlock_nested(pt_lock(to.table));
         spin_unlock(pt_lock(run.table));
     }
     return 0;
@@ -140,7 +142,8 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     }
     vma_insert(child, copy);
     child->total_pages += vma_pages(copy);
-    int err = vma->flags & VM_SHARED ? 0 : share_leaves(mm, child, vma, gather);
+    bool faults_anew = vma->flags & (VM_SHARED | VM_WIPEONFORK);
+    int err = faults_anew ? 0 : share_leaves(mm, child, vma, gather);
     vma_merge(child, copy); /* without its lock it may be like the one before */
     return err;
 }

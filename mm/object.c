@@ -45,6 +45,22 @@ void object_init(struct object *object, const struct object_ops *ops,
     list_init(&object->mappings);
 }
 
+static void release_nameless(struct object *object)
+{
+    kmem_free(object);
+}
+
+int object_create(const struct object_ops *ops, uint64_t size_bytes, struct object **out)
+{
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    if (!object)
+        return -ENOMEM;
+    object_init(object, ops, release_nameless);
+    atomic_store(&object->size_bytes, size_bytes);
+    *out = object;
+    return 0;
+}
+
 void object_get(struct object *object)
 {
     uint32_t before = atomic_fetch_add_explicit(&object->refcount, 1, memory_order_relaxed);

@@ -132,7 +132,8 @@ static void list_on_object(struct vma *vma)
     if (!vma->object)
         return;
     spin_lock(&vma->object->mappings_lock);
-    list_add(&vma->mapping_node, &vma->object->mappings);
+    /* Behind its parent's, so that truncation during a fork takes the parent's leaves first. */
+    list_add_tail(&vma->mapping_node, &vma->object->mappings);
     spin_unlock(&vma->object->mappings_lock);
 }
 

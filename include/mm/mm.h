@@ -77,6 +77,7 @@ struct mm {
     uint32_t nr_vmas;        /* [m] */
     uint64_t total_pages;    /* sum of all areas [m] */
     uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
+    uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
     uint64_t mmap_top;       /* mmap searches downwards from here */
     uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
@@ -154,6 +155,27 @@ int __must_check mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_byte
                                  uint32_t clear);
 
 /**
+ * mm_punch() - madvise(MADV_REMOVE): a hole in the object behind a shared writable area
+ * Return: 0, -EINVAL, -EACCES, -EPERM (a seal), -ENOMEM (a gap).
+ */
+int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/* madvise(MADV_POPULATE_READ/WRITE): 0, -EINVAL (no right, secret), -EFAULT (SIGBUS), -ENOMEM. */
+int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
+
+enum area_demand {
+    AREAS_ANY,
+    AREAS_PRIVATE /* anonymous and private only: MADV_FREE, MADV_WIPEONFORK */
+};
+
+/* Is each area of the range as demanded? 0, -EINVAL; gaps are passed over. */
+int __must_check mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes,
+                              enum area_demand demand);
+
+/* mlockall(2) of what is mapped: 0, -ENOMEM (limit), -EPERM. munlockall(2): @lock false. */
+int __must_check mm_lock_all(struct mm *mm, bool lock, bool on_fault);
+
+/**
  * mm_lock() - mlock2(2): lock a range, and fault it in unless @on_fault
  * Return: 0; -ENOMEM (a gap, over the limit, or a page that cannot be had); -EAGAIN, -EPERM.
  */
@@ -177,8 +199,10 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
 
 /**
  * mm_remap() - mremap(2)
- * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2
- * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM.
+ * @old_len: 0: a second mapping of a shared object
+ * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2, MREMAP_DONTUNMAP 4
+ * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM, -EAGAIN, -EPERM.
+ * TLB: what left its place is flushed before anybody can truncate it at its new one.
  */
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
                           unsigned flags, uint64_t new_addr, uint64_t *out);

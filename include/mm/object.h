@@ -88,6 +88,11 @@ struct object {
 void object_init(struct object *object, const struct object_ops *ops,
                  void (*release)(struct object *object));
 
+/* An object of its own, without a file: anonymous memory that is shared, or made of huge pages.
+ * 0 with one reference in *@out, or -ENOMEM. */
+int __must_check object_create(const struct object_ops *ops, uint64_t size_bytes,
+                               struct object **out);
+
 void object_get(struct object *object);
 
 /* The last reference removes all folios, then calls release. Task context, no spinning lock. */
@@ -162,8 +167,6 @@ int64_t object_write(struct object *object, uint64_t pos, size_t len, struct obj
 /* The kinds. */
 extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops;
 
-/* A shmem object of its own: shared anonymous memory. */
-int __must_check shmem_create(uint64_t size_bytes, struct object **out);
 
 /* Boot: slab cache of index nodes, release functions of page states. */
 void object_boot_init(void);
