@@ -5,7 +5,7 @@
  * Room:   kernel.
  * Owns:   struct queued_signal; the frame on the user's stack.
  * Locks:  see kernel/signal.h. User memory is touched with no lock held.
- * Locks:  see kernel/signal.h. User memory is touched with no lock held.
+ * Always: (1) a handler's frame is checked again on rt_sigreturn: it may have been edited;
  *         (2) a frame that does not fit on the stack kills with SIGSEGV.
  * Source: sigaction(2), sigreturn(2); System V AMD64 psABI, "The Stack Frame" (red zone).
  * Tour:   after kernel/signal.h.
