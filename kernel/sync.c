@@ -4,7 +4,7 @@
  *
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   their waiting.
- * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: the timer's interrupt takes locks, too.
+ * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: interrupts wake sleepers, too.
  * Always: (1) first come, first served: whoever frees the lock hands it to the first waiter.
  * Source: docs/decisions/0001-sleeping-locks.md.
  * Tour:   after kernel/sched.c; then kernel/rwsem.c.

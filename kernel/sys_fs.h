@@ -8,7 +8,7 @@
  * Always: (1) the result is a value or a negative errno; (2) user pointers are user_addr_t;
  *         (3) the order of checks is Linux's.
  * Source: the man page of each.
- * Tour:   with kernel/sys_fs.c, kernel/sys_path.c, kernel/pipe.c, kernel/poll.c.
+ * Tour:   with kernel/sys_fs.c, sys_path.c, sys_attr.c, pipe.c, poll.c.
  */
 #pragma once
 
@@ -41,7 +41,7 @@ int64_t sys_sync(void);
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice);
 int64_t sys_flock(int fd, int operation);
 
-/* sys_path.c: by name */
+/* sys_path.c, sys_attr.c: by name */
 int64_t sys_open(user_addr_t path, int flags, unsigned mode);
 int64_t sys_openat(int dirfd, user_addr_t path, int flags, unsigned mode);
 int64_t sys_creat(user_addr_t path, unsigned mode);

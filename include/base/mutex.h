@@ -32,8 +32,9 @@ void mutex_unlock(struct mutex *m);
 bool mutex_is_locked(struct mutex *m);
 
 /*
- * Many readers, or one writer. Each CPU has a line of its own in which its readers count themselves,
- * so that readers on different CPUs write nothing in common. A writer looks at all the lines.
+ * Many readers, or one writer. Each CPU has a line of its own in which its readers count
+ * themselves, so that readers on different CPUs write nothing in common. A writer looks at all
+ * the lines.
  */
 struct rwsem {
     struct rwsem_line *lines; /* one per CPU [I] */

@@ -66,7 +66,7 @@ struct vma {
 
 /* What faults on one CPU count: a line of its own. */
 struct mm_cpu {
-    int64_t rss_anon, rss_file; /* leaves in units of 4 KiB; only the sums over all CPUs mean much */
+    int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
 } __aligned(CACHE_LINE_SIZE);
 
 struct mm {
@@ -82,7 +82,7 @@ struct mm {
     uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
-    struct mm_cpu *cpus; /* one per CPU [I] */
+    struct mm_cpu *cpus;                                        /* one per CPU [I] */
     struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
@@ -162,6 +162,13 @@ int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /* madvise(MADV_POPULATE_READ/WRITE): 0, -EINVAL (no right, secret), -EFAULT (SIGBUS), -ENOMEM. */
 int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
+
+/**
+ * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
+ * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install);
 
 enum area_demand {
     AREAS_ANY,

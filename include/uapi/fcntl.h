@@ -51,9 +51,6 @@
 #define AT_REMOVEDIR        0x200
 #define AT_EMPTY_PATH       0x1000
 
-#define FALLOC_FL_KEEP_SIZE  1
-#define FALLOC_FL_PUNCH_HOLE 2
-
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
 

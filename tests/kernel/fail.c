@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/kernel/fail.c - every operation on memory, with its first, second, third .. allocation failing
+ * tests/kernel/fail.c - every operation on memory, with its n-th allocation failing, for every n
  *
  * Room:   tests/kernel.
  * Owns:   nothing.
