@@ -88,6 +88,18 @@ static void account_area(struct mm *mm, const struct vma *vma, int sign)
         mm->locked_pages += sign * (int64_t)vma_pages(vma);
 }
 
+/* The space without areas that now surrounds @addr. */
+static struct pt_gap gap_at(struct mm *mm, uint64_t addr)
+{
+    struct vma *above = vma_find_from(mm, addr);
+    struct rb_node *last = rb_last(&mm->vmas);
+
+    if (above)
+        return (struct pt_gap){user(above->start - above->gap), user(above->start)};
+    return (struct pt_gap){user(last ? rb_entry(last, struct vma, node)->end : 0),
+                           user(USER_END + PAGE_SIZE)};
+}
+
 void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
                  struct list_node *dead)
 {
@@ -113,14 +125,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
     }
-    struct vma *above = vma_find_from(mm, end);
-    uint64_t floor = above ? above->start - above->gap : 0;
-    if (!above) {
-        struct rb_node *last = rb_last(&mm->vmas);
-        floor = last ? rb_entry(last, struct vma, node)->end : 0;
-    }
-    pt_free_tables(&mm->pgtable, user(floor), user(above ? above->start : USER_END + PAGE_SIZE),
-                   &gather);
+    struct pt_gap gap = gap_at(mm, end);
+    pt_free_tables(&mm->pgtable, user(start), user(end), &gap, &gather);
     tlb_gather_end(&gather);
 }
 

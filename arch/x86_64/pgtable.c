@@ -201,34 +201,38 @@ int pt_split(struct pgtable *pgt, struct pt_walk *walk)
     return 0;
 }
 
+/* In @table, for [from, to). It has table.used entries: behind the last nothing is sought. */
 static void free_empty_tables(struct pgtable *pgt, struct page *table, enum pt_level level,
-                              uint64_t floor, uint64_t ceiling, struct tlb_gather *gather)
+                              uint64_t from, uint64_t to, const struct pt_gap *gap,
+                              struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(level);
-    uint64_t base = round_down(floor, size * PT_ENTRIES);
-    pte_t *slots = page_kva(table);
+    uint64_t start = round_down(from, size);
+    unsigned unseen = table->table.used;
+    pte_t *slot = (pte_t *)page_kva(table) + pt_index(from, level);
 
-    for (unsigned i = pt_index(floor, level); i < PT_ENTRIES; i++) {
-        uint64_t start = base + i * size, end = start + size;
-        if (start >= ceiling)
-            break;
-        if (pte_kind(slots[i], level) != PTE_KIND_TABLE)
+    for (; start < to && unseen; start += size, slot++) {
+        uint64_t end = start + size;
+        if (pte_is_none(*slot))
             continue;
-        struct page *below = table_page(pte_table_phys(slots[i]));
+        unseen--;
+        if (pte_kind(*slot, level) != PTE_KIND_TABLE)
+            continue;
+        struct page *below = table_page(pte_table_phys(*slot));
         if (level - 1 > PT_4K)
-            free_empty_tables(pgt, below, level - 1, max(start, floor), min(end, ceiling), gather);
-        if (below->table.used || start < floor || end > ceiling)
+            free_empty_tables(pgt, below, level - 1, max(start, from), min(end, to), gap, gather);
+        if (below->table.used || start < gap->floor.raw || end > gap->ceiling.raw)
             continue;
         spin_lock(pt_lock(table));
-        pt_set(table, &slots[i], pte_none());
+        pt_set(table, slot, pte_none());
         spin_unlock(pt_lock(table));
         atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
         tlb_gather_table(gather, below);
     }
 }
 
-void pt_free_tables(struct pgtable *pgt, user_addr_t floor, user_addr_t ceiling,
-                    struct tlb_gather *gather)
+void pt_free_tables(struct pgtable *pgt, user_addr_t start, user_addr_t end,
+                    const struct pt_gap *gap, struct tlb_gather *gather)
 {
-    free_empty_tables(pgt, table_page(pgt->root), PT_512G, floor.raw, ceiling.raw, gather);
+    free_empty_tables(pgt, table_page(pgt->root), PT_512G, start.raw, end.raw, gap, gather);
 }

@@ -40,7 +40,8 @@ static void free_tables(struct pgtable *pgt, uint64_t floor, uint64_t ceiling)
     struct tlb_gather gather;
 
     tlb_gather_begin(&gather, pgt);
-    pt_free_tables(pgt, user(floor), user(ceiling), &gather);
+    struct pt_gap gap = {user(floor), user(ceiling)};
+    pt_free_tables(pgt, user(floor), user(ceiling), &gap, &gather);
     tlb_gather_end(&gather);
 }
 

@@ -99,12 +99,18 @@ int __must_check pt_split(struct pgtable *pgt, struct pt_walk *walk);
 
 struct tlb_gather;
 
+/* Where no area is: tables that lie wholly inside serve nobody. */
+struct pt_gap {
+    user_addr_t floor, ceiling;
+};
+
 /**
- * pt_free_tables() - give back tables that lie wholly inside [floor, ceiling) and are empty
+ * pt_free_tables() - give back tables of [start, end) that lie wholly inside @gap and are empty
+ * @start, @end: what was unmapped; tables elsewhere are not looked at
  * Context: mmap_lock for writing. The pages go through the gather: freed after the flush.
  */
-void pt_free_tables(struct pgtable *pgt, user_addr_t floor, user_addr_t ceiling,
-                    struct tlb_gather *gather);
+void pt_free_tables(struct pgtable *pgt, user_addr_t start, user_addr_t end,
+                    const struct pt_gap *gap, struct tlb_gather *gather);
 
 /* The address space of the kernel alone: for idle CPUs and kernel threads. */
 extern struct pgtable kernel_pgtable;
