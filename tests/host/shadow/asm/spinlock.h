@@ -19,7 +19,7 @@
 
 typedef struct {
     uint16_t held;
-    uint16_t unused;
+    uint16_t irqs_off; /* when it was taken: they must stay off until it is released */
     uint8_t rank;
 } spinlock_t;
 
@@ -55,6 +55,19 @@ static inline void spin_lock(spinlock_t *l)
 static inline void spin_unlock(spinlock_t *l)
 {
     host_unlock(l);
+}
+
+/* A second lock of the same rank: no rank to check, and it is released before the first. */
+static inline void spin_lock_nested(spinlock_t *l)
+{
+    if (l->held)
+        panic("nested lock %p taken twice", (void *)l);
+    l->held = 1;
+}
+
+static inline void spin_unlock_nested(spinlock_t *l)
+{
+    l->held = 0;
 }
 
 static inline bool spin_is_locked(spinlock_t *l)
