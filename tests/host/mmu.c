@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/mmu.c - one CPU that reads page tables, and forgets only what it is told to forget
+ * tests/host/mmu.c - CPUs that read page tables, and forget only what they are told to forget
  *
  * Room:   tests/host.
  * Owns:   see tests/host/mmu.h.
@@ -29,6 +29,7 @@
 #define TRIES        4
 
 struct translation {
+    unsigned cpu;
     struct pgtable *pgt;
     uint64_t va; /* of the leaf's first byte */
     enum pt_level level;
@@ -41,6 +42,7 @@ struct gathered {
     uint64_t va, size;
 };
 
+unsigned mmu_cpu;
 uint64_t pte_supported_mask = ~0UL;
 struct pgtable kernel_pgtable;
 
@@ -101,10 +103,12 @@ static void forget(unsigned i)
     tlb[i] = tlb[--nr_remembered];
 }
 
-static void forget_leaf(const struct pgtable *pgt, uint64_t va, uint64_t size)
+#define EVERY_CPU MMU_CPUS
+
+static void forget_leaf(unsigned cpu, const struct pgtable *pgt, uint64_t va, uint64_t size)
 {
     for (unsigned i = nr_remembered; i-- > 0;)
-        if (tlb[i].pgt == pgt && tlb[i].va < va + size &&
+        if ((cpu == EVERY_CPU || tlb[i].cpu == cpu) && tlb[i].pgt == pgt && tlb[i].va < va + size &&
             va < tlb[i].va + pt_level_size(tlb[i].level))
             forget(i);
 }
@@ -112,14 +116,15 @@ static void forget_leaf(const struct pgtable *pgt, uint64_t va, uint64_t size)
 static struct translation *remembered(const struct pgtable *pgt, uint64_t va)
 {
     for (unsigned i = 0; i < nr_remembered; i++)
-        if (tlb[i].pgt == pgt && va - tlb[i].va < pt_level_size(tlb[i].level))
+        if (tlb[i].cpu == mmu_cpu && tlb[i].pgt == pgt &&
+            va - tlb[i].va < pt_level_size(tlb[i].level))
             return &tlb[i];
     return NULL;
 }
 
 void mmu_forget(const struct mm *mm)
 {
-    forget_leaf(&mm->pgtable, 0, ~0UL);
+    forget_leaf(EVERY_CPU, &mm->pgtable, 0, ~0UL);
 }
 
 unsigned mmu_remembered(const struct mm *mm)
@@ -157,8 +162,8 @@ static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access ac
     pte_write(w.slot, pte);
     if (nr_remembered == TLB_SIZE)
         panic("the model's TLB is too small");
-    tlb[nr_remembered] =
-        (struct translation){&mm->pgtable, round_down(va, pt_level_size(w.level)), w.level, pte};
+    tlb[nr_remembered] = (struct translation){mmu_cpu, &mm->pgtable,
+                                              round_down(va, pt_level_size(w.level)), w.level, pte};
     return &tlb[nr_remembered++];
 }
 
@@ -257,7 +262,7 @@ void tlb_gather_flush(struct tlb_gather *g)
     host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
     for (unsigned i = 0; i < nr_gathered; i++) {
         if (gathered[i].by == g)
-            forget_leaf(gathered[i].pgt, gathered[i].va, gathered[i].size);
+            forget_leaf(EVERY_CPU, gathered[i].pgt, gathered[i].va, gathered[i].size);
         else
             gathered[left++] = gathered[i];
     }
@@ -281,7 +286,7 @@ void tlb_gather_end(struct tlb_gather *g)
 void tlb_flush_user_local(user_addr_t va)
 {
     if (loaded)
-        forget_leaf(loaded, va.raw, 1);
+        forget_leaf(mmu_cpu, loaded, va.raw, 1);
 }
 
 /* asm/direct_map.h. Hiding costs one allocation, as if it split. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/mmu.h - one CPU that reads page tables, and forgets only what it is told to forget
+ * tests/host/mmu.h - CPUs that read page tables, and forget only what they are told to forget
  *
  * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; the page tables are
  *         the real arch/x86_64/pgtable.c.
- * Owns:   a TLB that never evicts, hidden frames, sleeping locks that only check their use.
+ * Owns:   TLBs that never evict, hidden frames, sleeping locks that only check their use.
  * Locks:  one thread.
  * Always: (1) a translation that was remembered is used until exactly its leaf is gathered and
  *             flushed: a flush that is missing, or too late, is seen;
@@ -27,13 +27,17 @@ void mmu_start(void);
  */
 enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access access, uint64_t *word);
 
+/* The next accesses and calls are made by this CPU. Each has a TLB of its own. */
+#define MMU_CPUS 2
+extern unsigned mmu_cpu;
+
 /* Does every remembered translation still follow from the tables, and lead to a page in use? */
 void mmu_check(void);
 
 /* Translations that are remembered of @mm. */
 unsigned mmu_remembered(const struct mm *mm);
 
-/* The CPU goes on to another space: what it knew of @mm is gone. */
+/* Every CPU goes on to another space: what they knew of @mm is gone. */
 void mmu_forget(const struct mm *mm);
 
 /* Flushes that removed something, and leaves that were gathered, since the start. */

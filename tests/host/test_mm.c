@@ -409,6 +409,7 @@ static void storm(uint64_t seed, unsigned fail_one_in)
     for (unsigned step = 0; step < STEPS; step++) {
         if (fail_one_in && chance(fail_one_in))
             fail_at_set(1 + host_random_below(5));
+        mmu_cpu = (unsigned)host_random_below(MMU_CPUS);
         ops[host_random_below(ARRAY_SIZE(ops))]();
         fail_at_set(0);
         check_step();
@@ -436,7 +437,7 @@ static void programs_see_no_failed_allocation(void **state)
     failures = 0;
     for (uint64_t seed = 4; seed <= 6; seed++)
         storm(seed, 4);
-    assert_true(failures > 500);
+    assert_true(failures > 200);
 }
 
 /* The model's TLB itself: a flush that is left out is found. */
@@ -469,11 +470,12 @@ static void stale_translation_is_found(void **state)
 static void secret_page_is_zeroed_and_back_when_it_is_free(void **state)
 {
     uint64_t before = frames_free(), word = 0x5ec2e7, out;
+    unsigned resolved = 0;
     struct mm *mm;
 
     (void)state;
     assert_int_equal(mm_create(&mm), 0);
-    for (unsigned n = 1; n < 8; n++) {
+    for (unsigned n = 1; n < 20; n++) {
         struct object *object = object_make(&secretmem_ops, 4 * PAGE_SIZE);
         struct map_request r = {.addr = BASE,
                                 .len_bytes = 4 * PAGE_SIZE,
@@ -487,6 +489,7 @@ static void secret_page_is_zeroed_and_back_when_it_is_free(void **state)
         assert_true(result == FAULT_RESOLVED || result == FAULT_NO_MEMORY);
         assert_int_equal(secretmem_pages(), result == FAULT_RESOLVED);
         if (result == FAULT_RESOLVED) {
+            resolved++;
             struct pt_walk walk = pt_walk(&mm->pgtable, user(BASE));
             phys_addr_t a = pte_phys(pte_read(walk.slot), PT_4K);
             assert_panics(page_kva(phys_to_page(a)), "is secret");
@@ -499,6 +502,7 @@ static void secret_page_is_zeroed_and_back_when_it_is_free(void **state)
         }
         assert_int_equal(secretmem_pages(), 0);
     }
+    assert_in_range(resolved, 5, 15);
     mm_put(mm);
     assert_int_equal(frames_free(), before);
 }
