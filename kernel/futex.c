@@ -88,8 +88,7 @@ static int wake(const struct futex_key *key, int max, uint32_t bitset)
     int woken = 0;
 
     irq_flags_t flags = spin_lock_irqsave(&b->lock);
-    list_for_each_safe(w, after, &b->waiters, node)
-    {
+    list_for_each_safe (w, after, &b->waiters, node) {
         if (woken >= max)
             break;
         if (!same(&w->key, key) || !(w->bitset & bitset))
@@ -207,8 +206,7 @@ static int64_t requeue(uint64_t from, uint64_t to, bool private, int max_wake, i
     if (second != first)
         spin_lock_nested(&second->lock);
     list_init(&moving);
-    list_for_each_safe(w, after, &b1->waiters, node)
-    {
+    list_for_each_safe (w, after, &b1->waiters, node) {
         if (moved >= max_move)
             break;
         if (!same(&w->key, &key))

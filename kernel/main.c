@@ -147,8 +147,7 @@ static void init_start(void *arg)
     sched_finish_switch();
     irq_enable();
     open_console();
-    if (parse_has_option(cmdline, "init") &&
-        parse_option(cmdline, "init", path, sizeof(path)))
+    if (parse_has_option(cmdline, "init") && parse_option(cmdline, "init", path, sizeof(path)))
         refuse("init= has no path that can be used");
     int err = exec_first(path, envp);
     if (err) {

@@ -11,8 +11,8 @@
  * Source: clone(2), _exit(2), wait(2).
  * Tour:   after kernel/task.h; then kernel/exec.c.
  */
-#include "futex.h"
 #include "fs.h"
+#include "futex.h"
 #include "syscall.h"
 #include "task.h"
 #include <asm/cpu.h>
@@ -56,8 +56,7 @@ void process_boot_init(void)
 struct task *task_find(int tid)
 {
     struct task *task;
-    list_for_each_entry(task, &table[tid % TABLE_SIZE], table_node)
-    {
+    list_for_each_entry (task, &table[tid % TABLE_SIZE], table_node) {
         if (task->tid == tid)
             return task;
     }
@@ -70,8 +69,7 @@ static bool tid_taken(int tid)
     if (task_find(tid))
         return true;
     /* A zombie has no task any more but keeps its number. */
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pid == tid || p->pgid == tid || p->sid == tid)
             return true;
     }
@@ -89,8 +87,7 @@ static int tid_new(void)
 struct process *process_find(int pid)
 {
     struct process *p;
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pid == pid)
             return p;
     }
@@ -100,8 +97,7 @@ struct process *process_find(int pid)
 struct process *process_after(int pid)
 {
     struct process *p, *next = NULL;
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pid > pid && (!next || p->pid < next->pid))
             next = p;
     }
@@ -283,9 +279,9 @@ struct clone_args {
     int exit_signal;
 };
 
-#define CLONE_KNOWN                                                                        \
-    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |     \
-     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM |     \
+#define CLONE_KNOWN                                                                    \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS | \
+     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM | \
      CLONE_VFORK | CLONE_DETACHED | CLONE_IO | CLONE_PARENT | CLONE_UNTRACED | CLONE_PTRACE)
 
 static int check_flags(uint64_t flags)
@@ -433,8 +429,7 @@ static int64_t do_clone(const struct clone_args *a)
     }
     adopt(task, process, a);
     int tid = task->tid;
-    if ((a->flags & CLONE_PARENT_SETTID) &&
-        copy_to_user(user(a->parent_tid), &tid, sizeof(tid)))
+    if ((a->flags & CLONE_PARENT_SETTID) && copy_to_user(user(a->parent_tid), &tid, sizeof(tid)))
         log_debug("clone: the tid could not be stored");
     if (vfork)
         process_get(process);
@@ -452,9 +447,11 @@ void vfork_finished(struct process *process)
     if (!queue)
         return;
     irq_flags_t flags = spin_lock_irqsave(&queue->lock);
-    WRITE_ONCE(process->vfork_done, NULL); /* the queue lies on the parent's stack: not after this */
+    WRITE_ONCE(process->vfork_done,
+               NULL); /* the queue lies on the parent's stack: not after this */
     struct waiter *w;
-    list_for_each_entry(w, &queue->waiters, node) task_wake(w->task, WAKE_ANY);
+    list_for_each_entry (w, &queue->waiters, node)
+        task_wake(w->task, WAKE_ANY);
     spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -476,8 +473,7 @@ int64_t sys_fork(void)
 
 int64_t sys_vfork(void)
 {
-    return do_clone(
-        &(struct clone_args){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
+    return do_clone(&(struct clone_args){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
 }
 
 int64_t sys_clone3(user_addr_t args, size_t size)
@@ -507,9 +503,8 @@ void signal_child_changed(struct process *child, int code, int status)
 {
     struct process *parent = child->parent;
     struct uapi_siginfo info = {
-        .signo = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED
-                     ? child->exit_signal
-                     : SIGCHLD,
+        .signo = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED ? child->exit_signal
+                                                                                : SIGCHLD,
         .code = code,
         .pid = child->pid,
         .status = status,
@@ -532,8 +527,7 @@ static void notify_parent(struct process *p)
 static bool parent_ignores(const struct process *p)
 {
     const struct uapi_sigaction *a = &p->parent->signals.action[SIGCHLD - 1];
-    return p->exit_signal == SIGCHLD &&
-           (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+    return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
 static void unlink_from_tree(struct process *p)
@@ -569,7 +563,7 @@ static void kill_siblings(struct process *p, uint32_t status)
     if (!p->exiting) {
         p->status = status;
         WRITE_ONCE(p->exiting, true);
-        list_for_each_entry(task, &p->tasks, process_node)
+        list_for_each_entry (task, &p->tasks, process_node)
             task_wake(task, WAKE_SIGNAL | WAKE_STOPPED);
     }
     tasks_unlock();
@@ -660,8 +654,7 @@ static struct process *find_child(int pid, bool *any)
 {
     struct process *child, *zombie = NULL;
     *any = false;
-    list_for_each_entry(child, &process_current()->children, sibling)
-    {
+    list_for_each_entry (child, &process_current()->children, sibling) {
         if (!wanted(child, pid))
             continue;
         *any = true;
@@ -674,10 +667,8 @@ static struct process *find_child(int pid, bool *any)
 static struct process *find_stopped(int pid)
 {
     struct process *child;
-    list_for_each_entry(child, &process_current()->children, sibling)
-    {
-        if (wanted(child, pid) && atomic_load(&child->signals.stop_signal) &&
-            !child->stop_reported)
+    list_for_each_entry (child, &process_current()->children, sibling) {
+        if (wanted(child, pid) && atomic_load(&child->signals.stop_signal) && !child->stop_reported)
             return child;
     }
     return NULL;
@@ -813,8 +804,7 @@ int64_t sys_setsid(void)
     int64_t result = me->pid;
 
     tasks_lock();
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pgid == me->pid)
             result = -EPERM;
     }
@@ -840,10 +830,9 @@ int64_t sys_kill(int pid, int signo)
     if (signo < 0 || signo > SIGNALS)
         return -EINVAL;
     tasks_lock();
-    list_for_each_entry(p, &all_processes, all_node)
-    {
-        bool hit = pid > 0    ? p->pid == pid
-                   : pid == 0 ? p->pgid == me->pgid
+    list_for_each_entry (p, &all_processes, all_node) {
+        bool hit = pid > 0     ? p->pid == pid
+                   : pid == 0  ? p->pgid == me->pgid
                    : pid == -1 ? p->pid != 1 && p != me
                                : p->pgid == -pid;
         if (hit)
@@ -860,8 +849,7 @@ int signal_send_group(int pgid, int signo)
     int found = 0;
 
     tasks_lock();
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pgid == pgid && !p->zombie) {
             signal_send_process(p, &info);
             found++;

@@ -29,8 +29,8 @@ struct run_queue {
     struct list_node tasks; /* waiting for the CPU */
     unsigned nr;
     struct task *idle;
-    bool resched;            /* the running task should call schedule() [this CPU] */
-    _Atomic bool idling;     /* halted, or about to */
+    bool resched;        /* the running task should call schedule() [this CPU] */
+    _Atomic bool idling; /* halted, or about to */
     spinlock_t timer_lock;
     struct list_node timers; /* soonest first */
 } __aligned(CACHE_LINE_SIZE);
@@ -145,8 +145,7 @@ static struct task *steal(struct run_queue *thief)
         return NULL;
     struct task *task, *found = NULL;
     spin_lock(&longest->lock);
-    list_for_each_entry(task, &longest->tasks, sched.node)
-    {
+    list_for_each_entry (task, &longest->tasks, sched.node) {
         if (atomic_load(&task->sched.on_cpu))
             continue; /* its CPU still has its registers */
         found = task;
@@ -270,8 +269,7 @@ void timer_start(struct timer *timer, uint64_t when_ns)
     timer->when_ns = when_ns;
     timer->cpu = q - queues;
     timer->armed = true;
-    list_for_each(pos, &q->timers)
-    {
+    list_for_each (pos, &q->timers) {
         if (list_entry(pos, struct timer, node)->when_ns > when_ns)
             break;
     }
@@ -383,8 +381,7 @@ static void wake_some(struct wait_queue *q, unsigned max)
 {
     struct waiter *w;
     irq_flags_t flags = spin_lock_irqsave(&q->lock);
-    list_for_each_entry(w, &q->waiters, node)
-    {
+    list_for_each_entry (w, &q->waiters, node) {
         if (!max--)
             break;
         task_wake(w->task, WAKE_ANY);

@@ -5,7 +5,7 @@
  * Room:   kernel.
  * Owns:   struct queued_signal; the frame on the user's stack.
  * Locks:  see kernel/signal.h. User memory is touched with no lock held.
- * Always: (1) what a handler's frame says is checked again on rt_sigreturn: it may have been edited;
+ * Always: (1) a handler's frame is checked again on rt_sigreturn: it may have been edited;
  *         (2) a frame that does not fit on the stack kills with SIGSEGV.
  * Source: sigaction(2), sigreturn(2); System V AMD64 psABI, "The Stack Frame" (red zone).
  * Tour:   after kernel/signal.h.
@@ -29,10 +29,9 @@ struct queued_signal {
 #define UNBLOCKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
 #define STOP_SET    (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 #define IGNORED_SET (sigmask(SIGCHLD) | sigmask(SIGURG) | sigmask(SIGWINCH) | sigmask(SIGCONT))
-#define CORE_SET                                                                              \
-    (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) |               \
-     sigmask(SIGBUS) | sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) |                \
-     sigmask(SIGXFSZ) | sigmask(SIGSYS))
+#define CORE_SET                                                                                  \
+    (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) | sigmask(SIGBUS) | \
+     sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) | sigmask(SIGXFSZ) | sigmask(SIGSYS))
 
 #define RED_ZONE 128
 
@@ -45,8 +44,7 @@ void pending_init(struct pending *pending)
 void pending_drop(struct pending *pending)
 {
     struct queued_signal *q, *after;
-    list_for_each_safe(q, after, &pending->queue, node)
-    {
+    list_for_each_safe (q, after, &pending->queue, node) {
         list_del(&q->node);
         kmem_free(q);
     }
@@ -86,8 +84,7 @@ static void remove_pending(struct pending *from, uint64_t set)
 {
     struct queued_signal *q, *after;
     from->mask &= ~set;
-    list_for_each_safe(q, after, &from->queue, node)
-    {
+    list_for_each_safe (q, after, &from->queue, node) {
         if (set & sigmask(q->info.signo)) {
             list_del(&q->node);
             kmem_free(q);
@@ -112,7 +109,8 @@ static void stop_and_cont(struct process *process, int signo)
     } else {
         return;
     }
-    list_for_each_entry(task, &process->tasks, process_node) task_wake(task, WAKE_STOPPED);
+    list_for_each_entry (task, &process->tasks, process_node)
+        task_wake(task, WAKE_STOPPED);
 }
 
 /* tasks_lock is held by callers, so that process->tasks stays. */
@@ -127,8 +125,7 @@ static int send(struct process *process, struct task *only, const struct uapi_si
     bool blocked = only && (only->signals.blocked & sigmask(signo));
     if (!ignored(state, signo) || blocked)
         err = queue_signal(only ? &only->signals.pending : &state->shared, info);
-    list_for_each_entry(task, &process->tasks, process_node)
-    {
+    list_for_each_entry (task, &process->tasks, process_node) {
         bool wants = (!only || only == task) && !(task->signals.blocked & sigmask(signo));
         if (wants || signo == SIGKILL)
             task_wake(task, WAKE_SIGNAL | (signo == SIGKILL ? WAKE_STOPPED : 0));
@@ -168,8 +165,8 @@ bool signal_pending_current(void)
     struct task *task = task_current();
     if (!task->process)
         return false;
-    uint64_t pending = READ_ONCE(task->signals.pending.mask) |
-                       READ_ONCE(task->process->signals.shared.mask);
+    uint64_t pending =
+        READ_ONCE(task->signals.pending.mask) | READ_ONCE(task->process->signals.shared.mask);
     return (pending & ~task->signals.blocked) || READ_ONCE(task->process->exiting) ||
            atomic_load(&task->process->signals.stop_signal);
 }
@@ -188,8 +185,7 @@ static int dequeue_from(struct pending *from, uint64_t blocked, struct uapi_sigi
     int signo = __builtin_ctzl(faults ? faults : ready) + 1;
     bool found = false, more = false;
     *info = (struct uapi_siginfo){.signo = signo};
-    list_for_each_entry(q, &from->queue, node)
-    {
+    list_for_each_entry (q, &from->queue, node) {
         if (q->info.signo != signo)
             continue;
         if (found) {
@@ -200,8 +196,7 @@ static int dequeue_from(struct pending *from, uint64_t blocked, struct uapi_sigi
         found = true;
     }
     if (found) {
-        list_for_each_entry(q, &from->queue, node)
-        {
+        list_for_each_entry (q, &from->queue, node) {
             if (q->info.signo == signo) {
                 list_del(&q->node);
                 kmem_free(q);
@@ -259,10 +254,27 @@ static void context_save(struct uapi_sigcontext *c, const struct trap_frame *f,
                          const struct uapi_siginfo *info, uint64_t mask)
 {
     *c = (struct uapi_sigcontext){
-        .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13,
-        .r14 = f->r14, .r15 = f->r15, .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx,
-        .rdx = f->rdx, .rax = f->rax, .rcx = f->rcx, .rsp = f->rsp, .rip = f->rip,
-        .rflags = f->rflags, .cs = f->cs, .ss = f->ss, .oldmask = mask,
+        .r8 = f->r8,
+        .r9 = f->r9,
+        .r10 = f->r10,
+        .r11 = f->r11,
+        .r12 = f->r12,
+        .r13 = f->r13,
+        .r14 = f->r14,
+        .r15 = f->r15,
+        .rdi = f->rdi,
+        .rsi = f->rsi,
+        .rbp = f->rbp,
+        .rbx = f->rbx,
+        .rdx = f->rdx,
+        .rax = f->rax,
+        .rcx = f->rcx,
+        .rsp = f->rsp,
+        .rip = f->rip,
+        .rflags = f->rflags,
+        .cs = f->cs,
+        .ss = f->ss,
+        .oldmask = mask,
     };
     if ((int64_t)f->orig_rax < 0) {
         c->trapno = trap_vector(f);
@@ -309,8 +321,8 @@ static int frame_build(struct trap_frame *f, const struct uapi_sigaction *action
 
     if (!(action->flags & SA_RESTORER))
         return -EFAULT; /* x86-64 has no other way back */
-    frame.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
-                     (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
+    frame.uc.flags =
+        UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
     frame.uc.stack = task->signals.alt_stack;
     if (!(frame.uc.stack.flags & SS_DISABLE) && on_alt_stack(task, f->rsp))
         frame.uc.stack.flags |= SS_ONSTACK;
@@ -354,9 +366,9 @@ static void restart_call(struct trap_frame *f, const struct uapi_sigaction *acti
 /* What was killed, by what, where: one line. */
 static void report_death(const struct trap_frame *f, const struct uapi_siginfo *info)
 {
-    static const char *const names[] = {[SIGILL] = "SIGILL", [SIGTRAP] = "SIGTRAP",
-                                        [SIGBUS] = "SIGBUS", [SIGFPE] = "SIGFPE",
-                                        [SIGSEGV] = "SIGSEGV", [SIGSYS] = "SIGSYS"};
+    static const char *const names[] = {
+        [SIGILL] = "SIGILL", [SIGTRAP] = "SIGTRAP", [SIGBUS] = "SIGBUS",
+        [SIGFPE] = "SIGFPE", [SIGSEGV] = "SIGSEGV", [SIGSYS] = "SIGSYS"};
     struct task *task = task_current();
     if (info->code <= 0 || info->signo >= (int)ARRAY_SIZE(names) || !names[info->signo])
         return; /* somebody sent it: not a fault */
@@ -394,8 +406,7 @@ static void default_action(const struct trap_frame *f, const struct uapi_siginfo
         return;
     }
     report_death(f, info);
-    task_exit(info->signo | (bit & CORE_SET && process->limits[RLIMIT_CORE].soft ? 0x80 : 0),
-              true);
+    task_exit(info->signo | (bit & CORE_SET && process->limits[RLIMIT_CORE].soft ? 0x80 : 0), true);
 }
 
 void signal_deliver(struct trap_frame *f)
@@ -539,8 +550,8 @@ int64_t sys_rt_sigprocmask(int how, user_addr_t new, user_addr_t old, size_t set
 int64_t sys_rt_sigpending(user_addr_t set, size_t set_size)
 {
     struct task *task = task_current();
-    uint64_t pending = (task->signals.pending.mask | task->process->signals.shared.mask) &
-                       task->signals.blocked;
+    uint64_t pending =
+        (task->signals.pending.mask | task->process->signals.shared.mask) & task->signals.blocked;
     return set_size > sizeof(pending) ? -EINVAL : copy_to_user(set, &pending, set_size);
 }
 

@@ -54,7 +54,7 @@ struct restart_block {
 };
 
 /* Results of an interrupted call that never reach the program. */
-#define ERESTARTSYS   512 /* again, if SA_RESTART or no handler; else EINTR */
+#define ERESTARTSYS    512 /* again, if SA_RESTART or no handler; else EINTR */
 #define ERESTARTNOINTR 513 /* always again */
 
 void signals_init(struct signal_state *state);

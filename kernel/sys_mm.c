@@ -18,9 +18,9 @@
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
 
-#define FILE_SIZE_MAX INT64_MAX
+#define FILE_SIZE_MAX  INT64_MAX
 #define MAP_HUGE_SHIFT 26
-#define RDEV_ZERO     0x105 /* /dev/zero: mapping it is mapping nothing */
+#define RDEV_ZERO      0x105 /* /dev/zero: mapping it is mapping nothing */
 
 static uint32_t rights_of(uint64_t prot)
 {
@@ -250,14 +250,19 @@ static bool advice_flags(int advice, uint32_t *set, uint32_t *clear)
         int advice;
         uint32_t set, clear;
     } table[] = {
-        {MADV_DONTFORK, VM_DONTFORK, 0},          {MADV_DOFORK, 0, VM_DONTFORK},
-        {MADV_DONTDUMP, VM_DONTDUMP, 0},          {MADV_DODUMP, 0, VM_DONTDUMP},
+        {MADV_DONTFORK, VM_DONTFORK, 0},
+        {MADV_DOFORK, 0, VM_DONTFORK},
+        {MADV_DONTDUMP, VM_DONTDUMP, 0},
+        {MADV_DODUMP, 0, VM_DONTDUMP},
         {MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE},
         {MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE},
-        {MADV_NORMAL, 0, 0},                      {MADV_RANDOM, 0, 0},
-        {MADV_SEQUENTIAL, 0, 0},                  {MADV_WILLNEED, 0, 0},
+        {MADV_NORMAL, 0, 0},
+        {MADV_RANDOM, 0, 0},
+        {MADV_SEQUENTIAL, 0, 0},
+        {MADV_WILLNEED, 0, 0},
         {MADV_KEEPONFORK, 0, VM_WIPEONFORK},
-        {MADV_MERGEABLE, 0, 0},                   {MADV_UNMERGEABLE, 0, 0},
+        {MADV_MERGEABLE, 0, 0},
+        {MADV_UNMERGEABLE, 0, 0},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
         if (table[i].advice == advice) {
@@ -295,6 +300,9 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     case MADV_POPULATE_READ:
     case MADV_POPULATE_WRITE:
         return mm_populate(mm, addr, len, advice == MADV_POPULATE_WRITE);
+    case MADV_GUARD_INSTALL:
+    case MADV_GUARD_REMOVE:
+        return mm_guard(mm, addr, len, advice == MADV_GUARD_INSTALL);
     case MADV_WIPEONFORK: {
         int err = mm_areas_are(mm, addr, len, AREAS_PRIVATE);
         return err ? err : mm_change_flags(mm, addr, len, VM_WIPEONFORK, 0);
@@ -306,9 +314,10 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
 {
-    static const int known[] = {MADV_DONTNEED,   MADV_FREE,          MADV_COLD,
-                                MADV_PAGEOUT,    MADV_REMOVE,        MADV_POPULATE_READ,
-                                MADV_WIPEONFORK, MADV_POPULATE_WRITE};
+    static const int known[] = {MADV_DONTNEED,    MADV_FREE,           MADV_COLD,
+                                MADV_PAGEOUT,     MADV_REMOVE,         MADV_POPULATE_READ,
+                                MADV_WIPEONFORK,  MADV_POPULATE_WRITE, MADV_GUARD_INSTALL,
+                                MADV_GUARD_REMOVE};
     struct mm *mm = task_current()->mm;
     uint32_t set = 0, clear = 0;
     bool is_flag = advice_flags(advice, &set, &clear), is_known = is_flag;

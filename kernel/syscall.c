@@ -23,8 +23,8 @@
 typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 /* All arguments travel in registers: a function takes as many of them as it declares. */
-#define CALL(name)         [SYS_##name] = (syscall_fn)(void *)sys_##name
-#define CALL_AS(name, fn)  [SYS_##name] = (syscall_fn)(void *)fn
+#define CALL(name)        [SYS_##name] = (syscall_fn)(void *)sys_##name
+#define CALL_AS(name, fn) [SYS_##name] = (syscall_fn)(void *)fn
 
 static const syscall_fn calls[SYS_MAX] = {
     /* memory */
@@ -33,10 +33,10 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(mincore), CALL(msync), CALL(mlockall), CALL(munlockall),
     /* processes and signals */
     CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(execve), CALL(execveat), CALL(exit),
-    CALL(exit_group), CALL(wait4), CALL(getpid), CALL(gettid), CALL(getppid),
-    CALL(set_tid_address), CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid), CALL(setsid),
-    CALL(kill), CALL(tgkill), CALL(tkill), CALL(rt_sigaction), CALL(rt_sigprocmask),
-    CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigreturn), CALL(sigaltstack), CALL(futex),
+    CALL(exit_group), CALL(wait4), CALL(getpid), CALL(gettid), CALL(getppid), CALL(set_tid_address),
+    CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid), CALL(setsid), CALL(kill),
+    CALL(tgkill), CALL(tkill), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending),
+    CALL(rt_sigsuspend), CALL(rt_sigreturn), CALL(sigaltstack), CALL(futex),
     /* everything else a program asks for */
     CALL(uname), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit), CALL(setrlimit),
     CALL(getrandom), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time),
@@ -45,8 +45,7 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(times), CALL(reboot), CALL(getuid), CALL_AS(geteuid, sys_getuid),
     CALL_AS(getgid, sys_getuid), CALL_AS(getegid, sys_getuid),
     /* files */
-    SYS_FS_CALLS
-};
+    SYS_FS_CALLS};
 
 static void name_unknown(uint64_t nr)
 {
@@ -77,8 +76,7 @@ void upcall_syscall(struct trap_frame *frame)
 static bool restart_undecided(const struct trap_frame *frame)
 {
     int64_t result = frame->rax;
-    return (int64_t)frame->orig_rax >= 0 &&
-           (result == -ERESTARTSYS || result == -ERESTARTNOINTR);
+    return (int64_t)frame->orig_rax >= 0 && (result == -ERESTARTSYS || result == -ERESTARTNOINTR);
 }
 
 void exit_to_user(struct trap_frame *frame)

@@ -29,21 +29,21 @@ struct rlimit {
 
 struct process {
     int pid;
-    _Atomic uint32_t refcount; /* one per task, one of the parent's tree until reaped */
-    struct process *parent;    /* [t] */
-    struct list_node children; /* [t] */
-    struct list_node sibling;  /* on parent->children [t] */
-    struct list_node all_node; /* on the list of all [t] */
-    struct list_node tasks;    /* [t] */
-    unsigned nr_tasks;         /* alive [t] */
-    int pgid, sid;             /* [t] */
-    bool zombie;               /* nothing is left but the status [t] */
-    bool exiting;              /* exit_group() was called [t] */
-    bool stop_reported;        /* wait4() told of the stop already [t] */
-    int exit_signal;           /* sent to the parent at the end: SIGCHLD, or 0 [I] */
-    uint32_t status;           /* as wait(2) encodes it [t] */
-    struct wait_queue child_exit;  /* parents wait here */
-    struct signal_state signals;   /* handlers and what is pending for the process [s] */
+    _Atomic uint32_t refcount;    /* one per task, one of the parent's tree until reaped */
+    struct process *parent;       /* [t] */
+    struct list_node children;    /* [t] */
+    struct list_node sibling;     /* on parent->children [t] */
+    struct list_node all_node;    /* on the list of all [t] */
+    struct list_node tasks;       /* [t] */
+    unsigned nr_tasks;            /* alive [t] */
+    int pgid, sid;                /* [t] */
+    bool zombie;                  /* nothing is left but the status [t] */
+    bool exiting;                 /* exit_group() was called [t] */
+    bool stop_reported;           /* wait4() told of the stop already [t] */
+    int exit_signal;              /* sent to the parent at the end: SIGCHLD, or 0 [I] */
+    uint32_t status;              /* as wait(2) encodes it [t] */
+    struct wait_queue child_exit; /* parents wait here */
+    struct signal_state signals;  /* handlers and what is pending for the process [s] */
     struct rlimit limits[RLIM_NLIMITS];
     struct dentry *cwd;
     struct dentry *exe;
@@ -58,16 +58,16 @@ struct task {
     struct files *files;
     int tid;
     char name[TASK_NAME_MAX];
-    struct list_node process_node;    /* on process->tasks [t] */
-    struct list_node table_node;      /* in the hash of tids [t] */
-    struct schedulable sched;         /* [q] */
-    struct task_signals signals;      /* mask and what is pending for this task [s] */
-    uint64_t clear_child_tid;         /* user address, written 0 at exit [c] */
-    uint64_t set_child_tid;           /* user address, written at the start [c] */
-    uint64_t robust_list;             /* [c] */
-    void (*thread_fn)(void *);        /* of a kernel thread [I] */
-    void *thread_arg;                 /* [I] */
-    struct restart_block restart;     /* an interrupted call that goes on differently [c] */
+    struct list_node process_node; /* on process->tasks [t] */
+    struct list_node table_node;   /* in the hash of tids [t] */
+    struct schedulable sched;      /* [q] */
+    struct task_signals signals;   /* mask and what is pending for this task [s] */
+    uint64_t clear_child_tid;      /* user address, written 0 at exit [c] */
+    uint64_t set_child_tid;        /* user address, written at the start [c] */
+    uint64_t robust_list;          /* [c] */
+    void (*thread_fn)(void *);     /* of a kernel thread [I] */
+    void *thread_arg;              /* [I] */
+    struct restart_block restart;  /* an interrupted call that goes on differently [c] */
 };
 
 /* The running task's process; NULL in a kernel thread. */
@@ -89,8 +89,8 @@ int __must_check process_create_init(void (*fn)(void *), void *arg);
 /* The running task ends. Status as wait(2) encodes it; @group: all its siblings, too. */
 _Noreturn void task_exit(uint32_t status, bool group);
 
-struct process *process_find(int pid); /* tasks_lock held */
-struct task *task_find(int tid);       /* tasks_lock held */
+struct process *process_find(int pid);  /* tasks_lock held */
+struct task *task_find(int tid);        /* tasks_lock held */
 struct process *process_after(int pid); /* the one with the next higher pid; tasks_lock held */
 void tasks_lock(void);
 void tasks_unlock(void);

@@ -144,8 +144,6 @@ static void tty_thread(void *arg)
 {
     struct tty *t = arg;
 
-    sched_finish_switch();
-    irq_enable();
     for (;;) {
         raw_fill(t); /* what came while the ring was full raises no interrupt any more */
         if (wait_event_interruptible(&t->work, !raw_empty(t) && tty_line_has_room(t)))

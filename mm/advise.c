@@ -126,12 +126,13 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
     rwsem_write_lock(&mm->mmap_lock);
     if (lock && !mm->limits.locked_exempt && mm->total_pages << PAGE_SHIFT > mm->limits.locked)
         err = -ENOMEM;
-    struct rb_node *last = rb_last(&mm->vmas);
-    if (!err && last)
-        err = flag_range(mm, 0, rb_entry(last, struct vma, node)->end, set,
-                         (VM_LOCKED | VM_LOCKONFAULT) & ~set, NOT_SECRET_AREAS);
+    struct vma *vma = vma_find_from(mm, 0);
+    for (; vma && !err; vma = vma_next(vma))
+        if (!is_secret(vma))
+            err = flag_area(mm, &vma, vma->start, vma->end,
+                            (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | set);
     rwsem_write_unlock(&mm->mmap_lock);
-    return err == -ENOMEM && !lock ? 0 : err; /* gaps are no fault of the caller's here */
+    return err;
 }
 
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
@@ -172,7 +173,7 @@ static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hol
         err = -ENOMEM;
     else if ((vma->flags & VM_LOCKED) || !vma->object || is_secret(vma))
         err = -EINVAL;
-    else if ((vma->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+    else if (!vma_is_writer(vma->flags))
         err = -EACCES;
     if (!err) {
         uint64_t to = min(end, vma->end), base = (vma->pgoff << PAGE_SHIFT) - vma->start;
@@ -203,6 +204,34 @@ int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         object_put(hole.object);
     }
     return err;
+}
+
+int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
+{
+    uint64_t end = addr + len_bytes, at = addr;
+    struct tlb_gather gather;
+    int gap = 0, err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    struct vma *vma = vma_find_from(mm, addr);
+    for (; at < end && !err; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            gap = -ENOMEM;
+        if (!vma || vma->start >= end)
+            break;
+        uint64_t from = max(vma->start, at);
+        at = min(vma->end, end);
+        if ((vma->flags & VM_HUGETLB) || is_secret(vma) || (install && (vma->flags & VM_LOCKED)))
+            err = -EINVAL;
+        else if (install)
+            err = guard_range(mm, from, at, &gather);
+        else
+            unguard_range(mm, from, at);
+    }
+    tlb_gather_end(&gather);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err ? err : gap;
 }
 
 /* May the kernel fault in @va on the program's behalf? */
@@ -257,7 +286,7 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
             break;
         }
         struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
-        out[i] = !pte_is_none(pte_read(walk.slot));
+        out[i] = pte_has_frame(pte_read(walk.slot));
         if (!out[i] && vma->object)
             out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
     }

@@ -96,7 +96,7 @@ static int check_leaves(struct mm *mm)
         for (unsigned i = 0; i < run.nr; i++) {
             pte_t pte = pte_read(&run.slot[i]);
             uint64_t va = run.va + i * pt_level_size(run.level);
-            if (pte_is_none(pte))
+            if (!pte_has_frame(pte))
                 continue;
             int err = check_leaf(vma_find(mm, va), va, pte, run.level, &rss);
             if (err)

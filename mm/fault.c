@@ -257,9 +257,19 @@ static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t 
     if (pt_walk_alloc(&mm->pgtable, user(f.va), fault_level(&f), &f.walk))
         return FAULT_NO_MEMORY;
     pte_t pte = pte_read(f.walk.slot);
-    if (!pte_is_none(pte))
+    switch (pte_kind(pte, f.walk.level)) {
+    case PTE_KIND_NONE:
+        return vma->object ? fault_object(&f) : fault_anonymous(&f);
+    case PTE_KIND_LEAF:
+    case PTE_KIND_PROTNONE:
         return fault_present(&f, pte);
-    return vma->object ? fault_object(&f) : fault_anonymous(&f);
+    case PTE_KIND_GUARD:
+        return FAULT_NO_AREA;
+    case PTE_KIND_TABLE:
+    case PTE_KINDS:
+        break;
+    }
+    panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
 }
 
 /* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */

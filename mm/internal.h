@@ -85,8 +85,9 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
 /* zap.c */
 
 enum zap_what {
-    ZAP_ALL,
-    ZAP_OBJECT_PAGES /* private copies stay: of a hole that is punched */
+    ZAP_AREA,        /* the area goes: pages and guards */
+    ZAP_PAGES,       /* guards stay */
+    ZAP_OBJECT_PAGES /* private copies stay, too: of a hole that is punched */
 };
 
 /**
@@ -96,6 +97,16 @@ enum zap_what {
  */
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
                struct tlb_gather *gather);
+
+/**
+ * guard_range() - nobody may touch [start, end) from now on: its leaves go, guards take their place
+ * Context: as zap_range(); tables are made. Return: 0, or -ENOMEM with a part guarded.
+ */
+int __must_check guard_range(struct mm *mm, uint64_t start, uint64_t end,
+                             struct tlb_gather *gather);
+
+/* Take guards of [start, end) away; pages stay. */
+void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Account a leaf that appears or goes. */
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);

@@ -107,7 +107,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
             next = vma;
             vma = below;
         }
-        zap_range(mm, vma->start, vma->end, ZAP_ALL, &gather);
+        zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
         account_area(mm, vma, -1);
         vma_remove(mm, vma);
         list_add_tail(&vma->mapping_node, dead);
@@ -356,7 +356,7 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
             break;
         }
         at = min(vma->end, end);
-        zap_range(mm, from, at, ZAP_ALL, &gather);
+        zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);

@@ -78,8 +78,11 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
                        struct tlb_gather *gather)
 {
     pte_t pte = pte_read(&run->slot[i]);
-    if (pte_is_none(pte))
+    if (!pte_has_frame(pte)) {
+        if (!pte_is_none(pte))
+            pt_set(to->table, to->slot, pte); /* guards are inherited */
         return;
+    }
     uint64_t size = pt_level_size(run->level);
     struct page *page = phys_to_page(pte_phys(pte, run->level));
     if (page != zero_page && !page_is_private(page))

@@ -188,7 +188,7 @@ void object_truncate(struct object *object, uint64_t size_bytes)
         return;
     uint64_t keep = round_up(size_bytes, folio_bytes);
     object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
-    unmap_range(object, keep, PAGE_MASK, ZAP_ALL);
+    unmap_range(object, keep, PAGE_MASK, ZAP_PAGES);
     zero_part(object, size_bytes, keep); /* must read as zeros when the object grows again */
 }
 

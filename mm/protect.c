@@ -35,7 +35,7 @@ static void change_slot(const struct vma *vma, struct pt_run *run, unsigned i,
                         struct tlb_gather *gather)
 {
     pte_t old = pte_read(&run->slot[i]);
-    if (pte_is_none(old))
+    if (!pte_has_frame(old))
         return;
     struct page *page = page_head(phys_to_page(pte_phys(old, run->level)));
     pgprot_t prot = vma_pgprot(vma);

@@ -150,7 +150,7 @@ static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, stru
     }
     vma_insert(mm, new);
     mm->total_pages += vma_pages(new);
-    mm->locked_pages += new->flags & VM_LOCKED ? vma_pages(new) : 0;
+    mm->locked_pages += new->flags &VM_LOCKED ? vma_pages(new) : 0;
     if (moved)
         move_leaves(mm, vma, r->old, r->to, moved);
     if (!keeps_old)

@@ -32,8 +32,11 @@ static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, enum zap_wha
                      struct tlb_gather *gather)
 {
     pte_t pte = pte_read(&run->slot[i]);
-    if (pte_is_none(pte))
+    if (!pte_has_frame(pte)) {
+        if (what == ZAP_AREA && !pte_is_none(pte))
+            pt_set(run->table, &run->slot[i], pte_none());
         return;
+    }
     uint64_t size = pt_level_size(run->level);
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
     if (what == ZAP_OBJECT_PAGES && page->state == PAGE_ANON)
@@ -70,5 +73,38 @@ void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
             if (!tlb_gather_room(gather))
                 tlb_gather_flush(gather);
         }
+    }
+}
+
+int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather)
+{
+    zap_range(mm, start, end, ZAP_PAGES, gather);
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        struct pt_walk walk;
+        int err = pt_walk_alloc(&mm->pgtable, user(va), PT_4K, &walk);
+        if (err)
+            return err;
+        spin_lock(pt_lock(walk.table));
+        if (pte_is_none(pte_read(walk.slot)))
+            pt_set(walk.table, walk.slot, pte_guard());
+        bool guarded = pte_kind(pte_read(walk.slot), PT_4K) == PTE_KIND_GUARD;
+        spin_unlock(pt_lock(walk.table));
+        if (!guarded) { /* a fault was faster: once more */
+            zap_range(mm, va, va + PAGE_SIZE, ZAP_PAGES, gather);
+            va -= PAGE_SIZE;
+        }
+    }
+    return 0;
+}
+
+void unguard_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
+    for (; run.nr; pt_run_next(&run)) {
+        spin_lock(pt_lock(run.table));
+        for (unsigned i = 0; i < run.nr; i++)
+            if (pte_kind(pte_read(&run.slot[i]), run.level) == PTE_KIND_GUARD)
+                pt_set(run.table, &run.slot[i], pte_none());
+        spin_unlock(pt_lock(run.table));
     }
 }

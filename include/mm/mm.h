@@ -163,6 +163,13 @@ int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 /* madvise(MADV_POPULATE_READ/WRITE): 0, -EINVAL (no right, secret), -EFAULT (SIGBUS), -ENOMEM. */
 int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
 
+/**
+ * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
+ * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install);
+
 enum area_demand {
     AREAS_ANY,
     AREAS_PRIVATE /* anonymous and private only: MADV_FREE, MADV_WIPEONFORK */

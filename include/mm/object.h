@@ -167,7 +167,6 @@ int64_t object_write(struct object *object, uint64_t pos, size_t len, struct obj
 /* The kinds. */
 extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops;
 
-
 /* Boot: slab cache of index nodes, release functions of page states. */
 void object_boot_init(void);
 void secretmem_boot_init(void);

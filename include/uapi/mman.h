@@ -81,3 +81,6 @@
 #define MCL_FUTURE           2
 #define MCL_ONFAULT          4
 #define MREMAP_DONTUNMAP     4
+
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103

@@ -88,15 +88,20 @@ void log_line(enum log_level level, const char *fmt, ...)
     va_end(args);
 }
 
-void host_lock(spinlock_t *lock)
+void host_lock_nested(spinlock_t *lock)
 {
     if (lock->held)
         panic("lock %p (rank %u) taken twice", (void *)lock, lock->rank);
-    if (nr_locks > 0 && locks[nr_locks - 1]->rank >= lock->rank)
-        panic("lock of rank %u taken under rank %u", lock->rank, locks[nr_locks - 1]->rank);
     lock->held = 1;
     lock->irqs_off = !irqs_on;
     locks[nr_locks++] = lock;
+}
+
+void host_lock(spinlock_t *lock)
+{
+    if (nr_locks > 0 && locks[nr_locks - 1]->rank >= lock->rank)
+        panic("lock of rank %u taken under rank %u", lock->rank, locks[nr_locks - 1]->rank);
+    host_lock_nested(lock);
 }
 
 void host_unlock(spinlock_t *lock)

@@ -27,7 +27,7 @@
 #define SPACES     3
 #define OBJECTS    2
 #define OBJECT_MAX 16 /* pages */
-#define STEPS      30000
+#define STEPS      10000
 #define RW         (VM_READ | VM_WRITE)
 
 /* The model. */

@@ -28,6 +28,7 @@ typedef struct {
 typedef uint64_t irq_flags_t;
 
 void host_lock(spinlock_t *lock);
+void host_lock_nested(spinlock_t *lock);
 void host_unlock(spinlock_t *lock);
 irq_flags_t irq_save(void);
 void irq_restore(irq_flags_t flags);
@@ -57,17 +58,15 @@ static inline void spin_unlock(spinlock_t *l)
     host_unlock(l);
 }
 
-/* A second lock of the same rank: no rank to check, and it is released before the first. */
+/* A second lock of the same rank: pairing is checked, rank is not. */
 static inline void spin_lock_nested(spinlock_t *l)
 {
-    if (l->held)
-        panic("nested lock %p taken twice", (void *)l);
-    l->held = 1;
+    host_lock_nested(l);
 }
 
 static inline void spin_unlock_nested(spinlock_t *l)
 {
-    l->held = 0;
+    host_unlock(l);
 }
 
 static inline bool spin_is_locked(spinlock_t *l)
