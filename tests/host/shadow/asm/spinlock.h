@@ -19,7 +19,7 @@
 
 typedef struct {
     uint16_t held;
-    uint16_t unused;
+    uint16_t irqs_off; /* when it was taken: they must stay off until it is released */
     uint8_t rank;
 } spinlock_t;
 
