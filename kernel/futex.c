@@ -328,8 +328,7 @@ static int lock_abandon(const struct task *task, uint64_t address, bool pending)
 {
     uint32_t word;
 
-    if (!is_aligned(address, sizeof(word)) ||
-        copy_from_user(&word, user(address), sizeof(word)))
+    if (!is_aligned(address, sizeof(word)) || copy_from_user(&word, user(address), sizeof(word)))
         return -EFAULT;
     if (pending && !word) { /* it died between unlocking and waking */
         futex_wake_address(address, 1);

@@ -33,7 +33,7 @@ struct run_queue {
     bool resched;        /* the running task should call schedule() [this CPU] */
     _Atomic bool idling; /* halted, or about to */
     spinlock_t timer_lock;
-    struct list_node timers; /* soonest first */
+    struct list_node timers;      /* soonest first */
     struct timer *_Atomic firing; /* its fire() runs now */
     struct list_node deferred;    /* struct deferred [this CPU, IRQs off] */
 } __aligned(CACHE_LINE_SIZE);
@@ -154,8 +154,7 @@ bool task_wake(struct task *task, unsigned states)
 static struct task *loot(struct run_queue *q, unsigned thief)
 {
     struct task *task;
-    list_for_each_entry(task, &q->tasks, sched.node)
-    {
+    list_for_each_entry (task, &q->tasks, sched.node) {
         if (!atomic_load(&task->sched.on_cpu) && may_use(task, thief)) /* else: not saved yet */
             return task;
     }
@@ -247,8 +246,7 @@ static void switch_to(struct task *from, struct task *to)
     tlb_switch(to->mm ? &to->mm->pgtable : &kernel_pgtable);
     context_switch(&from->context, &to->context, to);
     sched_finish_switch(); /* perhaps on another CPU, much later */
-    if (READ_ONCE(my_queue()->nr) ||
-        (from->process && process_counts_cpu_time(from->process)))
+    if (READ_ONCE(my_queue()->nr) || (from->process && process_counts_cpu_time(from->process)))
         timer_rearm(my_queue());
 }
 
@@ -529,8 +527,8 @@ void sched_sleep_for_signal(uint64_t set, uint64_t ns)
     WRITE_ONCE(task->sched.state, TASK_WAITING);
     timer_start(&sleep.timer, end);
     atomic_thread_fence(memory_order_seq_cst);
-    uint64_t pending = READ_ONCE(task->signals.pending.mask) |
-                       READ_ONCE(task->process->signals.shared.mask);
+    uint64_t pending =
+        READ_ONCE(task->signals.pending.mask) | READ_ONCE(task->process->signals.shared.mask);
     if (!(pending & set) && !signal_pending_current())
         schedule();
     WRITE_ONCE(task->sched.state, TASK_RUNNABLE);

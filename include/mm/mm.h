@@ -242,6 +242,9 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
                   bool force);
 
+/* Resident pages: private ones, and those of objects. Exact while nobody faults. */
+void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
+
 /* The area that holds @addr, or NULL. mmap_lock held. */
 struct vma *vma_find(struct mm *mm, uint64_t addr);
 
