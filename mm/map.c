@@ -337,7 +337,8 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
     return mm->brk;
 }
 
-int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+/* @refused: flags of areas that may not be discarded. */
+static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t refused)
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
@@ -351,7 +352,7 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         if (!vma || vma->start >= end)
             break;
         uint64_t from = max(vma->start, at);
-        if (vma->flags & VM_LOCKED || !is_aligned(from - vma->start, vma_unit(vma))) {
+        if ((vma->flags & refused) || !is_aligned(from - vma->start, vma_unit(vma))) {
             err = -EINVAL;
             break;
         }
@@ -361,4 +362,14 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
+}
+
+int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    return discard(mm, addr, len_bytes, VM_LOCKED);
+}
+
+int mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    return discard(mm, addr, len_bytes, 0);
 }
