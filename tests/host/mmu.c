@@ -167,7 +167,8 @@ static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access ac
     return &tlb[nr_remembered++];
 }
 
-/* A translation that permits @access: remembered, or walked for. A store through a clean one walks. */
+/* A translation that permits @access: remembered, or walked for. A store through a clean one
+ * walks. */
 static struct translation *translate(struct mm *mm, uint64_t va, enum fault_access access)
 {
     struct translation *t = remembered(&mm->pgtable, va);

@@ -2,7 +2,7 @@
 /*
  * tests/host/mmu.h - CPUs that read page tables, and forget only what they are told to forget
  *
- * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; the page tables are
+ * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; page tables are
  *         the real arch/x86_64/pgtable.c.
  * Owns:   TLBs that never evict, hidden frames, sleeping locks that only check their use.
  * Locks:  one thread.
