@@ -119,8 +119,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         struct rb_node *last = rb_last(&mm->vmas);
         floor = last ? rb_entry(last, struct vma, node)->end : 0;
     }
-    pt_free_tables(&mm->pgtable, user(floor), user(above ? above->start : USER_END + PAGE_SIZE),
-                   &gather);
+    pt_free_tables(&mm->pgtable, user(start), user(end), user(floor),
+                   user(above ? above->start : USER_END + PAGE_SIZE), &gather);
     tlb_gather_end(&gather);
 }
 

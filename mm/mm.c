@@ -59,13 +59,22 @@ void mm_get(struct mm *mm)
 
 void mm_put(struct mm *mm)
 {
+    struct tlb_gather gather;
     struct list_node dead;
-    struct vma *spare[SPARES] = {NULL};
 
     if (atomic_fetch_sub(&mm->refcount, 1) != 1)
         return;
     list_init(&dead);
-    unmap_areas(mm, 0, USER_END + PAGE_SIZE, spare, &dead);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    for (struct vma *vma = vma_find_from(mm, 0), *next; vma; vma = next) {
+        next = vma_next(vma);
+        zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
+        pt_free_tables(&mm->pgtable, user(vma->start), user(vma->end), user(0),
+                       user(KERNEL_HALF), &gather);
+        vma_remove(mm, vma);
+        list_add_tail(&vma->mapping_node, &dead);
+    }
+    tlb_gather_end(&gather);
     free_dead(&dead);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);

@@ -28,8 +28,15 @@ void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
     }
 }
 
-static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, enum zap_what what,
-                     struct tlb_gather *gather)
+/* What one pass along a run found; accounted once at its end. */
+struct zapped {
+    unsigned entries;     /* taken out */
+    int64_t anon, file;   /* leaves */
+    uint64_t first, last; /* addresses that CPUs may remember */
+};
+
+static void zap_slot(struct pt_run *run, unsigned i, enum zap_what what, struct tlb_gather *gather,
+                     struct zapped *z)
 {
     pte_t pte = pte_read(&run->slot[i]);
     if (!pte_has_frame(pte)) {
@@ -37,30 +44,49 @@ static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, enum zap_wha
             pt_set(run->table, &run->slot[i], pte_none());
         return;
     }
-    uint64_t size = pt_level_size(run->level);
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
     if (what == ZAP_OBJECT_PAGES && page->state == PAGE_ANON)
         return;
-    pte = pt_set(run->table, &run->slot[i], pte_none());
-    if (pte_needs_flush(pte, pte_none()))
-        tlb_gather_leaf(gather, run->va + i * size, run->level);
+    pte = pte_exchange(&run->slot[i], pte_none());
+    z->entries++;
+    if (pte_needs_flush(pte, pte_none())) {
+        z->last = run->va + (i + 1) * pt_level_size(run->level);
+        if (!z->first)
+            z->first = z->last;
+    }
     if (page == zero_page)
         return;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
-    rss_add(mm, page_folio(page), -(int64_t)(size >> PAGE_SHIFT));
-    tlb_gather_page(gather, page);
+    *(page->state == PAGE_ANON ? &z->anon : &z->file) += 1;
+    gather->pages[gather->nr_pages++] = page; /* there is room: the caller looked */
+}
+
+static void zapped_account(struct mm *mm, const struct pt_run *run, const struct zapped *z,
+                           struct tlb_gather *gather)
+{
+    uint64_t size = pt_level_size(run->level);
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+
+    pt_entries_gone(run->table, z->entries);
+    cpu->rss_anon -= z->anon * (int64_t)(size >> PAGE_SHIFT);
+    cpu->rss_file -= z->file * (int64_t)(size >> PAGE_SHIFT);
+    if (z->first)
+        tlb_gather_range(gather, z->first - size, z->last, run->level);
 }
 
 /* As many slots as the gather has room for; returns how many were done. */
 static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum zap_what what,
                           struct tlb_gather *gather)
 {
-    unsigned i = from;
+    unsigned end = min(run->nr, from + tlb_gather_room(gather));
+    struct zapped z = {0};
+
     spin_lock(pt_lock(run->table));
-    for (; i < run->nr && tlb_gather_room(gather); i++)
-        zap_slot(mm, run, i, what, gather);
+    for (unsigned i = from; i < end; i++)
+        zap_slot(run, i, what, gather, &z);
+    zapped_account(mm, run, &z, gather);
     spin_unlock(pt_lock(run->table));
-    return i;
+    return end;
 }
 
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,

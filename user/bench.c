@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -414,12 +415,12 @@ static const struct row {
     {"mremap_64", run_mremap, FEW},
 };
 
-static uint64_t best_batch(const struct row *row)
+static uint64_t best_batch(const struct row *row, unsigned ops, unsigned batches)
 {
     uint64_t best = UINT64_MAX;
 
-    for (int i = 0; i < BATCHES; i++) {
-        uint64_t spent = row->batch(row->ops);
+    for (unsigned i = 0; i < batches; i++) {
+        uint64_t spent = row->batch(ops);
 
         if (spent < best)
             best = spent;
@@ -427,25 +428,32 @@ static uint64_t best_batch(const struct row *row)
     return best;
 }
 
-static void run_row(const struct row *row)
+static void run_row(const struct row *row, unsigned ops, unsigned batches)
 {
     if (setjmp(row_gave_up))
         printf("%s,-,%s: %s\n", row->name, row_problem, strerror(errno));
     else
-        printf("%s,%.0f\n", row->name, (double)best_batch(row) / row->ops);
+        printf("%s,%.0f\n", row->name, (double)best_batch(row, ops, batches) / ops);
+    fflush(stdout);
+}
+
+/* @argument: "row", or "row:ops" for one batch of so many operations, as a profiler wants it. */
+static void run_named(const char *argument)
+{
+    size_t len = strcspn(argument, ":");
+    unsigned ops = argument[len] ? (unsigned)strtoul(argument + len + 1, NULL, 10) : 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strlen(rows[i].name) == len && !strncmp(rows[i].name, argument, len))
+            run_row(&rows[i], ops ? ops : rows[i].ops, ops ? 1 : BATCHES);
 }
 
 /* Arguments name the rows to run; without any, all run. */
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        bool wanted = argc == 1;
-
-        for (int a = 1; a < argc; a++)
-            wanted |= !strcmp(argv[a], rows[i].name);
-        if (wanted)
-            run_row(&rows[i]);
-        fflush(stdout);
-    }
+    for (int i = 1; i < argc; i++)
+        run_named(argv[i]);
+    for (size_t i = 0; argc == 1 && i < sizeof rows / sizeof rows[0]; i++)
+        run_row(&rows[i], rows[i].ops, BATCHES);
     return 0;
 }

@@ -198,11 +198,11 @@ static inline phys_addr_t pte_table_phys(pte_t pte)
 }
 
 /* Changed copies of a LEAF or PROTNONE entry; accessed and dirty are kept unless named. */
-static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot, enum pt_level level)
+static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot)
 {
-    pte_t next = pte_leaf(pte_phys(pte, level), prot, level);
-    next.raw |= pte.raw & (PTE_A | PTE_D);
-    return next;
+    uint64_t next = (pte.raw & ~PTE_RIGHTS) | (prot.raw & pte_supported_mask);
+    bool turns = (pte.raw ^ prot.raw) & PTE_SOFT_PROTNONE; /* the frame is inverted on one side */
+    return (pte_t){turns ? next ^ PTE_PHYS : next};
 }
 
 /* The same rights and history for another frame at another level: splitting a large leaf. */
