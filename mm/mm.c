@@ -69,8 +69,8 @@ void mm_put(struct mm *mm)
     for (struct vma *vma = vma_find_from(mm, 0), *next; vma; vma = next) {
         next = vma_next(vma);
         zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
-        pt_free_tables(&mm->pgtable, user(vma->start), user(vma->end), user(0),
-                       user(KERNEL_HALF), &gather);
+        pt_free_tables(&mm->pgtable, user(vma->start), user(vma->end), user(0), user(KERNEL_HALF),
+                       &gather);
         vma_remove(mm, vma);
         list_add_tail(&vma->mapping_node, &dead);
     }
