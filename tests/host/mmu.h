@@ -6,8 +6,8 @@
  *         the real arch/x86_64/pgtable.c.
  * Owns:   TLBs that never evict, hidden frames, sleeping locks that only check their use.
  * Locks:  one thread.
- * Always: (1) a translation that was remembered is used until exactly its leaf is gathered and
- *             flushed: a flush that is missing, or too late, is seen;
+ * Always: (1) a translation that was remembered is used until a flush names its leaf: one that is
+ *             missing, too small or too late, is seen;
  *         (2) a hidden frame cannot be touched at its kernel address: the program would die.
  * Source: Intel SDM 3A, "Details of TLB Use"; trust.md T1, V25.
  * Tour:   before tests/host/test_mm.c.
@@ -40,5 +40,5 @@ unsigned mmu_remembered(const struct mm *mm);
 /* Every CPU goes on to another space: what they knew of @mm is gone. */
 void mmu_forget(const struct mm *mm);
 
-/* Flushes that removed something, and leaves that were gathered, since the start. */
+/* Flushes of a range since the start. */
 unsigned mmu_flushes(void);
