@@ -256,10 +256,11 @@ static bool advice_flags(int advice, uint32_t *set, uint32_t *clear)
         {MADV_DODUMP, 0, VM_DONTDUMP},
         {MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE},
         {MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE},
-        {MADV_NORMAL, 0, 0},
-        {MADV_RANDOM, 0, 0},
-        {MADV_SEQUENTIAL, 0, 0},
+        {MADV_NORMAL, 0, VM_RAND_READ | VM_SEQ_READ},
+        {MADV_RANDOM, VM_RAND_READ, VM_SEQ_READ},
+        {MADV_SEQUENTIAL, VM_SEQ_READ, VM_RAND_READ},
         {MADV_WILLNEED, 0, 0},
+        {MADV_WIPEONFORK, VM_WIPEONFORK, 0},
         {MADV_KEEPONFORK, 0, VM_WIPEONFORK},
         {MADV_MERGEABLE, 0, 0},
         {MADV_UNMERGEABLE, 0, 0},
@@ -291,10 +292,12 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     switch (advice) {
     case MADV_DONTNEED:
         return mm_discard(mm, addr, len);
+    case MADV_DONTNEED_LOCKED:
+        return mm_discard_locked(mm, addr, len);
     case MADV_FREE: /* pages that may be freed when memory is short; nothing reclaims any yet */
     case MADV_COLD:
     case MADV_PAGEOUT:
-        return mm_areas_are(mm, addr, len, advice == MADV_FREE ? AREAS_PRIVATE : AREAS_ANY);
+        return mm_areas_are(mm, addr, len, advice == MADV_FREE ? AREAS_ANON : AREAS_PLAIN);
     case MADV_REMOVE:
         return mm_punch(mm, addr, len);
     case MADV_POPULATE_READ:
@@ -303,10 +306,6 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     case MADV_GUARD_INSTALL:
     case MADV_GUARD_REMOVE:
         return mm_guard(mm, addr, len, advice == MADV_GUARD_INSTALL);
-    case MADV_WIPEONFORK: {
-        int err = mm_areas_are(mm, addr, len, AREAS_PRIVATE);
-        return err ? err : mm_change_flags(mm, addr, len, VM_WIPEONFORK, 0);
-    }
     default:
         return -EINVAL;
     }
@@ -314,9 +313,9 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
 {
-    static const int known[] = {MADV_DONTNEED,    MADV_FREE,           MADV_COLD,
-                                MADV_PAGEOUT,     MADV_REMOVE,         MADV_POPULATE_READ,
-                                MADV_WIPEONFORK,  MADV_POPULATE_WRITE, MADV_GUARD_INSTALL,
+    static const int known[] = {MADV_DONTNEED,      MADV_DONTNEED_LOCKED, MADV_FREE,
+                                MADV_COLD,          MADV_PAGEOUT,         MADV_REMOVE,
+                                MADV_POPULATE_READ, MADV_POPULATE_WRITE,  MADV_GUARD_INSTALL,
                                 MADV_GUARD_REMOVE};
     struct mm *mm = task_current()->mm;
     uint32_t set = 0, clear = 0;

@@ -33,11 +33,12 @@ static bool is_secret(const struct vma *vma)
     return vma->object && !vma->object->ops->kernel_access;
 }
 
-enum whom { ALL_AREAS, NOT_SECRET_AREAS };
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. Secrets stay locked. */
+enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
 static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set, uint32_t clear,
-                      enum whom whom)
+                      enum walk walk)
 {
     struct vma *vma = vma_find_from(mm, start);
     uint64_t at = start;
@@ -46,10 +47,14 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
     while (at < end) {
         if (!vma || vma->start >= end)
             return -ENOMEM;
+        if (vma->start > at && walk == LOCK)
+            return -ENOMEM;
         if (vma->start > at)
             gap = -ENOMEM;
         uint64_t from = max(vma->start, at), to = min(vma->end, end);
-        bool spared = whom == NOT_SECRET_AREAS && is_secret(vma);
+        bool spared = walk == LOCK && is_secret(vma);
+        if ((set & VM_WIPEONFORK) && vma->object)
+            return -EINVAL; /* it is not this process's alone */
         int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
         if (err)
             return err;
@@ -63,7 +68,7 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
 int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
 {
     rwsem_write_lock(&mm->mmap_lock);
-    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ALL_AREAS);
+    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ADVISE);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
 }
@@ -109,7 +114,7 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
     rwsem_write_lock(&mm->mmap_lock);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
         err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
-                         on_fault ? 0 : VM_LOCKONFAULT, NOT_SECRET_AREAS);
+                         on_fault ? 0 : VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err || on_fault)
         return err;
@@ -138,23 +143,35 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
     rwsem_write_lock(&mm->mmap_lock);
-    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT,
-                         NOT_SECRET_AREAS); /* being locked is what secret memory is */
+    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
 }
 
+static bool area_is(const struct vma *vma, enum area_demand demand)
+{
+    if (vma->flags & VM_LOCKED)
+        return false;
+    return demand == AREAS_ANON ? !vma->object : !(vma->flags & VM_HUGETLB);
+}
+
 int mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes, enum area_demand demand)
 {
-    int err = 0;
+    uint64_t at = addr, end = addr + len_bytes;
+    int gap = 0, err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr);
-    for (; vma && vma->start < addr + len_bytes && !err; vma = vma_next(vma))
-        if (demand == AREAS_PRIVATE && (vma->object || (vma->flags & VM_SHARED)))
-            err = -EINVAL;
+    for (; at < end && !err; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            gap = -ENOMEM;
+        if (!vma || vma->start >= end)
+            break;
+        err = area_is(vma, demand) ? 0 : -EINVAL;
+        at = vma->end;
+    }
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return err;
+    return err ? err : gap;
 }
 
 /* The part of [start, end) that lies in one area: what to punch where. */
@@ -163,21 +180,25 @@ struct hole {
     uint64_t from, to;     /* bytes of the object */
 };
 
-static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hole)
+/* The next hole at or behind *@at. -ENOENT: there is none; *@gap: some of the range is not mapped. */
+static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hole, int *gap)
 {
     int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    struct vma *vma = vma_find(mm, *at);
-    if (!vma)
-        err = -ENOMEM;
+    struct vma *vma = vma_find_from(mm, *at);
+    if (!vma || vma->start > *at)
+        *gap = -ENOMEM;
+    if (!vma || vma->start >= end)
+        err = -ENOENT;
     else if ((vma->flags & VM_LOCKED) || !vma->object || is_secret(vma))
         err = -EINVAL;
     else if (!vma_is_writer(vma->flags))
         err = -EACCES;
     if (!err) {
-        uint64_t to = min(end, vma->end), base = (vma->pgoff << PAGE_SHIFT) - vma->start;
-        *hole = (struct hole){vma->object, base + *at, base + to};
+        uint64_t from = max(*at, vma->start), to = min(end, vma->end);
+        uint64_t base = (vma->pgoff << PAGE_SHIFT) - vma->start;
+        *hole = (struct hole){vma->object, base + from, base + to};
         object_get(vma->object);
         *at = to;
     }
@@ -189,10 +210,10 @@ int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
     uint64_t at = addr, end = addr + len_bytes;
     struct hole hole;
-    int err = 0;
+    int err = 0, gap = 0;
 
     while (at < end && !err) {
-        err = find_hole(mm, &at, end, &hole);
+        err = find_hole(mm, &at, end, &hole, &gap);
         if (err)
             break;
         mutex_lock(&hole.object->lock); /* ranks below mmap_lock: that is free again */
@@ -203,7 +224,7 @@ int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         mutex_unlock(&hole.object->lock);
         object_put(hole.object);
     }
-    return err;
+    return err && err != -ENOENT ? err : gap;
 }
 
 int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)

@@ -72,8 +72,7 @@ unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
     return (first && first->start < start) + (last && last->start < end);
 }
 
-/* Is each border inside an area also a border between its pages? */
-static bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
+bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);
     struct vma *last = vma_find(mm, end);
@@ -173,7 +172,7 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
         *out = r->addr;
         return 0;
     }
-    uint64_t hint = round_up(r->addr, unit);
+    uint64_t hint = round_up(round_down(r->addr, PAGE_SIZE), unit);
     if (hint >= USER_MIN && hint <= USER_END - len) {
         struct vma *at = vma_find_from(mm, hint);
         if (!at || at->start >= hint + len) {
@@ -337,7 +336,8 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
     return mm->brk;
 }
 
-int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+/* @refused: flags of areas that may not be discarded. */
+static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t refused)
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
@@ -351,7 +351,7 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         if (!vma || vma->start >= end)
             break;
         uint64_t from = max(vma->start, at);
-        if (vma->flags & VM_LOCKED || !is_aligned(from - vma->start, vma_unit(vma))) {
+        if ((vma->flags & refused) || !is_aligned(from - vma->start, vma_unit(vma))) {
             err = -EINVAL;
             break;
         }
@@ -361,4 +361,14 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
+}
+
+int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    return discard(mm, addr, len_bytes, VM_LOCKED);
+}
+
+int mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    return discard(mm, addr, len_bytes, 0);
 }

@@ -44,6 +44,8 @@ enum vm_flags {
     VM_LOCKONFAULT = 1 << 16,
     VM_NOHUGEPAGE = 1 << 17,
     VM_HUGEPAGE = 1 << 18,
+    VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
+    VM_SEQ_READ = 1 << 20,
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -144,12 +146,16 @@ int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, ui
 /* brk(2): the new or the old break, never an error. */
 uint64_t mm_brk(struct mm *mm, uint64_t wanted);
 
-/* madvise(MADV_DONTNEED): 0, -EINVAL, -ENOMEM (a gap; the rest was done). */
+/* madvise(MADV_DONTNEED): 0, -EINVAL (a locked area), -ENOMEM (a gap; the rest was done). */
 int __must_check mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/* madvise(MADV_DONTNEED_LOCKED): the same, of locked areas too. */
+int __must_check mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
  * mm_change_flags() - madvise(2)'s flags: @set and @clear of every area of the range
- * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split).
+ * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split); -EINVAL (VM_WIPEONFORK of
+ *         an object: areas before it stay changed).
  */
 int __must_check mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set,
                                  uint32_t clear);
@@ -171,11 +177,11 @@ int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, b
 int __must_check mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install);
 
 enum area_demand {
-    AREAS_ANY,
-    AREAS_PRIVATE /* anonymous and private only: MADV_FREE, MADV_WIPEONFORK */
+    AREAS_PLAIN, /* not locked, no huge pages: MADV_COLD, MADV_PAGEOUT */
+    AREAS_ANON   /* not locked, anonymous and private: MADV_FREE */
 };
 
-/* Is each area of the range as demanded? 0, -EINVAL; gaps are passed over. */
+/* Is each area of the range as demanded? 0, -EINVAL, or -ENOMEM (a gap, all else is). */
 int __must_check mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes,
                               enum area_demand demand);
 
@@ -230,6 +236,17 @@ enum fault_result {
  * TLB: none, or one page of this address space when a page was replaced (copy on write).
  */
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access);
+
+/**
+ * mm_access() - copy between a buffer of the kernel and an address space, loaded or not
+ * @access: ACCESS_READ fills @buf, ACCESS_WRITE writes it
+ * @force: the areas' own rights do not count, as for a debugger; private pages are copied first
+ * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
+ * TLB: as the faults that it takes.
+ * Return: bytes copied, which is less than @len where a page refuses; -EFAULT when the first does.
+ */
+int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
+                  bool force);
 
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);

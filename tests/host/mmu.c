@@ -41,6 +41,7 @@ struct pgtable kernel_pgtable;
 
 static struct translation tlb[TLB_SIZE];
 static unsigned nr_remembered;
+static unsigned nr_gathers; /* begun, not ended */
 static unsigned nr_flushes;
 static struct pgtable *loaded;
 static uint64_t nr_hidden;
@@ -72,7 +73,7 @@ void mmu_start(void)
     static bool declared;
     struct page *root;
 
-    nr_remembered = 0;
+    nr_remembered = nr_gathers = 0;
     nr_hidden = 0;
     loaded = NULL;
     if (page_alloc(0, PAGE_ALLOC_ZERO, &root))
@@ -159,8 +160,7 @@ static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access ac
     return &tlb[nr_remembered++];
 }
 
-/* A translation that permits @access: remembered, or walked for. A store through a clean one
- * walks. */
+/* A translation that permits @access: remembered, or walked for, as for a store to a clean page. */
 static struct translation *translate(struct mm *mm, uint64_t va, enum fault_access access)
 {
     struct translation *t = remembered(&mm->pgtable, va);
@@ -196,6 +196,8 @@ enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access acces
 
 void mmu_check(void)
 {
+    if (nr_gathers)
+        panic("%u gathers were begun and not ended", nr_gathers);
     for (unsigned i = 0; i < nr_remembered; i++) {
         struct translation *t = &tlb[i];
         struct pt_walk w = pt_walk(t->pgt, user(t->va));
@@ -216,10 +218,17 @@ void mmu_check(void)
 
 /* asm/tlb.h */
 
+static void gather_reset(struct tlb_gather *g)
+{
+    *g = (struct tlb_gather){.pgt = g->pgt, .start = ~0UL, .stride = ~0UL};
+    list_init(&g->tables_list);
+}
+
 void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
 {
-    *g = (struct tlb_gather){.pgt = pgt, .start = ~0UL, .stride = ~0UL};
-    list_init(&g->tables_list);
+    g->pgt = pgt;
+    gather_reset(g);
+    nr_gathers++;
 }
 
 void tlb_gather_page(struct tlb_gather *g, struct page *page)
@@ -232,15 +241,16 @@ void tlb_gather_page(struct tlb_gather *g, struct page *page)
 void tlb_gather_table(struct tlb_gather *g, struct page *table)
 {
     list_add(&table->list, &g->tables_list);
-    g->tables = true;
 }
 
 void tlb_gather_flush(struct tlb_gather *g)
 {
     host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
-    nr_flushes += g->start < g->end;
-    for (uint64_t va = g->start; va < g->end; va += g->stride)
-        forget_leaf(EVERY_CPU, g->pgt, va, 1);
+    if (g->start < g->end) {
+        for (uint64_t va = g->start; va < g->end; va += g->stride)
+            forget_leaf(EVERY_CPU, g->pgt, va, 1);
+        nr_flushes++;
+    }
     for (unsigned i = 0; i < g->nr_pages; i++)
         folio_put(page_folio(g->pages[i]));
     while (!list_empty(&g->tables_list)) {
@@ -248,12 +258,13 @@ void tlb_gather_flush(struct tlb_gather *g)
         list_del(&table->list);
         page_free(table, 0);
     }
-    tlb_gather_begin(g, g->pgt);
+    gather_reset(g);
 }
 
 void tlb_gather_end(struct tlb_gather *g)
 {
     tlb_gather_flush(g);
+    nr_gathers--;
 }
 
 void tlb_flush_user_local(user_addr_t va)

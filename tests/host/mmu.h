@@ -2,12 +2,12 @@
 /*
  * tests/host/mmu.h - CPUs that read page tables, and forget only what they are told to forget
  *
- * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; page tables are
- *         the real arch/x86_64/pgtable.c.
+ * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; the tables are
+ *         those of the real arch/x86_64/pgtable.c.
  * Owns:   TLBs that never evict, hidden frames, sleeping locks that only check their use.
  * Locks:  one thread.
- * Always: (1) a translation that was remembered is used until a flush names its leaf: one that is
- *             missing, too small or too late, is seen;
+ * Always: (1) a translation that was remembered is used until exactly its leaf is gathered and
+ *             flushed: a flush that is missing, or too late, is seen;
  *         (2) a hidden frame cannot be touched at its kernel address: the program would die.
  * Source: Intel SDM 3A, "Details of TLB Use"; trust.md T1, V25.
  * Tour:   before tests/host/test_mm.c.
@@ -40,5 +40,5 @@ unsigned mmu_remembered(const struct mm *mm);
 /* Every CPU goes on to another space: what they knew of @mm is gone. */
 void mmu_forget(const struct mm *mm);
 
-/* Flushes of a range since the start. */
+/* Flushes that removed something, and leaves that were gathered, since the start. */
 unsigned mmu_flushes(void);
