@@ -7,7 +7,9 @@
  * Locks:  queue.lock (rank RUN_QUEUE), IRQs off; one at a time.
  * Always: (1) a runnable task that does not run is on exactly one queue;
  *         (2) a task is switched to only after the CPU it left has saved it (on_cpu);
- *         (3) a waker that finds the task still running only changes its state.
+ *         (3) a waker that finds the task still running only changes its state;
+ *         (4) no CPU stays idle while a task waits: whoever enqueues looks for idle CPUs after it,
+ *             whoever goes idle says so first and then looks for tasks.
  * Source: Linux Documentation/scheduler/sched-design-CFS.rst, for the life of on_rq and on_cpu.
  * Tour:   after kernel/task.h.
  */
@@ -107,6 +109,25 @@ static void timer_rearm(struct run_queue *q)
     spin_unlock_irqrestore(&q->timer_lock, flags);
 }
 
+/* A CPU that went idle while place_for() looked has seen no work: let it look again. */
+static void wake_thief(void)
+{
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        if (atomic_load(&queues[i].idling)) {
+            smp_reschedule(i);
+            return;
+        }
+    }
+}
+
+static bool somebody_waits(void)
+{
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        if (READ_ONCE(queues[i].nr))
+            return true;
+    return false;
+}
+
 static void enqueue(struct task *task, unsigned cpu)
 {
     struct run_queue *q = &queues[cpu];
@@ -117,6 +138,9 @@ static void enqueue(struct task *task, unsigned cpu)
         smp_reschedule(cpu);
     else
         timer_rearm(q); /* somebody else wants this CPU now */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load(&q->idling))
+        wake_thief();
 }
 
 void sched_start(struct task *task)
@@ -367,7 +391,7 @@ _Noreturn void sched_idle_loop(void)
         schedule();
         irq_disable();
         atomic_store(&q->idling, true);
-        if (list_empty(&q->tasks) && !q->resched && list_empty(&q->deferred))
+        if (!somebody_waits() && !q->resched && list_empty(&q->deferred))
             cpu_idle();
         atomic_store(&q->idling, false);
     }

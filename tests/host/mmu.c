@@ -247,7 +247,8 @@ void tlb_gather_flush(struct tlb_gather *g)
 {
     host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
     if (g->start < g->end) {
-        forget_leaf(EVERY_CPU, g->pgt, g->start, g->end - g->start);
+        for (uint64_t va = g->start; va < g->end; va += g->stride)
+            forget_leaf(EVERY_CPU, g->pgt, va, 1);
         nr_flushes++;
     }
     for (unsigned i = 0; i < g->nr_pages; i++)
