@@ -148,7 +148,7 @@ build/initramfs.cpio: tools/initramfs.py $(USER)
 	    $(addprefix init=,$(filter %/init,$(USER)))
 
 run: deps
-	@$(MAKE) --no-print-directory kernel user
+	@$(MAKE) --no-print-directory kernel user efi
 	@tools/run $(RUNFLAGS)
 
 gdb: kernel user
