@@ -33,11 +33,12 @@ static bool is_secret(const struct vma *vma)
     return vma->object && !vma->object->ops->kernel_access;
 }
 
-enum whom { ALL_AREAS, NOT_SECRET_AREAS };
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. Secrets stay locked. */
+enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
 static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set, uint32_t clear,
-                      enum whom whom)
+                      enum walk walk)
 {
     struct vma *vma = vma_find_from(mm, start);
     uint64_t at = start;
@@ -46,10 +47,12 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
     while (at < end) {
         if (!vma || vma->start >= end)
             return -ENOMEM;
+        if (vma->start > at && walk == LOCK)
+            return -ENOMEM;
         if (vma->start > at)
             gap = -ENOMEM;
         uint64_t from = max(vma->start, at), to = min(vma->end, end);
-        bool spared = whom == NOT_SECRET_AREAS && is_secret(vma);
+        bool spared = walk == LOCK && is_secret(vma);
         if ((set & VM_WIPEONFORK) && vma->object)
             return -EINVAL; /* it is not this process's alone */
         int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
@@ -65,7 +68,7 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
 int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
 {
     rwsem_write_lock(&mm->mmap_lock);
-    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ALL_AREAS);
+    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ADVISE);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
 }
@@ -111,7 +114,7 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
     rwsem_write_lock(&mm->mmap_lock);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
         err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
-                         on_fault ? 0 : VM_LOCKONFAULT, NOT_SECRET_AREAS);
+                         on_fault ? 0 : VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err || on_fault)
         return err;
@@ -140,8 +143,7 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
     rwsem_write_lock(&mm->mmap_lock);
-    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT,
-                         NOT_SECRET_AREAS); /* being locked is what secret memory is */
+    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
 }

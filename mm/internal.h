@@ -118,6 +118,9 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 /* How many borders of [start, end) lie inside an area. */
 unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end);
 
+/* Is each border that lies inside an area also a border between its pages? */
+bool borders_fit(struct mm *mm, uint64_t start, uint64_t end);
+
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
 

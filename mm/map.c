@@ -72,8 +72,7 @@ unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
     return (first && first->start < start) + (last && last->start < end);
 }
 
-/* Is each border inside an area also a border between its pages? */
-static bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
+bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);
     struct vma *last = vma_find(mm, end);
@@ -173,7 +172,7 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
         *out = r->addr;
         return 0;
     }
-    uint64_t hint = round_up(r->addr, unit);
+    uint64_t hint = round_up(round_down(r->addr, PAGE_SIZE), unit);
     if (hint >= USER_MIN && hint <= USER_END - len) {
         struct vma *at = vma_find_from(mm, hint);
         if (!at || at->start >= hint + len) {

@@ -165,7 +165,9 @@ static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
     struct vma *spare[SPARES] = {NULL};
     uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
-    int err = spares_get(mm, splits_needed(mm, start, end), spare);
+    int err = borders_fit(mm, start, end) ? 0 : -EINVAL;
+    if (!err)
+        err = spares_get(mm, splits_needed(mm, start, end), spare);
     if (!err)
         unmap_areas(mm, start, end, spare, dead);
     return err;
@@ -195,10 +197,15 @@ static int check_area(const struct vma *vma, const struct remap *r)
     return vma_unit(vma) == PAGE_SIZE ? 0 : -EINVAL; /* huge pages stay where they are: limits */
 }
 
-static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
+/* One area, or the part of one. */
+static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
 {
     struct vma *vma = vma_find(mm, r->old);
     bool named = r->flags & (REMAP_FIXED | REMAP_DONTUNMAP);
+    if (vma && !named && r->new_len <= r->old_len) { /* may reach over the area's end */
+        r->to = r->old;
+        return r->new_len < r->old_len ? shrink(mm, r, dead) : 0;
+    }
     int err = check_area(vma, r);
     if (err)
         return err;
@@ -206,10 +213,6 @@ static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
     if (r->flags & REMAP_FIXED) {
         err = clear_target(mm, r, dead);
         return err ? err : move_area(mm, vma_find(mm, r->old), r, dead);
-    }
-    if (!named && r->new_len <= r->old_len) {
-        r->to = r->old;
-        return r->new_len < r->old_len ? shrink(mm, r, dead) : 0;
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
@@ -226,6 +229,34 @@ static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
     else if (err)
         return err;
     return move_area(mm, vma, r, dead);
+}
+
+/* Every area of the range goes to a place the caller named, with the gaps between them. */
+static int remap_each(struct mm *mm, const struct remap *r, struct list_node *dead)
+{
+    uint64_t at = r->old, end = r->old + r->old_len;
+    struct vma *vma = vma_find(mm, at);
+
+    if (!vma)
+        return -EFAULT;
+    while (at < end && vma && vma->start < end) {
+        struct remap part = *r;
+        part.old = max(vma->start, at);
+        part.old_len = part.new_len = min(vma->end, end) - part.old;
+        part.to = r->to + (part.old - r->old);
+        int err = remap_one(mm, &part, dead);
+        if (err)
+            return err;
+        at = part.old + part.old_len;
+        vma = vma_find_from(mm, at);
+    }
+    return 0;
+}
+
+static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
+{
+    bool only_moves = (r->flags & REMAP_FIXED) && r->old_len && r->old_len == r->new_len;
+    return only_moves ? remap_each(mm, r, dead) : remap_one(mm, r, dead);
 }
 
 static int check_arguments(const struct remap *r)
