@@ -284,6 +284,11 @@ static uint64_t push(uint64_t *sp, const void *bytes, size_t len, uint64_t align
     return copy_to_user(user(*sp), bytes, len) ? 0 : *sp;
 }
 
+/* What the first instruction finds. */
+struct stack {
+    uint64_t rsp, auxv_at, auxv_bytes;
+};
+
 struct auxv {
     uint64_t type, value;
 };
@@ -320,7 +325,7 @@ static unsigned auxv_fill(struct auxv *v, const struct image *image, uint64_t ra
  * Own mm loaded.
  */
 static int stack_build(const struct image *image, const struct arguments *args, const char *name,
-                       struct mm *mm, uint64_t *rsp)
+                       struct mm *mm, struct stack *stack)
 {
     struct auxv auxv[24];
     uint8_t random[16];
@@ -336,7 +341,7 @@ static int stack_build(const struct image *image, const struct arguments *args, 
     size_t nr_words = 1 + args->argc + 1 + args->envc + 1;
     size_t pointers = nr_words * sizeof(uint64_t) + nr_auxv * sizeof(auxv[0]);
     sp = round_down(sp - pointers, 16);
-    *rsp = sp;
+    stack->rsp = sp;
     mm->arg_start = strings_at;
 
     uint64_t at = sp, argc = args->argc;
@@ -363,8 +368,10 @@ static int stack_build(const struct image *image, const struct arguments *args, 
     at += sizeof(zero);
     if (!err)
         err = copy_to_user(user(at), &zero, sizeof(zero));
+    stack->auxv_at = at + sizeof(zero);
+    stack->auxv_bytes = nr_auxv * sizeof(auxv[0]);
     if (!err)
-        err = copy_to_user(user(at + sizeof(zero)), auxv, nr_auxv * sizeof(auxv[0]));
+        err = copy_to_user(user(stack->auxv_at), auxv, stack->auxv_bytes);
     return strings_at ? err : -EFAULT;
 }
 
@@ -382,8 +389,27 @@ static struct mm *mm_switch(struct mm *mm)
     return old;
 }
 
+/* Descriptors are shared with nobody after this: the new program's closing is its own. */
+static int own_files(void)
+{
+    struct task *task = task_current();
+    struct files *shared = task->files, *copy;
+
+    if (atomic_load(&shared->refcount) == 1)
+        return 0;
+    int err = files_copy(shared, &copy);
+    if (err)
+        return err;
+    tasks_lock();
+    task->files = copy;
+    tasks_unlock();
+    files_put(shared);
+    return 0;
+}
+
 /* The program's state begins anew. */
-static void become(struct dentry *dentry, const char *name, const struct image *image, uint64_t rsp)
+static void become(struct dentry *dentry, const char *name, const struct image *image,
+                   const struct stack *stack)
 {
     struct task *task = task_current();
     struct process *process = task->process;
@@ -392,6 +418,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
 
     strlcpy(task->name, base ? base + 1 : name, sizeof(task->name));
     signals_exec(process);
+    timers_exec(process);
     files_close_on_exec(task->files);
     dentry_get(dentry);
     tasks_lock();
@@ -402,10 +429,16 @@ static void become(struct dentry *dentry, const char *name, const struct image *
         dentry_put(old);
     task->clear_child_tid = 0;
     task->robust_list = 0;
+    task->rseq = (struct rseq){0};
+    task->restart = (struct restart_block){0};
+    process->membarrier = 0;
+    process->no_dump = false;
+    process->auxv_at = stack->auxv_at;
+    process->auxv_bytes = stack->auxv_bytes;
     context_reset_user_state(&task->context);
     *frame = (struct trap_frame){
         .rip = image->bias + image->header.entry,
-        .rsp = rsp,
+        .rsp = stack->rsp,
         .cs = USER_CODE_SELECTOR,
         .ss = USER_DATA_SELECTOR,
         .rflags = 0x202, /* IF, and the bit that is always set */
@@ -419,7 +452,7 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
 {
     struct image *image = kmem_alloc(sizeof(*image), SLAB_ALLOC_ZERO);
     struct mm *mm, *old;
-    uint64_t rsp;
+    struct stack stack;
 
     if (!image)
         return -ENOMEM;
@@ -431,13 +464,20 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
     old = mm_switch(mm);
     err = clear_tails(image);
     if (!err)
-        err = stack_build(image, args, name, mm, &rsp);
+        err = stack_build(image, args, name, mm, &stack);
+    if (!err)
+        err = own_files();
+    if (!err)
+        err = process_become_single();
     if (err) {
         mm_switch(old);
         mm_put(mm);
         goto free_image;
     }
-    become(dentry, name, image, rsp);
+    if (old)
+        usage_peak(process_current(), old);
+    become(dentry, name, image, &stack);
+    ptrace_exec();
     vfork_finished(process_current());
     if (old)
         mm_put(old);
@@ -454,8 +494,6 @@ static int exec_dentry(struct dentry *dentry, const char *name, const struct arg
         return -EACCES;
     if (!inode->object.ops || !inode->object.ops->kernel_access)
         return -EACCES;
-    if (process_current()->nr_tasks > 1)
-        return -EAGAIN; /* other threads are not ended for it yet: docs, limits */
     return load(dentry, name, args);
 }
 

@@ -61,6 +61,7 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
     bool from_user = trap_from_user(frame);
     enum fault_result result = FAULT_NO_AREA;
 
+    task_current()->nr_faults++;
     if (frame->error & FAULT_PKEY)
         result = FAULT_NO_RIGHT;
     else if (mm && address < USER_END)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/futex.c - waiting for a word in user memory: WAIT, WAKE, BITSET, REQUEUE
+ * kernel/futex.c - waiting for a word in user memory, and locks whose owner died
  *
  * Room:   kernel.
  * Owns:   the table of waiters, hashed by what names the word: address space or object, and place.
@@ -12,13 +12,14 @@
  */
 #include "futex.h"
 
+#include "clock.h"
 #include "syscall.h"
 #include "task.h"
 #include <asm/time.h>
 #include <asm/uaccess.h>
 #include <uapi/errno.h>
 #include <uapi/futex.h>
-#include <uapi/stat.h>
+#include <uapi/misc.h>
 
 #define BUCKETS 256
 
@@ -136,6 +137,15 @@ static bool take_off(struct futex_waiter *w)
 }
 
 static int64_t wait(uint64_t address, bool private, uint32_t expected, uint64_t until_ns,
+                    uint32_t bitset);
+
+static int64_t wait_restart(struct restart_block *block)
+{
+    return wait(block->futex.address, block->futex.private, block->futex.expected, block->end_ns,
+                block->futex.bitset);
+}
+
+static int64_t wait(uint64_t address, bool private, uint32_t expected, uint64_t until_ns,
                     uint32_t bitset)
 {
     struct task *me = task_current();
@@ -174,7 +184,16 @@ static int64_t wait(uint64_t address, bool private, uint32_t expected, uint64_t 
             return 0;
         err = expired ? -ETIMEDOUT : signal ? -ERESTARTSYS : 0;
     }
-    return take_off(&w) ? err : 0; /* a wake-up that came meanwhile is not lost */
+    if (!take_off(&w))
+        return 0; /* a wake-up that came meanwhile is not lost */
+    if (err != -ERESTARTSYS || !until_ns)
+        return err;
+    me->restart = (struct restart_block){
+        .fn = wait_restart,
+        .end_ns = until_ns,
+        .futex = {address, expected, bitset, private},
+    };
+    return -ERESTART_RESTARTBLOCK;
 }
 
 static int64_t requeue(uint64_t from, uint64_t to, bool private, int max_wake, int max_move,
@@ -223,24 +242,174 @@ static int64_t requeue(uint64_t from, uint64_t to, bool private, int max_wake, i
     return woken + moved;
 }
 
+/* FUTEX_WAKE_OP */
+
+static int sign_extend_12(uint32_t value)
+{
+    return (int)(value << 20) >> 20;
+}
+
+static uint32_t op_apply(unsigned op, uint32_t old, uint32_t arg)
+{
+    switch (op) {
+    case FUTEX_OP_SET:
+        return arg;
+    case FUTEX_OP_ADD:
+        return old + arg;
+    case FUTEX_OP_OR:
+        return old | arg;
+    case FUTEX_OP_ANDN:
+        return old & ~arg;
+    default:
+        return old ^ arg;
+    }
+}
+
+static bool op_compare(unsigned comparison, int old, int arg)
+{
+    switch (comparison) {
+    case FUTEX_OP_CMP_EQ:
+        return old == arg;
+    case FUTEX_OP_CMP_NE:
+        return old != arg;
+    case FUTEX_OP_CMP_LT:
+        return old < arg;
+    case FUTEX_OP_CMP_LE:
+        return old <= arg;
+    case FUTEX_OP_CMP_GT:
+        return old > arg;
+    default:
+        return old >= arg;
+    }
+}
+
+/* Change the word at @address as @encoded says: does its old value pass the comparison? 0 or 1. */
+static int op_do(uint64_t address, uint32_t encoded)
+{
+    unsigned op = encoded >> 28 & 7, comparison = encoded >> 24 & 15;
+    uint32_t arg = sign_extend_12(encoded >> 12), old;
+    bool shift = encoded >> 28 & FUTEX_OP_ARG_SHIFT;
+
+    if (op > FUTEX_OP_XOR || comparison > FUTEX_OP_CMP_GE)
+        return -ENOSYS;
+    arg = shift ? 1U << (arg & 31) : arg;
+    if (copy_from_user(&old, user(address), sizeof(old)))
+        return -EFAULT;
+    for (;;) {
+        uint32_t seen = old;
+        if (cmpxchg32_user(user(address), &seen, op_apply(op, old, arg)))
+            return -EFAULT;
+        if (seen == old)
+            return op_compare(comparison, old, sign_extend_12(encoded));
+        old = seen;
+    }
+}
+
+static int64_t wake_op(uint64_t address, uint64_t address2, bool private, int max, int max2,
+                       uint32_t encoded)
+{
+    struct futex_key key, key2;
+    int err = key_for(address, private, &key);
+    if (!err)
+        err = key_for(address2, private, &key2);
+    if (err)
+        return err;
+    int passes = op_do(address2, encoded);
+    if (passes < 0)
+        return passes;
+    int woken = wake(&key, max, ~0U);
+    return passes ? woken + wake(&key2, max2, ~0U) : woken;
+}
+
+/* Robust lists: set_robust_list(2), and include/uapi/futex.h. */
+
+/* The lock at @address, if @task holds it, is marked as its; one waiter learns of it. */
+static int lock_abandon(const struct task *task, uint64_t address, bool pending)
+{
+    uint32_t word;
+
+    if (!is_aligned(address, sizeof(word)) || copy_from_user(&word, user(address), sizeof(word)))
+        return -EFAULT;
+    if (pending && !word) { /* it died between unlocking and waking */
+        futex_wake_address(address, 1);
+        return 0;
+    }
+    for (;;) {
+        if ((word & FUTEX_TID_MASK) != (uint32_t)task->tid)
+            return 0;
+        uint32_t seen = word;
+        if (cmpxchg32_user(user(address), &seen, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
+            return -EFAULT;
+        if (seen == word)
+            break;
+        word = seen;
+    }
+    if (word & FUTEX_WAITERS)
+        futex_wake_address(address, 1);
+    return 0;
+}
+
+#define PI_BIT 1UL /* of a pointer in the list: the lock has priority inheritance */
+
+void futex_robust_exit(struct task *task)
+{
+    uint64_t head_at = task->robust_list;
+    struct uapi_robust_list_head head;
+
+    task->robust_list = 0;
+    if (!head_at || copy_from_user(&head, user(head_at), sizeof(head)))
+        return;
+    uint64_t entry = head.list & ~PI_BIT, pending = head.list_op_pending & ~PI_BIT;
+    for (unsigned n = 0; entry != head_at && n < ROBUST_LIST_LIMIT; n++) {
+        uint64_t next;
+        int err = copy_from_user(&next, user(entry), sizeof(next));
+        if (entry != pending && lock_abandon(task, entry + head.futex_offset, false))
+            return;
+        if (err)
+            return;
+        entry = next & ~PI_BIT;
+    }
+    if (pending && lock_abandon(task, pending + head.futex_offset, true))
+        return;
+}
+
+int64_t sys_set_robust_list(uint64_t head, size_t len)
+{
+    if (len != sizeof(struct uapi_robust_list_head))
+        return -EINVAL;
+    task_current()->robust_list = head;
+    return 0;
+}
+
+int64_t sys_get_robust_list(int tid, user_addr_t head_out, user_addr_t len_out)
+{
+    uint64_t head = 0, len = sizeof(struct uapi_robust_list_head);
+
+    tasks_lock();
+    const struct task *task = tid ? task_find(tid) : task_current();
+    if (task)
+        head = task->robust_list;
+    tasks_unlock();
+    if (!task)
+        return -ESRCH;
+    int err = copy_to_user(len_out, &len, sizeof(len));
+    return err ? err : copy_to_user(head_out, &head, sizeof(head));
+}
+
 /* When a wait ends, by clock_ns(); 0: never. */
 static int deadline(user_addr_t timeout, bool relative, bool realtime, uint64_t *out)
 {
-    struct uapi_timespec t;
+    uint64_t ns;
 
     *out = 0;
     if (!timeout.raw)
         return 0;
-    if (copy_from_user(&t, timeout, sizeof(t)))
-        return -EFAULT;
-    if (t.sec < 0 || t.nsec < 0 || t.nsec >= 1000000000)
-        return -EINVAL;
-    uint64_t ns = min((uint64_t)t.sec, 9000000000UL) * 1000000000UL + t.nsec;
-    if (relative)
-        ns += clock_ns();
-    else if (realtime)
-        ns = ns > clock_boot_epoch_ns() ? ns - clock_boot_epoch_ns() : 0;
-    *out = ns ? ns : 1;
+    int err = timespec_read(timeout, &ns);
+    if (err)
+        return err;
+    ns = relative ? ns + clock_ns()
+                  : clock_to_monotonic(realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, ns);
+    *out = max(ns, 1UL);
     return 0;
 }
 
@@ -265,6 +434,8 @@ int64_t sys_futex(uint64_t address, int op, uint32_t value, user_addr_t timeout,
     case FUTEX_WAKE_BITSET:
         err = value3 ? key_for(address, private, &key) : -EINVAL;
         return err ? err : wake(&key, value, value3);
+    case FUTEX_WAKE_OP:
+        return wake_op(address, address2, private, value, (int)timeout.raw, value3);
     case FUTEX_REQUEUE:
         return requeue(address, address2, private, value, (int)timeout.raw, NULL);
     case FUTEX_CMP_REQUEUE:

@@ -13,5 +13,10 @@
 
 #include <stdint.h>
 
+struct task;
+
+/* The robust futexes that a dying task still holds are marked and passed on. */
+void futex_robust_exit(struct task *task);
+
 /* Wake up to @max waiters on this private word of the running task's address space. */
 int futex_wake_address(uint64_t address, int max);

@@ -7,7 +7,9 @@
  * Locks:  queue.lock (rank RUN_QUEUE), IRQs off; one at a time.
  * Always: (1) a runnable task that does not run is on exactly one queue;
  *         (2) a task is switched to only after the CPU it left has saved it (on_cpu);
- *         (3) a waker that finds the task still running only changes its state.
+ *         (3) a waker that finds the task still running only changes its state;
+ *         (4) no CPU stays idle while a task waits: whoever enqueues looks for idle CPUs after it,
+ *             whoever goes idle says so first and then looks for tasks.
  * Source: Linux Documentation/scheduler/sched-design-CFS.rst, for the life of on_rq and on_cpu.
  * Tour:   after kernel/task.h.
  */
@@ -23,6 +25,7 @@
 #include <uapi/errno.h>
 
 #define SLICE_NS (10 * 1000 * 1000UL)
+#define TICK_NS  (4 * 1000 * 1000UL) /* how exactly timers that count CPU time are watched */
 
 struct run_queue {
     spinlock_t lock;
@@ -32,7 +35,9 @@ struct run_queue {
     bool resched;        /* the running task should call schedule() [this CPU] */
     _Atomic bool idling; /* halted, or about to */
     spinlock_t timer_lock;
-    struct list_node timers; /* soonest first */
+    struct list_node timers;      /* soonest first */
+    struct timer *_Atomic firing; /* its fire() runs now */
+    struct list_node deferred;    /* struct deferred [this CPU, IRQs off] */
 } __aligned(CACHE_LINE_SIZE);
 
 static struct run_queue queues[MAX_CPUS];
@@ -60,6 +65,16 @@ static struct task *queue_take(struct run_queue *q)
     return task;
 }
 
+uint64_t sched_all_cpus(void)
+{
+    return nr_cpus() == 64 ? ~0UL : (1UL << nr_cpus()) - 1;
+}
+
+static bool may_use(const struct task *task, unsigned cpu)
+{
+    return READ_ONCE(task->sched.affinity) >> cpu & 1;
+}
+
 /*
  * Where a task that wakes up goes: its old CPU's cache, unless only others are idle. A task that
  * its CPU has not saved yet stays there: so no CPU ever waits for another to finish a switch.
@@ -67,12 +82,14 @@ static struct task *queue_take(struct run_queue *q)
 static unsigned place_for(const struct task *task)
 {
     unsigned cpu = task->sched.cpu;
-    if (atomic_load(&task->sched.on_cpu) || atomic_load(&queues[cpu].idling))
+    if (atomic_load(&task->sched.on_cpu))
+        return cpu;
+    if (may_use(task, cpu) && atomic_load(&queues[cpu].idling))
         return cpu;
     for (unsigned i = 0; i < nr_cpus(); i++)
-        if (atomic_load(&queues[i].idling))
+        if (may_use(task, i) && atomic_load(&queues[i].idling) && !READ_ONCE(queues[i].nr))
             return i;
-    return cpu;
+    return may_use(task, cpu) ? cpu : (unsigned)__builtin_ctzl(READ_ONCE(task->sched.affinity));
 }
 
 /* The next interrupt this CPU needs: its first timer, or the end of the slice if others wait. */
@@ -82,11 +99,33 @@ static void timer_rearm(struct run_queue *q)
     uint64_t when = ~0UL, now = clock_ns();
     if (!list_empty(&q->timers))
         when = list_first_entry(&q->timers, struct timer, node)->when_ns;
+    struct task *task = task_current();
     if (READ_ONCE(q->nr) && !q->resched)
-        when = min(when, task_current()->sched.slice_end_ns);
+        when = min(when, task->sched.slice_end_ns);
+    if (task->process && process_counts_cpu_time(task->process))
+        when = min(when, now + TICK_NS);
     if (when != ~0UL)
         timer_arm(when > now ? when - now : 0);
     spin_unlock_irqrestore(&q->timer_lock, flags);
+}
+
+/* A CPU that went idle while place_for() looked has seen no work: let it look again. */
+static void wake_thief(void)
+{
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        if (atomic_load(&queues[i].idling)) {
+            smp_reschedule(i);
+            return;
+        }
+    }
+}
+
+static bool somebody_waits(void)
+{
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        if (READ_ONCE(queues[i].nr))
+            return true;
+    return false;
 }
 
 static void enqueue(struct task *task, unsigned cpu)
@@ -99,6 +138,9 @@ static void enqueue(struct task *task, unsigned cpu)
         smp_reschedule(cpu);
     else
         timer_rearm(q); /* somebody else wants this CPU now */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load(&q->idling))
+        wake_thief();
 }
 
 void sched_start(struct task *task)
@@ -132,6 +174,17 @@ bool task_wake(struct task *task, unsigned states)
     }
 }
 
+/* What @thief may take from @q, whose lock is held. */
+static struct task *loot(struct run_queue *q, unsigned thief)
+{
+    struct task *task;
+    list_for_each_entry (task, &q->tasks, sched.node) {
+        if (!atomic_load(&task->sched.on_cpu) && may_use(task, thief)) /* else: not saved yet */
+            return task;
+    }
+    return NULL;
+}
+
 /* From the longest other queue. */
 static struct task *steal(struct run_queue *thief)
 {
@@ -143,25 +196,47 @@ static struct task *steal(struct run_queue *thief)
     }
     if (!longest)
         return NULL;
-    struct task *task, *found = NULL;
     spin_lock(&longest->lock);
-    list_for_each_entry (task, &longest->tasks, sched.node) {
-        if (atomic_load(&task->sched.on_cpu))
-            continue; /* its CPU still has its registers */
-        found = task;
+    struct task *task = loot(longest, thief - queues);
+    if (task) {
         list_del(&task->sched.node);
         longest->nr--;
         task->sched.cpu = thief - queues;
-        break;
     }
     spin_unlock(&longest->lock);
-    return found;
+    return task;
+}
+
+/* The time that @task ran since this was last asked. On its own CPU, IRQs off. */
+static void account_run(struct task *task, uint64_t now)
+{
+    uint64_t ran = now - task->sched.started_ns;
+    task->sched.run_ns += ran;
+    task->sched.started_ns = now;
+    if (task->process)
+        atomic_fetch_add_explicit(&task->process->run_ns, ran, memory_order_relaxed);
+}
+
+void sched_account(void)
+{
+    irq_flags_t flags = irq_save();
+    account_run(task_current(), clock_ns());
+    irq_restore(flags);
+}
+
+uint64_t sched_run_ns(const struct task *task)
+{
+    irq_flags_t flags = irq_save();
+    uint64_t ns = READ_ONCE(task->sched.run_ns), started = READ_ONCE(task->sched.started_ns);
+    uint64_t now = clock_ns();
+    irq_restore(flags);
+    return atomic_load(&task->sched.on_cpu) && now > started ? ns + now - started : ns;
 }
 
 static void account(struct task *from, struct task *to)
 {
     uint64_t now = clock_ns();
-    from->sched.run_ns += now - from->sched.started_ns;
+    account_run(from, now);
     to->sched.started_ns = now;
     to->sched.slice_end_ns = now + SLICE_NS;
 }
@@ -169,9 +244,12 @@ static void account(struct task *from, struct task *to)
 /* The first thing a task does after it was switched to: the one before is saved now. */
 static void switched_from(struct task *from)
 {
-    bool dead = from->sched.state == TASK_DEAD;
+    bool dead = from->sched.state == TASK_DEAD, misplaced = from->sched.misplaced;
+    from->sched.misplaced = false;
     atomic_store_explicit(&from->sched.on_cpu, false, memory_order_release);
-    if (dead)
+    if (misplaced)
+        enqueue(from, place_for(from));
+    else if (dead)
         task_free(from);
 }
 
@@ -188,11 +266,28 @@ static void switch_to(struct task *from, struct task *to)
     atomic_store(&to->sched.on_cpu, true);
     account(from, to);
     left_task[cpu_id()] = from;
-    if (my_queue()->nr)
-        timer_rearm(my_queue());
+    rseq_switched(to);
     tlb_switch(to->mm ? &to->mm->pgtable : &kernel_pgtable);
     context_switch(&from->context, &to->context, to);
     sched_finish_switch(); /* perhaps on another CPU, much later */
+    if (READ_ONCE(my_queue()->nr) || (from->process && process_counts_cpu_time(from->process)))
+        timer_rearm(my_queue());
+}
+
+/* The next task of @q that may run here; those that may not any more go elsewhere. */
+static struct task *take_next(struct run_queue *q, struct task *from)
+{
+    for (;;) {
+        spin_lock(&q->lock);
+        struct task *to = queue_take(q);
+        spin_unlock(&q->lock);
+        if (!to || may_use(to, q - queues))
+            return to;
+        if (to == from)
+            from->sched.misplaced = true; /* once it is saved */
+        else
+            enqueue(to, place_for(to));
+    }
 }
 
 void schedule(void)
@@ -208,18 +303,59 @@ void schedule(void)
         from->sched.queued = false;
     else if (from != q->idle)
         queue_add(q, from);
-    struct task *to = queue_take(q);
     spin_unlock(&q->lock);
 
+    struct task *to = take_next(q, from);
     if (!to)
         to = steal(q);
     if (!to)
         to = q->idle;
-    if (to != from)
+    if (to != from) {
+        goes_on ? from->sched.nr_preemptions++ : from->sched.nr_waits++;
         switch_to(from, to);
-    else
+    } else {
         to->sched.slice_end_ns = clock_ns() + SLICE_NS;
+    }
     irq_restore(flags);
+}
+
+void sched_kick_task(const struct task *task)
+{
+    unsigned cpu = READ_ONCE(task->sched.cpu);
+    if (task != task_current() && atomic_load(&task->sched.on_cpu))
+        smp_reschedule(cpu);
+}
+
+/* Off the queue of a CPU that it may not use any more. */
+static bool take_off_queue(struct task *task)
+{
+    for (;;) {
+        unsigned cpu = READ_ONCE(task->sched.cpu);
+        struct run_queue *q = &queues[cpu];
+        irq_flags_t flags = spin_lock_irqsave(&q->lock);
+        bool same = task->sched.cpu == cpu;
+        bool take = same && !may_use(task, cpu) && !list_empty(&task->sched.node) &&
+                    !atomic_load(&task->sched.on_cpu);
+        if (take) {
+            list_del(&task->sched.node);
+            q->nr--;
+        }
+        spin_unlock_irqrestore(&q->lock, flags);
+        if (same)
+            return take;
+    }
+}
+
+void sched_set_affinity(struct task *task, uint64_t mask)
+{
+    WRITE_ONCE(task->sched.affinity, mask);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (take_off_queue(task))
+        enqueue(task, place_for(task));
+    else if (task == task_current() && !may_use(task, cpu_id()))
+        schedule();
+    else
+        sched_kick_task(task);
 }
 
 bool sched_wanted(void)
@@ -236,10 +372,12 @@ void sched_init_cpu(unsigned cpu)
     spin_lock_init(&q->timer_lock, LOCK_RANK_TIMER);
     list_init(&q->tasks);
     list_init(&q->timers);
+    list_init(&q->deferred);
     strlcpy(idle->name, "idle", sizeof(idle->name));
     idle->sched.queued = true;
     atomic_store(&idle->sched.on_cpu, true);
     idle->sched.cpu = cpu;
+    idle->sched.affinity = 1UL << cpu;
     q->idle = idle;
     task_set_current(idle);
 }
@@ -249,10 +387,11 @@ _Noreturn void sched_idle_loop(void)
     struct run_queue *q = my_queue();
     for (;;) {
         irq_enable();
+        sched_run_deferred();
         schedule();
         irq_disable();
         atomic_store(&q->idling, true);
-        if (list_empty(&q->tasks) && !q->resched)
+        if (!somebody_waits() && !q->resched && list_empty(&q->deferred))
             cpu_idle();
         atomic_store(&q->idling, false);
     }
@@ -287,6 +426,8 @@ bool timer_stop(struct timer *timer)
         list_del(&timer->node);
     timer->armed = false;
     spin_unlock_irqrestore(&q->timer_lock, flags);
+    while (q != my_queue() && atomic_load(&q->firing) == timer)
+        cpu_relax();
     return was;
 }
 
@@ -299,21 +440,70 @@ static void timers_run(struct run_queue *q)
             break;
         list_del(&timer->node);
         timer->armed = false;
+        atomic_store(&q->firing, timer);
         spin_unlock(&q->timer_lock);
         timer->fire(timer);
         spin_lock(&q->timer_lock);
+        atomic_store(&q->firing, NULL);
     }
     spin_unlock(&q->timer_lock);
+}
+
+/* Somebody waits here while a CPU is idle that saw nothing to steal when it last looked. */
+static void call_thief(const struct run_queue *q)
+{
+    for (unsigned i = 0; READ_ONCE(q->nr) && i < nr_cpus(); i++) {
+        if (atomic_load(&queues[i].idling)) {
+            smp_reschedule(i);
+            return;
+        }
+    }
 }
 
 void sched_timer(void)
 {
     struct run_queue *q = my_queue();
+    struct task *task = task_current();
 
     timers_run(q);
-    if (q->nr && clock_ns() >= task_current()->sched.slice_end_ns)
+    if (q->nr && clock_ns() >= task->sched.slice_end_ns) {
         q->resched = true;
+        call_thief(q);
+    }
+    if (task->process && process_counts_cpu_time(task->process)) {
+        account_run(task, clock_ns());
+        cpu_timers_tick(task->process);
+    }
     timer_rearm(q);
+}
+
+/* Deferred work */
+
+void sched_defer(struct deferred *work)
+{
+    list_add_tail(&work->node, &my_queue()->deferred);
+}
+
+bool sched_has_deferred(void)
+{
+    return !list_empty(&my_queue()->deferred);
+}
+
+void sched_run_deferred(void)
+{
+    for (;;) {
+        irq_flags_t flags = irq_save();
+        struct list_node *list = &my_queue()->deferred;
+        struct deferred *work = NULL;
+        if (!list_empty(list)) {
+            work = list_first_entry(list, struct deferred, node);
+            list_del(&work->node);
+        }
+        irq_restore(flags);
+        if (!work)
+            return;
+        work->run(work);
+    }
 }
 
 /* The rescheduling interrupt: something was put on this CPU's queue. */
@@ -350,6 +540,23 @@ uint64_t sched_sleep(uint64_t ns)
         if (signal_pending_current())
             return end - now;
     }
+}
+
+void sched_sleep_for_signal(uint64_t set, uint64_t ns)
+{
+    struct task *task = task_current();
+    struct sleep_timer sleep = {.timer.fire = sleep_over, .task = task};
+    uint64_t end = clock_ns() + ns;
+
+    WRITE_ONCE(task->sched.state, TASK_WAITING);
+    timer_start(&sleep.timer, end);
+    atomic_thread_fence(memory_order_seq_cst);
+    uint64_t pending =
+        READ_ONCE(task->signals.pending.mask) | READ_ONCE(task->process->signals.shared.mask);
+    if (!(pending & set) && !signal_pending_current())
+        schedule();
+    WRITE_ONCE(task->sched.state, TASK_RUNNABLE);
+    timer_stop(&sleep.timer);
 }
 
 /* Wait queues */

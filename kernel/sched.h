@@ -3,7 +3,7 @@
  * kernel/sched.h - who runs, who waits
  *
  * Room:   kernel.
- * Owns:   run queues, wait queues, timers.
+ * Owns:   run queues, wait queues, timers, work that interrupts leave for later.
  * Locks:  a run queue's lock (rank RUN_QUEUE), a wait queue's (rank WAIT), timers (rank TIMER).
  * Always: (1) a task gives up its CPU only in schedule(): the kernel is not preempted;
  *         (2) between wait_prepare() and schedule() no wake-up is lost.
@@ -34,9 +34,12 @@ struct schedulable {
     unsigned cpu;          /* whose run queue it is on, or was last */
     bool queued;           /* runs or is on a run queue */
     _Atomic bool on_cpu;   /* its registers are in a CPU, not in its context yet */
+    bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
+    uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
     uint64_t run_ns; /* time spent running */
     uint64_t started_ns;
+    uint64_t nr_waits, nr_preemptions; /* how often it gave up the CPU, or had to */
 };
 
 struct wait_queue {
@@ -93,8 +96,26 @@ void schedule(void);
 /* A new task may run. */
 void sched_start(struct task *task);
 
+/* If @task runs on another CPU, make it pass exit_to_user() soon. */
+void sched_kick_task(const struct task *task);
+
+/* Let @task use only the CPUs of @mask, one of which must be there; it moves if it has to. */
+void sched_set_affinity(struct task *task, uint64_t mask);
+
+/* All CPUs that run. */
+uint64_t sched_all_cpus(void);
+
+/* Add up the running task's time until now, for its process. */
+void sched_account(void);
+
+/* How long @task has run, up to now. */
+uint64_t sched_run_ns(const struct task *task);
+
 /* Put the running task to sleep for @ns: 0, or what was left when a signal came. */
 uint64_t sched_sleep(uint64_t ns);
+
+/* The same, ended by any wake-up: the caller looks at why it came. @set: signals that end it. */
+void sched_sleep_for_signal(uint64_t set, uint64_t ns);
 
 /* Before the first task: the boot CPU's idle task is who runs now. */
 void sched_init_cpu(unsigned cpu);
@@ -106,6 +127,18 @@ _Noreturn void sched_idle_loop(void);
 void sched_timer(void);
 void sched_kick(void);
 bool sched_wanted(void);
+
+/* Work that an interrupt leaves for a moment when locks may be taken: this CPU's next return to
+ * ring 3, or its next idle moment. IRQs on, no locks held. */
+struct deferred {
+    struct list_node node;
+    void (*run)(struct deferred *work);
+};
+
+/* IRQs off. @work is not on a list yet. */
+void sched_defer(struct deferred *work);
+bool sched_has_deferred(void);
+void sched_run_deferred(void);
 
 /* The first call of a new task, as it starts: the task before it is saved. */
 void sched_finish_switch(void);
@@ -121,5 +154,6 @@ struct timer {
 
 void timer_start(struct timer *timer, uint64_t when_ns);
 
-/* False: it fired already or was never armed. After this it does not run any more. */
+/* False: it fired already or was never armed. After this it does not run any more: waits for a
+ * fire() on another CPU. Context: no lock held that fire() takes. */
 bool timer_stop(struct timer *timer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sys_misc.c - small calls: names, limits, clocks, sleeping, identity
+ * kernel/sys_misc.c - small calls: names, limits, identity
  *
  * Room:   kernel.
  * Owns:   nothing.
@@ -9,6 +9,8 @@
  * Source: the man page of each call.
  * Tour:   as needed.
  */
+#include "clock.h"
+#include "process.h"
 #include "random.h"
 #include "syscall.h"
 #include <asm/cpu.h>
@@ -20,9 +22,7 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
-#include <uapi/stat.h>
-
-#define NS_PER_SEC 1000000000UL
+#include <uapi/prctl.h>
 
 int64_t sys_uname(user_addr_t out)
 {
@@ -131,128 +131,6 @@ int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags)
     return done;
 }
 
-/* Clocks */
-
-static int clock_now(int clock, uint64_t *ns)
-{
-    switch (clock) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI:
-        *ns = clock_boot_epoch_ns() + clock_ns();
-        return 0;
-    case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-        *ns = clock_ns();
-        return 0;
-    case CLOCK_PROCESS_CPUTIME_ID:
-    case CLOCK_THREAD_CPUTIME_ID:
-        *ns = task_current()->sched.run_ns + clock_ns() - task_current()->sched.started_ns;
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
-
-static struct uapi_timespec timespec_of(uint64_t ns)
-{
-    return (struct uapi_timespec){ns / NS_PER_SEC, ns % NS_PER_SEC};
-}
-
-int64_t sys_clock_gettime(int clock, user_addr_t out)
-{
-    uint64_t ns;
-    int err = clock_now(clock, &ns);
-    struct uapi_timespec t = timespec_of(err ? 0 : ns);
-    return err ? err : copy_to_user(out, &t, sizeof(t));
-}
-
-int64_t sys_clock_getres(int clock, user_addr_t out)
-{
-    uint64_t ns;
-    struct uapi_timespec t = {0, 1};
-    int err = clock_now(clock, &ns);
-    return err ? err : out.raw ? copy_to_user(out, &t, sizeof(t)) : 0;
-}
-
-int64_t sys_gettimeofday(user_addr_t tv, user_addr_t tz)
-{
-    uint64_t ns = clock_boot_epoch_ns() + clock_ns();
-    int64_t t[2] = {ns / NS_PER_SEC, ns % NS_PER_SEC / 1000};
-    int64_t err = tv.raw ? copy_to_user(tv, t, sizeof(t)) : 0;
-    if (!err && tz.raw && clear_user(tz, 8))
-        err = -EFAULT;
-    return err;
-}
-
-int64_t sys_time(user_addr_t out)
-{
-    int64_t now = (clock_boot_epoch_ns() + clock_ns()) / NS_PER_SEC;
-    return out.raw && copy_to_user(out, &now, sizeof(now)) ? -EFAULT : now;
-}
-
-int64_t sys_clock_nanosleep(int clock, int flags, user_addr_t request, user_addr_t left)
-{
-    struct uapi_timespec t;
-    uint64_t now;
-
-    int err = clock_now(clock, &now);
-    if (err)
-        return err;
-    if (copy_from_user(&t, request, sizeof(t)))
-        return -EFAULT;
-    if (t.sec < 0 || t.nsec < 0 || t.nsec >= (int64_t)NS_PER_SEC)
-        return -EINVAL;
-    uint64_t ns = min((uint64_t)t.sec, 9000000000UL) * NS_PER_SEC + t.nsec;
-    if (flags & TIMER_ABSTIME)
-        ns = ns > now ? ns - now : 0;
-    if (!ns)
-        return 0;
-    uint64_t rest = sched_sleep(ns);
-    if (!rest)
-        return 0;
-    t = timespec_of(rest);
-    if (!(flags & TIMER_ABSTIME) && left.raw && copy_to_user(left, &t, sizeof(t)))
-        return -EFAULT;
-    return -EINTR;
-}
-
-int64_t sys_nanosleep(user_addr_t request, user_addr_t left)
-{
-    return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, left);
-}
-
-int64_t sys_sched_yield(void)
-{
-    schedule();
-    return 0;
-}
-
-int64_t sys_sched_getaffinity(int pid, size_t len, user_addr_t out)
-{
-    uint64_t mask = nr_cpus() == 64 ? ~0UL : (1UL << nr_cpus()) - 1;
-
-    tasks_lock();
-    bool exists = pid == 0 || task_find(pid);
-    tasks_unlock();
-    if (!exists)
-        return -ESRCH;
-    if (len < sizeof(mask) || len % sizeof(mask))
-        return -EINVAL;
-    int err = copy_to_user(out, &mask, sizeof(mask));
-    return err ? err : (int64_t)sizeof(mask);
-}
-
-int64_t sys_set_robust_list(uint64_t head, size_t len)
-{
-    if (len != 24)
-        return -EINVAL;
-    task_current()->robust_list = head;
-    return 0;
-}
-
 /* Identity */
 
 int64_t sys_getuid(void)
@@ -270,23 +148,54 @@ int64_t sys_getgroups(int size, user_addr_t list)
     return 1;
 }
 
+static int64_t name_set(user_addr_t from)
+{
+    char name[TASK_NAME_MAX] = "";
+    long len = copy_string_from_user(name, from, sizeof(name));
+
+    if (len < 0 && len != -ENAMETOOLONG)
+        return len;
+    name[TASK_NAME_MAX - 1] = '\0';
+    strlcpy(task_current()->name, name, TASK_NAME_MAX);
+    return 0;
+}
+
+static int64_t subreaper_get(user_addr_t out)
+{
+    int32_t is = process_current()->subreaper;
+    return copy_to_user(out, &is, sizeof(is));
+}
+
 int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     struct task *task = task_current();
-    char name[TASK_NAME_MAX] = "";
+    struct process *me = task->process;
 
     (void)a3, (void)a4, (void)a5;
     switch (option) {
-    case PR_SET_NAME: {
-        long len = copy_string_from_user(name, user(a2), sizeof(name));
-        if (len < 0 && len != -ENAMETOOLONG)
-            return len;
-        name[TASK_NAME_MAX - 1] = '\0';
-        strlcpy(task->name, name, sizeof(task->name));
+    case PR_SET_PDEATHSIG:
+        if (a2 > SIGNALS)
+            return -EINVAL;
+        task->parent_death_signal = a2;
         return 0;
-    }
+    case PR_GET_PDEATHSIG:
+        return copy_to_user(user(a2), &task->parent_death_signal, sizeof(int32_t));
+    case PR_GET_DUMPABLE:
+        return !me->no_dump;
+    case PR_SET_DUMPABLE:
+        if (a2 > 1)
+            return -EINVAL;
+        me->no_dump = !a2;
+        return 0;
+    case PR_SET_NAME:
+        return name_set(user(a2));
     case PR_GET_NAME:
         return copy_to_user(user(a2), task->name, sizeof(task->name));
+    case PR_SET_CHILD_SUBREAPER:
+        me->subreaper = a2;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return subreaper_get(user(a2));
     default:
         return -EINVAL;
     }
@@ -304,29 +213,6 @@ int64_t sys_sysinfo(user_addr_t out)
         .mem_unit = PAGE_SIZE,
     };
     return copy_to_user(out, &info, sizeof(info));
-}
-
-int64_t sys_getrusage(int who, user_addr_t out)
-{
-    int64_t usage[18] = {0};
-    uint64_t ns = task_current()->sched.run_ns + clock_ns() - task_current()->sched.started_ns;
-
-    if (who < -1 || who > 1)
-        return -EINVAL;
-    if (who != -1) {
-        usage[0] = ns / NS_PER_SEC;
-        usage[1] = ns % NS_PER_SEC / 1000;
-    }
-    return copy_to_user(out, usage, sizeof(usage));
-}
-
-int64_t sys_times(user_addr_t out)
-{
-    uint64_t ns = task_current()->sched.run_ns + clock_ns() - task_current()->sched.started_ns;
-    int64_t t[4] = {ns / 10000000};
-    if (out.raw && copy_to_user(out, t, sizeof(t)))
-        return -EFAULT;
-    return clock_ns() / 10000000;
 }
 
 int64_t sys_reboot(unsigned magic1, unsigned magic2, unsigned cmd)

@@ -31,19 +31,29 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(mremap), CALL(madvise),
     CALL(brk), CALL(memfd_create), CALL(memfd_secret), CALL(mlock), CALL(mlock2), CALL(munlock),
     CALL(mincore), CALL(msync), CALL(mlockall), CALL(munlockall),
-    /* processes and signals */
+    /* processes */
     CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(execve), CALL(execveat), CALL(exit),
-    CALL(exit_group), CALL(wait4), CALL(getpid), CALL(gettid), CALL(getppid), CALL(set_tid_address),
-    CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid), CALL(setsid), CALL(kill),
-    CALL(tgkill), CALL(tkill), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending),
-    CALL(rt_sigsuspend), CALL(rt_sigreturn), CALL(sigaltstack), CALL(futex),
+    CALL(exit_group), CALL(wait4), CALL(waitid), CALL(getpid), CALL(gettid), CALL(getppid),
+    CALL(set_tid_address), CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid), CALL(setsid),
+    CALL(futex), CALL(set_robust_list), CALL(get_robust_list), CALL(rseq), CALL(membarrier),
+    CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev),
+    /* signals */
+    CALL(kill), CALL(tgkill), CALL(tkill), CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo),
+    CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend),
+    CALL(rt_sigtimedwait), CALL(rt_sigreturn), CALL(sigaltstack), CALL(pause),
+    CALL(restart_syscall),
+    /* time, and who may run when */
+    CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(nanosleep),
+    CALL(clock_nanosleep), CALL(getrusage), CALL(times), CALL(alarm), CALL(getitimer),
+    CALL(setitimer), CALL(timer_create), CALL(timer_settime), CALL(timer_gettime),
+    CALL(timer_getoverrun), CALL(timer_delete), CALL(sched_yield), CALL(sched_getaffinity),
+    CALL(sched_setaffinity), CALL(getcpu), CALL(sched_getscheduler), CALL(sched_setscheduler),
+    CALL(sched_getparam), CALL(sched_setparam), CALL(sched_get_priority_max),
+    CALL(sched_get_priority_min), CALL(sched_rr_get_interval), CALL(getpriority), CALL(setpriority),
     /* everything else a program asks for */
     CALL(uname), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit), CALL(setrlimit),
-    CALL(getrandom), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time),
-    CALL(nanosleep), CALL(clock_nanosleep), CALL(sched_yield), CALL(sched_getaffinity),
-    CALL(set_robust_list), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(getrusage),
-    CALL(times), CALL(reboot), CALL(getuid), CALL_AS(geteuid, sys_getuid),
-    CALL_AS(getgid, sys_getuid), CALL_AS(getegid, sys_getuid),
+    CALL(getrandom), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(reboot), CALL(getuid),
+    CALL_AS(geteuid, sys_getuid), CALL_AS(getgid, sys_getuid), CALL_AS(getegid, sys_getuid),
     /* files */
     SYS_FS_CALLS};
 
@@ -62,6 +72,12 @@ void upcall_syscall(struct trap_frame *frame)
     uint64_t nr = frame->orig_rax;
     syscall_fn fn = nr < SYS_MAX ? calls[nr] : NULL;
 
+    if (unlikely(READ_ONCE(task_current()->trace.calls))) {
+        frame->rax = -ENOSYS;
+        ptrace_syscall(frame);
+        nr = frame->orig_rax; /* the tracer may have chosen another */
+        fn = nr < SYS_MAX ? calls[nr] : NULL;
+    }
     if (likely(fn)) {
         int64_t result = fn(frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9);
         frame->rax = result;
@@ -69,28 +85,36 @@ void upcall_syscall(struct trap_frame *frame)
         name_unknown(nr);
         frame->rax = -ENOSYS;
     }
+    if (unlikely(READ_ONCE(task_current()->trace.calls)))
+        ptrace_syscall(frame);
     exit_to_user(frame);
 }
 
 /* An interrupted call that no signal's delivery has decided about yet. */
 static bool restart_undecided(const struct trap_frame *frame)
 {
-    int64_t result = frame->rax;
-    return (int64_t)frame->orig_rax >= 0 && (result == -ERESTARTSYS || result == -ERESTARTNOINTR);
+    return (int64_t)frame->orig_rax >= 0 && signal_is_restart(frame->rax);
 }
 
 void exit_to_user(struct trap_frame *frame)
 {
+    const struct task *task = task_current();
+
     for (;;) {
         irq_disable();
-        bool signals = signal_pending_current() || restart_undecided(frame) ||
-                       task_current()->signals.restore_mask;
-        if (likely(!signals && !sched_wanted()))
+        bool signals =
+            signal_work_current() || restart_undecided(frame) || task->signals.restore_mask;
+        bool deferred = sched_has_deferred(), moved = task->rseq.stale;
+        if (likely(!signals && !moved && !deferred && !sched_wanted()))
             return;
         irq_enable();
+        if (deferred)
+            sched_run_deferred();
         if (sched_wanted())
             schedule();
         if (signals)
             signal_deliver(frame);
+        if (task->rseq.stale)
+            rseq_update(frame);
     }
 }

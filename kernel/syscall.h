@@ -29,15 +29,20 @@ static inline struct trap_frame *user_frame(void)
  */
 void exit_to_user(struct trap_frame *frame);
 
-/* process.c */
+/* clone.c */
 int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
                   uint64_t tls);
 int64_t sys_clone3(user_addr_t args, size_t size);
 int64_t sys_fork(void);
 int64_t sys_vfork(void);
+
+/* exit.c, wait.c */
 int64_t sys_exit(int code);
 int64_t sys_exit_group(int code);
 int64_t sys_wait4(int pid, user_addr_t status_out, int options, user_addr_t rusage);
+int64_t sys_waitid(int which, int id, user_addr_t info, int options, user_addr_t rusage);
+
+/* pids.c */
 int64_t sys_getpid(void);
 int64_t sys_gettid(void);
 int64_t sys_getppid(void);
@@ -47,26 +52,82 @@ int64_t sys_getpgrp(void);
 int64_t sys_getsid(int pid);
 int64_t sys_setpgid(int pid, int pgid);
 int64_t sys_setsid(void);
+
+/* kill.c */
 int64_t sys_kill(int pid, int signo);
 int64_t sys_tgkill(int pid, int tid, int signo);
 int64_t sys_tkill(int tid, int signo);
+int64_t sys_rt_sigqueueinfo(int pid, int signo, user_addr_t from);
+int64_t sys_rt_tgsigqueueinfo(int pid, int tid, int signo, user_addr_t from);
+
+/* ptrace.c, vm_access.c */
+int64_t sys_ptrace(int64_t request, int tid, uint64_t addr, uint64_t data);
+int64_t sys_process_vm_readv(int pid, user_addr_t lvec, uint64_t nr_local, user_addr_t rvec,
+                             uint64_t nr_remote, uint64_t flags);
+int64_t sys_process_vm_writev(int pid, user_addr_t lvec, uint64_t nr_local, user_addr_t rvec,
+                              uint64_t nr_remote, uint64_t flags);
 
 /* exec.c */
 int64_t sys_execve(user_addr_t path, user_addr_t argv, user_addr_t envp);
 int64_t sys_execveat(int dirfd, user_addr_t path, user_addr_t argv, user_addr_t envp, int flags);
 
-/* signal.c */
+/* sys_signal.c, sigframe.c */
 int64_t sys_rt_sigaction(int signo, user_addr_t new, user_addr_t old, size_t set_size);
 int64_t sys_rt_sigprocmask(int how, user_addr_t new, user_addr_t old, size_t set_size);
 int64_t sys_rt_sigpending(user_addr_t set, size_t set_size);
 int64_t sys_rt_sigsuspend(user_addr_t mask, size_t set_size);
 int64_t sys_rt_sigreturn(void);
+int64_t sys_rt_sigtimedwait(user_addr_t uset, user_addr_t info_out, user_addr_t timeout,
+                            size_t set_size);
 int64_t sys_sigaltstack(user_addr_t new, user_addr_t old);
+int64_t sys_pause(void);
 
 /* futex.c */
 void futex_boot_init(void);
 int64_t sys_futex(uint64_t address, int op, uint32_t value, user_addr_t timeout, uint64_t address2,
                   uint32_t value3);
+int64_t sys_set_robust_list(uint64_t head, size_t len);
+int64_t sys_get_robust_list(int tid, user_addr_t head_out, user_addr_t len_out);
+
+/* rseq.c */
+int64_t sys_rseq(uint64_t address, uint32_t len, int flags, uint32_t signature);
+int64_t sys_membarrier(int command, unsigned flags, int cpu);
+
+/* clock.c */
+int64_t sys_clock_gettime(int clock, user_addr_t out);
+int64_t sys_clock_getres(int clock, user_addr_t out);
+int64_t sys_gettimeofday(user_addr_t tv, user_addr_t tz);
+int64_t sys_time(user_addr_t out);
+int64_t sys_nanosleep(user_addr_t request, user_addr_t left);
+int64_t sys_clock_nanosleep(int clock, int flags, user_addr_t request, user_addr_t left);
+int64_t sys_restart_syscall(void);
+int64_t sys_getrusage(int who, user_addr_t out);
+int64_t sys_times(user_addr_t out);
+
+/* timer.c */
+int64_t sys_alarm(unsigned seconds);
+int64_t sys_getitimer(int which, user_addr_t out);
+int64_t sys_setitimer(int which, user_addr_t in, user_addr_t out);
+int64_t sys_timer_create(int clock, user_addr_t event_at, user_addr_t id_out);
+int64_t sys_timer_settime(int id, int flags, user_addr_t in, user_addr_t out);
+int64_t sys_timer_gettime(int id, user_addr_t out);
+int64_t sys_timer_getoverrun(int id);
+int64_t sys_timer_delete(int id);
+
+/* sys_sched.c */
+int64_t sys_sched_yield(void);
+int64_t sys_sched_getaffinity(int pid, size_t len, user_addr_t out);
+int64_t sys_sched_setaffinity(int pid, size_t len, user_addr_t in);
+int64_t sys_getcpu(user_addr_t cpu_out, user_addr_t node_out);
+int64_t sys_sched_getscheduler(int pid);
+int64_t sys_sched_setscheduler(int pid, int policy, user_addr_t param);
+int64_t sys_sched_getparam(int pid, user_addr_t out);
+int64_t sys_sched_setparam(int pid, user_addr_t param);
+int64_t sys_sched_get_priority_max(int policy);
+int64_t sys_sched_get_priority_min(int policy);
+int64_t sys_sched_rr_get_interval(int pid, user_addr_t out);
+int64_t sys_getpriority(int which, int who);
+int64_t sys_setpriority(int which, int who, int nice);
 
 /* sys_mm.c */
 int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
@@ -97,19 +158,8 @@ int64_t sys_prlimit64(int pid, unsigned which, user_addr_t new, user_addr_t old)
 int64_t sys_getrlimit(unsigned which, user_addr_t out);
 int64_t sys_setrlimit(unsigned which, user_addr_t in);
 int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags);
-int64_t sys_clock_gettime(int clock, user_addr_t out);
-int64_t sys_clock_getres(int clock, user_addr_t out);
-int64_t sys_gettimeofday(user_addr_t tv, user_addr_t tz);
-int64_t sys_time(user_addr_t out);
-int64_t sys_nanosleep(user_addr_t request, user_addr_t left);
-int64_t sys_clock_nanosleep(int clock, int flags, user_addr_t request, user_addr_t left);
-int64_t sys_sched_yield(void);
-int64_t sys_sched_getaffinity(int pid, size_t len, user_addr_t out);
-int64_t sys_set_robust_list(uint64_t head, size_t len);
 int64_t sys_getuid(void);
 int64_t sys_getgroups(int size, user_addr_t list);
 int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 int64_t sys_sysinfo(user_addr_t out);
-int64_t sys_getrusage(int who, user_addr_t out);
-int64_t sys_times(user_addr_t out);
 int64_t sys_reboot(unsigned magic1, unsigned magic2, unsigned cmd);

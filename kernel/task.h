@@ -14,8 +14,11 @@
 #pragma once
 
 #include "files.h"
+#include "ptrace.h"
+#include "rseq.h"
 #include "sched.h"
 #include "signal.h"
+#include "timer.h"
 #include <asm/context.h>
 #include <lib/list.h>
 #include <mm/mm.h>
@@ -27,24 +30,44 @@ struct rlimit {
     uint64_t soft, hard;
 };
 
+/* What getrusage(2) tells. */
+struct usage {
+    uint64_t run_ns, faults, waits, preemptions, max_pages;
+};
+
 struct process {
     int pid;
-    _Atomic uint32_t refcount;    /* one per task, one of the parent's tree until reaped */
-    struct process *parent;       /* [t] */
-    struct list_node children;    /* [t] */
-    struct list_node sibling;     /* on parent->children [t] */
-    struct list_node all_node;    /* on the list of all [t] */
-    struct list_node tasks;       /* [t] */
-    unsigned nr_tasks;            /* alive [t] */
-    int pgid, sid;                /* [t] */
-    bool zombie;                  /* nothing is left but the status [t] */
-    bool exiting;                 /* exit_group() was called [t] */
-    bool stop_reported;           /* wait4() told of the stop already [t] */
-    int exit_signal;              /* sent to the parent at the end: SIGCHLD, or 0 [I] */
+    _Atomic uint32_t refcount; /* one per task, one of the parent's tree until reaped */
+    struct process *parent;    /* [t] */
+    struct list_node children; /* [t] */
+    struct list_node sibling;  /* on parent->children [t] */
+    struct list_node all_node; /* on the list of all [t] */
+    struct list_node tasks;    /* [t] */
+    struct list_node tracees;  /* tasks that it traces [t] */
+    unsigned nr_tasks;         /* alive [t] */
+    int pgid, sid;             /* [t] */
+    bool zombie;               /* nothing is left but the status [t] */
+    bool exiting;              /* exit_group() was called [t] */
+    unsigned nr_stopped;       /* tasks that a stop signal holds [t] */
+    bool stop_told;            /* the parent got its SIGCHLD for this stop [t] */
+    bool stop_reported;        /* wait4() told of the stop already [t] */
+    bool continued;            /* since it was stopped, and wait4() did not tell yet [t] */
+    struct task *exec_task;    /* in execve(): all others end [t] */
+    struct wait_queue exec_wait;
+    uint32_t leader_status;       /* of the first task, if it ended by itself [t] */
+    int exit_signal;              /* sent to the parent at the end: SIGCHLD, or 0 [t] */
     uint32_t status;              /* as wait(2) encodes it [t] */
     struct wait_queue child_exit; /* parents wait here */
     struct signal_state signals;  /* handlers and what is pending for the process [s] */
     struct rlimit limits[RLIM_NLIMITS];
+    _Atomic uint64_t run_ns;     /* of all its tasks, dead ones too [a] */
+    struct usage usage;          /* of dead tasks [t] */
+    struct usage children_usage; /* of children that were waited for [t] */
+    struct process_timers timers;
+    uint32_t membarrier;          /* registered commands [a] */
+    uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
+    bool no_dump;                 /* prctl(PR_SET_DUMPABLE, 0) [a] */
+    bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct dentry *cwd;
     struct dentry *exe;
     uint32_t umask;
@@ -65,6 +88,10 @@ struct task {
     uint64_t clear_child_tid;      /* user address, written 0 at exit [c] */
     uint64_t set_child_tid;        /* user address, written at the start [c] */
     uint64_t robust_list;          /* [c] */
+    struct rseq rseq;              /* [c] */
+    struct trace trace;            /* [t] */
+    uint64_t nr_faults;            /* [c] */
+    int parent_death_signal;       /* prctl(PR_SET_PDEATHSIG) [c] */
     void (*thread_fn)(void *);     /* of a kernel thread [I] */
     void *thread_arg;              /* [I] */
     struct restart_block restart;  /* an interrupted call that goes on differently [c] */
@@ -74,6 +101,18 @@ struct task {
 static inline struct process *process_current(void)
 {
     return task_current()->process;
+}
+
+/* Has the scheduler to look at the clock for the sake of this process? */
+static inline bool process_counts_cpu_time(const struct process *process)
+{
+    return atomic_load_explicit(&process->timers.nr_cpu_armed, memory_order_relaxed) > 0;
+}
+
+/* @task was chosen to run: what its rseq area says about the CPU may be wrong now. */
+static inline void rseq_switched(struct task *task)
+{
+    task->rseq.stale = task->rseq.address != 0;
 }
 
 /* kernel/process.c */
@@ -86,6 +125,20 @@ int __must_check kernel_thread(const char *name, void (*fn)(void *), void *arg, 
 /* The first process: pid 1, runs @fn in its own task. */
 int __must_check process_create_init(void (*fn)(void *), void *arg);
 
+/* The CPU time of a process, of all its tasks up to now; tasks_lock held. */
+uint64_t process_run_ns(const struct process *process);
+
+/* Wait until the running task is the only one of its process, and has its pid for a tid. 0, or
+ * -EAGAIN: the process is being ended. kernel/exit.c */
+int __must_check process_become_single(void);
+
+/* Must the running task end as soon as it can? */
+static inline bool task_is_ended(const struct task *task)
+{
+    const struct process *p = task->process;
+    return READ_ONCE(p->exiting) || (READ_ONCE(p->exec_task) && p->exec_task != task);
+}
+
 /* The running task ends. Status as wait(2) encodes it; @group: all its siblings, too. */
 _Noreturn void task_exit(uint32_t status, bool group);
 
@@ -96,6 +149,15 @@ void tasks_lock(void);
 void tasks_unlock(void);
 void process_get(struct process *process);
 void process_put(struct process *process);
+
+/* The task's number becomes @tid; tasks_lock held. */
+void task_rename(struct task *task, int tid);
+
+/* kernel/clock.c: what was used, and writing it as struct rusage. tasks_lock held for the first. */
+struct usage usage_of_process(const struct process *process);
+void usage_add(struct usage *sum, const struct usage *more);
+void usage_peak(struct process *process, const struct mm *mm);
+int __must_check usage_write(const struct usage *usage, user_addr_t out);
 
 /* Free a dead task; by the scheduler, IRQs off. */
 void task_free(struct task *task);

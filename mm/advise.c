@@ -180,7 +180,7 @@ struct hole {
     uint64_t from, to;     /* bytes of the object */
 };
 
-/* The next hole at or behind *@at. -ENOENT: there is none; *@gap: some of the range is not mapped. */
+/* The next hole at or behind *@at. -ENOENT: none; *@gap: some of the range is not mapped. */
 static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hole, int *gap)
 {
     int err = 0;

@@ -83,6 +83,34 @@ void fpu_area_init(void *area)
         *(uint64_t *)((char *)area + XSTATE_BV) = XCR0_X87 | XCR0_SSE;
 }
 
+#define XMM_OFFSET 160 /* of an FXSAVE image: before it x87, MXCSR and its mask between */
+#define XMM_BYTES  256
+
+void fpu_area_legacy_get(const void *area, void *out)
+{
+    uint64_t present = xcr0 ? *(const uint64_t *)((const char *)area + XSTATE_BV) : ~0UL;
+
+    memcpy(out, area, FXSAVE_SIZE);
+    if (!(present & XCR0_X87)) {
+        uint64_t mxcsr = *(const uint64_t *)((const char *)area + MXCSR_OFFSET);
+        memset(out, 0, XMM_OFFSET);
+        *(uint16_t *)out = FCW_DEFAULT;
+        *(uint64_t *)((char *)out + MXCSR_OFFSET) = mxcsr;
+    }
+    if (!(present & XCR0_SSE))
+        memset((char *)out + XMM_OFFSET, 0, XMM_BYTES);
+}
+
+int fpu_area_legacy_set(void *area, const void *image)
+{
+    if (*(const uint32_t *)((const char *)image + MXCSR_OFFSET) & ~mxcsr_mask)
+        return -EINVAL;
+    memcpy(area, image, FXSAVE_SIZE);
+    if (xcr0)
+        *(uint64_t *)((char *)area + XSTATE_BV) |= XCR0_X87 | XCR0_SSE;
+    return 0;
+}
+
 void fpu_load_initial(void)
 {
     fpu_load(initial_area);
@@ -101,6 +129,13 @@ uint64_t fpu_features(void)
 void fpu_save_to(void *image)
 {
     fpu_save(image);
+}
+
+void fpu_image_keep_legacy(void *image)
+{
+    uint64_t *header = (uint64_t *)((char *)image + XSTATE_BV);
+    memset(header, 0, area_size - XSTATE_BV);
+    header[0] = XCR0_X87 | XCR0_SSE;
 }
 
 int fpu_restore_from(void *image)

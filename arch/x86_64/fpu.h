@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <lib/compiler.h>
+
 /* Switch XSAVE on with every state component the kernel carries. Each CPU. */
 void fpu_init_cpu(void);
 
@@ -22,3 +24,8 @@ void fpu_load_initial(void);
 
 /* Fill @area with what a new program starts with. */
 void fpu_area_init(void *area);
+
+/* An area's x87 and SSE registers in FXSAVE's form: what XSAVE left out is as at exec. Set: -EINVAL
+ * for reserved bits of MXCSR, with nothing changed. */
+void fpu_area_legacy_get(const void *area, void *out);
+int __must_check fpu_area_legacy_set(void *area, const void *image);

@@ -241,6 +241,17 @@ enum fault_result {
  */
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access);
 
+/**
+ * mm_access() - copy between a buffer of the kernel and an address space, loaded or not
+ * @access: ACCESS_READ fills @buf, ACCESS_WRITE writes it
+ * @force: the areas' own rights do not count, as for a debugger; private pages are copied first
+ * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
+ * TLB: as the faults that it takes.
+ * Return: bytes copied, which is less than @len where a page refuses; -EFAULT when the first does.
+ */
+int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
+                  bool force);
+
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
 

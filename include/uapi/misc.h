@@ -48,9 +48,6 @@ struct uapi_sysinfo {
 #define GRND_RANDOM   2
 #define GRND_INSECURE 4
 
-#define PR_SET_NAME 15
-#define PR_GET_NAME 16
-
 #define REBOOT_MAGIC1    0xfee1dead
 #define REBOOT_MAGIC2    672274793
 #define REBOOT_MAGIC2A   85072278

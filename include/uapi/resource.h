@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #define RLIMIT_CPU        0
 #define RLIMIT_FSIZE      1
 #define RLIMIT_DATA       2
@@ -29,3 +31,13 @@
 #define RLIMIT_RTTIME     15
 #define RLIM_NLIMITS      16
 #define RLIM_INFINITY     (~0UL)
+
+#define RUSAGE_SELF     0
+#define RUSAGE_CHILDREN (-1)
+#define RUSAGE_THREAD   1
+
+struct uapi_rusage {
+    int64_t utime[2], stime[2]; /* seconds, microseconds */
+    int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock;
+    int64_t msgsnd, msgrcv, nsignals, nvcsw, nivcsw;
+};

@@ -29,6 +29,7 @@
 #define CLONE_UNTRACED       0x00800000UL
 #define CLONE_CHILD_SETTID   0x01000000UL
 #define CLONE_IO             0x80000000UL
+#define CLONE_CLEAR_SIGHAND  0x100000000UL
 
 struct uapi_clone_args {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
@@ -39,7 +40,25 @@ struct uapi_clone_args {
 
 #define WNOHANG    1
 #define WUNTRACED  2
+#define WSTOPPED   WUNTRACED
+#define WEXITED    4
 #define WCONTINUED 8
+#define WNOWAIT    0x01000000
 #define WNOTHREAD  0x20000000
 #define WALL       0x40000000
 #define WCLONE     0x80000000
+
+#define P_ALL   0
+#define P_PID   1
+#define P_PGID  2
+#define P_PIDFD 3
+
+#define SCHED_OTHER         0
+#define SCHED_FIFO          1
+#define SCHED_RR            2
+#define SCHED_BATCH         3
+#define SCHED_IDLE          5
+#define SCHED_RESET_ON_FORK 0x40000000
+#define PRIO_PROCESS        0
+#define PRIO_PGRP           1
+#define PRIO_USER           2

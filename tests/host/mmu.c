@@ -24,9 +24,8 @@
 #include <sys/mman.h>
 #include <uapi/errno.h>
 
-#define TLB_SIZE     4096
-#define GATHERED_MAX 65536
-#define TRIES        4
+#define TLB_SIZE 4096
+#define TRIES    4
 
 struct translation {
     unsigned cpu;
@@ -36,20 +35,14 @@ struct translation {
     pte_t pte; /* as it was when it was remembered */
 };
 
-struct gathered {
-    const struct tlb_gather *by;
-    struct pgtable *pgt;
-    uint64_t va, size;
-};
-
 unsigned mmu_cpu;
 uint64_t pte_supported_mask = ~0UL;
 struct pgtable kernel_pgtable;
 
 static struct translation tlb[TLB_SIZE];
 static unsigned nr_remembered;
-static struct gathered gathered[GATHERED_MAX];
-static unsigned nr_gathered, nr_flushes;
+static unsigned nr_gathers; /* begun, not ended */
+static unsigned nr_flushes;
 static struct pgtable *loaded;
 static uint64_t nr_hidden;
 
@@ -80,7 +73,7 @@ void mmu_start(void)
     static bool declared;
     struct page *root;
 
-    nr_remembered = nr_gathered = 0;
+    nr_remembered = nr_gathers = 0;
     nr_hidden = 0;
     loaded = NULL;
     if (page_alloc(0, PAGE_ALLOC_ZERO, &root))
@@ -167,7 +160,7 @@ static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access ac
     return &tlb[nr_remembered++];
 }
 
-/* A translation that permits @access: remembered, or walked for. A store through a clean one walks. */
+/* A translation that permits @access: remembered, or walked for, as for a store to a clean page. */
 static struct translation *translate(struct mm *mm, uint64_t va, enum fault_access access)
 {
     struct translation *t = remembered(&mm->pgtable, va);
@@ -203,8 +196,8 @@ enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access acces
 
 void mmu_check(void)
 {
-    if (nr_gathered)
-        panic("%u leaves were gathered and never flushed", nr_gathered);
+    if (nr_gathers)
+        panic("%u gathers were begun and not ended", nr_gathers);
     for (unsigned i = 0; i < nr_remembered; i++) {
         struct translation *t = &tlb[i];
         struct pt_walk w = pt_walk(t->pgt, user(t->va));
@@ -225,22 +218,17 @@ void mmu_check(void)
 
 /* asm/tlb.h */
 
-void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
+static void gather_reset(struct tlb_gather *g)
 {
-    *g = (struct tlb_gather){.pgt = pgt};
+    *g = (struct tlb_gather){.pgt = g->pgt, .start = ~0UL, .stride = ~0UL};
     list_init(&g->tables_list);
 }
 
-void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level)
+void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
 {
-    if (nr_gathered == GATHERED_MAX)
-        panic("too many leaves for the model");
-    gathered[nr_gathered++] = (struct gathered){g, g->pgt, va, pt_level_size(level)};
-}
-
-unsigned tlb_gather_room(const struct tlb_gather *g)
-{
-    return ARRAY_SIZE(g->pages) - g->nr_pages;
+    g->pgt = pgt;
+    gather_reset(g);
+    nr_gathers++;
 }
 
 void tlb_gather_page(struct tlb_gather *g, struct page *page)
@@ -257,17 +245,12 @@ void tlb_gather_table(struct tlb_gather *g, struct page *table)
 
 void tlb_gather_flush(struct tlb_gather *g)
 {
-    unsigned left = 0;
-
     host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
-    for (unsigned i = 0; i < nr_gathered; i++) {
-        if (gathered[i].by == g)
-            forget_leaf(EVERY_CPU, gathered[i].pgt, gathered[i].va, gathered[i].size);
-        else
-            gathered[left++] = gathered[i];
+    if (g->start < g->end) {
+        for (uint64_t va = g->start; va < g->end; va += g->stride)
+            forget_leaf(EVERY_CPU, g->pgt, va, 1);
+        nr_flushes++;
     }
-    nr_flushes += left != nr_gathered;
-    nr_gathered = left;
     for (unsigned i = 0; i < g->nr_pages; i++)
         folio_put(page_folio(g->pages[i]));
     while (!list_empty(&g->tables_list)) {
@@ -275,12 +258,13 @@ void tlb_gather_flush(struct tlb_gather *g)
         list_del(&table->list);
         page_free(table, 0);
     }
-    tlb_gather_begin(g, g->pgt);
+    gather_reset(g);
 }
 
 void tlb_gather_end(struct tlb_gather *g)
 {
     tlb_gather_flush(g);
+    nr_gathers--;
 }
 
 void tlb_flush_user_local(user_addr_t va)

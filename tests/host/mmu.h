@@ -2,8 +2,8 @@
 /*
  * tests/host/mmu.h - CPUs that read page tables, and forget only what they are told to forget
  *
- * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; the page tables are
- *         the real arch/x86_64/pgtable.c.
+ * Room:   tests/host. Stands in for arch/x86_64/tlb.c, direct_map.c and the CPU; the tables are
+ *         those of the real arch/x86_64/pgtable.c.
  * Owns:   TLBs that never evict, hidden frames, sleeping locks that only check their use.
  * Locks:  one thread.
  * Always: (1) a translation that was remembered is used until exactly its leaf is gathered and

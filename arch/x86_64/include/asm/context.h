@@ -16,6 +16,7 @@
 #include <lib/addr.h>
 #include <lib/compiler.h>
 #include <stddef.h>
+#include <uapi/ptrace.h>
 
 #define KSTACK_SIZE (4 * PAGE_SIZE)
 
@@ -59,6 +60,16 @@ void context_copy_user_state(struct context *to);
 /* Back to the state of a new program: FPU reset, bases 0, PKRU as at exec. Running task only. */
 void context_reset_user_state(struct context *c);
 
+/* The running task's own state, as a switch would save it. */
+void context_save_user_state(struct context *c);
+
+/* The user's registers of a context that does not run, or was just saved. */
+void context_registers_get(const struct context *c, struct uapi_user_regs *out);
+
+/* Its FPU registers in FXSAVE's form, FXSAVE_BYTES long. Set: -EINVAL for reserved bits. */
+void context_fpu_legacy_get(const struct context *c, void *out);
+int __must_check context_fpu_legacy_set(struct context *c, const void *image);
+
 /* Wipe and free stack and FPU area. Not the one that runs. */
 void context_destroy(struct context *c);
 
@@ -87,6 +98,9 @@ uint64_t user_gs_base(void);
 size_t fpu_size(void);
 uint64_t fpu_features(void); /* XCR0: the components in it; 0 without XSAVE */
 void fpu_save_to(void *image);
+
+/* Of @image, an XSAVE image, only what FXSAVE would have written counts: the rest is as at exec. */
+void fpu_image_keep_legacy(void *image);
 
 /* @image is checked: reserved bits are refused. 0 or -EINVAL with nothing changed. */
 int __must_check fpu_restore_from(void *image);

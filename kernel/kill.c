@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/kill.c - signals that programs send: kill, tgkill, sigqueue
+ *
+ * Room:   kernel.
+ * Owns:   nothing.
+ * Locks:  the tree lock (rank TASKS).
+ * Always: (1) only the kernel can say that the kernel sent it, except to oneself.
+ * Source: kill(2), tgkill(2), rt_sigqueueinfo(2).
+ * Tour:   after kernel/signal.c.
+ */
+#include "process.h"
+#include "syscall.h"
+#include <asm/uaccess.h>
+#include <uapi/errno.h>
+
+static int send_to(struct process *p, int signo)
+{
+    struct uapi_siginfo info = {.signo = signo, .code = SI_USER, .pid = process_current()->pid};
+    return signo ? signal_send_process(p, &info) : 0;
+}
+
+static bool is_meant(const struct process *p, int pid)
+{
+    const struct process *me = process_current();
+    if (pid > 0)
+        return p->pid == pid;
+    if (pid == 0)
+        return p->pgid == me->pgid;
+    return pid == -1 ? p->pid != 1 && p != me : p->pgid == -pid;
+}
+
+/* One of the process's tasks may be named instead of the process. */
+static struct process *process_of(int tid)
+{
+    struct process *process = process_find(tid);
+    struct task *task = process ? NULL : task_find(tid);
+    return task ? task->process : process;
+}
+
+int64_t sys_kill(int pid, int signo)
+{
+    int64_t result = -ESRCH;
+    struct process *p;
+
+    if (signo < 0 || signo > SIGNALS)
+        return -EINVAL;
+    if (pid == INT32_MIN)
+        return -ESRCH;
+    tasks_lock();
+    if (pid > 0) {
+        p = process_of(pid);
+        result = p ? send_to(p, signo) : -ESRCH;
+    } else {
+        for_each_process(p)
+        {
+            if (is_meant(p, pid))
+                result = send_to(p, signo);
+        }
+    }
+    tasks_unlock();
+    return result;
+}
+
+int signal_send_group(int pgid, int signo)
+{
+    struct uapi_siginfo info = {.signo = signo, .code = SI_KERNEL};
+    struct process *p;
+    int found = 0;
+
+    tasks_lock();
+    for_each_process(p)
+    {
+        if (p->pgid == pgid && !p->zombie) {
+            signal_send_process(p, &info);
+            found++;
+        }
+    }
+    tasks_unlock();
+    return found;
+}
+
+/* @pid -1: of any process. */
+static int64_t send_to_task(int pid, int tid, const struct uapi_siginfo *info)
+{
+    int64_t result = -ESRCH;
+
+    tasks_lock();
+    struct task *task = task_find(tid);
+    if (task && (pid < 0 || task->process->pid == pid))
+        result = info->signo ? signal_send_task(task, info) : 0;
+    tasks_unlock();
+    return result;
+}
+
+int64_t sys_tgkill(int pid, int tid, int signo)
+{
+    struct uapi_siginfo info = {.signo = signo, .code = SI_TKILL, .pid = process_current()->pid};
+
+    if (pid <= 0 || tid <= 0 || signo < 0 || signo > SIGNALS)
+        return -EINVAL;
+    return send_to_task(pid, tid, &info);
+}
+
+int64_t sys_tkill(int tid, int signo)
+{
+    struct uapi_siginfo info = {.signo = signo, .code = SI_TKILL, .pid = process_current()->pid};
+
+    if (tid <= 0 || signo < 0 || signo > SIGNALS)
+        return -EINVAL;
+    return send_to_task(-1, tid, &info);
+}
+
+/* The program's own siginfo_t. Claim 1. */
+static int info_read(user_addr_t from, int pid, int signo, struct uapi_siginfo *info)
+{
+    if (copy_from_user(info, from, sizeof(*info)))
+        return -EFAULT;
+    if (signo < 0 || signo > SIGNALS)
+        return -EINVAL;
+    info->signo = signo;
+    bool pretends = info->code >= 0 || info->code == SI_TKILL;
+    return pretends && pid != process_current()->pid ? -EPERM : 0;
+}
+
+int64_t sys_rt_sigqueueinfo(int pid, int signo, user_addr_t from)
+{
+    struct uapi_siginfo info;
+    int err = info_read(from, pid, signo, &info);
+    if (err)
+        return err;
+    tasks_lock();
+    struct process *p = process_of(pid);
+    err = !p ? -ESRCH : signo ? signal_send_process(p, &info) : 0;
+    tasks_unlock();
+    return err;
+}
+
+int64_t sys_rt_tgsigqueueinfo(int pid, int tid, int signo, user_addr_t from)
+{
+    struct uapi_siginfo info;
+    if (pid <= 0 || tid <= 0)
+        return -EINVAL;
+    int err = info_read(from, pid, signo, &info);
+    return err ? err : send_to_task(pid, tid, &info);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/ptrace.h - one process watches and steers the tasks of another
+ *
+ * Room:   kernel.
+ * Owns:   struct trace.
+ * Locks:  the tree lock (rank TASKS) for all of it.
+ * Always: (1) registers and memory of a tracee are touched only while it is stopped for its tracer.
+ * Source: ptrace(2).
+ * Tour:   with kernel/ptrace.c.
+ */
+#pragma once
+
+#include <lib/list.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uapi/signal.h>
+
+struct process;
+struct task;
+struct trap_frame;
+
+/* Of a task that is traced, or could be. */
+struct trace {
+    struct process *tracer; /* NULL: nobody; it lives as long as it is named here */
+    struct list_node node;  /* on tracer->tracees */
+    uint32_t options;       /* PTRACE_O_TRACESYSGOOD etc. */
+    int stop_code;          /* stopped: what wait() tells, a signal or SIGTRAP | 0x80; 0: runs */
+    bool reported;          /* wait() told already */
+    bool calls;             /* stops before and after each system call */
+    int deliver;            /* the signal to go on with */
+    struct uapi_siginfo info;
+};
+
+/* The running task takes a signal: its tracer decides. Returns the signal to act on, or 0. */
+int ptrace_signal(struct trap_frame *frame, struct uapi_siginfo *info);
+
+/* Before and after a system call. */
+void ptrace_syscall(struct trap_frame *frame);
+
+/* After execve. */
+void ptrace_exec(void);
+
+/* Does the tracer want to see this signal, though the program ignores it? */
+bool ptrace_wants(const struct task *task, int signo);
+
+/* A task ends, and perhaps its process's life as a tracer. tasks_lock held. */
+void ptrace_exit(struct task *task);
