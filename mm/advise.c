@@ -245,9 +245,10 @@ int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
         at = min(vma->end, end);
         if ((vma->flags & VM_HUGETLB) || is_secret(vma) || (install && (vma->flags & VM_LOCKED)))
             err = -EINVAL;
-        else if (install)
+        else if (install) {
+            vma_anon_begin(vma); /* a fork must copy its tables */
             err = guard_range(mm, from, at, &gather);
-        else
+        } else
             unguard_range(mm, from, at);
     }
     tlb_gather_end(&gather);

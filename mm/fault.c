@@ -100,6 +100,7 @@ static void copy_page(struct page *to, const struct page *from)
 static enum fault_result fault_private(struct fault *f, const struct page *from)
 {
     struct page *page;
+    vma_anon_begin(f->vma);
     enum fault_result result = private_page(f, from ? PAGE_ALLOC_PLAIN : PAGE_ALLOC_ZERO, &page);
     if (result != FAULT_RESOLVED)
         return result;
@@ -125,6 +126,8 @@ static enum fault_result fault_object(struct fault *f)
     uint64_t index = vma_folio_index(f->vma, f->va);
     struct folio *folio;
 
+    if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
+        vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
     if (index >=
         round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
         return FAULT_BEYOND;
@@ -164,6 +167,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
 {
     enum pt_level level = f->walk.level;
     struct page *page;
+    vma_anon_begin(f->vma);
     enum fault_result result = private_page(f, PAGE_ALLOC_PLAIN, &page);
     if (result != FAULT_RESOLVED)
         return result;

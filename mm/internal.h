@@ -38,6 +38,16 @@ void vma_remove(struct mm *mm, struct vma *vma);
  */
 void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below);
 
+/**
+ * vma_anon_begin() - @vma is about to get a private page
+ *
+ * Linux keeps areas apart whose private pages have different histories (its anon_vma), and copies
+ * no tables at fork of those that have none. An area joins the history of a neighbour that differs
+ * in rights at most, so that they can merge when the rights are the same again.
+ * Context: mmap_lock held, for reading at least.
+ */
+void vma_anon_begin(struct vma *vma);
+
 /* Could the two be one area, @right beginning where @left ends? */
 bool vma_can_merge(const struct vma *left, const struct vma *right);
 

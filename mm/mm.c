@@ -147,6 +147,10 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     copy->pkey = vma->pkey;
     copy->pgoff = vma->pgoff;
     copy->object = vma->object;
+    if (vma->anon && !(vma->flags & VM_WIPEONFORK)) {
+        atomic_store_explicit(&copy->anon, ++child->anon_last, memory_order_relaxed);
+        copy->anon_inherited = true;
+    }
     if (copy->object) {
         object_get(copy->object);
         if (vma_is_writer(copy->flags))
@@ -154,10 +158,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     }
     vma_insert(child, copy);
     child->total_pages += vma_pages(copy);
-    bool faults_anew = vma->flags & (VM_SHARED | VM_WIPEONFORK);
-    int err = faults_anew ? 0 : share_leaves(mm, child, vma, gather);
-    vma_merge(child, copy); /* without its lock it may be like the one before */
-    return err;
+    return copy->anon ? share_leaves(mm, child, vma, gather) : 0;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)
@@ -187,6 +188,7 @@ int mm_fork(struct mm *mm, struct mm **out)
 
     rwsem_write_lock(&mm->mmap_lock);
     copy_fields(mm, child);
+    child->forked = true;
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct rb_node *n = rb_first(&mm->vmas); n && !err; n = rb_next(n))
         err = copy_area(mm, child, rb_entry(n, struct vma, node), &gather);

@@ -64,6 +64,8 @@ struct vma {
     struct object *object; /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
+    _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
+    bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
 };
 
 /* What faults on one CPU count: a line of its own. */
@@ -75,13 +77,15 @@ struct mm {
     struct pgtable pgtable;
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
-    struct rb_root vmas;     /* [m] */
-    uint32_t nr_vmas;        /* [m] */
-    uint64_t total_pages;    /* sum of all areas [m] */
-    uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
-    uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
-    uint64_t mmap_top;       /* mmap searches downwards from here */
-    uint64_t brk_start, brk; /* [m] */
+    struct rb_root vmas;        /* [m] */
+    uint32_t nr_vmas;           /* [m] */
+    _Atomic uint64_t anon_last; /* the last history that began [a] */
+    bool forked;                /* what only locks kept apart stays apart in a child [I] */
+    uint64_t total_pages;       /* sum of all areas [m] */
+    uint64_t locked_pages;      /* sum of VM_LOCKED areas [m] */
+    uint32_t default_flags;     /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint64_t mmap_top;          /* mmap searches downwards from here */
+    uint64_t brk_start, brk;    /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
     struct mm_cpu *cpus;                                        /* one per CPU [I] */
