@@ -135,17 +135,16 @@ static void compare_page(struct space *s, unsigned page, enum fault_access acces
 
 static void compare_areas(const struct space *s)
 {
-    unsigned nr = 0;
-
     for (unsigned i = 0; i < PAGES; i++) {
         const struct model_page *p = &s->pages[i];
         struct vma *vma = vma_find(s->mm, at(i));
         if (!vma != !p->mapped ||
             (vma && (vma->flags & (VM_RIGHTS | VM_SHARED)) != (p->flags & (VM_RIGHTS | VM_SHARED))))
             fail_msg("page %u is in the wrong area", i);
-        nr += p->mapped && (i == 0 || !model_joins(p - 1, p));
     }
-    assert_int_equal(s->mm->nr_vmas, nr);
+    /* How many areas there are depends on the histories of private pages, which this model does not
+     * have: that neighbours are one area wherever they may be is V2 of mm_check(). */
+    assert_int_equal(mm_check(s->mm), 0);
 }
 
 static void compare_all(void)
