@@ -52,6 +52,7 @@ help:
 	@echo "make run          boots the guided tour in QEMU, then a shell on a terminal"
 	@echo "make test         all rings of tests; test-host, -kernel, -user, -boot, -lint: one of them"
 	@echo "make lint         layers, heads, words, format; make stats prints sizes"
+	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\""
 	@echo "make gdb          boots, and waits for the gdb that it starts"
 	@echo "make deps         installs the Debian packages of tools/deps that are missing"
 	@echo "make clean        removes build/"
@@ -147,7 +148,7 @@ build/initramfs.cpio: tools/initramfs.py $(USER)
 	    $(addprefix init=,$(filter %/init,$(USER)))
 
 run: deps
-	@$(MAKE) --no-print-directory kernel user
+	@$(MAKE) --no-print-directory kernel user efi
 	@tools/run $(RUNFLAGS)
 
 gdb: kernel user
@@ -157,6 +158,7 @@ gdb: kernel user
 FORCE:
 
 include tests/tests.mk
+include tools/bench.mk
 
 clean:
 	rm -rf build

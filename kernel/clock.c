@@ -242,8 +242,10 @@ void usage_add(struct usage *sum, const struct usage *more)
 
 void usage_peak(struct process *process, const struct mm *mm)
 {
-    uint64_t pages = atomic_load(&mm->rss_anon) + atomic_load(&mm->rss_file);
-    process->usage.max_pages = max(process->usage.max_pages, pages);
+    int64_t anon, file;
+
+    mm_rss(mm, &anon, &file);
+    process->usage.max_pages = max(process->usage.max_pages, (uint64_t)(anon + file));
 }
 
 struct usage usage_of_process(const struct process *process)
@@ -251,8 +253,7 @@ struct usage usage_of_process(const struct process *process)
     struct usage sum = process->usage;
     const struct task *task;
 
-    list_for_each_entry(task, &process->tasks, process_node)
-    {
+    list_for_each_entry (task, &process->tasks, process_node) {
         struct usage more = usage_of_task(task);
         usage_add(&sum, &more);
     }

@@ -40,11 +40,11 @@ struct clone_args {
     int exit_signal;
 };
 
-#define CLONE_KNOWN                                                                        \
-    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |     \
-     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM |     \
-     CLONE_VFORK | CLONE_DETACHED | CLONE_IO | CLONE_PARENT | CLONE_UNTRACED |            \
-     CLONE_PTRACE | CLONE_CLEAR_SIGHAND)
+#define CLONE_KNOWN                                                                           \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |        \
+     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM |        \
+     CLONE_VFORK | CLONE_DETACHED | CLONE_IO | CLONE_PARENT | CLONE_UNTRACED | CLONE_PTRACE | \
+     CLONE_CLEAR_SIGHAND)
 
 static int check_flags(uint64_t flags)
 {
@@ -227,8 +227,7 @@ static int64_t do_clone(const struct clone_args *a)
         return err;
     }
     int tid = task->tid;
-    if ((a->flags & CLONE_PARENT_SETTID) &&
-        copy_to_user(user(a->parent_tid), &tid, sizeof(tid)))
+    if ((a->flags & CLONE_PARENT_SETTID) && copy_to_user(user(a->parent_tid), &tid, sizeof(tid)))
         log_debug("clone: the tid could not be stored");
     if (vfork)
         process_get(process);
@@ -246,9 +245,11 @@ void vfork_finished(struct process *process)
     if (!queue)
         return;
     irq_flags_t flags = spin_lock_irqsave(&queue->lock);
-    WRITE_ONCE(process->vfork_done, NULL); /* the queue lies on the parent's stack: not after this */
+    WRITE_ONCE(process->vfork_done,
+               NULL); /* the queue lies on the parent's stack: not after this */
     struct waiter *w;
-    list_for_each_entry(w, &queue->waiters, node) task_wake(w->task, WAKE_ANY);
+    list_for_each_entry (w, &queue->waiters, node)
+        task_wake(w->task, WAKE_ANY);
     spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -270,8 +271,7 @@ int64_t sys_fork(void)
 
 int64_t sys_vfork(void)
 {
-    return do_clone(
-        &(struct clone_args){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
+    return do_clone(&(struct clone_args){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
 }
 
 int64_t sys_clone3(user_addr_t args, size_t size)

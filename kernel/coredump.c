@@ -64,7 +64,7 @@ static int areas_list(struct dump *d)
     struct mm *mm = d->mm;
     int err = -ENOMEM;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     d->areas = kmem_alloc(mm->nr_vmas * sizeof(*d->areas), SLAB_ALLOC_ZERO);
     struct vma *vma = d->areas ? vma_find_from(mm, 0) : NULL;
     for (; vma; vma = vma_next(vma)) {
@@ -79,7 +79,7 @@ static int areas_list(struct dump *d)
             inode_get(inode);
         err = 0;
     }
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }
 
@@ -141,8 +141,7 @@ static void note_tasks(struct dump *d, const struct uapi_siginfo *info)
 
     note_task(d, me, info);
     tasks_lock();
-    list_for_each_entry(task, &me->process->tasks, process_node)
-    {
+    list_for_each_entry (task, &me->process->tasks, process_node) {
         if (task != me && !atomic_load(&task->sched.on_cpu))
             note_task(d, task, &none);
     }
@@ -182,7 +181,7 @@ static void note_files(struct dump *d)
 {
     struct file_range {
         uint64_t start, end, pgoff;
-    } *range;
+    } * range;
     uint64_t nr = 0, n = 0;
     size_t names = 0;
     char *paths = kmem_alloc(NOTES_MAX / 4, 0);

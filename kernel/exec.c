@@ -27,11 +27,11 @@
 #include <uapi/fcntl.h>
 
 #define STACK_TOP     USER_END
-#define STACK_FIRST   (132 * KIB)            /* the area's size before it grows */
-#define MMAP_GAP      (128 * MIB)            /* between the stack's top and where mmap begins */
-#define PIE_BASE      0x555555554000UL       /* two thirds of the user half */
-#define ARG_BYTES_MAX (2 * MIB)              /* strings of argv and envp together */
-#define ARGS_MAX      (128 * KIB)            /* how many of them */
+#define STACK_FIRST   (132 * KIB)      /* the area's size before it grows */
+#define MMAP_GAP      (128 * MIB)      /* between the stack's top and where mmap begins */
+#define PIE_BASE      0x555555554000UL /* two thirds of the user half */
+#define ARG_BYTES_MAX (2 * MIB)        /* strings of argv and envp together */
+#define ARGS_MAX      (128 * KIB)      /* how many of them */
 #define PHDRS_MAX     64
 
 /* The strings of argv, then envp, one after another with their NULs. */
@@ -45,8 +45,8 @@ struct image {
     struct elf64_header header;
     struct elf64_phdr phdrs[PHDRS_MAX];
     struct inode *inode;
-    uint64_t bias;        /* added to every address of the file */
-    uint64_t phdr_at;     /* user address of the program headers, 0: not loaded */
+    uint64_t bias;    /* added to every address of the file */
+    uint64_t phdr_at; /* user address of the program headers, 0: not loaded */
     bool stack_exec;
 };
 
@@ -104,8 +104,8 @@ static int add_user_vector(struct arguments *args, user_addr_t vector, unsigned 
     uint64_t pointer;
 
     for (*nr = 0; vector.raw; ++*nr) {
-        int err = copy_from_user(&pointer, user(vector.raw + *nr * sizeof(pointer)),
-                                 sizeof(pointer));
+        int err =
+            copy_from_user(&pointer, user(vector.raw + *nr * sizeof(pointer)), sizeof(pointer));
         if (err || !pointer)
             return err;
         err = *nr < ARGS_MAX ? add_user_string(args, user(pointer)) : -E2BIG;
@@ -157,9 +157,8 @@ static int image_read(struct inode *inode, struct image *image)
         if (p->type != PT_LOAD)
             continue;
         any = true;
-        if (p->filesz > p->memsz || (p->offset - p->vaddr) % PAGE_SIZE ||
-            p->memsz > USER_END || p->vaddr > USER_END - image->bias - p->memsz ||
-            p->offset + p->filesz < p->offset)
+        if (p->filesz > p->memsz || (p->offset - p->vaddr) % PAGE_SIZE || p->memsz > USER_END ||
+            p->vaddr > USER_END - image->bias - p->memsz || p->offset + p->filesz < p->offset)
             return -ENOEXEC;
         if (h->phoff >= p->offset && h->phoff < p->offset + p->filesz)
             image->phdr_at = image->bias + p->vaddr + (h->phoff - p->offset);
@@ -206,8 +205,8 @@ static int map_segment(struct mm *mm, const struct image *image, const struct el
 
     uint64_t seg_end = image->bias + p->vaddr + p->memsz;
     if (p->flags & PF_X) {
-        mm->start_code = mm->start_code ? min(mm->start_code, image->bias + p->vaddr)
-                                        : image->bias + p->vaddr;
+        mm->start_code =
+            mm->start_code ? min(mm->start_code, image->bias + p->vaddr) : image->bias + p->vaddr;
         mm->end_code = max(mm->end_code, image->bias + p->vaddr + p->filesz);
     } else if (p->flags & PF_W) {
         mm->start_data = image->bias + p->vaddr;
@@ -228,8 +227,9 @@ static int map_stack(struct mm *mm, const struct image *image)
                  (image->stack_exec ? VM_EXEC : 0),
     };
     mm->stack_top = STACK_TOP;
-    mm->mmap_top = STACK_TOP - max(MMAP_GAP, round_up(min(mm->limits.stack, USER_END / 6 * 5),
-                                                      PAGE_SIZE) + MIB);
+    mm->mmap_top =
+        STACK_TOP -
+        max(MMAP_GAP, round_up(min(mm->limits.stack, USER_END / 6 * 5), PAGE_SIZE) + MIB);
     return mm_map(mm, &r, &at);
 }
 

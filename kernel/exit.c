@@ -25,8 +25,8 @@ uint64_t process_run_ns(const struct process *process)
     uint64_t ns = atomic_load(&process->run_ns);
     const struct task *task;
 
-    list_for_each_entry(task, &process->tasks, process_node) ns +=
-        sched_run_ns(task) - READ_ONCE(task->sched.run_ns);
+    list_for_each_entry (task, &process->tasks, process_node)
+        ns += sched_run_ns(task) - READ_ONCE(task->sched.run_ns);
     return ns;
 }
 
@@ -101,8 +101,7 @@ static struct process *new_parent(const struct process *p)
 static void send_parent_death_signals(struct process *child)
 {
     struct task *task;
-    list_for_each_entry(task, &child->tasks, process_node)
-    {
+    list_for_each_entry (task, &child->tasks, process_node) {
         struct uapi_siginfo info = {.signo = task->parent_death_signal, .code = SI_USER};
         if (info.signo)
             signal_send_process(child, &info);
@@ -160,8 +159,7 @@ static void process_ends(struct process *p)
 static void end_others(struct process *p)
 {
     struct task *task;
-    list_for_each_entry(task, &p->tasks, process_node)
-    {
+    list_for_each_entry (task, &p->tasks, process_node) {
         if (task == task_current())
             continue;
         task_wake(task, WAKE_SIGNAL | WAKE_STOPPED);

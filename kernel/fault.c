@@ -66,9 +66,11 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
         result = FAULT_NO_RIGHT;
     else if (mm && address < USER_END)
         result = mm_fault(mm, user(address), access_of(frame->error));
+    if (likely(result == FAULT_RESOLVED))
+        return true;
     if (from_user)
         page_fault_signal(result, address, frame->error);
-    return result == FAULT_RESOLVED;
+    return false;
 }
 
 static void exception_signal(struct trap_frame *frame)

@@ -139,6 +139,9 @@ extern const struct file_ops object_file_ops;
 /* The size changes: seals and limits are checked, then the object is truncated. */
 int __must_check inode_truncate(struct inode *inode, uint64_t size_bytes);
 
+/* fallocate(2) of [start, end) with checked flags: 0, -EPERM by a seal, -ENOSPC. */
+int __must_check inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end);
+
 /* Where data (or else a hole) begins at or after @pos: -ENXIO if there is none before the end. */
 int64_t inode_seek(struct inode *inode, int64_t pos, bool data);
 

@@ -124,6 +124,9 @@ void dentry_put(struct dentry *dentry);
 void dentry_link(struct dentry *dentry);
 void dentry_unlink(struct dentry *dentry);
 
+/* To another directory, under a new name, of kmem_alloc(), which is taken over. fs_lock held. */
+void dentry_move(struct dentry *dentry, struct dentry *to_dir, char *name);
+
 enum lookup_flags {
     LOOKUP_FOLLOW = 1,   /* follow a symbolic link at the end */
     LOOKUP_DIRECTORY = 2 /* -ENOTDIR unless it is one */

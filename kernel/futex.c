@@ -70,7 +70,7 @@ static int key_for(uint64_t address, bool private, struct futex_key *key)
     *key = (struct futex_key){(uint64_t)mm, address};
     if (private)
         return 0;
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find(mm, address);
     int err = vma ? 0 : -EFAULT;
     if (vma && vma->object && !vma->object->ops->kernel_access)
@@ -78,7 +78,7 @@ static int key_for(uint64_t address, bool private, struct futex_key *key)
     else if (vma && vma->object && (vma->flags & VM_SHARED))
         *key = (struct futex_key){(uint64_t)vma->object,
                                   (vma->pgoff << PAGE_SHIFT) + address - vma->start};
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }
 
@@ -89,8 +89,7 @@ static int wake(const struct futex_key *key, int max, uint32_t bitset)
     int woken = 0;
 
     irq_flags_t flags = spin_lock_irqsave(&b->lock);
-    list_for_each_safe(w, after, &b->waiters, node)
-    {
+    list_for_each_safe (w, after, &b->waiters, node) {
         if (woken >= max)
             break;
         if (!same(&w->key, key) || !(w->bitset & bitset))
@@ -226,8 +225,7 @@ static int64_t requeue(uint64_t from, uint64_t to, bool private, int max_wake, i
     if (second != first)
         spin_lock_nested(&second->lock);
     list_init(&moving);
-    list_for_each_safe(w, after, &b1->waiters, node)
-    {
+    list_for_each_safe (w, after, &b1->waiters, node) {
         if (moved >= max_move)
             break;
         if (!same(&w->key, &key))
@@ -330,8 +328,7 @@ static int lock_abandon(const struct task *task, uint64_t address, bool pending)
 {
     uint32_t word;
 
-    if (!is_aligned(address, sizeof(word)) ||
-        copy_from_user(&word, user(address), sizeof(word)))
+    if (!is_aligned(address, sizeof(word)) || copy_from_user(&word, user(address), sizeof(word)))
         return -EFAULT;
     if (pending && !word) { /* it died between unlocking and waking */
         futex_wake_address(address, 1);

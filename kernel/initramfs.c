@@ -18,7 +18,7 @@
 
 #define MODE_RIGHTS 07777
 
-/* What is there already and stays: a directory, or a device of ours. Then only its rights change. */
+/* What is there already and stays: a directory, or a device of ours. Only its rights change. */
 static bool refresh(const struct cpio_entry *e, const struct dentry *existing)
 {
     struct inode *inode = existing->inode;

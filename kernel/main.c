@@ -108,8 +108,6 @@ static void root_init(const struct boot_info *info)
 {
     phys_addr_t start = info->initramfs_start, end = info->initramfs_end;
 
-    process_boot_init();
-    futex_boot_init();
     fs_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
@@ -149,8 +147,7 @@ static void init_start(void *arg)
     sched_finish_switch();
     irq_enable();
     open_console();
-    if (parse_has_option(cmdline, "init") &&
-        parse_option(cmdline, "init", path, sizeof(path)))
+    if (parse_has_option(cmdline, "init") && parse_option(cmdline, "init", path, sizeof(path)))
         refuse("init= has no path that can be used");
     int err = exec_first(path, envp);
     if (err) {
@@ -164,7 +161,7 @@ static void init_start(void *arg)
 
 void machine_shutdown(uint32_t status)
 {
-    enum exit_code code = EXIT_CODE_OK;
+    enum exit_code code = status ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 
     log_info("boot: %lu time-stamp ticks from kernel entry to the first user instruction",
              first_user_tsc - entry_tsc);
@@ -192,6 +189,8 @@ void kernel_main(struct boot_info *info)
     cpu_print_features();
     memory_init(info);
     machine_init(info);
+    process_boot_init();
+    futex_boot_init();
     run_tests();
     fail_at_set(option("fail_at", 0));
     huge_pages_init();

@@ -6,11 +6,13 @@
  * Owns:   what seals and the largest size allow of each write and truncation.
  * Locks:  object.lock (rank INODE) round every change, user memory copied under it.
  * Always: (1) seals are looked at under the lock under which they are added.
- * Source: write(2), ftruncate(2), fcntl(2) "File Sealing".
+ * Source: write(2), ftruncate(2), fallocate(2), fcntl(2) "File Sealing".
  * Tour:   after kernel/files.c and mm/object.c.
  */
 #include "files.h"
 #include "fs.h"
+#include <lib/string.h>
+#include <mm/page.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
@@ -93,6 +95,49 @@ static int object_file_truncate(struct file *f, uint64_t size_bytes)
 {
     return inode_truncate(f->inode, size_bytes);
 }
+
+/* fallocate(2). object->lock held below. */
+
+static int punch(struct object *object, uint64_t start, uint64_t end)
+{
+    if (object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+        return -EPERM;
+    object_punch(object, start, end);
+    return 0;
+}
+
+/* What cannot fit is refused before the first page; pages had before memory ran out stay. */
+static int allocate(struct object *object, uint64_t start, uint64_t end)
+{
+    struct page_counts pages;
+
+    page_counts(&pages);
+    if (object->ops == &shmem_ops && (end - start) / PAGE_SIZE > pages.free)
+        return -ENOSPC;
+    return object_allocate(object, start, end) ? -ENOSPC : 0;
+}
+
+int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end)
+{
+    struct object *object = &inode->object;
+    int err;
+
+    mutex_lock(&object->lock);
+    if (mode & FALLOC_FL_PUNCH_HOLE) {
+        err = punch(object, start, end);
+    } else {
+        bool grows = end > object_size(object);
+        err = grows && (object->seals & SEAL_GROW) ? -EPERM : allocate(object, start, end);
+        if (!err && grows && !(mode & FALLOC_FL_KEEP_SIZE))
+            object_truncate(object, end);
+    }
+    if (!err)
+        inode_touch(inode);
+    mutex_unlock(&object->lock);
+    return err;
+}
+
+/* lseek(2) for data and holes. */
 
 /* The first folio at or after @index that is missing. index_lock held. */
 static uint64_t first_missing(struct object *object, uint64_t index)

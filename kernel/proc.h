@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/proc.h - the two halves of /proc: the machine, and each process
+ * kernel/proc.h - the parts of /proc: the machine, each process, and what it says of itself
  *
  * Room:   kernel.
- * Owns:   nothing; see proc.c and proc_pid.c.
+ * Owns:   nothing; see proc.c, proc_pid.c and proc_text.c.
  * Locks:  as those.
  * Always: -
  * Source: proc(5).
@@ -11,7 +11,23 @@
  */
 #pragma once
 
-struct dentry;
+#include "fs.h"
+#include "text_file.h"
+
+struct mm;
 
 /* Make @proc a directory of processes, with "self" in it. Boot. */
 void proc_pid_boot_init(struct dentry *proc);
+
+/* Directories below /proc/PID carry the pid in their inode. */
+static inline int proc_pid(const struct dentry *dir)
+{
+    return dir->inode->private;
+}
+
+/* The memory of a process, with a reference; NULL: it is gone. */
+struct mm *proc_mm(int pid);
+
+/* proc_text.c: what lies in /proc/PID. */
+#define NR_PROC_FILES 5
+extern const struct text_kind proc_files_of_process[NR_PROC_FILES];

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/proc_pid.c - /proc/PID: what a process looks like from outside
+ * kernel/proc_pid.c - /proc/PID: a directory for each process
  *
  * Room:   kernel.
  * Owns:   the directories of processes and of their descriptors, made when they are looked up.
- * Locks:  tasks_lock while a process is found and a reference on its memory or files is taken;
- *         mmap_lock (reading) while its areas are written down.
+ * Locks:  tasks_lock while a process is found and a reference on its memory or files is taken.
  * Always: (1) a process may end at any moment: what it had is then missing, never stale.
- * Source: proc(5), proc_pid_maps(5), proc_pid_stat(5).
+ * Source: proc(5), proc_pid_fd(5).
  * Tour:   after kernel/proc.c.
  */
 #include "proc.h"
@@ -16,25 +15,10 @@
 #include "fs.h"
 #include "task.h"
 #include "text_file.h"
-#include <asm/tlb.h>
-#include <asm/uaccess.h>
 #include <lib/format.h>
 #include <lib/parse.h>
 #include <lib/string.h>
-#include <mm/object.h>
-#include <mm/slab.h>
 #include <uapi/errno.h>
-
-#define PAGE_KIB     (PAGE_SIZE / KIB)
-#define MAPS_PATH_AT 72 /* the column before a path of maps */
-#define CMDLINE_MAX  (64 * KIB)
-#define NS_PER_TICK  10000000UL
-
-/* The files and directories below /proc/PID carry the pid in their directory's inode. */
-static int pid_of(const struct dentry *dir)
-{
-    return dir->inode->private;
-}
 
 /* A number without sign, blanks or leading zeros; -1 if it is none. */
 static int name_to_number(const char *name)
@@ -59,8 +43,7 @@ static struct task *living_task(const struct process *process)
     return NULL;
 }
 
-/* The memory of a process, with a reference; NULL: it is gone. */
-static struct mm *mm_of(int pid)
+struct mm *proc_mm(int pid)
 {
     tasks_lock();
     struct process *process = process_find(pid);
@@ -84,276 +67,6 @@ static struct files *files_of(int pid)
     return files;
 }
 
-/* maps */
-
-static int object_path(struct object *object, char *path, size_t size)
-{
-    struct inode *inode = inode_of_object(object);
-    if (inode && inode->dentry)
-        return dentry_path(inode->dentry, path, size);
-    return snprintf(path, size, "%s",
-                    object->ops == &hugetlb_ops ? "/anon_hugepage (deleted)"
-                                                : "/dev/zero (deleted)");
-}
-
-/* What stands behind an area; its length, 0 for none. */
-static int area_name(const struct vma *vma, char *path, size_t size)
-{
-    if (vma->object)
-        return max(object_path(vma->object, path, size), 0);
-    if (vma->flags & VM_HEAP)
-        return snprintf(path, size, "[heap]");
-    return vma->flags & VM_STACK ? snprintf(path, size, "[stack]") : 0;
-}
-
-static void add_area(struct text *t, const struct vma *vma, char *path, size_t size)
-{
-    const struct inode *inode = vma->object ? inode_of_object(vma->object) : NULL;
-    uint64_t offset = vma->object ? vma->pgoff << PAGE_SHIFT : 0;
-    size_t start = t->len;
-
-    text_add(t, "%08lx-%08lx %c%c%c%c %08lx 00:%02x %lu ", vma->start, vma->end,
-             vma->flags & VM_READ ? 'r' : '-', vma->flags & VM_WRITE ? 'w' : '-',
-             vma->flags & VM_EXEC ? 'x' : '-', vma->flags & VM_SHARED ? 's' : 'p', offset,
-             vma->object ? 1 : 0, inode ? inode->ino : 0);
-    if (area_name(vma, path, size) > 0) {
-        int pad = MAPS_PATH_AT - (int)(t->len - start);
-        text_add(t, "%*s %s", max(pad, 0), "", path);
-    }
-    text_add(t, "\n");
-}
-
-static int show_maps(struct text *t, struct dentry *dentry)
-{
-    struct mm *mm = mm_of(pid_of(dentry->parent));
-    if (!mm)
-        return 0;
-    char *path = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
-    if (!path) {
-        mm_put(mm);
-        return -ENOMEM;
-    }
-    rwsem_read_lock(&mm->mmap_lock);
-    for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
-        add_area(t, vma, path, PATH_MAX);
-    rwsem_read_unlock(&mm->mmap_lock);
-    kmem_free(path);
-    mm_put(mm);
-    return 0;
-}
-
-/* status, stat */
-
-/* What one look under tasks_lock tells. */
-struct snapshot {
-    char name[TASK_NAME_MAX];
-    char state;
-    int pid, ppid, pgid, sid, exit_signal;
-    unsigned nr_tasks, cpu;
-    uint32_t umask;
-    uint64_t run_ns, pending, shared_pending, blocked, ignored, caught;
-};
-
-static char state_letter(const struct process *process, const struct task *task)
-{
-    if (process->zombie || !task)
-        return 'Z';
-    if (atomic_load(&process->signals.stop_signal))
-        return 'T';
-    switch (task->sched.state) {
-    case TASK_RUNNABLE:
-        return 'R';
-    case TASK_BLOCKED:
-        return 'D';
-    default:
-        return 'S';
-    }
-}
-
-static void snapshot_signals(struct snapshot *s, const struct process *process)
-{
-    for (int signo = 1; signo <= SIGNALS; signo++) {
-        uint64_t handler = process->signals.action[signo - 1].handler;
-        if (handler == SIG_IGN)
-            s->ignored |= sigmask(signo);
-        else if (handler != SIG_DFL)
-            s->caught |= sigmask(signo);
-    }
-    s->shared_pending = process->signals.shared.mask;
-}
-
-static void snapshot_fill(struct snapshot *s, const struct process *process)
-{
-    const struct task *task = list_empty(&process->tasks)
-                                  ? NULL
-                                  : list_first_entry(&process->tasks, struct task, process_node);
-
-    *s = (struct snapshot){
-        .state = state_letter(process, task),
-        .pid = process->pid,
-        .ppid = process->pid == 1 ? 0 : process->parent->pid,
-        .pgid = process->pgid,
-        .sid = process->sid,
-        .exit_signal = process->exit_signal,
-        .nr_tasks = process->nr_tasks,
-        .umask = process->umask,
-    };
-    snapshot_signals(s, process);
-    if (!task)
-        return;
-    strlcpy(s->name, task->name, sizeof(s->name));
-    s->run_ns = task->sched.run_ns;
-    s->cpu = task->sched.cpu;
-    s->pending = task->signals.pending.mask;
-    s->blocked = task->signals.blocked;
-}
-
-static int snapshot_take(struct snapshot *s, int pid)
-{
-    tasks_lock();
-    struct process *process = process_find(pid);
-    if (process)
-        snapshot_fill(s, process);
-    tasks_unlock();
-    return process ? 0 : -ESRCH;
-}
-
-static const char *state_name(char letter)
-{
-    switch (letter) {
-    case 'R':
-        return "running";
-    case 'D':
-        return "disk sleep";
-    case 'T':
-        return "stopped";
-    case 'Z':
-        return "zombie";
-    default:
-        return "sleeping";
-    }
-}
-
-static void add_status_memory(struct text *t, struct mm *mm)
-{
-    uint64_t anon = atomic_load(&mm->rss_anon), file = atomic_load(&mm->rss_file);
-
-    text_add(t, "VmPeak:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
-    text_add(t, "VmSize:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
-    text_add(t, "VmLck:\t%8lu kB\n", mm->locked_pages * PAGE_KIB);
-    text_add(t, "VmPin:\t%8lu kB\n", 0UL);
-    text_add(t, "VmHWM:\t%8lu kB\n", (anon + file) * PAGE_KIB);
-    text_add(t, "VmRSS:\t%8lu kB\n", (anon + file) * PAGE_KIB);
-    text_add(t, "RssAnon:\t%8lu kB\n", anon * PAGE_KIB);
-    text_add(t, "RssFile:\t%8lu kB\n", file * PAGE_KIB);
-    text_add(t, "VmData:\t%8lu kB\n", (mm->brk - mm->brk_start) / KIB);
-    text_add(t, "VmExe:\t%8lu kB\n", (mm->end_code - mm->start_code) / KIB);
-    text_add(t, "VmSwap:\t%8lu kB\n", 0UL);
-}
-
-static int show_status(struct text *t, struct dentry *dentry)
-{
-    struct snapshot s;
-    int pid = pid_of(dentry->parent);
-
-    int err = snapshot_take(&s, pid);
-    if (err)
-        return err;
-    text_add(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", s.name, s.umask, s.state,
-             state_name(s.state));
-    text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", s.pid, s.pid, s.ppid);
-    text_add(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t0 \n", FILES_MAX);
-    struct mm *mm = mm_of(pid);
-    if (mm) {
-        add_status_memory(t, mm);
-        mm_put(mm);
-    }
-    text_add(t, "Threads:\t%u\n", s.nr_tasks);
-    text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.pending, s.shared_pending,
-             s.blocked);
-    text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
-    return 0;
-}
-
-static int show_stat(struct text *t, struct dentry *dentry)
-{
-    struct snapshot s;
-    struct mm none = {0};
-    int pid = pid_of(dentry->parent);
-
-    int err = snapshot_take(&s, pid);
-    if (err)
-        return err;
-    struct mm *mm = mm_of(pid), *m = mm ? mm : &none;
-    uint64_t rss = atomic_load(&m->rss_anon) + atomic_load(&m->rss_file);
-    text_add(t, "%d (%s) %c %d %d %d 0 -1 0 0 0 0 0 ", s.pid, s.name, s.state, s.ppid, s.pgid,
-             s.sid);
-    text_add(t, "%lu 0 0 0 20 0 %u 0 0 ", s.run_ns / NS_PER_TICK, s.nr_tasks);
-    text_add(t, "%lu %lu %lu ", m->total_pages * PAGE_SIZE, rss, MM_NO_LIMIT);
-    text_add(t, "%lu %lu %lu 0 0 ", m->start_code, m->end_code, m->stack_top);
-    text_add(t, "%lu %lu %lu %lu 0 0 0 ", s.pending, s.blocked, s.ignored, s.caught);
-    text_add(t, "%d %u 0 0 0 0 0 ", s.exit_signal, s.cpu);
-    text_add(t, "%lu %lu %lu %lu %lu %lu %lu 0\n", m->start_data, m->end_data, m->brk_start,
-             m->arg_start, m->arg_end, m->env_start, m->env_end);
-    if (mm)
-        mm_put(mm);
-    return 0;
-}
-
-static int show_comm(struct text *t, struct dentry *dentry)
-{
-    struct snapshot s;
-    int err = snapshot_take(&s, pid_of(dentry->parent));
-    if (!err)
-        text_add(t, "%s\n", s.name);
-    return err;
-}
-
-/* cmdline */
-
-/* Work with another address space for a while; returns the one before. */
-static struct mm *mm_use(struct mm *mm)
-{
-    struct task *me = task_current();
-    irq_flags_t flags = irq_save();
-    tasks_lock();
-    struct mm *before = me->mm;
-    me->mm = mm;
-    tasks_unlock();
-    tlb_switch(&mm->pgtable);
-    irq_restore(flags);
-    return before;
-}
-
-/* Bytes of another process's memory; how many could be had. */
-static size_t mm_read(struct mm *mm, uint64_t at, char *bytes, size_t len)
-{
-    struct mm *mine = mm_use(mm);
-    size_t left = copy_from_user_partial(bytes, user(at), len);
-    mm_use(mine);
-    return len - left;
-}
-
-static int show_cmdline(struct text *t, struct dentry *dentry)
-{
-    struct mm *mm = mm_of(pid_of(dentry->parent));
-    if (!mm)
-        return 0;
-    size_t len = min(mm->arg_end - mm->arg_start, CMDLINE_MAX);
-    char *bytes = kmem_alloc(max(len, 1UL), SLAB_ALLOC_PLAIN);
-    if (bytes)
-        text_add_bytes(t, bytes, mm_read(mm, mm->arg_start, bytes, len));
-    kmem_free(bytes);
-    mm_put(mm);
-    return bytes ? 0 : -ENOMEM;
-}
-
-static const struct text_kind files_of_process[] = {
-    {"maps", 0444, show_maps, NULL},       {"stat", 0444, show_stat, NULL},
-    {"status", 0444, show_status, NULL},   {"comm", 0444, show_comm, NULL},
-    {"cmdline", 0444, show_cmdline, NULL},
-};
-
 /* Links */
 
 /* exe or cwd of a process, with a reference. */
@@ -370,12 +83,12 @@ static int process_dentry(int pid, bool exe, struct dentry **out)
 
 static int follow_exe(struct dentry *link, struct dentry **out)
 {
-    return process_dentry(pid_of(link->parent), true, out);
+    return process_dentry(proc_pid(link->parent), true, out);
 }
 
 static int follow_cwd(struct dentry *link, struct dentry **out)
 {
-    return process_dentry(pid_of(link->parent), false, out);
+    return process_dentry(proc_pid(link->parent), false, out);
 }
 
 static int follow_root(struct dentry *link, struct dentry **out)
@@ -389,7 +102,7 @@ static int follow_root(struct dentry *link, struct dentry **out)
 /* /proc/PID/fd/N: the very file that is open, whatever its name is now. */
 static int follow_fd(struct dentry *link, struct dentry **out)
 {
-    struct files *files = files_of(pid_of(link->parent));
+    struct files *files = files_of(proc_pid(link->parent));
     int wanted = link->inode->private, fd = wanted;
     if (!files)
         return -ENOENT;
@@ -477,14 +190,14 @@ static int next_fd(int pid, int n)
 static int fd_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
     int fd = name_to_number(name);
-    if (fd < 0 || next_fd(pid_of(dir), fd) != fd)
+    if (fd < 0 || next_fd(proc_pid(dir), fd) != fd)
         return -ENOENT;
     return link_create(dir, name, follow_fd, fd, out);
 }
 
 static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
 {
-    int fd = *n < FILES_MAX ? next_fd(pid_of(dir), *n) : -1;
+    int fd = *n < FILES_MAX ? next_fd(proc_pid(dir), *n) : -1;
     if (fd < 0)
         return false;
     *n = fd;
@@ -495,19 +208,18 @@ static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
 static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry};
 
 /* The files of a process come first, then its links, then "fd". */
-#define NR_FILES ARRAY_SIZE(files_of_process)
 #define NR_LINKS ARRAY_SIZE(links_of_process)
 
 static int process_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
-    for (unsigned i = 0; i < NR_FILES; i++)
-        if (!strcmp(name, files_of_process[i].name))
-            return text_file_create(dir, &files_of_process[i], out);
+    for (unsigned i = 0; i < NR_PROC_FILES; i++)
+        if (!strcmp(name, proc_files_of_process[i].name))
+            return text_file_create(dir, &proc_files_of_process[i], out);
     for (unsigned i = 0; i < NR_LINKS; i++)
         if (!strcmp(name, links_of_process[i].name))
             return link_create(dir, name, links_of_process[i].follow, 0, out);
     if (!strcmp(name, "fd"))
-        return directory_create(dir, name, &fd_dir, pid_of(dir), out);
+        return directory_create(dir, name, &fd_dir, proc_pid(dir), out);
     return -ENOENT;
 }
 
@@ -515,11 +227,11 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
 {
     uint64_t ino = dir->inode->ino;
 
-    if (*n < NR_FILES)
-        entry_fill(out, files_of_process[*n].name, ino, DT_REG);
-    else if (*n < NR_FILES + NR_LINKS)
-        entry_fill(out, links_of_process[*n - NR_FILES].name, ino, DT_LNK);
-    else if (*n == NR_FILES + NR_LINKS)
+    if (*n < NR_PROC_FILES)
+        entry_fill(out, proc_files_of_process[*n].name, ino, DT_REG);
+    else if (*n < NR_PROC_FILES + NR_LINKS)
+        entry_fill(out, links_of_process[*n - NR_PROC_FILES].name, ino, DT_LNK);
+    else if (*n == NR_PROC_FILES + NR_LINKS)
         entry_fill(out, "fd", ino, DT_DIR);
     else
         return false;

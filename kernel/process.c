@@ -51,8 +51,7 @@ void process_boot_init(void)
 struct task *task_find(int tid)
 {
     struct task *task;
-    list_for_each_entry(task, &table[tid % TABLE_SIZE], table_node)
-    {
+    list_for_each_entry (task, &table[tid % TABLE_SIZE], table_node) {
         if (task->tid == tid)
             return task;
     }
@@ -65,8 +64,7 @@ static bool tid_taken(int tid)
     if (task_find(tid))
         return true;
     /* A zombie has no task any more but keeps its number. */
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pid == tid || p->pgid == tid || p->sid == tid)
             return true;
     }
@@ -84,8 +82,7 @@ int tid_new(void)
 struct process *process_find(int pid)
 {
     struct process *p;
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pid == pid)
             return p;
     }
@@ -95,8 +92,7 @@ struct process *process_find(int pid)
 struct process *process_after(int pid)
 {
     struct process *p, *next = NULL;
-    list_for_each_entry(p, &all_processes, all_node)
-    {
+    list_for_each_entry (p, &all_processes, all_node) {
         if (p->pid > pid && (!next || p->pid < next->pid))
             next = p;
     }

@@ -16,7 +16,7 @@
 extern struct list_node all_processes;
 extern struct process *init_process;
 
-#define for_each_process(p) list_for_each_entry(p, &all_processes, all_node)
+#define for_each_process(p) list_for_each_entry (p, &all_processes, all_node)
 
 /* Zeroed but for what must never be zero; not in the tree yet. NULL: no memory. */
 struct task *task_alloc(void);

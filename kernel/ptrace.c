@@ -22,7 +22,7 @@
 #define RFLAGS_USER     0x40dd5UL /* CF PF AF ZF SF TF DF OF AC */
 #define SYSCALL_MARK    0x80      /* in the stop's code: PTRACE_O_TRACESYSGOOD */
 #define OPTIONS_KNOWN   (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
-#define USER_AREA_BYTES 912       /* struct user */
+#define USER_AREA_BYTES 912 /* struct user */
 
 bool ptrace_wants(const struct task *task, int signo)
 {
@@ -45,8 +45,8 @@ static void tell_tracer(const struct task *task)
 
 static bool is_killed(const struct task *task)
 {
-    uint64_t pending = READ_ONCE(task->signals.pending.mask) |
-                       READ_ONCE(task->process->signals.shared.mask);
+    uint64_t pending =
+        READ_ONCE(task->signals.pending.mask) | READ_ONCE(task->process->signals.shared.mask);
     return task_is_ended(task) || (pending & sigmask(SIGKILL));
 }
 
@@ -310,8 +310,8 @@ static bool is_transfer(int request)
 
 static int64_t do_transfer(int tid, int request, uint64_t data)
 {
-    bool writes = request == PTRACE_SETREGS || request == PTRACE_SETFPREGS ||
-                  request == PTRACE_SETSIGINFO;
+    bool writes =
+        request == PTRACE_SETREGS || request == PTRACE_SETFPREGS || request == PTRACE_SETSIGINFO;
     size_t size = transfer_size(request);
     union transfer t;
 
@@ -387,8 +387,8 @@ static int64_t control(int tid, int request, uint64_t data)
         err = -EINVAL;
     else if (request == PTRACE_SETOPTIONS)
         err = 0, task->trace.options = data;
-    else if (request == PTRACE_CONT || request == PTRACE_SINGLESTEP ||
-             request == PTRACE_SYSCALL || request == PTRACE_DETACH)
+    else if (request == PTRACE_CONT || request == PTRACE_SINGLESTEP || request == PTRACE_SYSCALL ||
+             request == PTRACE_DETACH)
         err = resume(task, request, data);
     tasks_unlock();
     return err;
@@ -409,7 +409,6 @@ int64_t sys_ptrace(int64_t request, int tid, uint64_t addr, uint64_t data)
     case PTRACE_PEEKUSER:
         return peek_user(tid, addr, data);
     default:
-        return is_transfer(request) ? do_transfer(tid, request, data)
-                                    : control(tid, request, data);
+        return is_transfer(request) ? do_transfer(tid, request, data) : control(tid, request, data);
     }
 }

@@ -21,8 +21,8 @@
 #include <uapi/rseq.h>
 
 /* The section that the area names: 0 and whether @rip is inside it, or -EFAULT, -EINVAL. */
-static int section_read(const struct rseq *rseq, uint64_t at, uint64_t rip,
-                        struct uapi_rseq_cs *cs, bool *inside)
+static int section_read(const struct rseq *rseq, uint64_t at, uint64_t rip, struct uapi_rseq_cs *cs,
+                        bool *inside)
 {
     uint32_t signature;
 
@@ -123,7 +123,7 @@ int64_t sys_rseq(uint64_t address, uint32_t len, int flags, uint32_t signature)
 
 #define PRIVATE_COMMANDS \
     (MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
-#define REGISTER_COMMANDS                                                                \
+#define REGISTER_COMMANDS                                                                   \
     (MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
 #define GLOBAL_COMMANDS (MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED)

@@ -7,7 +7,9 @@
  * Locks:  queue.lock (rank RUN_QUEUE), IRQs off; one at a time.
  * Always: (1) a runnable task that does not run is on exactly one queue;
  *         (2) a task is switched to only after the CPU it left has saved it (on_cpu);
- *         (3) a waker that finds the task still running only changes its state.
+ *         (3) a waker that finds the task still running only changes its state;
+ *         (4) no CPU stays idle while a task waits: whoever enqueues looks for idle CPUs after it,
+ *             whoever goes idle says so first and then looks for tasks.
  * Source: Linux Documentation/scheduler/sched-design-CFS.rst, for the life of on_rq and on_cpu.
  * Tour:   after kernel/task.h.
  */
@@ -30,10 +32,10 @@ struct run_queue {
     struct list_node tasks; /* waiting for the CPU */
     unsigned nr;
     struct task *idle;
-    bool resched;            /* the running task should call schedule() [this CPU] */
-    _Atomic bool idling;     /* halted, or about to */
+    bool resched;        /* the running task should call schedule() [this CPU] */
+    _Atomic bool idling; /* halted, or about to */
     spinlock_t timer_lock;
-    struct list_node timers; /* soonest first */
+    struct list_node timers;      /* soonest first */
     struct timer *_Atomic firing; /* its fire() runs now */
     struct list_node deferred;    /* struct deferred [this CPU, IRQs off] */
 } __aligned(CACHE_LINE_SIZE);
@@ -107,6 +109,25 @@ static void timer_rearm(struct run_queue *q)
     spin_unlock_irqrestore(&q->timer_lock, flags);
 }
 
+/* A CPU that went idle while place_for() looked has seen no work: let it look again. */
+static void wake_thief(void)
+{
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        if (atomic_load(&queues[i].idling)) {
+            smp_reschedule(i);
+            return;
+        }
+    }
+}
+
+static bool somebody_waits(void)
+{
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        if (READ_ONCE(queues[i].nr))
+            return true;
+    return false;
+}
+
 static void enqueue(struct task *task, unsigned cpu)
 {
     struct run_queue *q = &queues[cpu];
@@ -117,6 +138,9 @@ static void enqueue(struct task *task, unsigned cpu)
         smp_reschedule(cpu);
     else
         timer_rearm(q); /* somebody else wants this CPU now */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load(&q->idling))
+        wake_thief();
 }
 
 void sched_start(struct task *task)
@@ -154,8 +178,7 @@ bool task_wake(struct task *task, unsigned states)
 static struct task *loot(struct run_queue *q, unsigned thief)
 {
     struct task *task;
-    list_for_each_entry(task, &q->tasks, sched.node)
-    {
+    list_for_each_entry (task, &q->tasks, sched.node) {
         if (!atomic_load(&task->sched.on_cpu) && may_use(task, thief)) /* else: not saved yet */
             return task;
     }
@@ -371,7 +394,7 @@ _Noreturn void sched_idle_loop(void)
         schedule();
         irq_disable();
         atomic_store(&q->idling, true);
-        if (list_empty(&q->tasks) && !q->resched && list_empty(&q->deferred))
+        if (!somebody_waits() && !q->resched && list_empty(&q->deferred))
             cpu_idle();
         atomic_store(&q->idling, false);
     }
@@ -388,8 +411,7 @@ void timer_start(struct timer *timer, uint64_t when_ns)
     timer->when_ns = when_ns;
     timer->cpu = q - queues;
     timer->armed = true;
-    list_for_each(pos, &q->timers)
-    {
+    list_for_each (pos, &q->timers) {
         if (list_entry(pos, struct timer, node)->when_ns > when_ns)
             break;
     }
@@ -532,8 +554,8 @@ void sched_sleep_for_signal(uint64_t set, uint64_t ns)
     WRITE_ONCE(task->sched.state, TASK_WAITING);
     timer_start(&sleep.timer, end);
     atomic_thread_fence(memory_order_seq_cst);
-    uint64_t pending = READ_ONCE(task->signals.pending.mask) |
-                       READ_ONCE(task->process->signals.shared.mask);
+    uint64_t pending =
+        READ_ONCE(task->signals.pending.mask) | READ_ONCE(task->process->signals.shared.mask);
     if (!(pending & set) && !signal_pending_current())
         schedule();
     WRITE_ONCE(task->sched.state, TASK_RUNNABLE);
@@ -569,8 +591,7 @@ static void wake_some(struct wait_queue *q, unsigned max)
 {
     struct waiter *w;
     irq_flags_t flags = spin_lock_irqsave(&q->lock);
-    list_for_each_entry(w, &q->waiters, node)
-    {
+    list_for_each_entry (w, &q->waiters, node) {
         if (!max--)
             break;
         task_wake(w->task, WAKE_ANY);

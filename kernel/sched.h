@@ -29,15 +29,15 @@ enum task_state {
 
 /* The scheduler's part of a task. */
 struct schedulable {
-    enum task_state state;  /* under the run queue's lock; also set by the task itself */
-    struct list_node node;  /* on a run queue */
-    unsigned cpu;           /* whose run queue it is on, or was last */
-    bool queued;            /* runs or is on a run queue */
-    _Atomic bool on_cpu;    /* its registers are in a CPU, not in its context yet */
-    bool misplaced;         /* leaves this CPU, which it may not use, for a queue of another */
-    uint64_t affinity;      /* the CPUs it may use */
+    enum task_state state; /* under the run queue's lock; also set by the task itself */
+    struct list_node node; /* on a run queue */
+    unsigned cpu;          /* whose run queue it is on, or was last */
+    bool queued;           /* runs or is on a run queue */
+    _Atomic bool on_cpu;   /* its registers are in a CPU, not in its context yet */
+    bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
+    uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
-    uint64_t run_ns;        /* time spent running */
+    uint64_t run_ns; /* time spent running */
     uint64_t started_ns;
     uint64_t nr_waits, nr_preemptions; /* how often it gave up the CPU, or had to */
 };

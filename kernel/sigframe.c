@@ -5,7 +5,7 @@
  * Room:   kernel.
  * Owns:   the frame on the user's stack.
  * Locks:  none: user memory is touched with no lock held.
- * Always: (1) what a handler's frame says is checked again on rt_sigreturn: it may have been edited;
+ * Always: (1) a handler's frame is checked again on rt_sigreturn: it may have been edited;
  *         (2) a frame that does not fit on the stack leaves the registers as they were.
  * Source: sigaction(2), sigreturn(2); System V AMD64 psABI, "The Stack Frame" (red zone).
  * Tour:   after kernel/signal.c.
@@ -18,8 +18,8 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-#define RED_ZONE       128
-#define CLEARED_FLAGS  0x10500UL /* a handler begins without DF, TF and RF */
+#define RED_ZONE      128
+#define CLEARED_FLAGS 0x10500UL /* a handler begins without DF, TF and RF */
 
 bool signal_on_alt_stack(const struct task *task, uint64_t sp)
 {
@@ -42,10 +42,27 @@ static void context_save(struct uapi_sigcontext *c, const struct trap_frame *f,
                          const struct uapi_siginfo *info, uint64_t mask)
 {
     *c = (struct uapi_sigcontext){
-        .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13,
-        .r14 = f->r14, .r15 = f->r15, .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx,
-        .rdx = f->rdx, .rax = f->rax, .rcx = f->rcx, .rsp = f->rsp, .rip = f->rip,
-        .rflags = f->rflags, .cs = f->cs, .ss = f->ss, .oldmask = mask,
+        .r8 = f->r8,
+        .r9 = f->r9,
+        .r10 = f->r10,
+        .r11 = f->r11,
+        .r12 = f->r12,
+        .r13 = f->r13,
+        .r14 = f->r14,
+        .r15 = f->r15,
+        .rdi = f->rdi,
+        .rsi = f->rsi,
+        .rbp = f->rbp,
+        .rbx = f->rbx,
+        .rdx = f->rdx,
+        .rax = f->rax,
+        .rcx = f->rcx,
+        .rsp = f->rsp,
+        .rip = f->rip,
+        .rflags = f->rflags,
+        .cs = f->cs,
+        .ss = f->ss,
+        .oldmask = mask,
     };
     if ((int64_t)f->orig_rax < 0) {
         c->trapno = trap_vector(f);
@@ -95,8 +112,8 @@ int sigframe_build(struct trap_frame *f, const struct uapi_sigaction *action,
         return -EFAULT; /* x86-64 has no other way back */
     if ((enters_alt || was_on_alt) && at < task->signals.alt_stack.sp)
         return -EFAULT; /* it would overflow into whatever lies below */
-    frame.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
-                     (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
+    frame.uc.flags =
+        UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
     frame.uc.stack = task->signals.alt_stack;
     if (was_on_alt)
         frame.uc.stack.flags |= SS_ONSTACK;

@@ -30,10 +30,9 @@ struct queued_signal {
 #define STOP_SET     (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 #define IGNORED_SET  (sigmask(SIGCHLD) | sigmask(SIGURG) | sigmask(SIGWINCH) | sigmask(SIGCONT))
 #define REALTIME_MIN 32
-#define CORE_SET                                                                              \
-    (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) |               \
-     sigmask(SIGBUS) | sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) |                \
-     sigmask(SIGXFSZ) | sigmask(SIGSYS))
+#define CORE_SET                                                                                  \
+    (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) | sigmask(SIGBUS) | \
+     sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) | sigmask(SIGXFSZ) | sigmask(SIGSYS))
 
 void pending_init(struct pending *pending)
 {
@@ -47,8 +46,7 @@ static unsigned remove_pending(struct pending *from, uint64_t set)
     unsigned nr = 0;
 
     from->mask &= ~set;
-    list_for_each_safe(q, after, &from->queue, node)
-    {
+    list_for_each_safe (q, after, &from->queue, node) {
         if (set & sigmask(q->info.signo)) {
             list_del(&q->node);
             kmem_free(q);
@@ -104,8 +102,8 @@ void signal_drop_pending(struct process *process, uint64_t set)
     struct task *task;
 
     state->nr_queued -= remove_pending(&state->shared, set);
-    list_for_each_entry(task, &process->tasks, process_node) state->nr_queued -=
-        remove_pending(&task->signals.pending, set);
+    list_for_each_entry (task, &process->tasks, process_node)
+        state->nr_queued -= remove_pending(&task->signals.pending, set);
 }
 
 static bool lets_through(const struct task *task, int signo)
@@ -126,8 +124,7 @@ static void notify(struct task *task, unsigned states)
 static void notify_one(struct process *process, int signo)
 {
     struct task *task;
-    list_for_each_entry(task, &process->tasks, process_node)
-    {
+    list_for_each_entry (task, &process->tasks, process_node) {
         if (lets_through(task, signo)) {
             notify(task, WAKE_SIGNAL);
             return;
@@ -138,7 +135,8 @@ static void notify_one(struct process *process, int signo)
 static void notify_all(struct process *process, unsigned states)
 {
     struct task *task;
-    list_for_each_entry(task, &process->tasks, process_node) notify(task, states);
+    list_for_each_entry (task, &process->tasks, process_node)
+        notify(task, states);
 }
 
 /* SIGCONT and the stop signals cancel each other at once. True: it was stopped and goes on. */
@@ -271,8 +269,7 @@ static void retarget(const struct task *leaver, uint64_t set)
     uint64_t ready = process->signals.shared.mask & set;
     struct task *task;
 
-    list_for_each_entry(task, &process->tasks, process_node)
-    {
+    list_for_each_entry (task, &process->tasks, process_node) {
         if (!ready)
             return;
         if (task == leaver || !(ready & ~task->signals.blocked))
@@ -319,8 +316,7 @@ static struct queued_signal *find_queued(const struct pending *from, int signo,
 {
     struct queued_signal *q;
     bool started = !after;
-    list_for_each_entry(q, &from->queue, node)
-    {
+    list_for_each_entry (q, &from->queue, node) {
         if (started && q->info.signo == signo)
             return q;
         started |= q == after;
@@ -390,8 +386,7 @@ static void restart_call(struct trap_frame *f, const struct uapi_sigaction *acti
         return;
     int64_t result = f->rax;
     bool by_block = result == -ERESTART_RESTARTBLOCK && !action;
-    bool again = result == -ERESTARTNOINTR || by_block ||
-                 (result == -ERESTARTNOHAND && !action) ||
+    bool again = result == -ERESTARTNOINTR || by_block || (result == -ERESTARTNOHAND && !action) ||
                  (result == -ERESTARTSYS && (!action || (action->flags & SA_RESTART)));
     if (again) {
         f->rax = by_block ? SYS_restart_syscall : f->orig_rax;
@@ -405,9 +400,9 @@ static void restart_call(struct trap_frame *f, const struct uapi_sigaction *acti
 /* What was killed, by what, where: one line. */
 static void report_death(const struct trap_frame *f, const struct uapi_siginfo *info)
 {
-    static const char *const names[] = {[SIGILL] = "SIGILL", [SIGTRAP] = "SIGTRAP",
-                                        [SIGBUS] = "SIGBUS", [SIGFPE] = "SIGFPE",
-                                        [SIGSEGV] = "SIGSEGV", [SIGSYS] = "SIGSYS"};
+    static const char *const names[] = {
+        [SIGILL] = "SIGILL", [SIGTRAP] = "SIGTRAP", [SIGBUS] = "SIGBUS",
+        [SIGFPE] = "SIGFPE", [SIGSEGV] = "SIGSEGV", [SIGSYS] = "SIGSYS"};
     struct task *task = task_current();
     if (info->code <= 0 || info->signo >= (int)ARRAY_SIZE(names) || !names[info->signo])
         return; /* somebody sent it: not a fault */

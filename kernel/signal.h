@@ -48,8 +48,8 @@ struct task_signals {
     uint64_t blocked;
     uint64_t saved_mask; /* restore after sigsuspend's handler */
     bool restore_mask;
-    bool stopped;        /* counted in process.nr_stopped [t] */
-    bool notified;       /* chosen to take the signals that are pending for the process */
+    bool stopped;         /* counted in process.nr_stopped [t] */
+    bool notified;        /* chosen to take the signals that are pending for the process */
     uint64_t waiting_for; /* in rt_sigtimedwait() */
     struct pending pending;
     struct uapi_stack alt_stack;
@@ -60,7 +60,7 @@ struct restart_block {
     int64_t (*fn)(struct restart_block *block);
     uint64_t end_ns; /* by clock_ns() */
     union {
-        struct { /* nanosleep */
+        struct {              /* nanosleep */
             uint64_t left_at; /* user address; 0: none */
         } sleep;
         struct { /* futex */

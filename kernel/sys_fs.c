@@ -378,6 +378,43 @@ int64_t sys_ftruncate(int fd, int64_t size_bytes)
     return err;
 }
 
+static int check_fallocate(const struct file *f, int64_t offset, int64_t len)
+{
+    int64_t end;
+
+    if (!file_writable(f))
+        return -EBADF;
+    if (inode_is(f->inode, S_IFIFO))
+        return -ESPIPE;
+    if (inode_is(f->inode, S_IFDIR))
+        return -EISDIR;
+    if (!inode_is(f->inode, S_IFREG))
+        return -ENODEV;
+    if (__builtin_add_overflow(offset, len, &end))
+        return -EFBIG;
+    return f->ops == &object_file_ops ? 0 : -EOPNOTSUPP;
+}
+
+int64_t sys_fallocate(int fd, unsigned mode, int64_t offset, int64_t len)
+{
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    int64_t err = 0;
+    if (offset < 0 || len <= 0)
+        err = -EINVAL;
+    else if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+        err = -EOPNOTSUPP;
+    else if (mode == FALLOC_FL_PUNCH_HOLE)
+        err = -EOPNOTSUPP; /* it must say that the size stays */
+    if (!err)
+        err = check_fallocate(f, offset, len);
+    if (!err)
+        err = inode_allocate(f->inode, mode, offset, (uint64_t)offset + len);
+    file_put(f);
+    return err;
+}
+
 /* Directories */
 
 static int64_t directory_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)

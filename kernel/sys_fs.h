@@ -8,7 +8,7 @@
  * Always: (1) the result is a value or a negative errno; (2) user pointers are user_addr_t;
  *         (3) the order of checks is Linux's.
  * Source: the man page of each.
- * Tour:   with kernel/sys_fs.c, kernel/sys_path.c, kernel/pipe.c, kernel/poll.c.
+ * Tour:   with kernel/sys_fs.c, sys_path.c, sys_attr.c, pipe.c, poll.c.
  */
 #pragma once
 
@@ -33,6 +33,7 @@ int64_t sys_dup3(int fd, int to, int flags);
 int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg);
 int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg);
 int64_t sys_ftruncate(int fd, int64_t size_bytes);
+int64_t sys_fallocate(int fd, unsigned mode, int64_t offset, int64_t len);
 int64_t sys_getdents64(int fd, user_addr_t out, unsigned size);
 int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len);
 int64_t sys_fsync(int fd);
@@ -40,7 +41,7 @@ int64_t sys_sync(void);
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice);
 int64_t sys_flock(int fd, int operation);
 
-/* sys_path.c: by name */
+/* sys_path.c, sys_attr.c: by name */
 int64_t sys_open(user_addr_t path, int flags, unsigned mode);
 int64_t sys_openat(int dirfd, user_addr_t path, int flags, unsigned mode);
 int64_t sys_creat(user_addr_t path, unsigned mode);
@@ -99,13 +100,13 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
 #define SYS_FS_CALLS                                                                              \
     CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),            \
         CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), \
-        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(getdents64), CALL(sendfile), CALL(fsync), \
-        CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64), CALL(flock), CALL(open),      \
-        CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat), CALL(newfstatat),        \
-        CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat), CALL(faccessat2),             \
-        CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), CALL(unlink),     \
-        CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),   \
-        CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink), CALL(readlinkat),           \
-        CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod), CALL(fchmodat),       \
-        CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), CALL(umask),    \
-        CALL(mount), CALL(umount2), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll)
+        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),             \
+        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),  \
+        CALL(flock), CALL(open), CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat), \
+        CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),             \
+        CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), \
+        CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2), \
+        CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink),                 \
+        CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod),     \
+        CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), \
+        CALL(umask), CALL(mount), CALL(umount2), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll)

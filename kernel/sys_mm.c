@@ -18,8 +18,9 @@
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
 
-#define FILE_SIZE_MAX INT64_MAX
-#define RDEV_ZERO     0x105 /* /dev/zero: mapping it is mapping nothing */
+#define FILE_SIZE_MAX  INT64_MAX
+#define MAP_HUGE_SHIFT 26
+#define RDEV_ZERO      0x105 /* /dev/zero: mapping it is mapping nothing */
 
 static uint32_t rights_of(uint64_t prot)
 {
@@ -114,7 +115,7 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
         return -EINVAL;
     if (flags & MAP_GROWSDOWN)
         return -EINVAL;
-    int err = shmem_create(round_up(r->len_bytes, PAGE_SIZE), &object);
+    int err = object_create(&shmem_ops, round_up(r->len_bytes, PAGE_SIZE), &object);
     if (err)
         return err;
     r->object = object;
@@ -122,6 +123,27 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
     r->flags |= VM_SHARED;
     err = mm_map(mm, r, out);
     object_put(object); /* the area has its own reference */
+    return err;
+}
+
+/* MAP_ANONYMOUS with MAP_HUGETLB: an object of huge pages that has no descriptor. */
+static int map_anonymous_huge(uint64_t flags, struct map_request *r, uint64_t *out)
+{
+    unsigned log2_size = flags >> MAP_HUGE_SHIFT & MFD_HUGE_MASK;
+    struct object *object;
+
+    if (log2_size && log2_size != HUGE_SHIFT)
+        return -EINVAL;
+    if ((flags & MAP_TYPE) != MAP_PRIVATE && (flags & MAP_TYPE) != MAP_SHARED)
+        return -EINVAL;
+    int err = object_create(&hugetlb_ops, round_up(r->len_bytes, HUGE_SIZE), &object);
+    if (err)
+        return err;
+    r->object = object;
+    r->pgoff = 0;
+    r->flags |= VM_HUGETLB | ((flags & MAP_TYPE) == MAP_SHARED ? VM_SHARED : 0);
+    err = mm_map(task_current()->mm, r, out);
+    object_put(object);
     return err;
 }
 
@@ -166,7 +188,7 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
     else if (f && (flags & MAP_HUGETLB) && f->inode->object.ops != &hugetlb_ops)
         err = -EINVAL;
     else if (!f && (flags & MAP_HUGETLB))
-        err = -ENOMEM; /* no pool serves anonymous huge pages yet */
+        err = map_anonymous_huge(flags, &r, &at);
     else if (f && f->inode->rdev == RDEV_ZERO)
         err = map_anonymous(flags, &r, &at);
     else if (f && (flags & MAP_TYPE) >= MAP_SHARED && (flags & MAP_TYPE) <= MAP_SHARED_VALIDATE)
@@ -228,13 +250,20 @@ static bool advice_flags(int advice, uint32_t *set, uint32_t *clear)
         int advice;
         uint32_t set, clear;
     } table[] = {
-        {MADV_DONTFORK, VM_DONTFORK, 0},          {MADV_DOFORK, 0, VM_DONTFORK},
-        {MADV_DONTDUMP, VM_DONTDUMP, 0},          {MADV_DODUMP, 0, VM_DONTDUMP},
+        {MADV_DONTFORK, VM_DONTFORK, 0},
+        {MADV_DOFORK, 0, VM_DONTFORK},
+        {MADV_DONTDUMP, VM_DONTDUMP, 0},
+        {MADV_DODUMP, 0, VM_DONTDUMP},
         {MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE},
         {MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE},
-        {MADV_NORMAL, 0, 0},                      {MADV_RANDOM, 0, 0},
-        {MADV_SEQUENTIAL, 0, 0},                  {MADV_WILLNEED, 0, 0},
-        {MADV_MERGEABLE, 0, 0},                   {MADV_UNMERGEABLE, 0, 0},
+        {MADV_NORMAL, 0, VM_RAND_READ | VM_SEQ_READ},
+        {MADV_RANDOM, VM_RAND_READ, VM_SEQ_READ},
+        {MADV_SEQUENTIAL, VM_SEQ_READ, VM_RAND_READ},
+        {MADV_WILLNEED, 0, 0},
+        {MADV_WIPEONFORK, VM_WIPEONFORK, 0},
+        {MADV_KEEPONFORK, 0, VM_WIPEONFORK},
+        {MADV_MERGEABLE, 0, 0},
+        {MADV_UNMERGEABLE, 0, 0},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
         if (table[i].advice == advice) {
@@ -257,18 +286,69 @@ static int round_range(uint64_t addr, uint64_t *len)
     return 0;
 }
 
+/* Advice that is more than a flag. */
+static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
+{
+    switch (advice) {
+    case MADV_DONTNEED:
+        return mm_discard(mm, addr, len);
+    case MADV_DONTNEED_LOCKED:
+        return mm_discard_locked(mm, addr, len);
+    case MADV_FREE: /* pages that may be freed when memory is short; nothing reclaims any yet */
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+        return mm_areas_are(mm, addr, len, advice == MADV_FREE ? AREAS_ANON : AREAS_PLAIN);
+    case MADV_REMOVE:
+        return mm_punch(mm, addr, len);
+    case MADV_POPULATE_READ:
+    case MADV_POPULATE_WRITE:
+        return mm_populate(mm, addr, len, advice == MADV_POPULATE_WRITE);
+    case MADV_GUARD_INSTALL:
+    case MADV_GUARD_REMOVE:
+        return mm_guard(mm, addr, len, advice == MADV_GUARD_INSTALL);
+    default:
+        return -EINVAL;
+    }
+}
+
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
 {
+    static const int known[] = {MADV_DONTNEED,      MADV_DONTNEED_LOCKED, MADV_FREE,
+                                MADV_COLD,          MADV_PAGEOUT,         MADV_REMOVE,
+                                MADV_POPULATE_READ, MADV_POPULATE_WRITE,  MADV_GUARD_INSTALL,
+                                MADV_GUARD_REMOVE};
     struct mm *mm = task_current()->mm;
-    uint32_t set, clear;
-    bool is_flag = advice_flags(advice, &set, &clear);
+    uint32_t set = 0, clear = 0;
+    bool is_flag = advice_flags(advice, &set, &clear), is_known = is_flag;
 
-    if (!is_flag && advice != MADV_DONTNEED)
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        is_known |= known[i] == advice;
+    if (!is_known)
         return -EINVAL;
     int err = round_range(addr, &len);
     if (err || !len)
         return err;
-    return is_flag ? mm_change_flags(mm, addr, len, set, clear) : mm_discard(mm, addr, len);
+    return is_flag ? mm_change_flags(mm, addr, len, set, clear) : advise(mm, addr, len, advice);
+}
+
+int64_t sys_mlockall(int flags)
+{
+    struct mm *mm = task_current()->mm;
+
+    if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+        return -EINVAL;
+    uint32_t future = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
+    int err = flags & MCL_CURRENT ? mm_lock_all(mm, true, flags & MCL_ONFAULT) : 0;
+    if (!err)
+        WRITE_ONCE(mm->default_flags, flags & MCL_FUTURE ? future : 0);
+    return err;
+}
+
+int64_t sys_munlockall(void)
+{
+    struct mm *mm = task_current()->mm;
+    WRITE_ONCE(mm->default_flags, 0);
+    return mm_lock_all(mm, false, false);
 }
 
 /* mlock() rounds outwards: the range that was meant begins and ends in its pages. */

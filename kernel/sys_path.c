@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sys_path.c - system calls on names: open, stat, mkdir, rename and their like
+ * kernel/sys_path.c - system calls on names: open, mkdir, rename, chdir and their like
  *
  * Room:   kernel.
  * Owns:   nothing.
- * Locks:  fs_lock, inside kernel/fs.c and round a process's cwd; object.lock round a mode change.
- * Always: (1) who asks is root: rights are kept and shown, but only "not executable" refuses.
- * Source: open(2), stat(2), path_resolution(7) and the man page of each call.
- * Tour:   after kernel/fs.c and kernel/sys_fs.c.
+ * Locks:  fs_lock, inside kernel/fs_path.c, and round a process's cwd.
+ * Always: (1) the order of checks is Linux's.
+ * Source: open(2), path_resolution(7) and the man page of each call.
+ * Tour:   after kernel/fs_path.c, kernel/path.h and kernel/sys_fs.c.
  */
 #include "files.h"
 #include "fs.h"
+#include "path.h"
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
-#include <mm/buddy.h>
-#include <mm/hugetlb.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
@@ -24,82 +23,6 @@
 #define CREATE_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 #define PATH_FLAGS   (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 #define OPEN_TRIES   8 /* somebody else creates and removes the same name */
-
-/* A path of the program, and where it begins. */
-struct path {
-    char *text;
-    struct dentry *start; /* a reference */
-};
-
-/* Where relative paths begin; a reference in *@start. */
-static int start_of(int dirfd, struct dentry **start)
-{
-    if (dirfd == AT_FDCWD) {
-        mutex_lock(&fs_lock);
-        *start = process_current()->cwd;
-        dentry_get(*start);
-        mutex_unlock(&fs_lock);
-        return 0;
-    }
-    struct file *f = fd_get(dirfd);
-    if (!f)
-        return -EBADF;
-    *start = f->dentry;
-    dentry_get(*start);
-    file_put(f);
-    return 0;
-}
-
-static int text_get(user_addr_t from, char **text)
-{
-    *text = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
-    if (!*text)
-        return -ENOMEM;
-    long len = copy_string_from_user(*text, from, PATH_MAX);
-    if (len >= 0)
-        return 0;
-    kmem_free(*text);
-    return len;
-}
-
-static int path_get(int dirfd, user_addr_t from, struct path *p)
-{
-    int err = text_get(from, &p->text);
-    if (err)
-        return err;
-    err = start_of(p->text[0] == '/' ? AT_FDCWD : dirfd, &p->start);
-    if (err)
-        kmem_free(p->text);
-    return err;
-}
-
-static void path_put(struct path *p)
-{
-    dentry_put(p->start);
-    kmem_free(p->text);
-}
-
-/* The dentry a call is about; AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW in @flags count. */
-static int lookup_at(int dirfd, user_addr_t from, int flags, struct dentry **out)
-{
-    struct path p;
-    int err = path_get(dirfd, from, &p);
-    if (err)
-        return err;
-    if (!p.text[0] && (flags & AT_EMPTY_PATH)) {
-        *out = p.start;
-        dentry_get(*out);
-    } else {
-        err = fs_lookup(p.start, p.text, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, out);
-    }
-    path_put(&p);
-    return err;
-}
-
-static int lookup(user_addr_t from, struct dentry **out)
-{
-    return lookup_at(AT_FDCWD, from, 0, out);
-}
 
 /* Create @inode (whose reference goes) under a name of the program. */
 static int create_at(int dirfd, user_addr_t from, struct inode *inode)
@@ -226,122 +149,13 @@ int64_t sys_creat(user_addr_t path, unsigned mode)
     return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-/* stat */
-
-static int64_t put_stat(const struct inode *inode, user_addr_t out)
-{
-    struct uapi_stat st;
-    inode_stat(inode, &st);
-    return copy_to_user(out, &st, sizeof(st));
-}
-
-int64_t sys_newfstatat(int dirfd, user_addr_t path, user_addr_t out, int flags)
-{
-    struct dentry *dentry;
-    int64_t err = lookup_at(dirfd, path, flags, &dentry);
-    if (err)
-        return err;
-    err = put_stat(dentry->inode, out);
-    dentry_put(dentry);
-    return err;
-}
-
-int64_t sys_stat(user_addr_t path, user_addr_t out)
-{
-    return sys_newfstatat(AT_FDCWD, path, out, 0);
-}
-
-int64_t sys_lstat(user_addr_t path, user_addr_t out)
-{
-    return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t sys_fstat(int fd, user_addr_t out)
-{
-    struct file *f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    int64_t err = put_stat(f->inode, out);
-    file_put(f);
-    return err;
-}
-
-static int64_t put_statfs(const struct inode *inode, user_addr_t out)
-{
-    struct page_counts pages;
-    struct hugetlb_counts huge;
-    struct uapi_statfs st = {.type = TMPFS_MAGIC, .bsize = PAGE_SIZE, .namelen = NAME_MAX};
-
-    page_counts(&pages);
-    st.blocks = pages.total;
-    st.bfree = st.bavail = pages.free;
-    if (inode->object.ops == &hugetlb_ops) {
-        hugetlb_counts(&huge);
-        st.type = HUGETLBFS_MAGIC;
-        st.bsize = HUGE_SIZE;
-        st.blocks = huge.total;
-        st.bfree = st.bavail = huge.free;
-    }
-    st.frsize = st.bsize;
-    return copy_to_user(out, &st, sizeof(st));
-}
-
-int64_t sys_statfs(user_addr_t path, user_addr_t out)
-{
-    struct dentry *dentry;
-    int64_t err = lookup(path, &dentry);
-    if (err)
-        return err;
-    err = put_statfs(dentry->inode, out);
-    dentry_put(dentry);
-    return err;
-}
-
-int64_t sys_fstatfs(int fd, user_addr_t out)
-{
-    struct file *f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    int64_t err = put_statfs(f->inode, out);
-    file_put(f);
-    return err;
-}
-
-/* Claim 1: root may do everything but execute what nobody may execute. */
-int64_t sys_faccessat2(int dirfd, user_addr_t path, int mode, int flags)
-{
-    struct dentry *dentry;
-
-    if ((mode & ~(R_OK | W_OK | X_OK)) ||
-        (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
-        return -EINVAL;
-    int64_t err = lookup_at(dirfd, path, flags, &dentry);
-    if (err)
-        return err;
-    const struct inode *inode = dentry->inode;
-    if ((mode & X_OK) && inode_is(inode, S_IFREG) && !(inode->mode & 0111))
-        err = -EACCES;
-    dentry_put(dentry);
-    return err;
-}
-
-int64_t sys_faccessat(int dirfd, user_addr_t path, int mode)
-{
-    return sys_faccessat2(dirfd, path, mode, 0);
-}
-
-int64_t sys_access(user_addr_t path, int mode)
-{
-    return sys_faccessat2(AT_FDCWD, path, mode, 0);
-}
-
 int64_t sys_truncate(user_addr_t path, int64_t size_bytes)
 {
     struct dentry *dentry;
 
     if (size_bytes < 0)
         return -EINVAL;
-    int64_t err = lookup(path, &dentry);
+    int64_t err = path_lookup(path, &dentry);
     if (err)
         return err;
     if (inode_is(dentry->inode, S_IFDIR))
@@ -447,7 +261,7 @@ int64_t sys_linkat(int olddirfd, user_addr_t old, int newdirfd, user_addr_t new,
 
     (void)newdirfd, (void)new;
     flags = flags & AT_EMPTY_PATH ? flags : flags | AT_SYMLINK_NOFOLLOW;
-    int64_t err = lookup_at(olddirfd, old, flags, &dentry);
+    int64_t err = path_lookup_at(olddirfd, old, flags, &dentry);
     if (err)
         return err;
     dentry_put(dentry);
@@ -464,7 +278,7 @@ int64_t sys_symlinkat(user_addr_t target, int dirfd, user_addr_t path)
     struct inode *inode;
     char *text;
 
-    int64_t err = text_get(target, &text);
+    int64_t err = path_text(target, &text);
     if (err)
         return err;
     err = text[0] ? inode_create_link(text, &inode) : -ENOENT;
@@ -486,7 +300,7 @@ int64_t sys_readlinkat(int dirfd, user_addr_t path, user_addr_t out, int size)
     char *text = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
     if (!text)
         return -ENOMEM;
-    int64_t len = lookup_at(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &dentry);
+    int64_t len = path_lookup_at(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &dentry);
     if (!len) {
         len = dentry_read_link(dentry, text, PATH_MAX);
         dentry_put(dentry);
@@ -526,7 +340,7 @@ static int64_t change_directory(struct dentry *dentry)
 int64_t sys_chdir(user_addr_t path)
 {
     struct dentry *dentry;
-    int64_t err = lookup(path, &dentry);
+    int64_t err = path_lookup(path, &dentry);
     return err ? err : change_directory(dentry);
 }
 
@@ -559,127 +373,13 @@ int64_t sys_getcwd(user_addr_t out, size_t size)
     char *text = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
     if (!text)
         return -ENOMEM;
-    int64_t result = start_of(AT_FDCWD, &cwd);
+    int64_t result = path_start(AT_FDCWD, &cwd);
     if (!result) {
         result = put_path(cwd, text, out, size);
         dentry_put(cwd);
     }
     kmem_free(text);
     return result;
-}
-
-/* Attributes */
-
-/* F_SEAL_EXEC keeps the right to execute as it is; hugetlb does not ask, as in Linux 6.18. */
-static int64_t change_mode(struct inode *inode, unsigned mode)
-{
-    struct object *object = &inode->object;
-    uint32_t rights = mode & MODE_RIGHTS;
-    int err = 0;
-
-    mutex_lock(&object->lock);
-    if ((object->seals & SEAL_EXEC) && object->ops == &shmem_ops && ((inode->mode ^ rights) & 0111))
-        err = -EPERM;
-    else
-        inode->mode = (inode->mode & S_IFMT) | rights;
-    mutex_unlock(&object->lock);
-    return err;
-}
-
-int64_t sys_fchmodat(int dirfd, user_addr_t path, unsigned mode)
-{
-    struct dentry *dentry;
-    int64_t err = lookup_at(dirfd, path, 0, &dentry);
-    if (err)
-        return err;
-    err = change_mode(dentry->inode, mode);
-    dentry_put(dentry);
-    return err;
-}
-
-int64_t sys_chmod(user_addr_t path, unsigned mode)
-{
-    return sys_fchmodat(AT_FDCWD, path, mode);
-}
-
-int64_t sys_fchmod(int fd, unsigned mode)
-{
-    struct file *f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    int64_t err = f->flags & O_PATH ? -EBADF : change_mode(f->inode, mode);
-    file_put(f);
-    return err;
-}
-
-static void change_owner(struct inode *inode, unsigned uid, unsigned gid)
-{
-    if (uid != UINT32_MAX)
-        inode->uid = uid;
-    if (gid != UINT32_MAX)
-        inode->gid = gid;
-}
-
-int64_t sys_fchownat(int dirfd, user_addr_t path, unsigned uid, unsigned gid, int flags)
-{
-    struct dentry *dentry;
-    int64_t err = lookup_at(dirfd, path, flags, &dentry);
-    if (err)
-        return err;
-    change_owner(dentry->inode, uid, gid);
-    dentry_put(dentry);
-    return 0;
-}
-
-int64_t sys_chown(user_addr_t path, unsigned uid, unsigned gid)
-{
-    return sys_fchownat(AT_FDCWD, path, uid, gid, 0);
-}
-
-int64_t sys_lchown(user_addr_t path, unsigned uid, unsigned gid)
-{
-    return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t sys_fchown(int fd, unsigned uid, unsigned gid)
-{
-    struct file *f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    change_owner(f->inode, uid, gid);
-    file_put(f);
-    return 0;
-}
-
-static void change_time(struct inode *inode, const struct uapi_timespec *mtime)
-{
-    if (mtime->nsec == UTIME_NOW)
-        inode_touch(inode);
-    else if (mtime->nsec != UTIME_OMIT)
-        inode->mtime = *mtime;
-}
-
-int64_t sys_utimensat(int dirfd, user_addr_t path, user_addr_t times, int flags)
-{
-    struct uapi_timespec t[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}}; /* of access, of change */
-    struct dentry *dentry;
-
-    if (times.raw && copy_from_user(t, times, sizeof(t)))
-        return -EFAULT;
-    int64_t err = path.raw ? lookup_at(dirfd, path, flags, &dentry) : start_of(dirfd, &dentry);
-    if (err)
-        return err;
-    change_time(dentry->inode, &t[1]);
-    dentry_put(dentry);
-    return 0;
-}
-
-int64_t sys_umask(unsigned mask)
-{
-    struct process *process = process_current();
-    uint32_t old = process->umask;
-    process->umask = mask & 0777;
-    return old;
 }
 
 /* mount: everything that can be mounted is in its place already. */
@@ -719,7 +419,7 @@ int64_t sys_mount(user_addr_t source, user_addr_t target, user_addr_t type, uint
     long len = copy_string_from_user(name, type, sizeof(name));
     if (len < 0)
         return len == -ENAMETOOLONG ? -ENODEV : len;
-    int64_t err = lookup(target, &dentry);
+    int64_t err = path_lookup(target, &dentry);
     if (err)
         return err;
     err = check_mount(dentry, name);
@@ -732,7 +432,7 @@ int64_t sys_umount2(user_addr_t target, int flags)
     struct dentry *dentry;
 
     (void)flags;
-    int64_t err = lookup(target, &dentry);
+    int64_t err = path_lookup(target, &dentry);
     if (err)
         return err;
     err = inode_is(dentry->inode, S_IFDIR) ? 0 : -EINVAL;

@@ -16,7 +16,7 @@
 #include <asm/uaccess.h>
 #include <uapi/errno.h>
 
-#define SA_KNOWN                                                                              \
+#define SA_KNOWN                                                                               \
     (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_RESTORER | SA_ONSTACK | \
      SA_RESTART | SA_NODEFER | SA_RESETHAND)
 
@@ -71,8 +71,8 @@ int64_t sys_rt_sigprocmask(int how, user_addr_t new, user_addr_t old, size_t set
 int64_t sys_rt_sigpending(user_addr_t set, size_t set_size)
 {
     struct task *task = task_current();
-    uint64_t pending = (task->signals.pending.mask | task->process->signals.shared.mask) &
-                       task->signals.blocked;
+    uint64_t pending =
+        (task->signals.pending.mask | task->process->signals.shared.mask) & task->signals.blocked;
     return set_size > sizeof(pending) ? -EINVAL : copy_to_user(set, &pending, set_size);
 }
 

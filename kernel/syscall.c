@@ -23,14 +23,14 @@
 typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 /* All arguments travel in registers: a function takes as many of them as it declares. */
-#define CALL(name)         [SYS_##name] = (syscall_fn)(void *)sys_##name
-#define CALL_AS(name, fn)  [SYS_##name] = (syscall_fn)(void *)fn
+#define CALL(name)        [SYS_##name] = (syscall_fn)(void *)sys_##name
+#define CALL_AS(name, fn) [SYS_##name] = (syscall_fn)(void *)fn
 
 static const syscall_fn calls[SYS_MAX] = {
     /* memory */
     CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(mremap), CALL(madvise),
     CALL(brk), CALL(memfd_create), CALL(memfd_secret), CALL(mlock), CALL(mlock2), CALL(munlock),
-    CALL(mincore), CALL(msync),
+    CALL(mincore), CALL(msync), CALL(mlockall), CALL(munlockall),
     /* processes */
     CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(execve), CALL(execveat), CALL(exit),
     CALL(exit_group), CALL(wait4), CALL(waitid), CALL(getpid), CALL(gettid), CALL(getppid),
@@ -49,15 +49,13 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(timer_getoverrun), CALL(timer_delete), CALL(sched_yield), CALL(sched_getaffinity),
     CALL(sched_setaffinity), CALL(getcpu), CALL(sched_getscheduler), CALL(sched_setscheduler),
     CALL(sched_getparam), CALL(sched_setparam), CALL(sched_get_priority_max),
-    CALL(sched_get_priority_min), CALL(sched_rr_get_interval), CALL(getpriority),
-    CALL(setpriority),
+    CALL(sched_get_priority_min), CALL(sched_rr_get_interval), CALL(getpriority), CALL(setpriority),
     /* everything else a program asks for */
     CALL(uname), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit), CALL(setrlimit),
     CALL(getrandom), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(reboot), CALL(getuid),
     CALL_AS(geteuid, sys_getuid), CALL_AS(getgid, sys_getuid), CALL_AS(getegid, sys_getuid),
     /* files */
-    SYS_FS_CALLS
-};
+    SYS_FS_CALLS};
 
 static void name_unknown(uint64_t nr)
 {
@@ -104,8 +102,8 @@ void exit_to_user(struct trap_frame *frame)
 
     for (;;) {
         irq_disable();
-        bool signals = signal_work_current() || restart_undecided(frame) ||
-                       task->signals.restore_mask;
+        bool signals =
+            signal_work_current() || restart_undecided(frame) || task->signals.restore_mask;
         bool deferred = sched_has_deferred(), moved = task->rseq.stale;
         if (likely(!signals && !moved && !deferred && !sched_wanted()))
             return;

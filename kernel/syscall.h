@@ -142,6 +142,8 @@ int64_t sys_brk(uint64_t wanted);
 int64_t sys_mlock(uint64_t addr, uint64_t len);
 int64_t sys_mlock2(uint64_t addr, uint64_t len, int flags);
 int64_t sys_munlock(uint64_t addr, uint64_t len);
+int64_t sys_mlockall(int flags);
+int64_t sys_munlockall(void);
 int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out);
 int64_t sys_msync(uint64_t addr, uint64_t len, int flags);
 

@@ -54,20 +54,20 @@ struct process {
     bool continued;            /* since it was stopped, and wait4() did not tell yet [t] */
     struct task *exec_task;    /* in execve(): all others end [t] */
     struct wait_queue exec_wait;
-    uint32_t leader_status;    /* of the first task, if it ended by itself [t] */
-    int exit_signal;           /* sent to the parent at the end: SIGCHLD, or 0 [t] */
-    uint32_t status;           /* as wait(2) encodes it [t] */
-    struct wait_queue child_exit;  /* parents wait here */
-    struct signal_state signals;   /* handlers and what is pending for the process [s] */
+    uint32_t leader_status;       /* of the first task, if it ended by itself [t] */
+    int exit_signal;              /* sent to the parent at the end: SIGCHLD, or 0 [t] */
+    uint32_t status;              /* as wait(2) encodes it [t] */
+    struct wait_queue child_exit; /* parents wait here */
+    struct signal_state signals;  /* handlers and what is pending for the process [s] */
     struct rlimit limits[RLIM_NLIMITS];
-    _Atomic uint64_t run_ns;       /* of all its tasks, dead ones too [a] */
-    struct usage usage;            /* of dead tasks [t] */
-    struct usage children_usage;   /* of children that were waited for [t] */
+    _Atomic uint64_t run_ns;     /* of all its tasks, dead ones too [a] */
+    struct usage usage;          /* of dead tasks [t] */
+    struct usage children_usage; /* of children that were waited for [t] */
     struct process_timers timers;
-    uint32_t membarrier;           /* registered commands [a] */
-    uint64_t auxv_at, auxv_bytes;  /* user address, for core files [c] */
-    bool no_dump;                  /* prctl(PR_SET_DUMPABLE, 0) [a] */
-    bool subreaper;                /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
+    uint32_t membarrier;          /* registered commands [a] */
+    uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
+    bool no_dump;                 /* prctl(PR_SET_DUMPABLE, 0) [a] */
+    bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct dentry *cwd;
     struct dentry *exe;
     uint32_t umask;
@@ -81,20 +81,20 @@ struct task {
     struct files *files;
     int tid;
     char name[TASK_NAME_MAX];
-    struct list_node process_node;    /* on process->tasks [t] */
-    struct list_node table_node;      /* in the hash of tids [t] */
-    struct schedulable sched;         /* [q] */
-    struct task_signals signals;      /* mask and what is pending for this task [s] */
-    uint64_t clear_child_tid;         /* user address, written 0 at exit [c] */
-    uint64_t set_child_tid;           /* user address, written at the start [c] */
-    uint64_t robust_list;             /* [c] */
-    struct rseq rseq;                 /* [c] */
-    struct trace trace;               /* [t] */
-    uint64_t nr_faults;               /* [c] */
-    int parent_death_signal;          /* prctl(PR_SET_PDEATHSIG) [c] */
-    void (*thread_fn)(void *);        /* of a kernel thread [I] */
-    void *thread_arg;                 /* [I] */
-    struct restart_block restart;     /* an interrupted call that goes on differently [c] */
+    struct list_node process_node; /* on process->tasks [t] */
+    struct list_node table_node;   /* in the hash of tids [t] */
+    struct schedulable sched;      /* [q] */
+    struct task_signals signals;   /* mask and what is pending for this task [s] */
+    uint64_t clear_child_tid;      /* user address, written 0 at exit [c] */
+    uint64_t set_child_tid;        /* user address, written at the start [c] */
+    uint64_t robust_list;          /* [c] */
+    struct rseq rseq;              /* [c] */
+    struct trace trace;            /* [t] */
+    uint64_t nr_faults;            /* [c] */
+    int parent_death_signal;       /* prctl(PR_SET_PDEATHSIG) [c] */
+    void (*thread_fn)(void *);     /* of a kernel thread [I] */
+    void *thread_arg;              /* [I] */
+    struct restart_block restart;  /* an interrupted call that goes on differently [c] */
 };
 
 /* The running task's process; NULL in a kernel thread. */
@@ -142,8 +142,8 @@ static inline bool task_is_ended(const struct task *task)
 /* The running task ends. Status as wait(2) encodes it; @group: all its siblings, too. */
 _Noreturn void task_exit(uint32_t status, bool group);
 
-struct process *process_find(int pid); /* tasks_lock held */
-struct task *task_find(int tid);       /* tasks_lock held */
+struct process *process_find(int pid);  /* tasks_lock held */
+struct task *task_find(int tid);        /* tasks_lock held */
 struct process *process_after(int pid); /* the one with the next higher pid; tasks_lock held */
 void tasks_lock(void);
 void tasks_unlock(void);

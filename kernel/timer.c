@@ -23,13 +23,13 @@
 #include <uapi/misc.h>
 #include <uapi/timer.h>
 
-#define ITIMER_ID -1 /* of those that setitimer() made */
+#define ITIMER_ID  -1 /* of those that setitimer() made */
 #define TIMERS_MAX 1024
 
 /* [I] fixed at creation  [s] the process's signal lock  [a] atomic */
 struct process_timer {
-    struct list_node node;      /* on process_timers.list [s] */
-    struct timer timer;         /* for clocks that show the time */
+    struct list_node node; /* on process_timers.list [s] */
+    struct timer timer;    /* for clocks that show the time */
     struct deferred work;
     _Atomic uint32_t refcount;  /* [a] */
     _Atomic bool work_pending;  /* [a] */
@@ -170,8 +170,7 @@ static void cpu_timers_work(struct deferred *work)
     for (unsigned i = 0; i < ITIMERS; i++)
         if (timers->itimer[i] && clock_is_cpu(timers->itimer[i]->clock))
             timer_look(timers->itimer[i]);
-    list_for_each_safe(t, after, &timers->list, node)
-    {
+    list_for_each_safe (t, after, &timers->list, node) {
         if (clock_is_cpu(t->clock))
             timer_look(t);
     }
@@ -192,8 +191,7 @@ void cpu_timers_tick(struct process *process)
 static struct process_timer *timer_find(struct process *process, int id)
 {
     struct process_timer *t;
-    list_for_each_entry(t, &process->timers.list, node)
-    {
+    list_for_each_entry (t, &process->timers.list, node) {
         if (t->id == id)
             return t;
     }
@@ -332,7 +330,7 @@ static void timer_set(struct process_timer *t, const struct setting *s, bool abs
     t->period_ns = s->period_ns;
     t->overrun = 0;
     if (s->left_ns) {
-        t->due_ns = !absolute               ? now + s->left_ns
+        t->due_ns = !absolute                ? now + s->left_ns
                     : clock_is_cpu(t->clock) ? s->left_ns
                                              : clock_to_monotonic(t->clock, s->left_ns);
         arm(t);
@@ -482,7 +480,8 @@ static int timer_register(struct process_timer *t)
     if (timers->next_id >= TIMERS_MAX) {
         unsigned nr = 0;
         struct process_timer *other;
-        list_for_each_entry(other, &timers->list, node) nr++;
+        list_for_each_entry (other, &timers->list, node)
+            nr++;
         if (nr >= TIMERS_MAX)
             return -EAGAIN;
     }

@@ -4,7 +4,7 @@
  *
  * Room:   kernel.
  * Owns:   struct tty, one per port: settings, session, input not yet read.
- * Locks:  tty.lock (mutex, rank INODE) for all but the raw ring; raw_lock (spin, IRQs off) for that;
+ * Locks:  tty.lock (mutex, rank INODE) for all but the raw ring; raw_lock (spin, IRQs off) for it;
  *         out_lock (mutex, rank OBJECT) round each piece of output.
  * Always: (1) an interrupt only moves bytes into the raw ring; a thread per terminal does the rest;
  *         (2) a byte leaves the port only when the ring has room, and the ring only when the input
@@ -19,44 +19,15 @@
 #include "log.h"
 #include "poll.h"
 #include "task.h"
-#include <asm/console.h>
+#include "tty_line.h"
 #include <asm/time.h>
 #include <asm/uaccess.h>
-#include <lib/bitmap.h>
 #include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <uapi/ioctl.h>
 
-#define INPUT_BYTES       (64 * KIB) /* powers of two */
-#define RAW_BYTES         (4 * KIB)
-#define OUT_BYTES         256
 #define CTRL(c)           ((c) - '@')
-#define DELETE            0x7f
 #define NS_PER_DECISECOND 100000000UL
-
-/* Bytes received: [tail, line) can be read as lines, [line, head) is still being edited. */
-struct input {
-    uint32_t head, line, tail;
-    uint64_t ends[BITMAP_WORDS(INPUT_BYTES)]; /* this byte ends a line; if it is NUL: end of file */
-    uint8_t bytes[INPUT_BYTES];
-};
-
-struct tty {
-    enum serial_port port;
-    struct mutex lock;
-    struct mutex out_lock;
-    struct uapi_termios termios;
-    struct uapi_winsize size;
-    int session, pgrp;         /* 0: nobody's controlling terminal */
-    bool literal_next;         /* VLNEXT came */
-    struct input *input;       /* NULL: nobody has opened it for reading yet */
-    struct wait_queue readers; /* for input */
-    struct wait_queue work;    /* the thread: for raw bytes, or room for them */
-    spinlock_t raw_lock;
-    uint32_t raw_head, raw_tail;
-    uint8_t raw[RAW_BYTES];
-};
 
 static struct tty ttys[SERIAL_PORTS];
 static struct tty *console = &ttys[SERIAL_LOG];
@@ -83,20 +54,9 @@ static const struct uapi_termios default_termios = {
            [VLNEXT] = CTRL('V')},
 };
 
-static bool has(uint32_t flags, uint32_t flag)
-{
-    return flags & flag;
-}
-
 /* Output */
 
-struct out {
-    struct tty *tty;
-    size_t len;
-    char bytes[OUT_BYTES];
-};
-
-static void out_flush(struct out *o)
+void tty_out_flush(struct out *o)
 {
     if (!o->len)
         return;
@@ -109,195 +69,23 @@ static void out_flush(struct out *o)
     o->len = 0;
 }
 
-static void out_raw(struct out *o, char c)
+void tty_out_raw(struct out *o, char c)
 {
     if (o->len == OUT_BYTES)
-        out_flush(o);
+        tty_out_flush(o);
     o->bytes[o->len++] = c;
 }
 
 /* As the program wrote it: oflag says how it reaches the line. */
-static void out_byte(struct out *o, char c)
+void tty_out_byte(struct out *o, char c)
 {
     uint32_t flags = o->tty->termios.oflag;
 
     if (has(flags, OPOST) && c == '\n' && has(flags, ONLCR))
-        out_raw(o, '\r');
+        tty_out_raw(o, '\r');
     if (has(flags, OPOST) && c == '\r' && has(flags, OCRNL))
         c = '\n';
-    out_raw(o, c);
-}
-
-static void out_text(struct out *o, const char *text)
-{
-    while (*text)
-        out_raw(o, *text++);
-}
-
-/* Echoes */
-
-static bool shown_as_two(const struct tty *t, uint8_t c)
-{
-    return has(t->termios.lflag, ECHOCTL) && (c < ' ' || c == DELETE) && c != '\t' && c != '\n';
-}
-
-static void echo(struct out *o, uint8_t c)
-{
-    struct tty *t = o->tty;
-
-    if (!has(t->termios.lflag, ECHO) && !(c == '\n' && has(t->termios.lflag, ECHONL)))
-        return;
-    if (shown_as_two(t, c)) {
-        out_raw(o, '^');
-        out_raw(o, c ^ '@');
-    } else {
-        out_byte(o, c);
-    }
-}
-
-static void echo_erased(struct out *o, uint8_t c)
-{
-    if (!has(o->tty->termios.lflag, ECHO) || !has(o->tty->termios.lflag, ECHOE))
-        return;
-    out_text(o, "\b \b");
-    if (shown_as_two(o->tty, c))
-        out_text(o, "\b \b");
-}
-
-/* The input that waits. lock held. */
-
-static uint8_t *input_at(struct input *in, uint32_t at)
-{
-    return &in->bytes[at % INPUT_BYTES];
-}
-
-static bool has_room(const struct tty *t)
-{
-    return READ_ONCE(t->input->head) - READ_ONCE(t->input->tail) < INPUT_BYTES;
-}
-
-static void store(struct tty *t, uint8_t c, bool ends_line)
-{
-    struct input *in = t->input;
-
-    *input_at(in, in->head) = c;
-    bitmap_clear(in->ends, in->head % INPUT_BYTES);
-    if (ends_line)
-        bitmap_set(in->ends, in->head % INPUT_BYTES);
-    in->head++;
-    /* A line that fills everything is given away in pieces rather than lost. */
-    if (ends_line || !has(t->termios.lflag, ICANON) || !has_room(t))
-        in->line = in->head;
-}
-
-static void flush_input(struct tty *t)
-{
-    if (t->input)
-        t->input->tail = t->input->line = t->input->head;
-}
-
-static void erase_one(struct out *o)
-{
-    struct input *in = o->tty->input;
-    if (in->head != in->line)
-        echo_erased(o, *input_at(in, --in->head));
-}
-
-static void erase_word(struct out *o)
-{
-    struct input *in = o->tty->input;
-    while (in->head != in->line && *input_at(in, in->head - 1) == ' ')
-        erase_one(o);
-    while (in->head != in->line && *input_at(in, in->head - 1) != ' ')
-        erase_one(o);
-}
-
-static void erase_line(struct out *o)
-{
-    struct input *in = o->tty->input;
-    while (in->head != in->line)
-        erase_one(o);
-}
-
-/* Receiving. In the terminal's thread, lock held. */
-
-static bool is_control(const struct tty *t, unsigned which, uint8_t c)
-{
-    return c && t->termios.cc[which] == c;
-}
-
-static int signal_for(const struct tty *t, uint8_t c)
-{
-    if (is_control(t, VINTR, c))
-        return SIGINT;
-    if (is_control(t, VQUIT, c))
-        return SIGQUIT;
-    return is_control(t, VSUSP, c) ? SIGTSTP : 0;
-}
-
-static void receive_signal(struct out *o, uint8_t c, int signo)
-{
-    struct tty *t = o->tty;
-
-    if (!has(t->termios.lflag, NOFLSH))
-        flush_input(t);
-    echo(o, c);
-    if (t->pgrp)
-        signal_send_group(t->pgrp, signo);
-}
-
-/* Editing, in ICANON. False: an ordinary byte. */
-static bool receive_edit(struct out *o, uint8_t c)
-{
-    struct tty *t = o->tty;
-    bool extended = has(t->termios.lflag, IEXTEN);
-
-    if (is_control(t, VERASE, c))
-        erase_one(o);
-    else if (is_control(t, VKILL, c))
-        erase_line(o);
-    else if (extended && is_control(t, VWERASE, c))
-        erase_word(o);
-    else if (is_control(t, VEOF, c))
-        store(t, '\0', true);
-    else
-        return false;
-    return true;
-}
-
-static void receive(struct out *o, uint8_t c)
-{
-    struct tty *t = o->tty;
-    uint32_t iflag = t->termios.iflag, lflag = t->termios.lflag;
-    int signo;
-
-    if (t->literal_next) {
-        t->literal_next = false;
-        store(t, c, false);
-        echo(o, c);
-        return;
-    }
-    if (has(iflag, ISTRIP))
-        c &= 0x7f;
-    if (c == '\r' && has(iflag, IGNCR))
-        return;
-    if (c == '\r' && has(iflag, ICRNL))
-        c = '\n';
-    else if (c == '\n' && has(iflag, INLCR))
-        c = '\r';
-    if (has(lflag, ISIG) && (signo = signal_for(t, c))) {
-        receive_signal(o, c, signo);
-        return;
-    }
-    if (has(lflag, ICANON) && has(lflag, IEXTEN) && is_control(t, VLNEXT, c)) {
-        t->literal_next = true;
-        return;
-    }
-    if (has(lflag, ICANON) && receive_edit(o, c))
-        return;
-    bool ends_line = c == '\n' || is_control(t, VEOL, c) || is_control(t, VEOL2, c);
-    store(t, c, has(lflag, ICANON) && ends_line);
-    echo(o, c);
+    tty_out_raw(o, c);
 }
 
 /* The raw ring */
@@ -343,9 +131,9 @@ static void receive_all(struct tty *t)
     int c;
 
     mutex_lock(&t->lock);
-    while (has_room(t) && (c = raw_take(t)) >= 0)
-        receive(&o, c);
-    out_flush(&o);
+    while (tty_line_has_room(t) && (c = raw_take(t)) >= 0)
+        tty_line_receive(&o, c);
+    tty_out_flush(&o);
     mutex_unlock(&t->lock);
     wake_all(&t->readers);
     poll_wake();
@@ -356,11 +144,9 @@ static void tty_thread(void *arg)
 {
     struct tty *t = arg;
 
-    sched_finish_switch();
-    irq_enable();
     for (;;) {
         raw_fill(t); /* what came while the ring was full raises no interrupt any more */
-        if (wait_event_interruptible(&t->work, !raw_empty(t) && has_room(t)))
+        if (wait_event_interruptible(&t->work, !raw_empty(t) && tty_line_has_room(t)))
             continue;
         receive_all(t);
     }
@@ -395,70 +181,6 @@ static int start_input(struct tty *t)
 
 /* Reading */
 
-/* Is there what a read of @len bytes waits for: a line, or VMIN bytes? */
-static bool readable(const struct tty *t, size_t len)
-{
-    const struct input *in = t->input;
-    uint32_t there = READ_ONCE(in->line) - in->tail;
-    size_t wanted = t->termios.cc[VTIME] ? 1 : min((size_t)max(t->termios.cc[VMIN], 1), len);
-
-    return has(t->termios.lflag, ICANON) ? there > 0 : there >= wanted;
-}
-
-/* The next piece to copy: within the line, the ring, and @max. *@end: it ends the line. */
-static uint32_t line_piece(const struct input *in, size_t max, bool *end)
-{
-    uint32_t limit = min((uint64_t)(in->line - in->tail), max), n = 0;
-    limit = min(limit, (uint32_t)(INPUT_BYTES - in->tail % INPUT_BYTES));
-
-    for (*end = false; n < limit && !*end; n++)
-        *end = bitmap_test(in->ends, (in->tail + n) % INPUT_BYTES);
-    return n;
-}
-
-static bool at_end_of_file(struct input *in)
-{
-    return in->tail != in->line && bitmap_test(in->ends, in->tail % INPUT_BYTES) &&
-           !*input_at(in, in->tail);
-}
-
-/* Up to the end of the line, which may be an end of file: that is not copied. lock held. */
-static int64_t take_line(struct input *in, struct object_copy *c, size_t len)
-{
-    size_t done = 0;
-    bool end = false;
-
-    while (!end && done < len && in->tail != in->line && !at_end_of_file(in)) {
-        uint32_t n = line_piece(in, len - done, &end);
-        if (end && n > 1 && !*input_at(in, in->tail + n - 1)) {
-            n--;
-            end = false;
-        }
-        size_t left = c->copy(c, input_at(in, in->tail), done, n);
-        in->tail += n - left;
-        done += n - left;
-        if (left)
-            return done ? (int64_t)done : -EFAULT;
-    }
-    if (!end && at_end_of_file(in))
-        in->tail++;
-    return done;
-}
-
-static int64_t take_bytes(struct input *in, struct object_copy *c, size_t len)
-{
-    size_t done = 0, left = 0;
-
-    while (done < len && in->tail != in->head && !left) {
-        uint32_t n = min((uint64_t)(in->head - in->tail), len - done);
-        n = min(n, (uint32_t)(INPUT_BYTES - in->tail % INPUT_BYTES));
-        left = c->copy(c, input_at(in, in->tail), done, n);
-        in->tail += n - left;
-        done += n - left;
-    }
-    return done || !left ? (int64_t)done : -EFAULT;
-}
-
 /* A background process must not read what is typed for another. */
 static int check_foreground(const struct tty *t)
 {
@@ -488,8 +210,7 @@ static uint64_t read_end(const struct tty *t)
 static int64_t take(struct tty *t, struct object_copy *c, size_t len)
 {
     mutex_lock(&t->lock);
-    int64_t n =
-        has(t->termios.lflag, ICANON) ? take_line(t->input, c, len) : take_bytes(t->input, c, len);
+    int64_t n = tty_line_take(t, c, len);
     mutex_unlock(&t->lock);
     wake_all(&t->work); /* there is room again */
     return n;
@@ -506,9 +227,9 @@ static int64_t tty_read(struct file *f, struct object_copy *c, size_t len, uint6
     err = start_input(t);
     if (err)
         return err;
-    if (!readable(t, len) && (f->flags & O_NONBLOCK))
+    if (!tty_line_readable(t, len) && (f->flags & O_NONBLOCK))
         return -EAGAIN;
-    err = wait_event_until(&t->readers, readable(t, len), read_end(t));
+    err = wait_event_until(&t->readers, tty_line_readable(t, len), read_end(t));
     if (err == -EINTR)
         return -ERESTARTSYS;
     return take(t, c, len);
@@ -528,8 +249,8 @@ static int64_t tty_write(struct file *f, struct object_copy *c, size_t len, uint
         left = c->copy(c, bytes, done, n);
         n -= left;
         for (size_t i = 0; i < n; i++)
-            out_byte(&o, bytes[i]);
-        out_flush(&o);
+            tty_out_byte(&o, bytes[i]);
+        tty_out_flush(&o);
         done += n;
         if (sched_wanted())
             schedule();
@@ -542,7 +263,7 @@ static int64_t tty_write(struct file *f, struct object_copy *c, size_t len, uint
 static unsigned tty_poll(struct file *f)
 {
     struct tty *t = f->private;
-    bool in = file_readable(f) && !start_input(t) && readable(t, SIZE_MAX);
+    bool in = file_readable(f) && !start_input(t) && tty_line_readable(t, SIZE_MAX);
     return POLLOUT | POLLWRNORM | (in ? POLLIN | POLLRDNORM : 0);
 }
 
@@ -618,7 +339,7 @@ static int64_t set_termios(struct tty *t, uint64_t arg, bool flush)
     if (copy_from_user(&new, user(arg), sizeof(new)))
         return -EFAULT;
     if (flush)
-        flush_input(t);
+        tty_line_flush(t);
     if (t->input && has(t->termios.lflag ^ new.lflag, ICANON))
         t->input->line = t->input->head; /* what was typed can be read in either mode */
     t->termios = new;
@@ -644,7 +365,7 @@ static int64_t flush(struct tty *t, uint64_t which)
     if (which > TCIOFLUSH)
         return -EINVAL;
     if (which != TCOFLUSH)
-        flush_input(t);
+        tty_line_flush(t);
     return 0;
 }
 

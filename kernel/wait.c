@@ -90,8 +90,7 @@ static bool look_at(const struct wait_request *r, struct process *child, struct 
 }
 
 /* A task that this process traces and that has stopped. tasks_lock held. */
-static bool look_at_traced(const struct wait_request *r, struct task *task,
-                           struct wait_result *out)
+static bool look_at_traced(const struct wait_request *r, struct task *task, struct wait_result *out)
 {
     struct trace *trace = &task->trace;
     if (!trace->stop_code || trace->reported)
@@ -112,16 +111,14 @@ static int wait_once(const struct wait_request *r, struct wait_result *out)
     int result = -ECHILD;
 
     tasks_lock();
-    list_for_each_entry(task, &me->tracees, trace.node)
-    {
+    list_for_each_entry (task, &me->tracees, trace.node) {
         if (!id_matches(r, task->tid, task->process->pgid))
             continue;
         result = look_at_traced(r, task, out);
         if (result == 1)
             goto found;
     }
-    list_for_each_entry(child, &me->children, sibling)
-    {
+    list_for_each_entry (child, &me->children, sibling) {
         if (!wanted(r, child))
             continue;
         result = look_at(r, child, out);
@@ -198,8 +195,8 @@ int64_t sys_wait4(int pid, user_addr_t status_out, int options, user_addr_t rusa
 
 static int check_waitid(int which, int id, int options)
 {
-    if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL |
-                     WCLONE)) ||
+    if ((options &
+         ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
     if (which == P_PIDFD)

@@ -17,11 +17,11 @@
 /* Claim 1, and where @addr is mapped: the area's rights. mmap_lock not held. */
 static int area_rights(struct mm *mm, uint64_t addr, uint32_t *rights)
 {
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
     bool hidden = vma && vma->start <= addr && vma->object && !vma->object->ops->kernel_access;
     *rights = vma && vma->start <= addr ? vma->flags & VM_RIGHTS : 0;
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return hidden ? -EFAULT : 0;
 }
 
@@ -39,7 +39,7 @@ static bool copy_mapped(struct mm *mm, uint64_t addr, void *buf, size_t len,
 {
     bool done = false;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
     if (vma && vma->start <= addr && !(vma->object && !vma->object->ops->kernel_access)) {
         struct pt_walk walk = pt_walk(&mm->pgtable, user(addr));
@@ -54,7 +54,7 @@ static bool copy_mapped(struct mm *mm, uint64_t addr, void *buf, size_t len,
         }
         spin_unlock(pt_lock(walk.table));
     }
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return done;
 }
 

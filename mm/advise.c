@@ -33,11 +33,12 @@ static bool is_secret(const struct vma *vma)
     return vma->object && !vma->object->ops->kernel_access;
 }
 
-enum whom { ALL_AREAS, NOT_SECRET_AREAS };
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. Secrets stay locked. */
+enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
 static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set, uint32_t clear,
-                      enum whom whom)
+                      enum walk walk)
 {
     struct vma *vma = vma_find_from(mm, start);
     uint64_t at = start;
@@ -46,10 +47,14 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
     while (at < end) {
         if (!vma || vma->start >= end)
             return -ENOMEM;
+        if (vma->start > at && walk == LOCK)
+            return -ENOMEM;
         if (vma->start > at)
             gap = -ENOMEM;
         uint64_t from = max(vma->start, at), to = min(vma->end, end);
-        bool spared = whom == NOT_SECRET_AREAS && is_secret(vma);
+        bool spared = walk == LOCK && is_secret(vma);
+        if ((set & VM_WIPEONFORK) && vma->object)
+            return -EINVAL; /* it is not this process's alone */
         int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
         if (err)
             return err;
@@ -63,7 +68,7 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
 int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
 {
     rwsem_write_lock(&mm->mmap_lock);
-    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ALL_AREAS);
+    int err = flag_range(mm, addr, addr + len_bytes, set, clear, ADVISE);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
 }
@@ -88,12 +93,11 @@ static bool over_limit(struct mm *mm, uint64_t more_pages)
 static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
 {
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
-        rwsem_read_lock(&mm->mmap_lock);
+        rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
         struct vma *vma = vma_find(mm, va);
-        bool refused = !vma || !(vma->flags & VM_RIGHTS) ||
-                       is_secret(vma);
+        bool refused = !vma || !(vma->flags & VM_RIGHTS) || is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-        rwsem_read_unlock(&mm->mmap_lock);
+        rwsem_read_unlock(&mm->mmap_lock, reader);
         if (refused || mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
             return -ENOMEM;
     }
@@ -110,27 +114,192 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
     rwsem_write_lock(&mm->mmap_lock);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
         err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
-                         on_fault ? 0 : VM_LOCKONFAULT, NOT_SECRET_AREAS);
+                         on_fault ? 0 : VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err || on_fault)
         return err;
     return populate_locked(mm, addr, end);
 }
 
+int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
+{
+    uint32_t set = lock ? VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0) : 0;
+    int err = 0;
+
+    if (lock && !mm->limits.locked_exempt && !mm->limits.locked)
+        return -EPERM;
+    rwsem_write_lock(&mm->mmap_lock);
+    if (lock && !mm->limits.locked_exempt && mm->total_pages << PAGE_SHIFT > mm->limits.locked)
+        err = -ENOMEM;
+    struct vma *vma = vma_find_from(mm, 0);
+    for (; vma && !err; vma = vma_next(vma))
+        if (!is_secret(vma))
+            err = flag_area(mm, &vma, vma->start, vma->end,
+                            (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | set);
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}
+
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
     rwsem_write_lock(&mm->mmap_lock);
-    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT,
-                         NOT_SECRET_AREAS); /* being locked is what secret memory is */
+    int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
+}
+
+static bool area_is(const struct vma *vma, enum area_demand demand)
+{
+    if (vma->flags & VM_LOCKED)
+        return false;
+    return demand == AREAS_ANON ? !vma->object : !(vma->flags & VM_HUGETLB);
+}
+
+int mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes, enum area_demand demand)
+{
+    uint64_t at = addr, end = addr + len_bytes;
+    int gap = 0, err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find_from(mm, addr);
+    for (; at < end && !err; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            gap = -ENOMEM;
+        if (!vma || vma->start >= end)
+            break;
+        err = area_is(vma, demand) ? 0 : -EINVAL;
+        at = vma->end;
+    }
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err ? err : gap;
+}
+
+/* The part of [start, end) that lies in one area: what to punch where. */
+struct hole {
+    struct object *object; /* with a reference */
+    uint64_t from, to;     /* bytes of the object */
+};
+
+/* The next hole at or behind *@at. -ENOENT: none; *@gap: some of the range is not mapped. */
+static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hole, int *gap)
+{
+    int err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find_from(mm, *at);
+    if (!vma || vma->start > *at)
+        *gap = -ENOMEM;
+    if (!vma || vma->start >= end)
+        err = -ENOENT;
+    else if ((vma->flags & VM_LOCKED) || !vma->object || is_secret(vma))
+        err = -EINVAL;
+    else if (!vma_is_writer(vma->flags))
+        err = -EACCES;
+    if (!err) {
+        uint64_t from = max(*at, vma->start), to = min(end, vma->end);
+        uint64_t base = (vma->pgoff << PAGE_SHIFT) - vma->start;
+        *hole = (struct hole){vma->object, base + from, base + to};
+        object_get(vma->object);
+        *at = to;
+    }
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
+int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    uint64_t at = addr, end = addr + len_bytes;
+    struct hole hole;
+    int err = 0, gap = 0;
+
+    while (at < end && !err) {
+        err = find_hole(mm, &at, end, &hole, &gap);
+        if (err)
+            break;
+        mutex_lock(&hole.object->lock); /* ranks below mmap_lock: that is free again */
+        if (hole.object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+            err = -EPERM;
+        else
+            object_punch(hole.object, hole.from, hole.to);
+        mutex_unlock(&hole.object->lock);
+        object_put(hole.object);
+    }
+    return err && err != -ENOENT ? err : gap;
+}
+
+int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
+{
+    uint64_t end = addr + len_bytes, at = addr;
+    struct tlb_gather gather;
+    int gap = 0, err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    struct vma *vma = vma_find_from(mm, addr);
+    for (; at < end && !err; vma = vma_next(vma)) {
+        if (!vma || vma->start > at)
+            gap = -ENOMEM;
+        if (!vma || vma->start >= end)
+            break;
+        uint64_t from = max(vma->start, at);
+        at = min(vma->end, end);
+        if ((vma->flags & VM_HUGETLB) || is_secret(vma) || (install && (vma->flags & VM_LOCKED)))
+            err = -EINVAL;
+        else if (install) {
+            vma_anon_begin(vma); /* a fork must copy its tables */
+            err = guard_range(mm, from, at, &gather);
+        } else
+            unguard_range(mm, from, at);
+    }
+    tlb_gather_end(&gather);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err ? err : gap;
+}
+
+/* May the kernel fault in @va on the program's behalf? */
+static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
+{
+    int err = 0;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find(mm, va);
+    if (!vma)
+        err = -ENOMEM;
+    else if (is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_RIGHTS)))
+        err = -EINVAL;
+    else
+        *unit = vma_unit(vma);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
+int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
+{
+    uint64_t unit = PAGE_SIZE;
+
+    for (uint64_t va = addr; va < addr + len_bytes; va = round_down(va, unit) + unit) {
+        int err = may_populate(mm, va, write, &unit);
+        if (err)
+            return err;
+        switch (mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ)) {
+        case FAULT_RESOLVED:
+            break;
+        case FAULT_BEYOND:
+            return -EFAULT;
+        case FAULT_NO_RIGHT:
+            return -EINVAL;
+        default:
+            return -ENOMEM;
+        }
+    }
+    return 0;
 }
 
 int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
 {
     int err = 0;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (uint64_t i = 0; i < nr_pages && !err; i++) {
         uint64_t va = addr + (i << PAGE_SHIFT);
         struct vma *vma = vma_find(mm, va);
@@ -139,11 +308,11 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
             break;
         }
         struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
-        out[i] = !pte_is_none(pte_read(walk.slot));
+        out[i] = pte_has_frame(pte_read(walk.slot));
         if (!out[i] && vma->object)
             out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
     }
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }
 
@@ -160,7 +329,7 @@ int mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate, b
     uint64_t at = addr, end = addr + len_bytes;
     int gap = 0, err = 0;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr);
     for (; at < end && !err; vma = vma_next(vma)) {
         if (!vma || vma->start > at)
@@ -170,6 +339,6 @@ int mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate, b
         err = sync_area(vma, invalidate, write_back);
         at = vma->end;
     }
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err ? err : gap;
 }

@@ -10,6 +10,7 @@
  * Tour:   when something is broken.
  */
 #include "internal.h"
+#include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <base/log.h>
 #include <mm/hugetlb.h>
@@ -36,7 +37,8 @@ static int check_areas(struct mm *mm)
                   vma->start >= max(before, USER_MIN) && vma->end <= USER_END,
               "V1", "area %#lx-%#lx after %#lx", vma->start, vma->end, before);
         CLAIM(vma->gap == vma->start - before, "V1", "gap of %#lx", vma->start);
-        CLAIM(!last || !vma_can_merge(last, vma), "V2", "areas meet at %#lx", vma->start);
+        CLAIM(!last || mm->forked || !vma_can_merge(last, vma), "V2", "areas meet at %#lx",
+              vma->start);
         pages += vma_pages(vma);
         locked += vma->flags & VM_LOCKED ? vma_pages(vma) : 0;
         before = vma->end;
@@ -61,7 +63,7 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(vma && va >= vma->start && va + pt_level_size(level) <= vma->end, "V5",
           "leaf %#lx at %#lx is in no area", pte.raw, va);
     CLAIM(!write || vma->flags & VM_WRITE, "V5", "writable leaf at %#lx", va);
-    CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || pte_supported_mask != ~0UL, "V5",
+    CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
     if (page == zero_page) {
@@ -95,16 +97,18 @@ static int check_leaves(struct mm *mm)
         for (unsigned i = 0; i < run.nr; i++) {
             pte_t pte = pte_read(&run.slot[i]);
             uint64_t va = run.va + i * pt_level_size(run.level);
-            if (pte_is_none(pte))
+            if (!pte_has_frame(pte))
                 continue;
             int err = check_leaf(vma_find(mm, va), va, pte, run.level, &rss);
             if (err)
                 return err;
         }
     }
-    CLAIM(rss.anon == atomic_load(&mm->rss_anon) && rss.file == atomic_load(&mm->rss_file), "V23",
+    struct rss counted;
+    mm_rss(mm, &counted.anon, &counted.file);
+    CLAIM(rss.anon == counted.anon && rss.file == counted.file, "V23",
           "resident: %ld anonymous and %ld of objects found, %ld and %ld counted", rss.anon,
-          rss.file, atomic_load(&mm->rss_anon), atomic_load(&mm->rss_file));
+          rss.file, counted.anon, counted.file);
     return 0;
 }
 

@@ -100,6 +100,7 @@ static void copy_page(struct page *to, const struct page *from)
 static enum fault_result fault_private(struct fault *f, const struct page *from)
 {
     struct page *page;
+    vma_anon_begin(f->vma);
     enum fault_result result = private_page(f, from ? PAGE_ALLOC_PLAIN : PAGE_ALLOC_ZERO, &page);
     if (result != FAULT_RESOLVED)
         return result;
@@ -125,6 +126,8 @@ static enum fault_result fault_object(struct fault *f)
     uint64_t index = vma_folio_index(f->vma, f->va);
     struct folio *folio;
 
+    if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
+        vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
     if (index >=
         round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
         return FAULT_BEYOND;
@@ -164,6 +167,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
 {
     enum pt_level level = f->walk.level;
     struct page *page;
+    vma_anon_begin(f->vma);
     enum fault_result result = private_page(f, PAGE_ALLOC_PLAIN, &page);
     if (result != FAULT_RESOLVED)
         return result;
@@ -257,9 +261,19 @@ static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t 
     if (pt_walk_alloc(&mm->pgtable, user(f.va), fault_level(&f), &f.walk))
         return FAULT_NO_MEMORY;
     pte_t pte = pte_read(f.walk.slot);
-    if (!pte_is_none(pte))
+    switch (pte_kind(pte, f.walk.level)) {
+    case PTE_KIND_NONE:
+        return vma->object ? fault_object(&f) : fault_anonymous(&f);
+    case PTE_KIND_LEAF:
+    case PTE_KIND_PROTNONE:
         return fault_present(&f, pte);
-    return vma->object ? fault_object(&f) : fault_anonymous(&f);
+    case PTE_KIND_GUARD:
+        return FAULT_NO_AREA;
+    case PTE_KIND_TABLE:
+    case PTE_KINDS:
+        break;
+    }
+    panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
 }
 
 /* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */
@@ -285,18 +299,18 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
 
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
 {
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr.raw);
     if (vma && vma->start > addr.raw && (vma->flags & VM_GROWSDOWN)) {
-        rwsem_read_unlock(&mm->mmap_lock);
+        rwsem_read_unlock(&mm->mmap_lock, reader);
         rwsem_write_lock(&mm->mmap_lock);
         stack_grow(mm, addr.raw);
         vma = vma_find_from(mm, addr.raw);
-        rwsem_downgrade(&mm->mmap_lock);
+        reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
     if (vma && vma->start <= addr.raw)
         result = fault_in_area(mm, vma, addr.raw, access);
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;
 }

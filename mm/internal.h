@@ -38,6 +38,16 @@ void vma_remove(struct mm *mm, struct vma *vma);
  */
 void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below);
 
+/**
+ * vma_anon_begin() - @vma is about to get a private page
+ *
+ * Linux keeps areas apart whose private pages have different histories (its anon_vma), and copies
+ * no tables at fork of those that have none. An area joins the history of a neighbour that differs
+ * in rights at most, so that they can merge when the rights are the same again.
+ * Context: mmap_lock held, for reading at least.
+ */
+void vma_anon_begin(struct vma *vma);
+
 /* Could the two be one area, @right beginning where @left ends? */
 bool vma_can_merge(const struct vma *left, const struct vma *right);
 
@@ -84,12 +94,29 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
 
 /* zap.c */
 
+enum zap_what {
+    ZAP_AREA,        /* the area goes: pages and guards */
+    ZAP_PAGES,       /* guards stay */
+    ZAP_OBJECT_PAGES /* private copies stay, too: of a hole that is punched */
+};
+
 /**
- * zap_range() - remove every leaf of [start, end) and drop what it referred to
+ * zap_range() - remove leaves of [start, end) and drop what they referred to
  * @mm: for the counts
  * Context: tables stay (mmap_lock, or the object's mappings_lock). TLB: gathered, not flushed.
  */
-void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather);
+void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
+               struct tlb_gather *gather);
+
+/**
+ * guard_range() - nobody may touch [start, end) from now on: its leaves go, guards take their place
+ * Context: as zap_range(); tables are made. Return: 0, or -ENOMEM with a part guarded.
+ */
+int __must_check guard_range(struct mm *mm, uint64_t start, uint64_t end,
+                             struct tlb_gather *gather);
+
+/* Take guards of [start, end) away; pages stay. */
+void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Account a leaf that appears or goes. */
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
@@ -100,6 +127,9 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 
 /* How many borders of [start, end) lie inside an area. */
 unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Is each border that lies inside an area also a border between its pages? */
+bool borders_fit(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);

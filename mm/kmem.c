@@ -11,6 +11,7 @@
  */
 #include <mm/slab.h>
 
+#include <asm/cpu.h>
 #include <lib/addr.h>
 #include <mm/buddy.h>
 #include <mm/page.h>
@@ -27,7 +28,8 @@ static struct slab_cache classes[KMEM_CLASSES];
 void kmem_init(void)
 {
     for (unsigned i = 0; i < KMEM_CLASSES; i++)
-        slab_cache_init(&classes[i], class_names[i], class_sizes[i], KMEM_ALIGN);
+        slab_cache_init(&classes[i], class_names[i], class_sizes[i],
+                        is_aligned(class_sizes[i], CACHE_LINE_SIZE) ? CACHE_LINE_SIZE : KMEM_ALIGN);
 }
 
 /* The order of the smallest block that holds @len_bytes. */

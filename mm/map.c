@@ -72,8 +72,7 @@ unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
     return (first && first->start < start) + (last && last->start < end);
 }
 
-/* Is each border inside an area also a border between its pages? */
-static bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
+bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);
     struct vma *last = vma_find(mm, end);
@@ -107,7 +106,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
             next = vma;
             vma = below;
         }
-        zap_range(mm, vma->start, vma->end, &gather);
+        zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
         account_area(mm, vma, -1);
         vma_remove(mm, vma);
         list_add_tail(&vma->mapping_node, dead);
@@ -119,8 +118,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         struct rb_node *last = rb_last(&mm->vmas);
         floor = last ? rb_entry(last, struct vma, node)->end : 0;
     }
-    pt_free_tables(&mm->pgtable, user(floor), user(above ? above->start : USER_END + PAGE_SIZE),
-                   &gather);
+    pt_free_tables(&mm->pgtable, user(start), user(end), user(floor),
+                   user(above ? above->start : USER_END + PAGE_SIZE), &gather);
     tlb_gather_end(&gather);
 }
 
@@ -173,7 +172,7 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
         *out = r->addr;
         return 0;
     }
-    uint64_t hint = round_up(r->addr, unit);
+    uint64_t hint = round_up(round_down(r->addr, PAGE_SIZE), unit);
     if (hint >= USER_MIN && hint <= USER_END - len) {
         struct vma *at = vma_find_from(mm, hint);
         if (!at || at->start >= hint + len) {
@@ -194,7 +193,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
         return -ENOMEM;
     vma->start = addr;
     vma->end = addr + len;
-    vma->flags = r->flags;
+    vma->flags = r->flags | mm->default_flags;
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
     int err = 0;
     if (r->object && vma_is_writer(r->flags))
@@ -337,13 +336,14 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
     return mm->brk;
 }
 
-int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+/* @refused: flags of areas that may not be discarded. */
+static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t refused)
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
     int err = 0;
 
-    rwsem_read_lock(&mm->mmap_lock);
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)
@@ -351,14 +351,24 @@ int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         if (!vma || vma->start >= end)
             break;
         uint64_t from = max(vma->start, at);
-        if (vma->flags & VM_LOCKED || !is_aligned(from - vma->start, vma_unit(vma))) {
+        if ((vma->flags & refused) || !is_aligned(from - vma->start, vma_unit(vma))) {
             err = -EINVAL;
             break;
         }
         at = min(vma->end, end);
-        zap_range(mm, from, at, &gather);
+        zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
     tlb_gather_end(&gather);
-    rwsem_read_unlock(&mm->mmap_lock);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
+}
+
+int mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    return discard(mm, addr, len_bytes, VM_LOCKED);
+}
+
+int mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    return discard(mm, addr, len_bytes, 0);
 }

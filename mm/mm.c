@@ -10,6 +10,7 @@
  * Tour:   after mm/fault.c.
  */
 #include "internal.h"
+#include <asm/cpu.h>
 #include <uapi/errno.h>
 
 static struct slab_cache mm_cache;
@@ -27,13 +28,14 @@ int mm_create(struct mm **out)
     struct mm *mm = slab_alloc(&mm_cache, SLAB_ALLOC_ZERO);
     if (!mm)
         return -ENOMEM;
-    int err = pgtable_init(&mm->pgtable);
-    if (err) {
-        slab_free(&mm_cache, mm);
-        return err;
-    }
+    mm->cpus = kmem_alloc(nr_cpus() * sizeof(*mm->cpus), SLAB_ALLOC_ZERO);
+    int err = mm->cpus ? rwsem_init(&mm->mmap_lock) : -ENOMEM;
+    if (err)
+        goto free_mm;
+    err = pgtable_init(&mm->pgtable);
+    if (err)
+        goto free_lock;
     atomic_store(&mm->refcount, 1);
-    rwsem_init(&mm->mmap_lock);
     vma_tree_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;
     mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;
@@ -41,6 +43,13 @@ int mm_create(struct mm **out)
     mm->limits.locked = 8 * MIB;
     *out = mm;
     return 0;
+
+free_lock:
+    rwsem_destroy(&mm->mmap_lock);
+free_mm:
+    kmem_free(mm->cpus);
+    slab_free(&mm_cache, mm);
+    return err;
 }
 
 void mm_get(struct mm *mm)
@@ -50,25 +59,39 @@ void mm_get(struct mm *mm)
 
 void mm_put(struct mm *mm)
 {
+    struct tlb_gather gather;
     struct list_node dead;
-    struct vma *spare[SPARES] = {NULL};
 
     if (atomic_fetch_sub(&mm->refcount, 1) != 1)
         return;
     list_init(&dead);
-    unmap_areas(mm, 0, USER_END + PAGE_SIZE, spare, &dead);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    for (struct vma *vma = vma_find_from(mm, 0), *next; vma; vma = next) {
+        next = vma_next(vma);
+        zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
+        pt_free_tables(&mm->pgtable, user(vma->start), user(vma->end), user(0), user(KERNEL_HALF),
+                       &gather);
+        vma_remove(mm, vma);
+        list_add_tail(&vma->mapping_node, &dead);
+    }
+    tlb_gather_end(&gather);
     free_dead(&dead);
     pgtable_destroy(&mm->pgtable);
+    rwsem_destroy(&mm->mmap_lock);
+    kmem_free(mm->cpus);
     slab_free(&mm_cache, mm);
 }
 
-/* One leaf of a private page: shared from now on, writable for nobody. Parent's table locked. */
+/* One leaf of a private page: shared from now on, writable for nobody. Both tables locked. */
 static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct pt_walk *to,
                        struct tlb_gather *gather)
 {
     pte_t pte = pte_read(&run->slot[i]);
-    if (pte_is_none(pte))
+    if (!pte_has_frame(pte)) {
+        if (!pte_is_none(pte))
+            pt_set(to->table, to->slot, pte); /* guards are inherited */
         return;
+    }
     uint64_t size = pt_level_size(run->level);
     struct page *page = phys_to_page(pte_phys(pte, run->level));
     if (page != zero_page && !page_is_private(page))
@@ -88,7 +111,7 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
         rss_add(child, page_folio(page), size >> PAGE_SHIFT);
     }
-    pt_set(to->table, to->slot, pte); /* nobody else sees the child's tables yet */
+    pt_set(to->table, to->slot, pte);
 }
 
 static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
@@ -101,8 +124,10 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
         if (err)
             return err;
         spin_lock(pt_lock(run.table));
+        spin_lock_nested(pt_lock(to.table)); /* parent, then child: the only place with two */
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
             share_leaf(child, &run, i, &to, gather);
+        spin_unlock_nested(pt_lock(to.table));
         spin_unlock(pt_lock(run.table));
     }
     return 0;
@@ -122,6 +147,10 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     copy->pkey = vma->pkey;
     copy->pgoff = vma->pgoff;
     copy->object = vma->object;
+    if (vma->anon && !(vma->flags & VM_WIPEONFORK)) {
+        atomic_store_explicit(&copy->anon, ++child->anon_last, memory_order_relaxed);
+        copy->anon_inherited = true;
+    }
     if (copy->object) {
         object_get(copy->object);
         if (vma_is_writer(copy->flags))
@@ -129,9 +158,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     }
     vma_insert(child, copy);
     child->total_pages += vma_pages(copy);
-    int err = vma->flags & VM_SHARED ? 0 : share_leaves(mm, child, vma, gather);
-    vma_merge(child, copy); /* without its lock it may be like the one before */
-    return err;
+    return copy->anon ? share_leaves(mm, child, vma, gather) : 0;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)
@@ -161,6 +188,7 @@ int mm_fork(struct mm *mm, struct mm **out)
 
     rwsem_write_lock(&mm->mmap_lock);
     copy_fields(mm, child);
+    child->forked = true;
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct rb_node *n = rb_first(&mm->vmas); n && !err; n = rb_next(n))
         err = copy_area(mm, child, rb_entry(n, struct vma, node), &gather);

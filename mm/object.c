@@ -45,6 +45,22 @@ void object_init(struct object *object, const struct object_ops *ops,
     list_init(&object->mappings);
 }
 
+static void release_nameless(struct object *object)
+{
+    kmem_free(object);
+}
+
+int object_create(const struct object_ops *ops, uint64_t size_bytes, struct object **out)
+{
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    if (!object)
+        return -ENOMEM;
+    object_init(object, ops, release_nameless);
+    atomic_store(&object->size_bytes, size_bytes);
+    *out = object;
+    return 0;
+}
+
 void object_get(struct object *object)
 {
     uint32_t before = atomic_fetch_add_explicit(&object->refcount, 1, memory_order_relaxed);
@@ -118,7 +134,8 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
     } while (nr == ARRAY_SIZE(batch));
 }
 
-void object_unmap_range(struct object *object, uint64_t start, uint64_t end)
+/* Take [start, end) (bytes, folio-aligned) out of all mappings. TLB: flushed on return. */
+static void unmap_range(struct object *object, uint64_t start, uint64_t end, enum zap_what what)
 {
     uint64_t first = start >> PAGE_SHIFT;
     uint64_t last = end >> PAGE_SHIFT; /* past the last page */
@@ -133,7 +150,7 @@ void object_unmap_range(struct object *object, uint64_t start, uint64_t end)
         uint64_t base = vma->start - (vma->pgoff << PAGE_SHIFT); /* may wrap; the sum does not */
         struct tlb_gather gather;
         tlb_gather_begin(&gather, &vma->mm->pgtable);
-        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), &gather);
+        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), what, &gather);
         tlb_gather_end(&gather);
     }
     spin_unlock(&object->mappings_lock);
@@ -147,17 +164,17 @@ static struct folio *existing_folio(struct object *object, uint64_t index)
     return folio;
 }
 
-/* Bytes behind the new end that share a page with it must read as zeros when the object grows. */
-static void zero_tail(struct object *object, uint64_t size_bytes)
+/* Zero [start, end), which lies in one folio, if that exists. */
+static void zero_part(struct object *object, uint64_t start, uint64_t end)
 {
     uint64_t folio_bytes = object_folio_bytes(object);
-    uint64_t offset = size_bytes & (folio_bytes - 1);
-    if (!offset || !object->ops->kernel_access)
+
+    if (start >= end || !object->ops->kernel_access)
         return;
-    struct folio *folio = existing_folio(object, size_bytes / folio_bytes);
+    struct folio *folio = existing_folio(object, start / folio_bytes);
     if (!folio)
         return;
-    memset((char *)page_kva(&folio->page) + offset, 0, folio_bytes - offset);
+    memset((char *)page_kva(&folio->page) + (start & (folio_bytes - 1)), 0, end - start);
     folio_put(folio);
 }
 
@@ -171,8 +188,37 @@ void object_truncate(struct object *object, uint64_t size_bytes)
         return;
     uint64_t keep = round_up(size_bytes, folio_bytes);
     object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
-    object_unmap_range(object, keep, PAGE_MASK);
-    zero_tail(object, size_bytes);
+    unmap_range(object, keep, PAGE_MASK, ZAP_PAGES);
+    zero_part(object, size_bytes, keep); /* must read as zeros when the object grows again */
+}
+
+void object_punch(struct object *object, uint64_t start, uint64_t end)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    uint64_t first = round_up(start, folio_bytes), last = round_down(end, folio_bytes);
+
+    if (first > last) { /* within one folio */
+        zero_part(object, start, end);
+        return;
+    }
+    zero_part(object, start, first);
+    zero_part(object, last, end);
+    object->ops->remove_folios(object, first / folio_bytes, last / folio_bytes);
+    unmap_range(object, first, last, ZAP_OBJECT_PAGES);
+}
+
+int object_allocate(struct object *object, uint64_t start, uint64_t end)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+
+    for (uint64_t i = start / folio_bytes; i * folio_bytes < end; i++) {
+        struct folio *folio;
+        int err = object->ops->get_folio(object, i, OBJECT_GET_ALLOCATE, &folio);
+        if (err)
+            return err;
+        folio_put(folio);
+    }
+    return 0;
 }
 
 int object_writer_get(struct object *object)

@@ -35,7 +35,7 @@ const char *const page_state_names[PAGE_STATES] = {
 
 /* One CPU's share; a frame counted here and uncounted there leaves a negative number. */
 struct state_counts {
-    int64_t frames[PAGE_STATES];
+    _Atomic int64_t frames[PAGE_STATES];
 } __aligned(CACHE_LINE_SIZE);
 
 static struct state_counts cpu_counts[MAX_CPUS];
@@ -149,16 +149,16 @@ void page_set_state(struct page *page, enum page_state next)
     if (old == PAGE_TAIL || next == PAGE_TAIL)
         return;
 
-    irq_flags_t irq = irq_save();
-    int64_t *frames = cpu_counts[cpu_id()].frames;
+    /* Atomic against interrupts of this CPU, which count in the same line. */
+    _Atomic int64_t *frames = cpu_counts[cpu_id()].frames;
+    int64_t nr = 1L << page->order;
 
-    frames[old] -= 1L << page->order;
-    frames[next] += 1L << page->order;
-    irq_restore(irq);
+    atomic_fetch_sub_explicit(&frames[old], nr, memory_order_relaxed);
+    atomic_fetch_add_explicit(&frames[next], nr, memory_order_relaxed);
 }
 
 /* A block is aligned to its size: its head is one of the pages with low bits of the pfn zero. */
-struct page *page_head(struct page *page)
+struct page *page_head_of_tail(struct page *page)
 {
     uint64_t pfn = page_to_pfn(page);
 

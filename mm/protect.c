@@ -31,34 +31,56 @@ bool vma_leaf_may_write(const struct vma *vma, const struct page *page)
     return page_is_private(page) && (page->flags & PAGE_EXCLUSIVE);
 }
 
-static void change_slot(const struct vma *vma, struct pt_run *run, unsigned i,
-                        struct tlb_gather *gather)
+/* The rights of an area's leaves: with write, and without. */
+struct leaf_rights {
+    pgprot_t plain, writable;
+};
+
+/* True: CPUs may remember more than the leaf grants now. */
+static bool change_slot(const struct vma *vma, const struct leaf_rights *rights, struct pt_run *run,
+                        unsigned i)
 {
     pte_t old = pte_read(&run->slot[i]);
-    if (pte_is_none(old))
-        return;
-    struct page *page = page_head(phys_to_page(pte_phys(old, run->level)));
-    pgprot_t prot = vma_pgprot(vma);
-    if (vma_leaf_may_write(vma, page))
-        prot = pgprot_write(prot);
-    /* The CPU may set accessed and dirty between the read and the write: take them along. */
-    pte_t next = pte_with_prot(old, prot, run->level);
-    pte_t was = pt_set(run->table, &run->slot[i], next);
-    if (was.raw != old.raw)
-        pt_set(run->table, &run->slot[i], pte_with_prot(was, prot, run->level));
-    if (pte_needs_flush(was, next))
-        tlb_gather_leaf(gather, run->va + i * pt_level_size(run->level), run->level);
+    if (!pte_has_frame(old))
+        return false;
+    pgprot_t prot = rights->plain;
+    if (vma->flags & VM_WRITE) {
+        struct page *page = page_head(phys_to_page(pte_phys(old, run->level)));
+        if (vma_leaf_may_write(vma, page))
+            prot = rights->writable;
+    }
+    pte_t next = pte_with_prot(old, prot);
+    pte_t was = pte_exchange(&run->slot[i], next);
+    if (unlikely(was.raw != old.raw)) /* the CPU marked it between the read and the write */
+        pte_write(&run->slot[i], pte_with_prot(was, prot));
+    return pte_needs_flush(was, next);
+}
+
+static void change_run(const struct vma *vma, const struct leaf_rights *rights, struct pt_run *run,
+                       struct tlb_gather *gather)
+{
+    uint64_t size = pt_level_size(run->level);
+    unsigned first = run->nr, end = 0; /* the slots to flush */
+
+    spin_lock(pt_lock(run->table));
+    for (unsigned i = 0; i < run->nr; i++) {
+        if (!change_slot(vma, rights, run, i))
+            continue;
+        first = min(first, i);
+        end = i + 1;
+    }
+    spin_unlock(pt_lock(run->table));
+    if (end)
+        tlb_gather_range(gather, run->va + first * size, run->va + end * size, run->level);
 }
 
 static void change_leaves(struct vma *vma, struct tlb_gather *gather)
 {
+    struct leaf_rights rights = {vma_pgprot(vma), pgprot_write(vma_pgprot(vma))};
     struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
-    for (; run.nr; pt_run_next(&run)) {
-        spin_lock(pt_lock(run.table));
-        for (unsigned i = 0; i < run.nr; i++)
-            change_slot(vma, &run, i, gather);
-        spin_unlock(pt_lock(run.table));
-    }
+
+    for (; run.nr; pt_run_next(&run))
+        change_run(vma, &rights, &run, gather);
 }
 
 /* Give [start, end) of *@at, which lies in that area, the rights. *@at: the area to go on after. */

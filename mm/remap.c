@@ -14,8 +14,9 @@
 #include "internal.h"
 #include <uapi/errno.h>
 
-#define REMAP_MAYMOVE 1
-#define REMAP_FIXED   2
+#define REMAP_MAYMOVE   1
+#define REMAP_FIXED     2
+#define REMAP_DONTUNMAP 4
 
 /* Where leaves from @va on go. The tables for @to exist. */
 static void move_run(struct mm *mm, struct pt_run *run, uint64_t offset, struct tlb_gather *gather)
@@ -88,102 +89,210 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
     return 0;
 }
 
-/* A new area like @vma's part at @old, at @to. */
-static int move_area(struct mm *mm, struct vma *vma, uint64_t old, uint64_t old_len, uint64_t to,
-                     uint64_t new_len, struct list_node *dead)
-{
-    struct vma *spare[SPARES] = {NULL};
-    struct vma *new;
+/* What mremap(2) was asked to do, in whole pages. */
+struct remap {
+    uint64_t old, old_len, new_len;
+    unsigned flags;
+    uint64_t to; /* where the result is, or is wanted */
+};
 
-    int err = area_may_grow(mm, vma, new_len - min(old_len, new_len));
-    if (!err && mm->nr_vmas >= MM_MAX_VMAS - 3)
-        err = -ENOMEM;
-    if (!err)
-        err = tables_for(mm, to, to + min(old_len, new_len));
-    if (!err)
-        err = spares_get(mm, splits_needed(mm, old, old + old_len), spare);
-    if (err)
-        return err;
-    new = vma_alloc(mm);
-    if (!new) {
-        spares_put(spare);
-        return -ENOMEM;
-    }
-    new->start = to;
-    new->end = to + new_len;
+/* A new area with what @vma has at r->old, at r->to, without leaves yet. */
+static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct remap *r)
+{
+    struct vma *new = vma_alloc(mm);
+    if (!new)
+        return NULL;
+    new->start = r->to;
+    new->end = r->to + r->new_len;
     new->flags = vma->flags;
     new->pkey = vma->pkey;
-    new->pgoff = vma->pgoff + ((old - vma->start) >> PAGE_SHIFT);
+    new->pgoff = vma->pgoff + ((r->old - vma->start) >> PAGE_SHIFT);
     new->object = vma->object;
+    new->anon_inherited = vma->anon_inherited;
+    atomic_store_explicit(&new->anon, vma->anon, memory_order_relaxed);
+    if (!new->object && !new->anon)
+        new->pgoff = r->to >> PAGE_SHIFT; /* without a history it can begin anew */
     if (new->object) {
         object_get(new->object);
         if (vma_is_writer(new->flags))
             atomic_fetch_add(&new->object->writers, 1);
     }
+    return new;
+}
+
+/* The old area stays, empty and not locked any more. */
+static void leave_empty(struct mm *mm, const struct remap *r)
+{
+    struct vma *vma = vma_find(mm, r->old);
+    if (!(vma->flags & VM_LOCKED) || vma->start != r->old || vma->end != r->old + r->old_len)
+        return;
+    vma->flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
+    mm->locked_pages -= vma_pages(vma);
+    vma_merge(mm, vma);
+}
+
+static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, struct list_node *dead)
+{
+    struct vma *spare[SPARES] = {NULL};
+    uint64_t moved = min(r->old_len, r->new_len); /* 0: a second mapping of the same object */
+    bool keeps_old = r->old_len == 0 || (r->flags & REMAP_DONTUNMAP);
+    uint64_t more = keeps_old ? r->new_len : r->new_len - moved;
+
+    int err = area_may_grow(mm, vma, more);
+    if (!err && mm->nr_vmas >= MM_MAX_VMAS - 3)
+        err = -ENOMEM;
+    if (!err)
+        err = tables_for(mm, r->to, r->to + moved);
+    if (!err && !keeps_old)
+        err = spares_get(mm, splits_needed(mm, r->old, r->old + r->old_len), spare);
+    if (err)
+        return err;
+    struct vma *new = area_like(mm, vma, r);
+    if (!new) {
+        spares_put(spare);
+        return -ENOMEM;
+    }
     vma_insert(mm, new);
     mm->total_pages += vma_pages(new);
     mm->locked_pages += new->flags &VM_LOCKED ? vma_pages(new) : 0;
-    move_leaves(mm, vma, old, to, min(old_len, new_len));
-    unmap_areas(mm, old, old + old_len, spare, dead);
-    vma_merge(mm, new);
+    if (moved)
+        move_leaves(mm, vma, r->old, r->to, moved);
+    if (!keeps_old)
+        unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
+    else if (r->old_len)
+        leave_empty(mm, r);
+    vma_merge(mm, vma_find(mm, r->to));
     return 0;
 }
 
-static int remap_locked(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
-                        unsigned flags, uint64_t new_addr, uint64_t *out, struct list_node *dead)
+static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
     struct vma *spare[SPARES] = {NULL};
-    struct vma *vma = vma_find(mm, old);
-    if (!vma || old_len > vma->end - old)
-        return -EFAULT;
-    if (vma_unit(vma) != PAGE_SIZE)
-        return -EINVAL;
-    *out = old;
+    uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
+    int err = borders_fit(mm, start, end) ? 0 : -EINVAL;
+    if (!err)
+        err = spares_get(mm, splits_needed(mm, start, end), spare);
+    if (!err)
+        unmap_areas(mm, start, end, spare, dead);
+    return err;
+}
 
-    if (!(flags & REMAP_FIXED)) {
-        if (new_len == old_len)
-            return 0;
-        if (new_len < old_len) {
-            int err = spares_get(mm, splits_needed(mm, old + new_len, old + old_len), spare);
-            if (!err)
-                unmap_areas(mm, old + new_len, old + old_len, spare, dead);
-            return err;
-        }
-        if (old + old_len == vma->end && !grow_in_place(mm, vma, old + new_len))
-            return 0;
-        if (!(flags & REMAP_MAYMOVE))
-            return -ENOMEM;
-        int err = vma_find_gap(mm, new_len, PAGE_SIZE, USER_MIN, mm->mmap_top, out);
-        if (err)
-            return err;
-    } else {
-        if (!is_aligned(new_addr, PAGE_SIZE) || new_addr < USER_MIN ||
-            new_addr > USER_END - new_len || (new_addr < old + old_len && old < new_addr + new_len))
-            return -EINVAL;
-        int err = spares_get(mm, splits_needed(mm, new_addr, new_addr + new_len), spare);
-        if (err)
-            return err;
-        unmap_areas(mm, new_addr, new_addr + new_len, spare, dead);
-        vma = vma_find(mm, old);
-        *out = new_addr;
+/* Make room at r->to, which the caller named. */
+static int clear_target(struct mm *mm, const struct remap *r, struct list_node *dead)
+{
+    struct vma *spare[SPARES] = {NULL};
+    uint64_t end = r->to + r->new_len;
+    int err = spares_get(mm, splits_needed(mm, r->to, end), spare);
+    if (!err)
+        unmap_areas(mm, r->to, end, spare, dead);
+    return err;
+}
+
+static int check_area(const struct vma *vma, const struct remap *r)
+{
+    if (!vma)
+        return -EFAULT;
+    if (r->old_len == 0 && !(vma->flags & VM_SHARED))
+        return -EINVAL; /* private pages cannot be had twice */
+    if (r->old_len > vma->end - r->old)
+        return -EFAULT;
+    if (!is_aligned((r->old - vma->start) | r->old_len | r->new_len | r->to, vma_unit(vma)))
+        return -EINVAL;
+    return vma_unit(vma) == PAGE_SIZE ? 0 : -EINVAL; /* huge pages stay where they are: limits */
+}
+
+/* One area, or the part of one. */
+static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
+{
+    struct vma *vma = vma_find(mm, r->old);
+    bool named = r->flags & (REMAP_FIXED | REMAP_DONTUNMAP);
+    if (vma && !named && r->new_len <= r->old_len) { /* may reach over the area's end */
+        r->to = r->old;
+        return r->new_len < r->old_len ? shrink(mm, r, dead) : 0;
     }
-    return move_area(mm, vma, old, old_len, *out, new_len, dead);
+    int err = check_area(vma, r);
+    if (err)
+        return err;
+
+    if (r->flags & REMAP_FIXED) {
+        err = clear_target(mm, r, dead);
+        return err ? err : move_area(mm, vma_find(mm, r->old), r, dead);
+    }
+    if (!named && r->old_len && r->old + r->old_len == vma->end &&
+        !grow_in_place(mm, vma, r->old + r->new_len)) {
+        r->to = r->old;
+        return 0;
+    }
+    if (!(r->flags & REMAP_MAYMOVE))
+        return -ENOMEM;
+    uint64_t hint = r->to;
+    err = vma_find_gap(mm, r->new_len, PAGE_SIZE, USER_MIN, mm->mmap_top, &r->to);
+    struct vma *at_hint = vma_find_from(mm, hint);
+    if (hint >= USER_MIN && (!at_hint || at_hint->start >= hint + r->new_len))
+        r->to = hint;
+    else if (err)
+        return err;
+    return move_area(mm, vma, r, dead);
+}
+
+/* Every area of the range goes to a place the caller named, with the gaps between them. */
+static int remap_each(struct mm *mm, const struct remap *r, struct list_node *dead)
+{
+    uint64_t at = r->old, end = r->old + r->old_len;
+    struct vma *vma = vma_find(mm, at);
+
+    if (!vma)
+        return -EFAULT;
+    while (at < end && vma && vma->start < end) {
+        struct remap part = *r;
+        part.old = max(vma->start, at);
+        part.old_len = part.new_len = min(vma->end, end) - part.old;
+        part.to = r->to + (part.old - r->old);
+        int err = remap_one(mm, &part, dead);
+        if (err)
+            return err;
+        at = part.old + part.old_len;
+        vma = vma_find_from(mm, at);
+    }
+    return 0;
+}
+
+static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
+{
+    bool only_moves = (r->flags & REMAP_FIXED) && r->old_len && r->old_len == r->new_len;
+    return only_moves ? remap_each(mm, r, dead) : remap_one(mm, r, dead);
+}
+
+static int check_arguments(const struct remap *r)
+{
+    bool named = r->flags & (REMAP_FIXED | REMAP_DONTUNMAP);
+
+    if ((r->flags & ~(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP)) ||
+        (named && !(r->flags & REMAP_MAYMOVE)) ||
+        ((r->flags & REMAP_DONTUNMAP) && r->old_len != r->new_len) ||
+        !is_aligned(r->old, PAGE_SIZE) || r->new_len == 0 || r->new_len > USER_END)
+        return -EINVAL;
+    if (named && (!is_aligned(r->to, PAGE_SIZE) || r->to > USER_END - r->new_len ||
+                  (r->to < r->old + r->old_len && r->old < r->to + r->new_len)))
+        return -EINVAL;
+    return (r->flags & REMAP_FIXED) && r->to < USER_MIN ? -EPERM : 0;
 }
 
 int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
              uint64_t new_addr, uint64_t *out)
 {
+    struct remap r = {old, round_up(old_len, PAGE_SIZE), round_up(new_len, PAGE_SIZE), flags,
+                      flags & (REMAP_FIXED | REMAP_DONTUNMAP) ? new_addr : 0};
     struct list_node dead;
 
-    old_len = round_up(old_len, PAGE_SIZE);
-    new_len = round_up(new_len, PAGE_SIZE);
-    if ((flags & ~(REMAP_MAYMOVE | REMAP_FIXED)) || flags == REMAP_FIXED ||
-        !is_aligned(old, PAGE_SIZE) || new_len == 0 || new_len > USER_END || old_len == 0)
-        return -EINVAL;
+    int err = check_arguments(&r);
+    if (err)
+        return err;
     list_init(&dead);
     rwsem_write_lock(&mm->mmap_lock);
-    int err = remap_locked(mm, old, old_len, new_len, flags, new_addr, out, &dead);
+    err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
+    *out = r.to;
     return err;
 }

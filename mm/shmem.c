@@ -40,19 +40,3 @@ const struct object_ops shmem_ops = {
     .remove_folios = object_remove_folios,
     .kernel_access = true,
 };
-
-static void anonymous_release(struct object *object)
-{
-    kmem_free(object);
-}
-
-int shmem_create(uint64_t size_bytes, struct object **out)
-{
-    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
-    if (!object)
-        return -ENOMEM;
-    object_init(object, &shmem_ops, anonymous_release);
-    atomic_store(&object->size_bytes, size_bytes);
-    *out = object;
-    return 0;
-}

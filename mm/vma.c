@@ -132,7 +132,8 @@ static void list_on_object(struct vma *vma)
     if (!vma->object)
         return;
     spin_lock(&vma->object->mappings_lock);
-    list_add(&vma->mapping_node, &vma->object->mappings);
+    /* Behind its parent's, so that truncation during a fork takes the parent's leaves first. */
+    list_add_tail(&vma->mapping_node, &vma->object->mappings);
     spin_unlock(&vma->object->mappings_lock);
 }
 
@@ -181,6 +182,8 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
     below->pkey = vma->pkey;
     below->pgoff = vma->pgoff;
     below->object = vma->object;
+    below->anon_inherited = vma->anon_inherited;
+    atomic_store_explicit(&below->anon, vma->anon, memory_order_relaxed);
     if (below->object) {
         object_get(below->object);
         if (vma_is_writer(below->flags))
@@ -191,10 +194,45 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
     vma_insert(mm, below);
 }
 
+/* Does @right go on where @left ends, with the same flags except @ignored? */
+static bool goes_on(const struct vma *left, const struct vma *right, uint32_t ignored)
+{
+    return left->end == right->start && !((left->flags ^ right->flags) & ~ignored) &&
+           left->pkey == right->pkey && left->object == right->object &&
+           left->pgoff + vma_pages(left) == right->pgoff;
+}
+
+static bool has_own_history(const struct vma *vma)
+{
+    return vma && vma->anon && !vma->anon_inherited;
+}
+
+void vma_anon_begin(struct vma *vma)
+{
+    uint64_t none = 0, history;
+
+    if (likely(atomic_load_explicit(&vma->anon, memory_order_relaxed)))
+        return;
+    struct vma *next = vma_next(vma), *prev = vma_prev(vma);
+    if (has_own_history(next) && goes_on(vma, next, VM_RIGHTS))
+        history = next->anon;
+    else if (has_own_history(prev) && goes_on(prev, vma, VM_RIGHTS))
+        history = prev->anon;
+    else
+        history = atomic_fetch_add(&vma->mm->anon_last, 1) + 1;
+    atomic_compare_exchange_strong(&vma->anon, &none, history);
+}
+
+static bool histories_merge(const struct vma *left, const struct vma *right)
+{
+    if (left->anon && right->anon)
+        return left->anon == right->anon;
+    return !left->anon_inherited && !right->anon_inherited;
+}
+
 bool vma_can_merge(const struct vma *left, const struct vma *right)
 {
-    return left->end == right->start && left->flags == right->flags && left->pkey == right->pkey &&
-           left->object == right->object && left->pgoff + vma_pages(left) == right->pgoff;
+    return goes_on(left, right, 0) && histories_merge(left, right);
 }
 
 /* @left takes over what @right covered. */
@@ -204,6 +242,8 @@ static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
     vma_remove(mm, right);
     resize(left, left->start, end);
     gap_refresh(vma_next(left));
+    if (!left->anon)
+        atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
     vma_free(right);
     return left;
 }

@@ -14,47 +14,123 @@
 
 void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
 {
-    _Atomic int64_t *counter = folio->page.state == PAGE_ANON ? &mm->rss_anon : &mm->rss_file;
-    atomic_fetch_add_explicit(counter, nr_leaves_4k, memory_order_relaxed);
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+    int64_t *counter = folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file;
+    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
 }
 
-static void zap_slot(struct mm *mm, struct pt_run *run, unsigned i, struct tlb_gather *gather)
+void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
+{
+    *anon = *file = 0;
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        *anon += READ_ONCE(mm->cpus[i].rss_anon);
+        *file += READ_ONCE(mm->cpus[i].rss_file);
+    }
+}
+
+/* What one pass along a run found; accounted once at its end. */
+struct zapped {
+    unsigned entries;     /* taken out */
+    int64_t anon, file;   /* leaves */
+    uint64_t first, last; /* addresses that CPUs may remember */
+};
+
+static void zap_slot(struct pt_run *run, unsigned i, enum zap_what what, struct tlb_gather *gather,
+                     struct zapped *z)
 {
     pte_t pte = pte_read(&run->slot[i]);
-    if (pte_is_none(pte))
+    if (!pte_has_frame(pte)) {
+        if (what == ZAP_AREA && !pte_is_none(pte))
+            pt_set(run->table, &run->slot[i], pte_none());
         return;
-    uint64_t size = pt_level_size(run->level);
+    }
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
-    pte = pt_set(run->table, &run->slot[i], pte_none());
-    if (pte_needs_flush(pte, pte_none()))
-        tlb_gather_leaf(gather, run->va + i * size, run->level);
+    if (what == ZAP_OBJECT_PAGES && page->state == PAGE_ANON)
+        return;
+    pte = pte_exchange(&run->slot[i], pte_none());
+    z->entries++;
+    if (pte_needs_flush(pte, pte_none())) {
+        z->last = run->va + (i + 1) * pt_level_size(run->level);
+        if (!z->first)
+            z->first = z->last;
+    }
     if (page == zero_page)
         return;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
-    rss_add(mm, page_folio(page), -(int64_t)(size >> PAGE_SHIFT));
-    tlb_gather_page(gather, page);
+    *(page->state == PAGE_ANON ? &z->anon : &z->file) += 1;
+    gather->pages[gather->nr_pages++] = page; /* there is room: the caller looked */
+}
+
+static void zapped_account(struct mm *mm, const struct pt_run *run, const struct zapped *z,
+                           struct tlb_gather *gather)
+{
+    uint64_t size = pt_level_size(run->level);
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+
+    pt_entries_gone(run->table, z->entries);
+    cpu->rss_anon -= z->anon * (int64_t)(size >> PAGE_SHIFT);
+    cpu->rss_file -= z->file * (int64_t)(size >> PAGE_SHIFT);
+    if (z->first)
+        tlb_gather_range(gather, z->first - size, z->last, run->level);
 }
 
 /* As many slots as the gather has room for; returns how many were done. */
-static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from,
+static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum zap_what what,
                           struct tlb_gather *gather)
 {
-    unsigned i = from;
+    unsigned end = min(run->nr, from + tlb_gather_room(gather));
+    struct zapped z = {0};
+
     spin_lock(pt_lock(run->table));
-    for (; i < run->nr && tlb_gather_room(gather); i++)
-        zap_slot(mm, run, i, gather);
+    for (unsigned i = from; i < end; i++)
+        zap_slot(run, i, what, gather, &z);
+    zapped_account(mm, run, &z, gather);
     spin_unlock(pt_lock(run->table));
-    return i;
+    return end;
 }
 
-void zap_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather)
+void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
+               struct tlb_gather *gather)
 {
     struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
     for (; run.nr; pt_run_next(&run)) {
         for (unsigned done = 0; done < run.nr;) {
-            done = zap_slots(mm, &run, done, gather);
+            done = zap_slots(mm, &run, done, what, gather);
             if (!tlb_gather_room(gather))
                 tlb_gather_flush(gather);
         }
+    }
+}
+
+int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather)
+{
+    zap_range(mm, start, end, ZAP_PAGES, gather);
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        struct pt_walk walk;
+        int err = pt_walk_alloc(&mm->pgtable, user(va), PT_4K, &walk);
+        if (err)
+            return err;
+        spin_lock(pt_lock(walk.table));
+        if (pte_is_none(pte_read(walk.slot)))
+            pt_set(walk.table, walk.slot, pte_guard());
+        bool guarded = pte_kind(pte_read(walk.slot), PT_4K) == PTE_KIND_GUARD;
+        spin_unlock(pt_lock(walk.table));
+        if (!guarded) { /* a fault was faster: once more */
+            zap_range(mm, va, va + PAGE_SIZE, ZAP_PAGES, gather);
+            va -= PAGE_SIZE;
+        }
+    }
+    return 0;
+}
+
+void unguard_range(struct mm *mm, uint64_t start, uint64_t end)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
+    for (; run.nr; pt_run_next(&run)) {
+        spin_lock(pt_lock(run.table));
+        for (unsigned i = 0; i < run.nr; i++)
+            if (pte_kind(pte_read(&run.slot[i]), run.level) == PTE_KIND_GUARD)
+                pt_set(run.table, &run.slot[i], pte_none());
+        spin_unlock(pt_lock(run.table));
     }
 }

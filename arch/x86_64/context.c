@@ -127,11 +127,28 @@ void context_registers_get(const struct context *c, struct uapi_user_regs *out)
 {
     const struct trap_frame *f = context_frame(c);
     *out = (struct uapi_user_regs){
-        .r15 = f->r15, .r14 = f->r14, .r13 = f->r13, .r12 = f->r12, .rbp = f->rbp, .rbx = f->rbx,
-        .r11 = f->r11, .r10 = f->r10, .r9 = f->r9, .r8 = f->r8, .rax = f->rax, .rcx = f->rcx,
-        .rdx = f->rdx, .rsi = f->rsi, .rdi = f->rdi, .rip = f->rip, .cs = f->cs,
+        .r15 = f->r15,
+        .r14 = f->r14,
+        .r13 = f->r13,
+        .r12 = f->r12,
+        .rbp = f->rbp,
+        .rbx = f->rbx,
+        .r11 = f->r11,
+        .r10 = f->r10,
+        .r9 = f->r9,
+        .r8 = f->r8,
+        .rax = f->rax,
+        .rcx = f->rcx,
+        .rdx = f->rdx,
+        .rsi = f->rsi,
+        .rdi = f->rdi,
+        .rip = f->rip,
+        .cs = f->cs,
         .orig_rax = (int64_t)f->orig_rax < 0 ? -1UL : f->orig_rax, /* no system call */
-        .rflags = f->rflags, .rsp = f->rsp, .ss = f->ss, .fs_base = c->fs_base,
+        .rflags = f->rflags,
+        .rsp = f->rsp,
+        .ss = f->ss,
+        .fs_base = c->fs_base,
         .gs_base = c->gs_base,
     };
 }

@@ -25,7 +25,7 @@
 
 static spinlock_t direct_map_lock = SPINLOCK_INIT(LOCK_RANK_DIRECT_MAP);
 static struct direct_map_counts counts;
-static uint64_t ram_pages; /* what boot mapped: every frame of RAM but the image's text and rodata */
+static uint64_t ram_pages; /* what boot mapped: all RAM but the image's text and rodata */
 
 static uint64_t va_of(uint64_t pfn)
 {

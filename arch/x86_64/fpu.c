@@ -32,7 +32,7 @@
 #define XSAVE_HEADER  64
 
 static uint8_t initial_area[PAGE_SIZE] __aligned(64); /* filled by the boot CPU */
-static uint64_t xcr0; /* 0: FXSAVE only */
+static uint64_t xcr0;                                 /* 0: FXSAVE only */
 static size_t area_size = FXSAVE_SIZE;
 static const uint32_t mxcsr_mask = 0xffff;
 

@@ -99,16 +99,21 @@ pte_t pt_set(struct page *table, pte_t *slot, pte_t pte)
     return old;
 }
 
+void pt_entries_gone(struct page *table, unsigned nr)
+{
+    table->table.used -= nr;
+}
+
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
 {
-    struct page *table = table_page(pgt->root);
+    phys_addr_t table = pgt->root;
 
     for (enum pt_level level = PT_512G;; level--) {
-        pte_t *slot = (pte_t *)page_kva(table) + pt_index(va.raw, level);
+        pte_t *slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level);
         pte_t pte = pte_read(slot);
         if (level == PT_4K || pte_kind(pte, level) != PTE_KIND_TABLE)
-            return (struct pt_walk){table, slot, level};
-        table = table_page(pte_table_phys(pte));
+            return (struct pt_walk){table_page(table), slot, level};
+        table = pte_table_phys(pte);
     }
 }
 
@@ -201,34 +206,39 @@ int pt_split(struct pgtable *pgt, struct pt_walk *walk)
     return 0;
 }
 
-static void free_empty_tables(struct pgtable *pgt, struct page *table, enum pt_level level,
-                              uint64_t floor, uint64_t ceiling, struct tlb_gather *gather)
+/* What pt_free_tables() was asked for: where to look, and what must be wholly free of areas. */
+struct sweep {
+    struct pgtable *pgt;
+    uint64_t floor, ceiling;
+    struct tlb_gather *gather;
+};
+
+/* The tables below @table that lie across [start, end). */
+static void sweep_table(const struct sweep *sweep, struct page *table, enum pt_level level,
+                        uint64_t start, uint64_t end)
 {
     uint64_t size = pt_level_size(level);
-    uint64_t base = round_down(floor, size * PT_ENTRIES);
-    pte_t *slots = page_kva(table);
+    pte_t *slot = (pte_t *)page_kva(table) + pt_index(start, level);
 
-    for (unsigned i = pt_index(floor, level); i < PT_ENTRIES; i++) {
-        uint64_t start = base + i * size, end = start + size;
-        if (start >= ceiling)
-            break;
-        if (pte_kind(slots[i], level) != PTE_KIND_TABLE)
+    for (uint64_t at = round_down(start, size); at < end; at += size, slot++) {
+        if (pte_kind(*slot, level) != PTE_KIND_TABLE)
             continue;
-        struct page *below = table_page(pte_table_phys(slots[i]));
+        struct page *below = table_page(pte_table_phys(*slot));
         if (level - 1 > PT_4K)
-            free_empty_tables(pgt, below, level - 1, max(start, floor), min(end, ceiling), gather);
-        if (below->table.used || start < floor || end > ceiling)
+            sweep_table(sweep, below, level - 1, max(at, start), min(at + size, end));
+        if (below->table.used || at < sweep->floor || at + size > sweep->ceiling)
             continue;
         spin_lock(pt_lock(table));
-        pt_set(table, &slots[i], pte_none());
+        pt_set(table, slot, pte_none());
         spin_unlock(pt_lock(table));
-        atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
-        tlb_gather_table(gather, below);
+        atomic_fetch_sub_explicit(&sweep->pgt->nr_tables, 1, memory_order_relaxed);
+        tlb_gather_table(sweep->gather, below);
     }
 }
 
-void pt_free_tables(struct pgtable *pgt, user_addr_t floor, user_addr_t ceiling,
-                    struct tlb_gather *gather)
+void pt_free_tables(struct pgtable *pgt, user_addr_t start, user_addr_t end, user_addr_t floor,
+                    user_addr_t ceiling, struct tlb_gather *gather)
 {
-    free_empty_tables(pgt, table_page(pgt->root), PT_512G, floor.raw, ceiling.raw, gather);
+    struct sweep sweep = {pgt, floor.raw, ceiling.raw, gather};
+    sweep_table(&sweep, table_page(pgt->root), PT_512G, start.raw, end.raw);
 }

@@ -17,11 +17,13 @@
 #include <base/log.h>
 #include <lib/string.h>
 
-#define VGA_TEXT    0xb8000
-#define VGA_COLUMNS 80
-#define VGA_ROWS    25
-#define VGA_COLOUR  0x0700 /* light grey on black */
-#define VGA_PROBE   0xa55a
+#define VGA_TEXT       0xb8000
+#define VGA_COLUMNS    80
+#define VGA_ROWS       25
+#define VGA_COLOUR     0x0700 /* light grey on black */
+#define VGA_CRTC_INDEX 0x3d4
+#define VGA_CRTC_DATA  0x3d5
+#define VGA_CURSOR_LOW 0x0f
 
 #define GLYPH_WIDTH  8
 #define GLYPH_HEIGHT 16
@@ -120,14 +122,16 @@ void screen_write(const char *bytes, size_t len_bytes)
         put_next(*bytes++);
 }
 
+/* A register of the display controller keeps what is written. (Its memory proves nothing: without a
+ * display there may be RAM at that address.) */
 static bool vga_present(void)
 {
-    volatile uint16_t *cell = (volatile uint16_t *)VGA_TEXT;
-    uint16_t before = *cell;
+    outb(VGA_CRTC_INDEX, VGA_CURSOR_LOW);
+    uint8_t before = inb(VGA_CRTC_DATA), probe = before ^ 0x55;
 
-    *cell = VGA_PROBE;
-    bool present = *cell == VGA_PROBE;
-    *cell = before;
+    outb(VGA_CRTC_DATA, probe);
+    bool present = inb(VGA_CRTC_DATA) == probe;
+    outb(VGA_CRTC_DATA, before);
     return present;
 }
 

@@ -175,19 +175,6 @@ void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
     list_init(&g->tables_list);
 }
 
-void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level)
-{
-    uint64_t size = pt_level_size(level);
-    g->start = min(g->start, va);
-    g->end = max(g->end, va + size);
-    g->stride = min(g->stride, size);
-}
-
-unsigned tlb_gather_room(const struct tlb_gather *g)
-{
-    return ARRAY_SIZE(g->pages) - g->nr_pages;
-}
-
 void tlb_gather_page(struct tlb_gather *g, struct page *page)
 {
     if (!tlb_gather_room(g))

@@ -33,8 +33,13 @@ struct ktest {
     static void test(void)
 
 /* Print what was expected and, with the format, what was found; the test goes on. True: it held. */
-#define EXPECT(cond, ...) \
-    ((cond) ? true : (ktest_failed(__FILE__, __LINE__, #cond, "" __VA_ARGS__), false))
+#define EXPECT(cond, ...)                                            \
+    ({                                                               \
+        bool _held = (cond);                                         \
+        if (!_held)                                                  \
+            ktest_failed(__FILE__, __LINE__, #cond, "" __VA_ARGS__); \
+        _held;                                                       \
+    })
 
 /* The same; the test ends here when it does not hold. */
 #define REQUIRE(cond, ...)                \

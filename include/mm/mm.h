@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <asm/cpu.h>
 #include <asm/pgtable.h>
 #include <base/mutex.h>
 #include <lib/addr.h>
@@ -43,6 +44,8 @@ enum vm_flags {
     VM_LOCKONFAULT = 1 << 16,
     VM_NOHUGEPAGE = 1 << 17,
     VM_HUGEPAGE = 1 << 18,
+    VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
+    VM_SEQ_READ = 1 << 20,
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -61,21 +64,31 @@ struct vma {
     struct object *object; /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
+    _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
+    bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
 };
+
+/* What faults on one CPU count: a line of its own. */
+struct mm_cpu {
+    int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
+} __aligned(CACHE_LINE_SIZE);
 
 struct mm {
     struct pgtable pgtable;
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
-    struct rb_root vmas;     /* [m] */
-    uint32_t nr_vmas;        /* [m] */
-    uint64_t total_pages;    /* sum of all areas [m] */
-    uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
-    uint64_t mmap_top;       /* mmap searches downwards from here */
-    uint64_t brk_start, brk; /* [m] */
+    struct rb_root vmas;        /* [m] */
+    uint32_t nr_vmas;           /* [m] */
+    _Atomic uint64_t anon_last; /* the last history that began [a] */
+    bool forked;                /* what only locks kept apart stays apart in a child [I] */
+    uint64_t total_pages;       /* sum of all areas [m] */
+    uint64_t locked_pages;      /* sum of VM_LOCKED areas [m] */
+    uint32_t default_flags;     /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint64_t mmap_top;          /* mmap searches downwards from here */
+    uint64_t brk_start, brk;    /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
-    _Atomic int64_t rss_anon, rss_file;                         /* leaves of 4 KiB [a] */
+    struct mm_cpu *cpus;                                        /* one per CPU [I] */
     struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
@@ -137,15 +150,47 @@ int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, ui
 /* brk(2): the new or the old break, never an error. */
 uint64_t mm_brk(struct mm *mm, uint64_t wanted);
 
-/* madvise(MADV_DONTNEED): 0, -EINVAL, -ENOMEM (a gap; the rest was done). */
+/* madvise(MADV_DONTNEED): 0, -EINVAL (a locked area), -ENOMEM (a gap; the rest was done). */
 int __must_check mm_discard(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/* madvise(MADV_DONTNEED_LOCKED): the same, of locked areas too. */
+int __must_check mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
  * mm_change_flags() - madvise(2)'s flags: @set and @clear of every area of the range
- * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split).
+ * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split); -EINVAL (VM_WIPEONFORK of
+ *         an object: areas before it stay changed).
  */
 int __must_check mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set,
                                  uint32_t clear);
+
+/**
+ * mm_punch() - madvise(MADV_REMOVE): a hole in the object behind a shared writable area
+ * Return: 0, -EINVAL, -EACCES, -EPERM (a seal), -ENOMEM (a gap).
+ */
+int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/* madvise(MADV_POPULATE_READ/WRITE): 0, -EINVAL (no right, secret), -EFAULT (SIGBUS), -ENOMEM. */
+int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
+
+/**
+ * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
+ * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install);
+
+enum area_demand {
+    AREAS_PLAIN, /* not locked, no huge pages: MADV_COLD, MADV_PAGEOUT */
+    AREAS_ANON   /* not locked, anonymous and private: MADV_FREE */
+};
+
+/* Is each area of the range as demanded? 0, -EINVAL, or -ENOMEM (a gap, all else is). */
+int __must_check mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes,
+                              enum area_demand demand);
+
+/* mlockall(2) of what is mapped: 0, -ENOMEM (limit), -EPERM. munlockall(2): @lock false. */
+int __must_check mm_lock_all(struct mm *mm, bool lock, bool on_fault);
 
 /**
  * mm_lock() - mlock2(2): lock a range, and fault it in unless @on_fault
@@ -171,8 +216,10 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
 
 /**
  * mm_remap() - mremap(2)
- * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2
- * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM.
+ * @old_len: 0: a second mapping of a shared object
+ * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2, MREMAP_DONTUNMAP 4
+ * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM, -EAGAIN, -EPERM.
+ * TLB: what left its place is flushed before anybody can truncate it at its new one.
  */
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
                           unsigned flags, uint64_t new_addr, uint64_t *out);
@@ -204,6 +251,9 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
  */
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
                   bool force);
+
+/* Resident pages: private ones, and those of objects. Exact while nobody faults. */
+void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
 
 /* The area that holds @addr, or NULL. mmap_lock held. */
 struct vma *vma_find(struct mm *mm, uint64_t addr);

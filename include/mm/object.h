@@ -88,6 +88,11 @@ struct object {
 void object_init(struct object *object, const struct object_ops *ops,
                  void (*release)(struct object *object));
 
+/* An object of its own, without a file: anonymous memory that is shared, or made of huge pages.
+ * 0 with one reference in *@out, or -ENOMEM. */
+int __must_check object_create(const struct object_ops *ops, uint64_t size_bytes,
+                               struct object **out);
+
 void object_get(struct object *object);
 
 /* The last reference removes all folios, then calls release. Task context, no spinning lock. */
@@ -127,9 +132,15 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end);
  */
 void object_truncate(struct object *object, uint64_t size_bytes);
 
-/* Take [start, end) (bytes, folio-aligned) out of all mappings, private copies of it, too, as
- * truncation does. TLB: flushed on return. */
-void object_unmap_range(struct object *object, uint64_t start, uint64_t end);
+/**
+ * object_punch() - make [start, end) (bytes) a hole that reads as zeros
+ * Whole folios are freed, parts of folios zeroed; private copies in mappings stay.
+ * Context: object->lock held; seals were checked. Never fails. TLB: flushed before pages are freed.
+ */
+void object_punch(struct object *object, uint64_t start, uint64_t end);
+
+/* Make every folio that [start, end) touches. object->lock held. 0, or -ENOMEM with some made. */
+int __must_check object_allocate(struct object *object, uint64_t start, uint64_t end);
 
 /* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */
 int __must_check object_writer_get(struct object *object);
@@ -155,9 +166,6 @@ int64_t object_write(struct object *object, uint64_t pos, size_t len, struct obj
 
 /* The kinds. */
 extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops;
-
-/* A shmem object of its own: shared anonymous memory. */
-int __must_check shmem_create(uint64_t size_bytes, struct object **out);
 
 /* Boot: slab cache of index nodes, release functions of page states. */
 void object_boot_init(void);

@@ -166,8 +166,14 @@ void page_chunk_init(const struct memmap *map, uint64_t first_pfn);
  */
 void page_set_state(struct page *page, enum page_state next);
 
+/* The first page of the block that @page, a tail, lies in. */
+struct page *page_head_of_tail(struct page *page);
+
 /* The first page of the block that @page lies in. */
-struct page *page_head(struct page *page);
+static inline struct page *page_head(struct page *page)
+{
+    return likely(page->state != PAGE_TAIL) ? page : page_head_of_tail(page);
+}
 
 static inline struct folio *page_folio(struct page *page)
 {

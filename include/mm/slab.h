@@ -68,7 +68,8 @@ void slab_free(struct slab_cache *cache, void *object);
 void kmem_init(void);
 
 /**
- * kmem_alloc() - memory of any size, aligned to 16 bytes; from 2049 bytes on, to a page
+ * kmem_alloc() - memory of any size, aligned to 16 bytes; multiples of CACHE_LINE_SIZE to that;
+ *                from 2049 bytes on, to a page
  * @flags: enum slab_alloc_flags
  *
  * Context: as slab_alloc(). Return: NULL when there is no memory, or @len_bytes is 0 or > 4 MiB.

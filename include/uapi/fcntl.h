@@ -78,3 +78,6 @@
 
 #define NAME_MAX 255
 #define PATH_MAX 4096
+
+#define FALLOC_FL_KEEP_SIZE  1
+#define FALLOC_FL_PUNCH_HOLE 2

@@ -28,18 +28,18 @@
 #define FUTEX_OWNER_DIED 0x40000000U
 #define FUTEX_TID_MASK   0x3fffffffU
 
-#define FUTEX_OP_SET         0
-#define FUTEX_OP_ADD         1
-#define FUTEX_OP_OR          2
-#define FUTEX_OP_ANDN        3
-#define FUTEX_OP_XOR         4
-#define FUTEX_OP_ARG_SHIFT   8
-#define FUTEX_OP_CMP_EQ      0
-#define FUTEX_OP_CMP_NE      1
-#define FUTEX_OP_CMP_LT      2
-#define FUTEX_OP_CMP_LE      3
-#define FUTEX_OP_CMP_GT      4
-#define FUTEX_OP_CMP_GE      5
+#define FUTEX_OP_SET       0
+#define FUTEX_OP_ADD       1
+#define FUTEX_OP_OR        2
+#define FUTEX_OP_ANDN      3
+#define FUTEX_OP_XOR       4
+#define FUTEX_OP_ARG_SHIFT 8
+#define FUTEX_OP_CMP_EQ    0
+#define FUTEX_OP_CMP_NE    1
+#define FUTEX_OP_CMP_LT    2
+#define FUTEX_OP_CMP_LE    3
+#define FUTEX_OP_CMP_GT    4
+#define FUTEX_OP_CMP_GE    5
 
 /* struct robust_list_head */
 struct uapi_robust_list_head {

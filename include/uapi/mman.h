@@ -63,9 +63,24 @@
 #define MS_INVALIDATE 2
 #define MS_SYNC       4
 
-#define MADV_REMOVE       9
-#define MADV_DONTFORK     10
-#define MADV_DOFORK       11
-#define MADV_MERGEABLE    12
-#define MADV_UNMERGEABLE  13
-#define MLOCK_ONFAULT     1
+#define MADV_REMOVE          9
+#define MADV_DONTFORK        10
+#define MADV_DOFORK          11
+#define MADV_MERGEABLE       12
+#define MADV_UNMERGEABLE     13
+#define MLOCK_ONFAULT        1
+#define MADV_WIPEONFORK      18
+#define MADV_KEEPONFORK      19
+#define MADV_COLD            20
+#define MADV_PAGEOUT         21
+#define MADV_POPULATE_READ   22
+#define MADV_POPULATE_WRITE  23
+#define MADV_DONTNEED_LOCKED 24
+#define MADV_COLLAPSE        25
+#define MCL_CURRENT          1
+#define MCL_FUTURE           2
+#define MCL_ONFAULT          4
+#define MREMAP_DONTUNMAP     4
+
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103

@@ -53,20 +53,20 @@
 #define SIG_DFL     0UL
 #define SIG_IGN     1UL
 
-#define SA_NOCLDSTOP 0x1UL
-#define SA_NOCLDWAIT 0x2UL
-#define SA_SIGINFO   0x4UL
+#define SA_NOCLDSTOP      0x1UL
+#define SA_NOCLDWAIT      0x2UL
+#define SA_SIGINFO        0x4UL
 #define SA_EXPOSE_TAGBITS 0x800UL
-#define SA_RESTORER  0x04000000UL
-#define SA_ONSTACK   0x08000000UL
-#define SA_RESTART   0x10000000UL
-#define SA_NODEFER   0x40000000UL
-#define SA_RESETHAND 0x80000000UL
+#define SA_RESTORER       0x04000000UL
+#define SA_ONSTACK        0x08000000UL
+#define SA_RESTART        0x10000000UL
+#define SA_NODEFER        0x40000000UL
+#define SA_RESETHAND      0x80000000UL
 
-#define SS_ONSTACK  1
-#define SS_DISABLE  2
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
 #define SS_AUTODISARM (1U << 31)
-#define MINSIGSTKSZ 2048
+#define MINSIGSTKSZ   2048
 
 #define SI_USER       0
 #define SI_KERNEL     0x80

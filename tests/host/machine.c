@@ -9,6 +9,7 @@
  * Source: design.md section 10, ring 2.
  * Tour:   after tests/host/machine.h.
  */
+#define _GNU_SOURCE /* memfd_create() */
 #include "machine.h"
 
 #include <asm/cpu.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define LOCKS_MAX        16
 #define PAGE_ARRAY_BYTES (HOST_RAM_MAX / PAGE_SIZE * sizeof(struct page))
@@ -35,6 +37,7 @@ bool host_panic_expected;
 char host_panic_message[512];
 char host_log_line[512];
 
+static char *programs_ram;
 static spinlock_t *locks[LOCKS_MAX];
 static unsigned nr_locks;
 static bool irqs_on = true;
@@ -85,14 +88,20 @@ void log_line(enum log_level level, const char *fmt, ...)
     va_end(args);
 }
 
-void host_lock(spinlock_t *lock)
+void host_lock_nested(spinlock_t *lock)
 {
     if (lock->held)
         panic("lock %p (rank %u) taken twice", (void *)lock, lock->rank);
+    lock->held = 1;
+    lock->irqs_off = !irqs_on;
+    locks[nr_locks++] = lock;
+}
+
+void host_lock(spinlock_t *lock)
+{
     if (nr_locks > 0 && locks[nr_locks - 1]->rank >= lock->rank)
         panic("lock of rank %u taken under rank %u", lock->rank, locks[nr_locks - 1]->rank);
-    lock->held = 1;
-    locks[nr_locks++] = lock;
+    host_lock_nested(lock);
 }
 
 void host_unlock(spinlock_t *lock)
@@ -101,6 +110,14 @@ void host_unlock(spinlock_t *lock)
         panic("lock %p (rank %u) released out of order", (void *)lock, lock->rank);
     lock->held = 0;
     nr_locks--;
+}
+
+void host_may_wait(enum lock_rank below)
+{
+    if (nr_locks > 0 && locks[nr_locks - 1]->rank >= below)
+        panic("waits while holding a lock of rank %u", locks[nr_locks - 1]->rank);
+    if (!irqs_on)
+        panic("waits with interrupts off");
 }
 
 irq_flags_t irq_save(void)
@@ -115,8 +132,9 @@ void irq_restore(irq_flags_t flags)
 {
     if (irqs_on)
         panic("irq_restore() with interrupts on");
-    if (flags != 0 && nr_locks > 0)
-        panic("interrupts on while holding a lock of rank %u", locks[nr_locks - 1]->rank);
+    for (unsigned i = 0; flags != 0 && i < nr_locks; i++)
+        if (locks[i]->irqs_off)
+            panic("interrupts on while holding a lock of rank %u", locks[i]->rank);
     irqs_on = flags != 0;
 }
 
@@ -153,6 +171,31 @@ static char *reserve(char *old, uint64_t len_bytes)
     return at;
 }
 
+/* The same memory twice: as the kernel sees it (page by page), and as programs do. */
+static void reserve_ram(void)
+{
+    static int fd = -1;
+
+    if (fd >= 0) {
+        munmap(host_ram, HOST_RAM_MAX);
+        munmap(programs_ram, HOST_RAM_MAX);
+        close(fd);
+    }
+    fd = memfd_create("ram", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, HOST_RAM_MAX) != 0)
+        panic("memfd of %lu bytes", HOST_RAM_MAX);
+    host_ram = mmap(NULL, HOST_RAM_MAX, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    programs_ram =
+        mmap(NULL, HOST_RAM_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (host_ram == MAP_FAILED || programs_ram == MAP_FAILED)
+        panic("mmap(%lu)", HOST_RAM_MAX);
+}
+
+void *host_ram_of_programs(phys_addr_t a)
+{
+    return programs_ram + a.raw;
+}
+
 void host_region(struct boot_info *info, uint64_t start, uint64_t end, enum boot_region_kind kind)
 {
     info->regions[info->nr_regions++] = (struct boot_region){phys(start), phys(end), kind};
@@ -161,7 +204,7 @@ void host_region(struct boot_info *info, uint64_t start, uint64_t end, enum boot
 void host_machine_boot(const struct boot_info *info)
 {
     host_cpu = 0;
-    host_ram = reserve(host_ram, HOST_RAM_MAX);
+    reserve_ram();
     host_page_array = reserve(host_page_array, PAGE_ARRAY_BYTES);
     fail_at_set(0);
     if (memmap_build(info, &host_memmap) != 0)

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include <base/lock_rank.h>
 #include <boot_info.h>
 #include <mm/memmap.h>
 
@@ -65,6 +66,12 @@ void host_machine_start_mm(void);
 void host_machine_start(uint64_t ram_bytes);
 
 extern struct memmap host_memmap;
+
+/* A byte of RAM where programs see it, hidden from the kernel or not. */
+void *host_ram_of_programs(phys_addr_t a);
+
+/* Whoever waits for other CPUs holds no lock of rank >= @below, and interrupts are on. */
+void host_may_wait(enum lock_rank below);
 
 /* The same on every run: a test that fails fails again. */
 uint64_t host_random(void);

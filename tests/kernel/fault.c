@@ -34,11 +34,11 @@ KTEST(read_of_untouched_memory_maps_the_zero_page)
     EXPECT(kit_map(mm, 0, 4, RW) == 0);
     EXPECT(fault(mm, 1, ACCESS_READ) == FAULT_RESOLVED);
     EXPECT(kit_page(mm, 1) == zero_page && !pte_is_writable(kit_leaf(mm, 1)));
-    EXPECT_EQ(atomic_load(&mm->rss_anon), 0);
+    EXPECT_EQ(rss_anon(mm), 0);
     EXPECT(kit_write(mm, 1, 5));
     EXPECT(kit_page(mm, 1) != zero_page);
     EXPECT_EQ(*(uint64_t *)page_kva(zero_page), 0);
-    EXPECT_EQ(atomic_load(&mm->rss_anon), 1);
+    EXPECT_EQ(rss_anon(mm), 1);
     kit_mm_put(mm);
 }
 
@@ -224,7 +224,7 @@ KTEST(private_mapping_copies_the_object_at_the_first_write)
     EXPECT(kit_read(mm, 1) == 5 && kit_read(mm, 2) == 0);
     EXPECT(kit_write(mm, 1, 8));
     EXPECT_EQ(kit_read(mm, 11), 6);
-    EXPECT_EQ(atomic_load(&mm->rss_anon), 2);
+    EXPECT_EQ(rss_anon(mm), 2);
     kit_mm_put(mm);
     object_put(object);
 }

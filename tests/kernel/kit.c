@@ -159,3 +159,17 @@ uint64_t kit_frames_free(void)
     page_counts(&counts);
     return counts.free;
 }
+
+int64_t rss_anon(const struct mm *mm)
+{
+    int64_t anon, file;
+    mm_rss(mm, &anon, &file);
+    return anon;
+}
+
+int64_t rss_file(const struct mm *mm)
+{
+    int64_t anon, file;
+    mm_rss(mm, &anon, &file);
+    return file;
+}

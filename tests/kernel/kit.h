@@ -81,3 +81,7 @@ void kit_unload(void);
 
 /* Frames that are free when no cache holds any back. */
 uint64_t kit_frames_free(void);
+
+/* Resident pages of one kind. */
+int64_t rss_anon(const struct mm *mm);
+int64_t rss_file(const struct mm *mm);

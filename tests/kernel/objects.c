@@ -110,7 +110,7 @@ KTEST(truncate_takes_pages_from_every_mapping_and_zeroes_the_tail)
     EXPECT(kit_read(mms[0], 4) == 0xffffffff && kit_read(mms[0], 5) == 0);
     kit_truncate(object, 0);
     EXPECT_EQ(atomic_load(&object->nr_pages), 0);
-    EXPECT(atomic_load(&mms[0]->rss_file) == 0 && atomic_load(&mms[1]->rss_file) == 0);
+    EXPECT(rss_file(mms[0]) == 0 && rss_file(mms[1]) == 0);
     kit_mm_put(mms[0]);
     kit_mm_put(mms[1]);
     object_put(object);
@@ -127,7 +127,7 @@ KTEST(truncate_takes_private_copies_too)
     kit_truncate(object, 2 * PAGE_SIZE);
     EXPECT_EQ(mm_fault(mm, user(AT(2)), ACCESS_READ), FAULT_BEYOND);
     EXPECT_EQ(kit_read(mm, 1), 5);
-    EXPECT_EQ(atomic_load(&mm->rss_anon), 1);
+    EXPECT_EQ(rss_anon(mm), 1);
     kit_mm_put(mm);
     object_put(object);
 }
@@ -255,7 +255,7 @@ KTEST(hugetlb_promises_are_made_by_mmap_and_kept_by_faults)
     EXPECT(kit_write(mm, UNIT + 5, 77));
     pool_is(3, 1);
     EXPECT_EQ(pt_walk(&mm->pgtable, user(AT(UNIT))).level, PT_2M);
-    EXPECT_EQ(atomic_load(&mm->rss_file), UNIT);
+    EXPECT_EQ(rss_file(mm), UNIT);
     EXPECT_EQ(kit_read(mm, UNIT + 5), 77);
     EXPECT_EQ(kit_read(mm, UNIT + 6), 0);
     EXPECT(kit_map_object(mm, 4 * UNIT, 3 * UNIT, SHARED, object, 0) == 0); /* one index more */

@@ -71,6 +71,9 @@ spinlock_t *pt_lock(struct page *table);
  */
 pte_t pt_set(struct page *table, pte_t *slot, pte_t pte);
 
+/* The table's count after @nr entries were taken out by pte_exchange() alone; the lock is held. */
+void pt_entries_gone(struct page *table, unsigned nr);
+
 /*
  * A run: neighbouring slots of one table, the unit in which ranges are worked on.
  * for (struct pt_run r = pt_run_first(pgt, start, end); r.nr; pt_run_next(&r)) { lock; slots; }
@@ -100,11 +103,13 @@ int __must_check pt_split(struct pgtable *pgt, struct pt_walk *walk);
 struct tlb_gather;
 
 /**
- * pt_free_tables() - give back tables that lie wholly inside [floor, ceiling) and are empty
+ * pt_free_tables() - give back tables across [start, end) that are empty
+ * @floor, @ceiling: only tables that lie wholly between these go: areas outside may be about to
+ *                   fill theirs
  * Context: mmap_lock for writing. The pages go through the gather: freed after the flush.
  */
-void pt_free_tables(struct pgtable *pgt, user_addr_t floor, user_addr_t ceiling,
-                    struct tlb_gather *gather);
+void pt_free_tables(struct pgtable *pgt, user_addr_t start, user_addr_t end, user_addr_t floor,
+                    user_addr_t ceiling, struct tlb_gather *gather);
 
 /* The address space of the kernel alone: for idle CPUs and kernel threads. */
 extern struct pgtable kernel_pgtable;

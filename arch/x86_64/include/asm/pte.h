@@ -48,6 +48,7 @@ enum pte_kind {
     PTE_KIND_TABLE,    /* points to a table one level down */
     PTE_KIND_LEAF,     /* maps memory; the CPU may use it */
     PTE_KIND_PROTNONE, /* holds a frame, but nobody may touch it (PROT_NONE) */
+    PTE_KIND_GUARD,    /* holds nothing, and stays so: madvise(MADV_GUARD_INSTALL) */
     PTE_KINDS
 };
 
@@ -68,7 +69,7 @@ static inline enum pte_kind pte_kind(pte_t pte, enum pt_level level)
         return level > PT_4K && !(pte.raw & PTE_PS) ? PTE_KIND_TABLE : PTE_KIND_LEAF;
     if (pte.raw == 0)
         return PTE_KIND_NONE;
-    return PTE_KIND_PROTNONE; /* the only non-present kind that exists so far */
+    return pte.raw & PTE_SOFT_GUARD ? PTE_KIND_GUARD : PTE_KIND_PROTNONE;
 }
 
 /* A frame number that no speculative walk can use: inverted while the entry is not present. */
@@ -118,6 +119,17 @@ static inline pgprot_t pgprot_pkey(pgprot_t prot, unsigned key)
 static inline pte_t pte_none(void)
 {
     return (pte_t){0};
+}
+
+static inline pte_t pte_guard(void)
+{
+    return (pte_t){PTE_SOFT_GUARD};
+}
+
+/* Does it hold a frame: LEAF or PROTNONE? */
+static inline bool pte_has_frame(pte_t pte)
+{
+    return pte.raw & (PTE_P | PTE_SOFT_PROTNONE);
 }
 
 static inline pte_t pte_leaf(phys_addr_t a, pgprot_t prot, enum pt_level level)
@@ -186,11 +198,11 @@ static inline phys_addr_t pte_table_phys(pte_t pte)
 }
 
 /* Changed copies of a LEAF or PROTNONE entry; accessed and dirty are kept unless named. */
-static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot, enum pt_level level)
+static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot)
 {
-    pte_t next = pte_leaf(pte_phys(pte, level), prot, level);
-    next.raw |= pte.raw & (PTE_A | PTE_D);
-    return next;
+    uint64_t next = (pte.raw & ~PTE_RIGHTS) | (prot.raw & pte_supported_mask);
+    bool turns = (pte.raw ^ prot.raw) & PTE_SOFT_PROTNONE; /* the frame is inverted on one side */
+    return (pte_t){turns ? next ^ PTE_PHYS : next};
 }
 
 /* The same rights and history for another frame at another level: splitting a large leaf. */

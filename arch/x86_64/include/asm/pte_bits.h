@@ -23,7 +23,8 @@
 #define PTE_D             (1UL << 6)
 #define PTE_PS            (1UL << 7) /* a leaf, at level 2M and above */
 #define PTE_G             (1UL << 8)
-#define PTE_SOFT_PROTNONE (1UL << 9) /* not present, but holds a frame (inverted) */
+#define PTE_SOFT_PROTNONE (1UL << 9)  /* not present, but holds a frame (inverted) */
+#define PTE_SOFT_GUARD    (1UL << 10) /* not present, no frame: nobody may touch this page */
 #define PTE_PKEY_SHIFT    59
 #define PTE_PKEY          (15UL << PTE_PKEY_SHIFT)
 #define PTE_NX            (1UL << 63)

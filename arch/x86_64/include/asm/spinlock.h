@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * asm/spinlock.h - ticket locks with a rank
+ * asm/spinlock.h - spinning locks with a rank
  *
  * Room:   arch, public face.
  * Owns:   spinlock_t.
  * Locks:  itself. Rising rank only; debug builds (DEBUG >= 1) check it per CPU.
- * Always: (1) first come, first served; (2) every wait loop has a PAUSE;
+ * Always: (1) whoever finds the lock free gets it: no queue, for the CPU that is next in line may
+ *             be a virtual one that does not run (docs/decisions/0004-unfair-locks.md);
+ *         (2) every wait loop has a PAUSE;
  *         (3) a lock that an interrupt handler takes is taken with IRQs off everywhere else.
- * Source: Mellor-Crummey and Scott, "Algorithms for Scalable Synchronization" (1991), ticket lock.
+ * Source: Anderson, "The Performance of Spin Lock Alternatives" (1990), test and test-and-set.
  * Tour:   after include/base/lock_rank.h.
  */
 #pragma once
@@ -19,9 +21,8 @@
 #include <stdbool.h>
 
 typedef struct {
-    _Atomic uint16_t next;  /* the ticket the next comer draws */
-    _Atomic uint16_t owner; /* the ticket that may enter */
-    uint8_t rank;           /* enum lock_rank [I] */
+    _Atomic bool held;
+    uint8_t rank; /* enum lock_rank [I] */
 } spinlock_t;
 
 #define SPINLOCK_INIT(r) ((spinlock_t){.rank = (r)})
@@ -77,19 +78,24 @@ static inline void spin_lock_init(spinlock_t *l, enum lock_rank rank)
     *l = SPINLOCK_INIT(rank);
 }
 
+/* Spin on a plain load: the line stays shared until the lock is free. */
+static inline void spin_acquire(spinlock_t *l)
+{
+    while (unlikely(atomic_exchange_explicit(&l->held, true, memory_order_acquire)))
+        while (atomic_load_explicit(&l->held, memory_order_relaxed))
+            cpu_relax();
+}
+
 static inline void spin_lock(spinlock_t *l)
 {
     if (DEBUG >= 1)
         lock_debug_acquire(l, l->rank);
-    uint16_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-    while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket)
-        cpu_relax();
+    spin_acquire(l);
 }
 
 static inline void spin_unlock(spinlock_t *l)
 {
-    uint16_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-    atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+    atomic_store_explicit(&l->held, false, memory_order_release);
     if (DEBUG >= 1)
         lock_debug_release(l, l->rank);
 }
@@ -97,20 +103,17 @@ static inline void spin_unlock(spinlock_t *l)
 /* A second lock of the same rank, where the caller has an order among them (by address). */
 static inline void spin_lock_nested(spinlock_t *l)
 {
-    uint16_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-    while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket)
-        cpu_relax();
+    spin_acquire(l);
 }
 
 static inline void spin_unlock_nested(spinlock_t *l)
 {
-    uint16_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-    atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+    atomic_store_explicit(&l->held, false, memory_order_release);
 }
 
 static inline bool spin_is_locked(spinlock_t *l)
 {
-    return atomic_load(&l->owner) != atomic_load(&l->next);
+    return atomic_load(&l->held);
 }
 
 static inline irq_flags_t spin_lock_irqsave(spinlock_t *l)

@@ -17,6 +17,8 @@
 #include <asm/pgtable.h>
 #include <lib/list.h>
 
+#define TLB_GATHER_PAGES 240 /* the whole gather is 2 KiB of stack */
+
 struct tlb_gather {
     struct pgtable *pgt;
     uint64_t start, end;          /* smallest range that covers what changed; empty: start >= end */
@@ -24,13 +26,25 @@ struct tlb_gather {
     bool tables;                  /* tables were freed: paging-structure caches must go too */
     struct list_node tables_list; /* table pages to free */
     unsigned nr_pages;
-    struct page *pages[64]; /* leaf pages to put, after the flush */
+    struct page *pages[TLB_GATHER_PAGES]; /* leaf pages to put, after the flush */
 };
 
 void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt);
 
-/* This leaf was removed or lost a right. */
-void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level);
+/* Leaves of one level in [start, end) were removed or lost a right. */
+static inline void tlb_gather_range(struct tlb_gather *g, uint64_t start, uint64_t end,
+                                    enum pt_level level)
+{
+    g->start = g->start < start ? g->start : start;
+    g->end = g->end > end ? g->end : end;
+    g->stride = g->stride < pt_level_size(level) ? g->stride : pt_level_size(level);
+}
+
+/* This leaf was. */
+static inline void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_level level)
+{
+    tlb_gather_range(g, va, va + pt_level_size(level), level);
+}
 
 /* Drop one reference of @page once its translation is forgotten. May flush when the batch is full:
  * call without table locks held, or after tlb_gather_room() said yes. */
@@ -40,7 +54,10 @@ void tlb_gather_page(struct tlb_gather *g, struct page *page);
 void tlb_gather_table(struct tlb_gather *g, struct page *table);
 
 /* How many more pages fit without a flush. */
-unsigned tlb_gather_room(const struct tlb_gather *g);
+static inline unsigned tlb_gather_room(const struct tlb_gather *g)
+{
+    return TLB_GATHER_PAGES - g->nr_pages;
+}
 
 /* Flush, then free. The gather may be used on. */
 void tlb_gather_flush(struct tlb_gather *g);

@@ -19,7 +19,7 @@
 
 typedef struct {
     uint16_t held;
-    uint16_t unused;
+    uint16_t irqs_off; /* when it was taken: they must stay off until it is released */
     uint8_t rank;
 } spinlock_t;
 
@@ -28,6 +28,7 @@ typedef struct {
 typedef uint64_t irq_flags_t;
 
 void host_lock(spinlock_t *lock);
+void host_lock_nested(spinlock_t *lock);
 void host_unlock(spinlock_t *lock);
 irq_flags_t irq_save(void);
 void irq_restore(irq_flags_t flags);
@@ -53,6 +54,17 @@ static inline void spin_lock(spinlock_t *l)
 }
 
 static inline void spin_unlock(spinlock_t *l)
+{
+    host_unlock(l);
+}
+
+/* A second lock of the same rank: pairing is checked, rank is not. */
+static inline void spin_lock_nested(spinlock_t *l)
+{
+    host_lock_nested(l);
+}
+
+static inline void spin_unlock_nested(spinlock_t *l)
 {
     host_unlock(l);
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/path.h - paths as programs give them: a descriptor, and a string in their memory
+ *
+ * Room:   kernel.
+ * Owns:   struct path: a path in the kernel's memory, and where it begins.
+ * Locks:  takes fs_lock inside.
+ * Always: (1) what path_get() took, path_put() gives back.
+ * Source: open(2), "The *at() functions"; path_resolution(7).
+ * Tour:   before kernel/sys_path.c.
+ */
+#pragma once
+
+#include <lib/addr.h>
+#include <lib/compiler.h>
+
+struct dentry;
+
+struct path {
+    char *text;           /* PATH_MAX bytes at most, with its NUL */
+    struct dentry *start; /* a reference */
+};
+
+/* 0; -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF. An absolute path does not look at @dirfd. */
+int __must_check path_get(int dirfd, user_addr_t from, struct path *out);
+void path_put(struct path *path);
+
+/* Only the string; the caller frees it by kmem_free(). */
+int __must_check path_text(user_addr_t from, char **text);
+
+/* Only where relative paths begin: a reference in *@start, or -EBADF. */
+int __must_check path_start(int dirfd, struct dentry **start);
+
+/* What is there, with a reference. AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW in @flags count. */
+int __must_check path_lookup_at(int dirfd, user_addr_t from, int flags, struct dentry **out);
+int __must_check path_lookup(user_addr_t from, struct dentry **out);

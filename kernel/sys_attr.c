@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/sys_attr.c - system calls on what a file has beside its contents: mode, owner, times
+ *
+ * Room:   kernel.
+ * Owns:   nothing.
+ * Locks:  object.lock round a mode change, because a seal may forbid it.
+ * Always: (1) who asks is root: rights are kept and shown, but only "not executable" refuses.
+ * Source: stat(2), statfs(2), access(2), chmod(2), chown(2), utimensat(2), umask(2).
+ * Tour:   after kernel/sys_path.c.
+ */
+#include "files.h"
+#include "fs.h"
+#include "path.h"
+#include "sys_fs.h"
+#include "task.h"
+#include <asm/uaccess.h>
+#include <mm/buddy.h>
+#include <mm/hugetlb.h>
+#include <uapi/errno.h>
+
+#define MODE_RIGHTS 07777
+
+/* stat */
+
+static int64_t put_stat(const struct inode *inode, user_addr_t out)
+{
+    struct uapi_stat st;
+    inode_stat(inode, &st);
+    return copy_to_user(out, &st, sizeof(st));
+}
+
+int64_t sys_newfstatat(int dirfd, user_addr_t path, user_addr_t out, int flags)
+{
+    struct dentry *dentry;
+    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    if (err)
+        return err;
+    err = put_stat(dentry->inode, out);
+    dentry_put(dentry);
+    return err;
+}
+
+int64_t sys_stat(user_addr_t path, user_addr_t out)
+{
+    return sys_newfstatat(AT_FDCWD, path, out, 0);
+}
+
+int64_t sys_lstat(user_addr_t path, user_addr_t out)
+{
+    return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
+}
+
+int64_t sys_fstat(int fd, user_addr_t out)
+{
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    int64_t err = put_stat(f->inode, out);
+    file_put(f);
+    return err;
+}
+
+static int64_t put_statfs(const struct inode *inode, user_addr_t out)
+{
+    struct page_counts pages;
+    struct hugetlb_counts huge;
+    struct uapi_statfs st = {.type = TMPFS_MAGIC, .bsize = PAGE_SIZE, .namelen = NAME_MAX};
+
+    page_counts(&pages);
+    st.blocks = pages.total;
+    st.bfree = st.bavail = pages.free;
+    if (inode->object.ops == &hugetlb_ops) {
+        hugetlb_counts(&huge);
+        st.type = HUGETLBFS_MAGIC;
+        st.bsize = HUGE_SIZE;
+        st.blocks = huge.total;
+        st.bfree = st.bavail = huge.free;
+    }
+    st.frsize = st.bsize;
+    return copy_to_user(out, &st, sizeof(st));
+}
+
+int64_t sys_statfs(user_addr_t path, user_addr_t out)
+{
+    struct dentry *dentry;
+    int64_t err = path_lookup(path, &dentry);
+    if (err)
+        return err;
+    err = put_statfs(dentry->inode, out);
+    dentry_put(dentry);
+    return err;
+}
+
+int64_t sys_fstatfs(int fd, user_addr_t out)
+{
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    int64_t err = put_statfs(f->inode, out);
+    file_put(f);
+    return err;
+}
+
+/* Claim 1: root may do everything but execute what nobody may execute. */
+int64_t sys_faccessat2(int dirfd, user_addr_t path, int mode, int flags)
+{
+    struct dentry *dentry;
+
+    if ((mode & ~(R_OK | W_OK | X_OK)) ||
+        (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+        return -EINVAL;
+    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    if (err)
+        return err;
+    const struct inode *inode = dentry->inode;
+    if ((mode & X_OK) && inode_is(inode, S_IFREG) && !(inode->mode & 0111))
+        err = -EACCES;
+    dentry_put(dentry);
+    return err;
+}
+
+int64_t sys_faccessat(int dirfd, user_addr_t path, int mode)
+{
+    return sys_faccessat2(dirfd, path, mode, 0);
+}
+
+int64_t sys_access(user_addr_t path, int mode)
+{
+    return sys_faccessat2(AT_FDCWD, path, mode, 0);
+}
+
+/* Changes */
+
+/* F_SEAL_EXEC keeps the right to execute as it is; hugetlb does not ask, as in Linux 6.18. */
+static int64_t change_mode(struct inode *inode, unsigned mode)
+{
+    struct object *object = &inode->object;
+    uint32_t rights = mode & MODE_RIGHTS;
+    int err = 0;
+
+    mutex_lock(&object->lock);
+    if ((object->seals & SEAL_EXEC) && object->ops == &shmem_ops && ((inode->mode ^ rights) & 0111))
+        err = -EPERM;
+    else
+        inode->mode = (inode->mode & S_IFMT) | rights;
+    mutex_unlock(&object->lock);
+    return err;
+}
+
+int64_t sys_fchmodat(int dirfd, user_addr_t path, unsigned mode)
+{
+    struct dentry *dentry;
+    int64_t err = path_lookup_at(dirfd, path, 0, &dentry);
+    if (err)
+        return err;
+    err = change_mode(dentry->inode, mode);
+    dentry_put(dentry);
+    return err;
+}
+
+int64_t sys_chmod(user_addr_t path, unsigned mode)
+{
+    return sys_fchmodat(AT_FDCWD, path, mode);
+}
+
+int64_t sys_fchmod(int fd, unsigned mode)
+{
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    int64_t err = f->flags & O_PATH ? -EBADF : change_mode(f->inode, mode);
+    file_put(f);
+    return err;
+}
+
+static void change_owner(struct inode *inode, unsigned uid, unsigned gid)
+{
+    if (uid != UINT32_MAX)
+        inode->uid = uid;
+    if (gid != UINT32_MAX)
+        inode->gid = gid;
+}
+
+int64_t sys_fchownat(int dirfd, user_addr_t path, unsigned uid, unsigned gid, int flags)
+{
+    struct dentry *dentry;
+    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    if (err)
+        return err;
+    change_owner(dentry->inode, uid, gid);
+    dentry_put(dentry);
+    return 0;
+}
+
+int64_t sys_chown(user_addr_t path, unsigned uid, unsigned gid)
+{
+    return sys_fchownat(AT_FDCWD, path, uid, gid, 0);
+}
+
+int64_t sys_lchown(user_addr_t path, unsigned uid, unsigned gid)
+{
+    return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+int64_t sys_fchown(int fd, unsigned uid, unsigned gid)
+{
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    change_owner(f->inode, uid, gid);
+    file_put(f);
+    return 0;
+}
+
+static void change_time(struct inode *inode, const struct uapi_timespec *mtime)
+{
+    if (mtime->nsec == UTIME_NOW)
+        inode_touch(inode);
+    else if (mtime->nsec != UTIME_OMIT)
+        inode->mtime = *mtime;
+}
+
+int64_t sys_utimensat(int dirfd, user_addr_t path, user_addr_t times, int flags)
+{
+    struct uapi_timespec t[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}}; /* of access, of change */
+    struct dentry *dentry;
+
+    if (times.raw && copy_from_user(t, times, sizeof(t)))
+        return -EFAULT;
+    int64_t err =
+        path.raw ? path_lookup_at(dirfd, path, flags, &dentry) : path_start(dirfd, &dentry);
+    if (err)
+        return err;
+    change_time(dentry->inode, &t[1]);
+    dentry_put(dentry);
+    return 0;
+}
+
+int64_t sys_umask(unsigned mask)
+{
+    struct process *process = process_current();
+    uint32_t old = process->umask;
+    process->umask = mask & 0777;
+    return old;
+}

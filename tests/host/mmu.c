@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/mmu.c - CPUs that read page tables, and forget only what they are told to forget
+ *
+ * Room:   tests/host.
+ * Owns:   see tests/host/mmu.h.
+ * Locks:  one thread; waiting for a sleeping lock is a failure, there is nobody to wait for.
+ * Always: (1) the contracts of asm/tlb.h, asm/direct_map.h and base/mutex.h, nothing more.
+ * Source: those headers.
+ * Tour:   after tests/host/mmu.h.
+ */
+#include "mmu.h"
+
+#include "machine.h"
+#include <arch/x86_64/kernel_tables.h>
+#include <asm/cpu.h>
+#include <asm/direct_map.h>
+#include <asm/tlb.h>
+#include <base/fail.h>
+#include <mm/buddy.h>
+#include <mm/hugetlb.h>
+#include <mm/internal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <uapi/errno.h>
+
+#define TLB_SIZE 4096
+#define TRIES    4
+
+struct translation {
+    unsigned cpu;
+    struct pgtable *pgt;
+    uint64_t va; /* of the leaf's first byte */
+    enum pt_level level;
+    pte_t pte; /* as it was when it was remembered */
+};
+
+unsigned mmu_cpu;
+uint64_t pte_supported_mask = ~0UL;
+struct pgtable kernel_pgtable;
+
+static struct translation tlb[TLB_SIZE];
+static unsigned nr_remembered;
+static unsigned nr_gathers; /* begun, not ended */
+static unsigned nr_flushes;
+static struct pgtable *loaded;
+static uint64_t nr_hidden;
+
+pte_t *kernel_table(phys_addr_t a)
+{
+    return direct_map_ptr(a);
+}
+
+pte_t *kernel_slot(uint64_t va, enum pt_level *level)
+{
+    (void)va, (void)level;
+    panic("the kernel half is not modelled");
+}
+
+unsigned nr_cpus(void)
+{
+    return 1;
+}
+
+bool cpu_has(enum cpu_feature feature)
+{
+    (void)feature;
+    return true;
+}
+
+void mmu_start(void)
+{
+    static bool declared;
+    struct page *root;
+
+    nr_remembered = nr_gathers = 0;
+    nr_hidden = 0;
+    loaded = NULL;
+    if (page_alloc(0, PAGE_ALLOC_ZERO, &root))
+        panic("no memory for the kernel's root");
+    kernel_pgtable.root = page_to_phys(root);
+    if (declared)
+        panic("caches are declared once: one machine per program");
+    declared = true;
+    kmem_init();
+    mm_boot_init();
+    object_boot_init();
+    hugetlb_boot_init();
+    secretmem_boot_init();
+}
+
+/* The TLB. */
+
+static void forget(unsigned i)
+{
+    tlb[i] = tlb[--nr_remembered];
+}
+
+#define EVERY_CPU MMU_CPUS
+
+static void forget_leaf(unsigned cpu, const struct pgtable *pgt, uint64_t va, uint64_t size)
+{
+    for (unsigned i = nr_remembered; i-- > 0;)
+        if ((cpu == EVERY_CPU || tlb[i].cpu == cpu) && tlb[i].pgt == pgt && tlb[i].va < va + size &&
+            va < tlb[i].va + pt_level_size(tlb[i].level))
+            forget(i);
+}
+
+static struct translation *remembered(const struct pgtable *pgt, uint64_t va)
+{
+    for (unsigned i = 0; i < nr_remembered; i++)
+        if (tlb[i].cpu == mmu_cpu && tlb[i].pgt == pgt &&
+            va - tlb[i].va < pt_level_size(tlb[i].level))
+            return &tlb[i];
+    return NULL;
+}
+
+void mmu_forget(const struct mm *mm)
+{
+    forget_leaf(EVERY_CPU, &mm->pgtable, 0, ~0UL);
+}
+
+unsigned mmu_remembered(const struct mm *mm)
+{
+    unsigned nr = 0;
+
+    for (unsigned i = 0; i < nr_remembered; i++)
+        nr += tlb[i].pgt == &mm->pgtable;
+    return nr;
+}
+
+unsigned mmu_flushes(void)
+{
+    return nr_flushes;
+}
+
+static bool permits(pte_t pte, enum pt_level level, enum fault_access access)
+{
+    return pte_kind(pte, level) == PTE_KIND_LEAF && pte_is_user(pte) &&
+           (access != ACCESS_WRITE || pte_is_writable(pte)) &&
+           (access != ACCESS_EXEC || pte_is_executable(pte));
+}
+
+/* Walk, mark the leaf as the CPU does, remember it. NULL: the walk refuses. */
+static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access access)
+{
+    struct pt_walk w = pt_walk(&mm->pgtable, user(va));
+    pte_t pte = pte_read(w.slot);
+
+    if (!permits(pte, w.level, access))
+        return NULL;
+    pte = pte_made_young(pte);
+    if (access == ACCESS_WRITE)
+        pte = pte_made_dirty(pte);
+    pte_write(w.slot, pte);
+    if (nr_remembered == TLB_SIZE)
+        panic("the model's TLB is too small");
+    tlb[nr_remembered] = (struct translation){mmu_cpu, &mm->pgtable,
+                                              round_down(va, pt_level_size(w.level)), w.level, pte};
+    return &tlb[nr_remembered++];
+}
+
+/* A translation that permits @access: remembered, or walked for, as for a store to a clean page. */
+static struct translation *translate(struct mm *mm, uint64_t va, enum fault_access access)
+{
+    struct translation *t = remembered(&mm->pgtable, va);
+
+    if (t && !permits(t->pte, t->level, access))
+        return NULL;
+    if (t && access == ACCESS_WRITE && !pte_is_dirty(t->pte)) {
+        forget((unsigned)(t - tlb));
+        t = NULL;
+    }
+    return t ? t : walk(mm, va, access);
+}
+
+enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access access, uint64_t *word)
+{
+    loaded = &mm->pgtable;
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct translation *t = translate(mm, va, access);
+        if (t) {
+            uint64_t *at = host_ram_of_programs(phys_add(pte_phys(t->pte, t->level), va - t->va));
+            if (access == ACCESS_WRITE)
+                *at = *word;
+            else
+                *word = *at;
+            return FAULT_RESOLVED;
+        }
+        enum fault_result result = mm_fault(mm, user(va), access);
+        if (result != FAULT_RESOLVED)
+            return result;
+    }
+    panic("the access at %#lx faults for ever", va);
+}
+
+void mmu_check(void)
+{
+    if (nr_gathers)
+        panic("%u gathers were begun and not ended", nr_gathers);
+    for (unsigned i = 0; i < nr_remembered; i++) {
+        struct translation *t = &tlb[i];
+        struct pt_walk w = pt_walk(t->pgt, user(t->va));
+        pte_t now = pte_read(w.slot);
+        struct page *page = page_head(phys_to_page(pte_phys(t->pte, t->level)));
+
+        if (w.level != t->level || pte_kind(now, w.level) != PTE_KIND_LEAF ||
+            pte_phys(now, w.level).raw != pte_phys(t->pte, t->level).raw)
+            panic("%#lx leads to frame %#lx for a CPU, the leaf is %#lx", t->va,
+                  phys_to_pfn(pte_phys(t->pte, t->level)), now.raw);
+        if ((pte_is_writable(t->pte) && !pte_is_writable(now)) ||
+            (pte_is_executable(t->pte) && !pte_is_executable(now)))
+            panic("%#lx grants more to a CPU than its leaf %#lx", t->va, now.raw);
+        if (page->state == PAGE_FREE || page->state == PAGE_CPU || page->state == PAGE_POOL)
+            panic("%#lx leads to a frame that is %s", t->va, page_state_names[page->state]);
+    }
+}
+
+/* asm/tlb.h */
+
+static void gather_reset(struct tlb_gather *g)
+{
+    *g = (struct tlb_gather){.pgt = g->pgt, .start = ~0UL, .stride = ~0UL};
+    list_init(&g->tables_list);
+}
+
+void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
+{
+    g->pgt = pgt;
+    gather_reset(g);
+    nr_gathers++;
+}
+
+void tlb_gather_page(struct tlb_gather *g, struct page *page)
+{
+    if (!tlb_gather_room(g))
+        tlb_gather_flush(g);
+    g->pages[g->nr_pages++] = page;
+}
+
+void tlb_gather_table(struct tlb_gather *g, struct page *table)
+{
+    list_add(&table->list, &g->tables_list);
+}
+
+void tlb_gather_flush(struct tlb_gather *g)
+{
+    host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
+    if (g->start < g->end) {
+        for (uint64_t va = g->start; va < g->end; va += g->stride)
+            forget_leaf(EVERY_CPU, g->pgt, va, 1);
+        nr_flushes++;
+    }
+    for (unsigned i = 0; i < g->nr_pages; i++)
+        folio_put(page_folio(g->pages[i]));
+    while (!list_empty(&g->tables_list)) {
+        struct page *table = list_first_entry(&g->tables_list, struct page, list);
+        list_del(&table->list);
+        page_free(table, 0);
+    }
+    gather_reset(g);
+}
+
+void tlb_gather_end(struct tlb_gather *g)
+{
+    tlb_gather_flush(g);
+    nr_gathers--;
+}
+
+void tlb_flush_user_local(user_addr_t va)
+{
+    if (loaded)
+        forget_leaf(mmu_cpu, loaded, va.raw, 1);
+}
+
+/* asm/direct_map.h. Hiding costs one allocation, as if it split. */
+
+static void protect_frame(uint64_t pfn, int prot)
+{
+    if (mprotect(host_ram + pfn * PAGE_SIZE, PAGE_SIZE, prot))
+        panic("mprotect of frame %#lx", pfn);
+}
+
+void direct_map_change_begin(struct direct_map_change *change)
+{
+    *change = (struct direct_map_change){.first_pfn = ~0UL};
+}
+
+int direct_map_hide_noflush(struct direct_map_change *change, uint64_t pfn, uint64_t nr_pages)
+{
+    if (fail_injected(FAIL_PAGE_TABLE))
+        return -ENOMEM;
+    change->first_pfn = pfn;
+    change->end_pfn = pfn + nr_pages;
+    nr_hidden += nr_pages;
+    return 0;
+}
+
+void direct_map_restore_noflush(struct direct_map_change *change, uint64_t pfn, uint64_t nr_pages)
+{
+    (void)change;
+    nr_hidden -= nr_pages;
+    for (uint64_t i = 0; i < nr_pages; i++)
+        protect_frame(pfn + i, PROT_READ | PROT_WRITE);
+}
+
+void direct_map_change_end(struct direct_map_change *change)
+{
+    host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
+    for (uint64_t pfn = change->first_pfn; pfn < change->end_pfn; pfn++)
+        protect_frame(pfn, PROT_NONE);
+}
+
+void direct_map_counts(struct direct_map_counts *out)
+{
+    *out = (struct direct_map_counts){.hidden_pages = nr_hidden};
+}
+
+int direct_map_check(void)
+{
+    return 0;
+}
+
+/* base/mutex.h: one task, so a lock that is taken is a deadlock. */
+
+#define HOLDER ((struct task *)8)
+
+void mutex_init(struct mutex *m)
+{
+    *m = (struct mutex){0};
+}
+
+void mutex_lock(struct mutex *m)
+{
+    host_may_wait(LOCK_RANK_NONE);
+    if (m->owner)
+        panic("a mutex is taken twice");
+    m->owner = HOLDER;
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    if (!m->owner)
+        panic("a mutex is released but not held");
+    m->owner = NULL;
+}
+
+bool mutex_is_locked(struct mutex *m)
+{
+    return m->owner;
+}
+
+struct rwsem_line {
+    unsigned readers;
+};
+
+int rwsem_init(struct rwsem *s)
+{
+    *s = (struct rwsem){.lines = kmem_alloc(sizeof(*s->lines), SLAB_ALLOC_ZERO)};
+    return s->lines ? 0 : -ENOMEM;
+}
+
+void rwsem_destroy(struct rwsem *s)
+{
+    if (s->writer || s->lines->readers)
+        panic("a semaphore is held while it dies");
+    kmem_free(s->lines);
+}
+
+rwsem_reader_t rwsem_read_lock(struct rwsem *s)
+{
+    host_may_wait(LOCK_RANK_NONE);
+    if (s->writer || s->lines->readers)
+        panic("a semaphore is read while it is held: with a writer between, a deadlock");
+    s->lines->readers++;
+    return 0;
+}
+
+void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
+{
+    (void)reader;
+    if (!s->lines->readers)
+        panic("a reader leaves that never came");
+    s->lines->readers--;
+}
+
+void rwsem_write_lock(struct rwsem *s)
+{
+    host_may_wait(LOCK_RANK_NONE);
+    if (s->writer || s->lines->readers)
+        panic("a semaphore is written while it is held");
+    s->writer = true;
+}
+
+void rwsem_write_unlock(struct rwsem *s)
+{
+    if (!s->writer)
+        panic("a writer leaves that never came");
+    s->writer = false;
+}
+
+rwsem_reader_t rwsem_downgrade(struct rwsem *s)
+{
+    rwsem_write_unlock(s);
+    return rwsem_read_lock(s);
+}
