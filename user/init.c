@@ -28,12 +28,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define JOB_FILE "/etc/job"
-#define JOB_PORT "/dev/ttyS1"
-#define LOG_PORT "/dev/ttyS0"
-#define CONSOLE  "/dev/console"
+#define JOB_FILE  "/etc/job"
+#define JOB_PORT  "/dev/ttyS1"
+#define LOG_PORT  "/dev/ttyS0"
+#define CONSOLE   "/dev/console"
 #define CORE_MARK "\001init: core\002" /* on the job's port: the rest is a core file */
-#define JOB_MARK "\001init: job\002" /* on the job's port: what came before is the firmware's */
+#define JOB_MARK  "\001init: job\002"  /* on the job's port: what came before is the firmware's */
 
 /*
  * /etc/job is a list of NUL-terminated strings: options, then "--", then argv.
@@ -57,7 +57,7 @@ struct job {
     enum port_mode mode;
     struct winsize size; /* zero: unknown */
     bool core;
-    char **argv;         /* argv[0] == NULL: tour and shell */
+    char **argv; /* argv[0] == NULL: tour and shell */
     char **envp;
 };
 

@@ -343,10 +343,10 @@ static void return_with_bad_fpu(void)
 static void handle_without_stack(void)
 {
     handle(SIGUSR1, note, 0);
-    __asm__ volatile("mov $4096, %%rsp; mov %0, %%eax; mov %1, %%edi; mov %2, %%esi; syscall" ::"i"(
-                         SYS_kill),
-                     "r"(getpid()), "i"(SIGUSR1)
-                     : "rax", "rdi", "rsi", "memory");
+    __asm__ volatile(
+        "mov $4096, %%rsp; mov %0, %%eax; mov %1, %%edi; mov %2, %%esi; syscall" ::"i"(SYS_kill),
+        "r"(getpid()), "i"(SIGUSR1)
+        : "rax", "rdi", "rsi", "memory");
 }
 
 static void bad_frames_kill(void)
@@ -409,8 +409,8 @@ static void stops_and_continues_are_told(void)
 static void a_stop_holds_all_threads(void)
 {
     int status;
-    volatile long *ticks = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                                -1, 0);
+    volatile long *ticks =
+        mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t child = fork();
 
     if (child == 0)

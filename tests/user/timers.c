@@ -108,8 +108,8 @@ static void cpu_timers_count_cpu_time(void)
 
 static void posix_timers_send_their_value(void)
 {
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1,
-                             .sigev_value.sival_int = 77};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 77};
     struct itimerspec set = {{0, 0}, {0, 5000000}}, now;
     timer_t timer;
 
