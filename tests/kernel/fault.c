@@ -192,7 +192,8 @@ KTEST(fork_shares_objects_and_repeats_areas)
     object_put(object);
 }
 
-KTEST(fork_drops_locks_and_keeps_areas_with_a_history_apart)
+/* As Linux: what only a lock kept apart is not merged. */
+KTEST(fork_drops_locks_and_keeps_areas_as_they_are)
 {
     struct mm *parent = kit_mm(), *child = NULL;
     REQUIRE(parent);
