@@ -300,6 +300,22 @@ void signal_set_blocked(uint64_t blocked)
     WRITE_ONCE(task->signals.notified, true);
 }
 
+void signal_mask_begin(uint64_t blocked)
+{
+    struct task_signals *signals = &task_current()->signals;
+    signals->saved_mask = signals->blocked;
+    signal_set_blocked(blocked);
+}
+
+void signal_mask_end(bool interrupted)
+{
+    struct task_signals *signals = &task_current()->signals;
+    if (interrupted)
+        signals->restore_mask = true; /* once the handler's frame has it */
+    else
+        signal_set_blocked(signals->saved_mask);
+}
+
 void signal_task_exits(struct task *task)
 {
     struct signal_state *state = &task->process->signals;

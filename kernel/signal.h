@@ -116,6 +116,10 @@ bool signal_work_current(void);
 /* The running task changes its mask: others take what it leaves. */
 void signal_set_blocked(uint64_t blocked);
 
+/* While a call waits, another mask counts; the handler that interrupted it runs under that one. */
+void signal_mask_begin(uint64_t blocked);
+void signal_mask_end(bool interrupted);
+
 /* @task will not take signals of its process any more; tasks_lock held. */
 void signal_task_exits(struct task *task);
 
