@@ -40,6 +40,7 @@ struct signal_state {
     struct uapi_sigaction action[SIGNALS];
     struct pending shared;
     _Atomic uint32_t stop_signal; /* the process is stopped by this; 0: it runs */
+    bool stop_taken;              /* a stop signal was taken, and no SIGCONT came since */
     uint32_t nr_queued;           /* details kept, of all its tasks, too */
 };
 
