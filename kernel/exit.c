@@ -64,12 +64,6 @@ static bool parent_ignores(const struct process *p)
     return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
-void process_unlink(struct process *p)
-{
-    list_del(&p->sibling);
-    list_del(&p->all_node);
-}
-
 /* @member ends, or loses @parent, which linked its group to the rest of their session. Stopped members
  * of a group that nobody can continue any more are sent on their way. */
 static void orphans_continue(const struct process *member, const struct process *parent)
@@ -275,9 +269,8 @@ static bool leave_process(struct task *task, uint32_t status)
         p->leader_status = status;
     sched_account();
     usage_keep(p, task);
-    list_del(&task->process_node);
-    list_del(&task->table_node);
-    bool last = --p->nr_tasks == 0;
+    task_unpublish(task);
+    bool last = p->nr_tasks == 0;
     signal_check_stopped(p);
     if (p->exec_task)
         wake_all(&p->exec_wait);
