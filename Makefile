@@ -153,7 +153,7 @@ run: deps
 
 gdb: kernel user
 	@tools/run --gdb $(RUNFLAGS) & machine=$$!; \
-	    gdb -q -x tools/gdb/bulla.py build/bulla.elf -ex 'target remote :1234'; kill $$machine
+	    gdb -q -x tools/gdb/bulla.py build/bulla.elf -ex 'target remote :1234'; kill $$machine 2>/dev/null || true
 
 FORCE:
 

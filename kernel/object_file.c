@@ -139,11 +139,22 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
 
 /* lseek(2) for data and holes. */
 
-/* The first folio at or after @index that is missing. index_lock held. */
-static uint64_t first_missing(struct object *object, uint64_t index)
+/* The first folio from *@key on that somebody touched; false: there is none. index_lock held. */
+static bool next_data(struct object *object, uint64_t *key)
+{
+    struct folio *folio;
+
+    for (; (folio = index_next(&object->folios, key)); ++*key)
+        if (!(READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED))
+            return true;
+    return false;
+}
+
+/* The first folio at or after @index that is missing, or as good as. index_lock held. */
+static uint64_t first_hole(struct object *object, uint64_t index)
 {
     uint64_t key = index;
-    while (index_next(&object->folios, &key) && key == index)
+    while (next_data(object, &key) && key == index)
         key = ++index;
     return index;
 }
@@ -159,9 +170,9 @@ int64_t inode_seek(struct inode *inode, int64_t pos, bool data)
     bool found = true;
     spin_lock(&object->index_lock);
     if (data)
-        found = index_next(&object->folios, &key);
+        found = next_data(object, &key);
     else
-        key = first_missing(object, key);
+        key = first_hole(object, key);
     spin_unlock(&object->index_lock);
     int64_t at = max((uint64_t)pos, key * folio_bytes);
     if (data)

@@ -162,7 +162,8 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         .len_bytes = len,
         .place = place_of(flags),
         .flags = rights_of(prot) | VM_MAY_RIGHTS | (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
-                 (flags & MAP_LOCKED ? VM_LOCKED : 0) | (flags & MAP_NORESERVE ? VM_NORESERVE : 0),
+                 (flags & MAP_LOCKED ? VM_LOCKED : 0) | (flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
+                 (flags & MAP_STACK ? VM_NOHUGEPAGE : 0),
         .pgoff = offset >> PAGE_SHIFT,
         .populate = (flags & MAP_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE,
     };

@@ -194,6 +194,8 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     vma->start = addr;
     vma->end = addr + len;
     vma->flags = r->flags | mm->default_flags;
+    if ((r->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE)
+        vma->flags |= VM_ACCOUNT;
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
     int err = 0;
     if (r->object && vma_is_writer(r->flags))

@@ -91,9 +91,11 @@ bool object_has_folio(struct object *object, uint64_t index)
 {
     struct folio *folio;
     int err = object->ops->get_folio(object, index, OBJECT_GET_EXISTING, &folio);
-    if (!err && folio)
-        folio_put(folio);
-    return !err && folio;
+    if (err || !folio)
+        return false;
+    bool touched = !(READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED);
+    folio_put(folio);
+    return touched;
 }
 
 int object_add_folio(struct object *object, uint64_t index, struct folio *folio)
@@ -213,7 +215,7 @@ int object_allocate(struct object *object, uint64_t start, uint64_t end)
 
     for (uint64_t i = start / folio_bytes; i * folio_bytes < end; i++) {
         struct folio *folio;
-        int err = object->ops->get_folio(object, i, OBJECT_GET_ALLOCATE, &folio);
+        int err = object->ops->get_folio(object, i, OBJECT_GET_RESERVE, &folio);
         if (err)
             return err;
         folio_put(folio);

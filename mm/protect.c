@@ -83,14 +83,44 @@ static void change_leaves(struct vma *vma, struct tlb_gather *gather)
         change_run(vma, &rights, &run, gather);
 }
 
-/* Give [start, end) of *@at, which lies in that area, the rights. *@at: the area to go on after. */
-static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
-                        uint32_t rights, struct tlb_gather *gather)
+/* The flags of an area that gets @rights. What was never written to stops being counted. */
+static uint32_t flags_with_rights(const struct vma *vma, uint32_t rights)
 {
-    struct vma *vma = *at;
     uint32_t flags = (vma->flags & ~VM_RIGHTS) | rights;
 
-    if (rights & ~(vma->flags >> VM_MAY_SHIFT))
+    if ((rights & VM_WRITE) && !(vma->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB)))
+        return flags | VM_ACCOUNT;
+    if (!(rights & VM_WRITE) && !vma->object && !vma->anon)
+        return flags & ~VM_ACCOUNT;
+    return flags;
+}
+
+/* One mprotect(). */
+struct change {
+    uint32_t rights;
+    struct tlb_gather gather;
+    uint64_t fill_start, fill_end; /* around the locked areas that can be written from now on */
+};
+
+/* Locked memory that could not be written until now gets its pages, once the lock is free. */
+static void note_fill(struct change *c, const struct vma *vma, uint64_t start, uint64_t end)
+{
+    bool locked = (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
+
+    if (!locked || (vma->flags & (VM_WRITE | VM_SHARED)) || !(c->rights & VM_WRITE))
+        return;
+    c->fill_start = min(c->fill_start, start);
+    c->fill_end = max(c->fill_end, end);
+}
+
+/* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
+static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
+                        struct change *c)
+{
+    struct vma *vma = *at;
+    uint32_t flags = flags_with_rights(vma, c->rights);
+
+    if (c->rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
     if (!is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
         return -EINVAL;
@@ -100,14 +130,14 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
     if (err)
         return err;
     vma = *at;
+    note_fill(c, vma, start, end);
     vma->flags = flags;
-    change_leaves(vma, gather);
+    change_leaves(vma, &c->gather);
     *at = vma_merge(mm, vma);
     return 0;
 }
 
-static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t rights, bool grows,
-                          struct tlb_gather *gather)
+static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, bool grows, struct change *c)
 {
     struct vma *vma = vma_find_from(mm, start);
     if (!vma || vma->start >= end)
@@ -123,7 +153,7 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t 
         if (!vma || vma->start > at)
             return -ENOMEM;
         uint64_t to = min(vma->end, end);
-        int err = protect_area(mm, &vma, at, to, rights, gather);
+        int err = protect_area(mm, &vma, at, to, c);
         if (err)
             return err;
         at = to;
@@ -133,14 +163,31 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t 
     return 0;
 }
 
+static bool must_be_present(struct mm *mm, uint64_t va)
+{
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find(mm, va);
+    bool must = vma && (vma->flags & (VM_LOCKED | VM_LOCKONFAULT | VM_SHARED)) == VM_LOCKED;
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return must;
+}
+
+static void fill(struct mm *mm, const struct change *c)
+{
+    for (uint64_t va = c->fill_start; va < c->fill_end; va += PAGE_SIZE)
+        if (must_be_present(mm, va) && mm_fault(mm, user(va), ACCESS_WRITE) != FAULT_RESOLVED)
+            return;
+}
+
 int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, bool grows)
 {
-    struct tlb_gather gather;
+    struct change c = {.rights = rights, .fill_start = ~0UL};
 
     rwsem_write_lock(&mm->mmap_lock);
-    tlb_gather_begin(&gather, &mm->pgtable);
-    int err = protect_locked(mm, addr, addr + len_bytes, rights, grows, &gather);
-    tlb_gather_end(&gather);
+    tlb_gather_begin(&c.gather, &mm->pgtable);
+    int err = protect_locked(mm, addr, addr + len_bytes, grows, &c);
+    tlb_gather_end(&c.gather);
     rwsem_write_unlock(&mm->mmap_lock);
+    fill(mm, &c);
     return err;
 }

@@ -120,14 +120,17 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
     return new;
 }
 
-/* The old area stays, empty and not locked any more. */
+/* The old area stays, empty: it is not locked any more, and begins a new life if it moved whole. */
 static void leave_empty(struct mm *mm, const struct remap *r)
 {
     struct vma *vma = vma_find(mm, r->old);
-    if (!(vma->flags & VM_LOCKED) || vma->start != r->old || vma->end != r->old + r->old_len)
-        return;
+    if (vma->flags & VM_LOCKED)
+        mm->locked_pages -= vma_pages(vma);
     vma->flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
-    mm->locked_pages -= vma_pages(vma);
+    if (vma->start == r->old && vma->end == r->old + r->old_len) {
+        atomic_store_explicit(&vma->anon, 0, memory_order_relaxed);
+        vma->anon_inherited = false;
+    }
     vma_merge(mm, vma);
 }
 

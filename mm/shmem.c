@@ -17,6 +17,8 @@ static int shmem_get_folio(struct object *object, uint64_t index, enum object_ge
 {
     for (;;) {
         *out = object_find_folio(object, index);
+        if (*out && how == OBJECT_GET_ALLOCATE && ((*out)->page.flags & PAGE_UNTOUCHED))
+            (*out)->page.flags &= (uint16_t)~PAGE_UNTOUCHED;
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
         struct page *page;
@@ -24,6 +26,8 @@ static int shmem_get_folio(struct object *object, uint64_t index, enum object_ge
         if (err)
             return err;
         page_set_state(page, PAGE_OBJECT);
+        if (how == OBJECT_GET_RESERVE)
+            page->flags |= PAGE_UNTOUCHED;
         *out = page_folio(page);
         err = object_add_folio(object, index, *out);
         if (!err)

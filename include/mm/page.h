@@ -58,7 +58,7 @@ extern const char *const page_state_names[PAGE_STATES];
 enum page_flag {
     PAGE_POISONED = 1 << 0,  /* free, and filled with the poison byte (debug builds) */
     PAGE_DIRTY = 1 << 1,     /* content differs from what backs it */
-    PAGE_UPTODATE = 1 << 2,  /* content is valid */
+    PAGE_UNTOUCHED = 1 << 2, /* OBJECT: made by fallocate, nobody looked at it yet */
     PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy */
     PAGE_COPY = 1 << 4       /* HUGETLB: a private copy, never in an object */
 };

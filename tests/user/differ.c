@@ -280,7 +280,7 @@ static void step_madvise(void)
                                   MADV_DONTDUMP,
                                   MADV_DODUMP,
                                   MADV_COLD,
-                                  MADV_PAGEOUT,
+
                                   22 /* POPULATE_READ */,
                                   23 /* POPULATE_WRITE */,
                                   24 /* DONTNEED_LOCKED */,
