@@ -64,8 +64,8 @@ static bool parent_ignores(const struct process *p)
     return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
-/* @member ends, or loses @parent, which linked its group to the rest of their session. Stopped members
- * of a group that nobody can continue any more are sent on their way. */
+/* @member ends, or loses @parent, which linked its group to the rest of their session. Stopped
+ * members of a group that nobody can continue any more are sent on their way. */
 static void orphans_continue(const struct process *member, const struct process *parent)
 {
     struct uapi_siginfo hup = {.signo = SIGHUP, .code = SI_KERNEL};

@@ -37,8 +37,8 @@ struct schedulable {
     bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
     uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
-    uint64_t fair_ns;       /* its place in the queue: how long it ran, with those that wait */
-    uint64_t run_ns; /* time spent running */
+    uint64_t fair_ns; /* its place in the queue: how long it ran, with those that wait */
+    uint64_t run_ns;  /* time spent running */
     uint64_t started_ns;
     uint64_t nr_waits, nr_preemptions; /* how often it gave up the CPU, or had to */
 };
