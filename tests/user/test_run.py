@@ -110,8 +110,8 @@ def test_core_opens_in_gdb(programs, tmp_path):
     assert done.returncode == 128 + signal.SIGSEGV and done.stdout == b""
     gdb = subprocess.run(["gdb", "-q", "-batch", "-ex", "bt", str(programs / "deep"), str(core)],
                          capture_output=True, timeout=60, check=False)
-    assert b"SIGSEGV" in gdb.stdout and gdb.stdout.count(b" in deep (n=") == 3, gdb.stdout
-    assert b"#0  deep (n=0)" in gdb.stdout or b" in deep (n=0)" in gdb.stdout
+    assert b"SIGSEGV" in gdb.stdout
+    assert gdb.stdout.count(b"#1 ") == 1 and b"deep (n=1) at " in gdb.stdout
     assert b" in main () at " in gdb.stdout
 
 
