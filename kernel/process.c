@@ -50,10 +50,16 @@ void process_boot_init(void)
         list_init(&table[i]);
 }
 
+/* Programs name any number, negative ones too. */
+static struct list_node *bucket_of(int tid)
+{
+    return &table[(unsigned)tid % TABLE_SIZE];
+}
+
 struct task *task_find(int tid)
 {
     struct task *task;
-    list_for_each_entry (task, &table[tid % TABLE_SIZE], table_node) {
+    list_for_each_entry (task, bucket_of(tid), table_node) {
         if (task->tid == tid)
             return task;
     }
@@ -192,7 +198,7 @@ int kernel_thread(const char *name, void (*fn)(void *), void *arg, struct task *
 
 void task_publish(struct task *task)
 {
-    list_add(&task->table_node, &table[task->tid % TABLE_SIZE]);
+    list_add(&task->table_node, bucket_of(task->tid));
     list_add_tail(&task->process_node, &task->process->tasks);
     task->process->nr_tasks++;
     nr_known_tasks++;
@@ -224,7 +230,7 @@ void task_rename(struct task *task, int tid)
 {
     list_del(&task->table_node);
     task->tid = tid;
-    list_add(&task->table_node, &table[tid % TABLE_SIZE]);
+    list_add(&task->table_node, bucket_of(tid));
 }
 
 struct process *process_alloc(void)
