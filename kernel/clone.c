@@ -144,9 +144,9 @@ static int adopt(struct task *task, struct process *process, const struct clone_
     struct process *me = process_current();
 
     tasks_lock();
-    if (signal_work_current()) {
+    if (signal_work_current() || !tids_are_left()) {
         tasks_unlock();
-        return -ERESTARTNOINTR;
+        return tids_are_left() ? -ERESTARTNOINTR : -EAGAIN;
     }
     task->tid = tid_new();
     task->process = process;
@@ -157,8 +157,7 @@ static int adopt(struct task *task, struct process *process, const struct clone_
         process->sid = me->sid;
         process->parent = a->flags & CLONE_PARENT ? me->parent : me;
         process->exit_signal = a->flags & CLONE_PARENT ? me->exit_signal : a->exit_signal;
-        list_add_tail(&process->sibling, &process->parent->children);
-        list_add_tail(&process->all_node, &all_processes);
+        process_link(process);
     }
     task_publish(task);
     tasks_unlock();

@@ -64,20 +64,18 @@ static bool parent_ignores(const struct process *p)
     return p->exit_signal == SIGCHLD && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
-void process_unlink(struct process *p)
-{
-    list_del(&p->sibling);
-    list_del(&p->all_node);
-}
-
-/* Stopped members of a group that nobody can continue any more are sent on their way. */
-static void orphans_continue(int pgid)
+/* @member ends, or loses @parent, which linked its group to the rest of their session. Stopped
+ * members of a group that nobody can continue any more are sent on their way. */
+static void orphans_continue(const struct process *member, const struct process *parent)
 {
     struct uapi_siginfo hup = {.signo = SIGHUP, .code = SI_KERNEL};
     struct uapi_siginfo cont = {.signo = SIGCONT, .code = SI_KERNEL};
     bool stopped = false;
+    int pgid = member->pgid;
     struct process *p;
 
+    if (parent->pgid == pgid || parent->sid != member->sid)
+        return;
     for_each_process(p) stopped |= p->pgid == pgid && atomic_load(&p->signals.stop_signal);
     if (!stopped || !group_is_orphaned(pgid))
         return;
@@ -126,7 +124,7 @@ static void give_children_away(struct process *p, struct list_node *dead)
         } else if (child->zombie) {
             process_notify_parent(child);
         }
-        orphans_continue(child->pgid);
+        orphans_continue(child, p);
     }
 }
 
@@ -146,7 +144,7 @@ static void process_ends(struct process *p)
         list_add_tail(&p->sibling, &dead);
     }
     process_notify_parent(p);
-    orphans_continue(p->pgid);
+    orphans_continue(p, p->parent);
     tasks_unlock();
     while (!list_empty(&dead)) {
         struct process *gone = list_first_entry(&dead, struct process, sibling);
@@ -271,9 +269,8 @@ static bool leave_process(struct task *task, uint32_t status)
         p->leader_status = status;
     sched_account();
     usage_keep(p, task);
-    list_del(&task->process_node);
-    list_del(&task->table_node);
-    bool last = --p->nr_tasks == 0;
+    task_unpublish(task);
+    bool last = p->nr_tasks == 0;
     signal_check_stopped(p);
     if (p->exec_task)
         wake_all(&p->exec_wait);

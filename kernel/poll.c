@@ -25,6 +25,7 @@
 #define READY_ALWAYS (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM)
 
 struct wait_queue poll_queue;
+_Atomic uint64_t poll_changes;
 
 void poll_boot_init(void)
 {
@@ -104,7 +105,6 @@ int64_t sys_poll(user_addr_t fds, unsigned nr, int timeout_ms)
 int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t mask,
                   size_t mask_size)
 {
-    struct task_signals *signals = &task_current()->signals;
     struct uapi_timespec t;
     uint64_t end_ns = UINT64_MAX, set;
 
@@ -120,14 +120,8 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
         return -EINVAL;
     if (copy_from_user(&set, mask, sizeof(set)))
         return -EFAULT;
-    uint64_t before = signals->blocked;
-    signals->blocked = set & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+    signal_mask_begin(set);
     int64_t result = poll_until(fds, nr, end_ns);
-    if (result == -EINTR) { /* the handler runs first, under the mask it was let in by */
-        signals->saved_mask = before;
-        signals->restore_mask = true;
-    } else {
-        signals->blocked = before;
-    }
+    signal_mask_end(result == -EINTR);
     return result;
 }

@@ -13,16 +13,19 @@
 
 #include "sched.h"
 #include "signal.h"
+#include <stdatomic.h>
 #include <uapi/errno.h>
 #include <uapi/poll.h>
 
 extern struct wait_queue poll_queue;
+extern _Atomic uint64_t poll_changes; /* how often some file's state changed */
 
 void poll_boot_init(void);
 
 /* Some file's state has changed. Any context. */
 static inline void poll_wake(void)
 {
+    atomic_fetch_add(&poll_changes, 1);
     wake_all(&poll_queue);
 }
 

@@ -22,7 +22,8 @@
 
 #define TABLE_SIZE 256
 #define TID_MAX    32768
-#define QUEUED_MAX 4096 /* signals that wait for a process */
+#define KNOWN_MAX  (TID_MAX / 4) /* tasks, and processes, each of which may keep three numbers */
+#define QUEUED_MAX 4096          /* signals that wait for a process */
 
 static spinlock_t tree_lock = SPINLOCK_INIT(LOCK_RANK_TASKS);
 static struct list_node table[TABLE_SIZE]; /* tasks by tid */
@@ -30,6 +31,7 @@ struct list_node all_processes = LIST_INIT(all_processes);
 static struct slab_cache task_cache;
 struct process *init_process;
 static int last_tid;
+static unsigned nr_known_tasks, nr_known_processes; /* in the table, on the list */
 
 void tasks_lock(void)
 {
@@ -48,10 +50,16 @@ void process_boot_init(void)
         list_init(&table[i]);
 }
 
+/* Programs name any number, negative ones too. */
+static struct list_node *bucket_of(int tid)
+{
+    return &table[(unsigned)tid % TABLE_SIZE];
+}
+
 struct task *task_find(int tid)
 {
     struct task *task;
-    list_for_each_entry (task, &table[tid % TABLE_SIZE], table_node) {
+    list_for_each_entry (task, bucket_of(tid), table_node) {
         if (task->tid == tid)
             return task;
     }
@@ -69,6 +77,11 @@ static bool tid_taken(int tid)
             return true;
     }
     return false;
+}
+
+bool tids_are_left(void)
+{
+    return nr_known_tasks < KNOWN_MAX && nr_known_processes < KNOWN_MAX;
 }
 
 int tid_new(void)
@@ -185,16 +198,39 @@ int kernel_thread(const char *name, void (*fn)(void *), void *arg, struct task *
 
 void task_publish(struct task *task)
 {
-    list_add(&task->table_node, &table[task->tid % TABLE_SIZE]);
+    list_add(&task->table_node, bucket_of(task->tid));
     list_add_tail(&task->process_node, &task->process->tasks);
     task->process->nr_tasks++;
+    nr_known_tasks++;
+}
+
+void task_unpublish(struct task *task)
+{
+    list_del(&task->process_node);
+    list_del(&task->table_node);
+    task->process->nr_tasks--;
+    nr_known_tasks--;
+}
+
+void process_link(struct process *p)
+{
+    list_add_tail(&p->sibling, &p->parent->children);
+    list_add_tail(&p->all_node, &all_processes);
+    nr_known_processes++;
+}
+
+void process_unlink(struct process *p)
+{
+    list_del(&p->sibling);
+    list_del(&p->all_node);
+    nr_known_processes--;
 }
 
 void task_rename(struct task *task, int tid)
 {
     list_del(&task->table_node);
     task->tid = tid;
-    list_add(&task->table_node, &table[tid % TABLE_SIZE]);
+    list_add(&task->table_node, bucket_of(tid));
 }
 
 struct process *process_alloc(void)

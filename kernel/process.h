@@ -23,14 +23,19 @@ struct task *task_alloc(void);
 void task_dealloc(struct task *task); /* one whose context was not made */
 struct process *process_alloc(void);
 
-/* A number that nobody has. */
+/* A number that nobody has; there is one if tids_are_left(). */
 int tid_new(void);
+bool tids_are_left(void);
 
 /* task->tid and task->process are set: others may find it now. */
 void task_publish(struct task *task);
+void task_unpublish(struct task *task);
 
 /* The running task never runs again. */
 _Noreturn void task_die(void);
+
+/* Into the tree, below process.parent. */
+void process_link(struct process *process);
 
 /* Out of the tree: its number is free. The caller drops the tree's reference afterwards. */
 void process_unlink(struct process *process);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sched.c - run queues, one per CPU, round robin; idle CPUs steal; one-shot timers
+ * kernel/sched.c - run queues, one per CPU: who ran least is next; idle CPUs steal; timers
  *
  * Room:   kernel.
  * Owns:   which task a CPU runs.
@@ -25,11 +25,14 @@
 #include <uapi/errno.h>
 
 #define SLICE_NS (10 * 1000 * 1000UL)
+#define BONUS_NS (6 * 1000 * 1000UL)
+#define AHEAD_NS (1 * 1000 * 1000UL) /* who is so far ahead of the running task replaces it */
 #define TICK_NS  (4 * 1000 * 1000UL) /* how exactly timers that count CPU time are watched */
 
 struct run_queue {
     spinlock_t lock;
-    struct list_node tasks; /* waiting for the CPU */
+    struct list_node tasks; /* waiting for the CPU, by fair_ns */
+    uint64_t floor_ns;      /* the largest fair_ns that was ever chosen */
     unsigned nr;
     struct task *idle;
     bool resched;        /* the running task should call schedule() [this CPU] */
@@ -48,10 +51,16 @@ static struct run_queue *my_queue(void)
     return &queues[cpu_id()];
 }
 
+/* @task comes from another queue, or from sleep: claim 4. */
 static void queue_add(struct run_queue *q, struct task *task)
 {
+    struct list_node *pos = q->tasks.prev;
+
     task->sched.cpu = q - queues;
-    list_add_tail(&task->sched.node, &q->tasks);
+    while (pos != &q->tasks &&
+           list_entry(pos, struct task, sched.node)->sched.fair_ns > task->sched.fair_ns)
+        pos = pos->prev;
+    list_add(&task->sched.node, pos);
     q->nr++;
 }
 
@@ -62,7 +71,17 @@ static struct task *queue_take(struct run_queue *q)
     struct task *task = list_first_entry(&q->tasks, struct task, sched.node);
     list_del(&task->sched.node);
     q->nr--;
+    q->floor_ns = max(q->floor_ns, task->sched.fair_ns);
     return task;
+}
+
+/* Claim 4. Places are comparable within a queue only: @from's floor becomes @to's. */
+static void fair_move(struct task *task, const struct run_queue *from, const struct run_queue *to)
+{
+    uint64_t floor = READ_ONCE(to->floor_ns), old = READ_ONCE(from->floor_ns);
+    uint64_t behind = task->sched.fair_ns > old ? task->sched.fair_ns - old : 0;
+    uint64_t ahead = old > task->sched.fair_ns ? min(old - task->sched.fair_ns, BONUS_NS) : 0;
+    task->sched.fair_ns = floor + behind > ahead ? floor + behind - ahead : 0;
 }
 
 uint64_t sched_all_cpus(void)
@@ -132,12 +151,18 @@ static void enqueue(struct task *task, unsigned cpu)
 {
     struct run_queue *q = &queues[cpu];
     irq_flags_t flags = spin_lock_irqsave(&q->lock);
+    fair_move(task, &queues[task->sched.cpu], q);
     queue_add(q, task);
     spin_unlock_irqrestore(&q->lock, flags);
-    if (cpu != cpu_id())
+    if (cpu != cpu_id()) {
         smp_reschedule(cpu);
-    else
-        timer_rearm(q); /* somebody else wants this CPU now */
+        return;
+    }
+    const struct schedulable *running = &task_current()->sched;
+    uint64_t ran = clock_ns() - running->started_ns;
+    if (task->sched.fair_ns + AHEAD_NS < running->fair_ns + ran)
+        q->resched = true;
+    timer_rearm(q); /* somebody else wants this CPU now */
     atomic_thread_fence(memory_order_seq_cst);
     if (!atomic_load(&q->idling))
         wake_thief();
@@ -148,6 +173,7 @@ void sched_start(struct task *task)
     task->sched.state = TASK_RUNNABLE;
     task->sched.queued = true;
     task->sched.cpu = cpu_id();
+    task->sched.fair_ns = my_queue()->floor_ns;
     enqueue(task, place_for(task));
 }
 
@@ -201,6 +227,7 @@ static struct task *steal(struct run_queue *thief)
     if (task) {
         list_del(&task->sched.node);
         longest->nr--;
+        fair_move(task, longest, thief);
         task->sched.cpu = thief - queues;
     }
     spin_unlock(&longest->lock);
@@ -212,6 +239,7 @@ static void account_run(struct task *task, uint64_t now)
 {
     uint64_t ran = now - task->sched.started_ns;
     task->sched.run_ns += ran;
+    task->sched.fair_ns += ran;
     task->sched.started_ns = now;
     if (task->process)
         atomic_fetch_add_explicit(&task->process->run_ns, ran, memory_order_relaxed);
@@ -299,6 +327,7 @@ void schedule(void)
     struct task *from = task_current();
 
     q->resched = false;
+    account_run(from, clock_ns());
     spin_lock(&q->lock);
     bool goes_on = from->sched.state == TASK_RUNNABLE;
     if (!goes_on)
@@ -359,6 +388,18 @@ void sched_set_affinity(struct task *task, uint64_t mask)
         schedule();
     else
         sched_kick_task(task);
+}
+
+void sched_yield(void)
+{
+    struct run_queue *q = my_queue();
+    irq_flags_t flags = spin_lock_irqsave(&q->lock);
+    if (!list_empty(&q->tasks)) {
+        uint64_t last = list_entry(q->tasks.prev, struct task, sched.node)->sched.fair_ns;
+        task_current()->sched.fair_ns = max(task_current()->sched.fair_ns, last);
+    }
+    spin_unlock_irqrestore(&q->lock, flags);
+    schedule();
 }
 
 bool sched_wanted(void)
@@ -577,6 +618,7 @@ void wait_prepare(struct wait_queue *q, struct waiter *w, enum task_state state)
     list_add_tail(&w->node, &q->waiters);
     WRITE_ONCE(w->task->sched.state, state);
     spin_unlock_irqrestore(&q->lock, flags);
+    atomic_thread_fence(memory_order_seq_cst); /* the caller looks at its condition after this */
 }
 
 void wait_finish(struct wait_queue *q, struct waiter *w)

@@ -37,7 +37,8 @@ struct schedulable {
     bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
     uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
-    uint64_t run_ns; /* time spent running */
+    uint64_t fair_ns; /* its place in the queue: how long it ran, with those that wait */
+    uint64_t run_ns;  /* time spent running */
     uint64_t started_ns;
     uint64_t nr_waits, nr_preemptions; /* how often it gave up the CPU, or had to */
 };
@@ -92,6 +93,9 @@ bool task_wake(struct task *task, unsigned states);
 
 /* Give up the CPU; returns when somebody chose this task again. IRQs as they were. */
 void schedule(void);
+
+/* Behind everybody who waits for this CPU. */
+void sched_yield(void);
 
 /* A new task may run. */
 void sched_start(struct task *task);

@@ -150,6 +150,7 @@ static bool stop_and_cont(struct process *process, int signo)
     }
     if (signo != SIGCONT && signo != SIGKILL)
         return false;
+    state->stop_taken = false;
     if (signo == SIGCONT)
         signal_drop_pending(process, STOP_SET);
     bool was_stopped = atomic_exchange(&state->stop_signal, 0);
@@ -300,6 +301,22 @@ void signal_set_blocked(uint64_t blocked)
     WRITE_ONCE(task->signals.notified, true);
 }
 
+void signal_mask_begin(uint64_t blocked)
+{
+    struct task_signals *signals = &task_current()->signals;
+    signals->saved_mask = signals->blocked;
+    signal_set_blocked(blocked);
+}
+
+void signal_mask_end(bool interrupted)
+{
+    struct task_signals *signals = &task_current()->signals;
+    if (interrupted)
+        signals->restore_mask = true; /* once the handler's frame has it */
+    else
+        signal_set_blocked(signals->saved_mask);
+}
+
 void signal_task_exits(struct task *task)
 {
     struct signal_state *state = &task->process->signals;
@@ -345,6 +362,8 @@ static int dequeue_from(struct process *process, struct pending *from, uint64_t 
         kmem_free(q);
         process->signals.nr_queued--;
     }
+    if (sigmask(signo) & STOP_SET)
+        process->signals.stop_taken = true;
     timers_signal_taken(process, info);
     return signo;
 }
@@ -452,10 +471,9 @@ static void stop_process(int signo)
 
     tasks_lock();
     irq_flags_t flags = spin_lock_irqsave(&process->signals.lock);
-    uint64_t pending = process->signals.shared.mask;
     bool job_control = signo != SIGSTOP;
-    bool outdone = (pending & (sigmask(SIGKILL) | sigmask(SIGCONT))) ||
-                   (job_control && group_is_orphaned(process->pgid));
+    bool outdone =
+        !process->signals.stop_taken || (job_control && group_is_orphaned(process->pgid));
     if (!outdone) {
         process->stop_told = process->stop_reported = false;
         atomic_store(&process->signals.stop_signal, signo);

@@ -40,6 +40,7 @@ struct signal_state {
     struct uapi_sigaction action[SIGNALS];
     struct pending shared;
     _Atomic uint32_t stop_signal; /* the process is stopped by this; 0: it runs */
+    bool stop_taken;              /* a stop signal was taken, and no SIGCONT came since */
     uint32_t nr_queued;           /* details kept, of all its tasks, too */
 };
 
@@ -115,6 +116,10 @@ bool signal_work_current(void);
 
 /* The running task changes its mask: others take what it leaves. */
 void signal_set_blocked(uint64_t blocked);
+
+/* While a call waits, another mask counts; the handler that interrupted it runs under that one. */
+void signal_mask_begin(uint64_t blocked);
+void signal_mask_end(bool interrupted);
 
 /* @task will not take signals of its process any more; tasks_lock held. */
 void signal_task_exits(struct task *task);

@@ -93,6 +93,12 @@ int64_t sys_pipe2(user_addr_t out, int flags);
 
 /* poll.c */
 int64_t sys_poll(user_addr_t fds, unsigned nr, int timeout_ms);
+int64_t sys_epoll_create(int size);
+int64_t sys_epoll_create1(int flags);
+int64_t sys_epoll_ctl(int epfd, int op, int fd, user_addr_t event_at);
+int64_t sys_epoll_wait(int epfd, user_addr_t out, int max, int timeout_ms);
+int64_t sys_epoll_pwait(int epfd, user_addr_t out, int max, int timeout_ms, user_addr_t mask,
+                        size_t mask_size);
 int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t mask,
                   size_t mask_size);
 

@@ -22,7 +22,7 @@
 
 int64_t sys_sched_yield(void)
 {
-    schedule();
+    sched_yield();
     return 0;
 }
 

@@ -42,7 +42,7 @@ static bool wanted(const struct wait_request *r, const struct process *child)
     return kind && id_matches(r, child->pid, child->pgid);
 }
 
-static void tell_end(struct process *child, struct wait_result *out)
+static void tell_end(const struct process *child, struct wait_result *out)
 {
     int signo = child->status & 0x7f;
     out->code = !signo ? CLD_EXITED : child->status & 0x80 ? CLD_DUMPED : CLD_KILLED;
@@ -60,33 +60,43 @@ static void reap(struct process *child, struct wait_result *out)
     out->reaped = child;
 }
 
+/* What is there to tell of @child, as asked: CLD_EXITED etc. into @out, or false. */
+static bool has_news(const struct wait_request *r, const struct process *child,
+                     struct wait_result *out)
+{
+    if (child->zombie) {
+        tell_end(child, out);
+        return r->options & WEXITED;
+    }
+    if ((r->options & WSTOPPED) && child->stop_told && !child->stop_reported) {
+        out->code = CLD_STOPPED;
+        out->status = atomic_load(&child->signals.stop_signal);
+        return true;
+    }
+    out->code = CLD_CONTINUED;
+    out->status = SIGCONT;
+    return (r->options & WCONTINUED) && child->continued;
+}
+
 /* Claim 1, for one child. tasks_lock held. */
 static bool look_at(const struct wait_request *r, struct process *child, struct wait_result *out)
 {
     bool keep = r->options & WNOWAIT;
 
-    *out = (struct wait_result){.pid = child->pid, .usage = usage_of_process(child)};
-    if (child->zombie) {
-        if (!(r->options & WEXITED))
-            return false;
-        tell_end(child, out);
-        if (!keep)
-            reap(child, out);
+    if (!has_news(r, child, out))
+        return false;
+    out->pid = child->pid;
+    out->usage = usage_of_process(child);
+    out->reaped = NULL;
+    if (keep)
         return true;
-    }
-    if ((r->options & WSTOPPED) && child->stop_told && !child->stop_reported) {
-        out->code = CLD_STOPPED;
-        out->status = atomic_load(&child->signals.stop_signal);
-        child->stop_reported = !keep;
-        return true;
-    }
-    if ((r->options & WCONTINUED) && child->continued) {
-        out->code = CLD_CONTINUED;
-        out->status = SIGCONT;
-        child->continued = keep;
-        return true;
-    }
-    return false;
+    if (child->zombie)
+        reap(child, out);
+    else if (out->code == CLD_STOPPED)
+        child->stop_reported = true;
+    else
+        child->continued = false;
+    return true;
 }
 
 /* A task that this process traces and that has stopped. tasks_lock held. */

@@ -31,6 +31,8 @@ PROGRAMS = {
     "forever": "int main(void) { for (;;) ; }",
     "null": "int main(void) { *(int *volatile)0 = 1; return 0; }",
     "trap": "int main(void) { __builtin_trap(); }",
+    "deep": "int deep(int n) { return n ? deep(n - 1) + 1 : *(int *volatile)0; }\n"
+            "int main(void) { return deep(3); }",
     "where": "#include <stdio.h>\nint main(int c, char **v) { (void)c; puts(v[0]); return 0; }",
 }
 
@@ -46,7 +48,7 @@ def build_programs(tmp_path_factory):
     for name, text in PROGRAMS.items():
         source = folder / f"{name}.c"
         source.write_text(text)
-        subprocess.run(["musl-gcc", "-static", "-o", folder / name, source], check=True)
+        subprocess.run(["musl-gcc", "-static", "-g", "-o", folder / name, source], check=True)
     return folder
 
 
@@ -100,6 +102,34 @@ def refused(*args, saying):
     done = run(*args, kernel=[])
     assert done.returncode == 125 and done.stdout == b""
     assert done.stderr.count(b"\n") == 1 and saying in done.stderr
+
+
+def test_core_opens_in_gdb(programs, tmp_path):
+    core = tmp_path / "core"
+    done = run("--core", str(core), str(programs / "deep"))
+    assert done.returncode == 128 + signal.SIGSEGV and done.stdout == b""
+    gdb = subprocess.run(["gdb", "-q", "-batch", "-ex", "bt", str(programs / "deep"), str(core)],
+                         capture_output=True, timeout=60, check=False)
+    assert b"SIGSEGV" in gdb.stdout
+    assert gdb.stdout.count(b"#1 ") == 1 and b"deep (n=1) at " in gdb.stdout
+    assert b" in main () at " in gdb.stdout
+
+
+def test_no_core_without_a_crash(tmp_path):
+    core = tmp_path / "core"
+    done = run("--core", str(core), HELLO)
+    assert done.returncode == 0 and done.stdout == b"Hello, world\n"
+    assert core.read_bytes() == b""
+
+
+def test_idle_machine_costs_nothing():
+    """Idle CPUs halt: a sleep of 4 s takes the host little CPU time beyond boot's."""
+    def cpu_seconds(seconds):
+        before = os.times()
+        run("--smp", "4", BUSYBOX, "sleep", str(seconds))
+        after = os.times()
+        return sum(after[2:4]) - sum(before[2:4])
+    assert cpu_seconds(4.2) - cpu_seconds(0.2) < 1.0
 
 
 def test_missing_program():

@@ -90,6 +90,7 @@ static void copies_end_where_memory_does(void)
     remote = vec(&constant, 8);
     EXPECT_ERR(process_vm_writev(child, &local, 1, &remote, 1, 0), EFAULT);
     EXPECT_ERR(process_vm_readv(99999, &local, 1, &remote, 1, 0), ESRCH);
+    EXPECT_ERR(process_vm_readv(-1, &local, 1, &remote, 1, 0), ESRCH);
     EXPECT_ERR(process_vm_readv(child, &local, 1, &remote, 1, 1), EINVAL);
     EXPECT_ERR(process_vm_readv(child, &local, 1025, &remote, 1, 0), EINVAL);
     EXPECT_IS(process_vm_readv(child, &local, 0, &remote, 1, 0), 0);
