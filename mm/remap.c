@@ -281,6 +281,17 @@ static int check_arguments(const struct remap *r)
     return (r->flags & REMAP_FIXED) && r->to < USER_MIN ? -EPERM : 0;
 }
 
+/* An area that is locked gets the pages it grew by. */
+static void fill_locked(struct mm *mm, uint64_t start, uint64_t end)
+{
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find(mm, start);
+    uint32_t flags = vma ? vma->flags : 0;
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    if ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
+        populate(mm, start, end, flags);
+}
+
 int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
              uint64_t new_addr, uint64_t *out)
 {
@@ -296,6 +307,8 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
     err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
+    if (!err && r.new_len > r.old_len)
+        fill_locked(mm, r.to + r.old_len, r.to + r.new_len);
     *out = r.to;
     return err;
 }
