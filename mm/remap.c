@@ -131,7 +131,7 @@ static void leave_empty(struct mm *mm, const struct remap *r)
         atomic_store_explicit(&vma->anon, 0, memory_order_relaxed);
         vma->anon_inherited = false;
     }
-    vma_merge(mm, vma);
+    mm->unmerged = true; /* with its neighbours: Linux leaves that to the next call */
 }
 
 static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, struct list_node *dead)
@@ -213,13 +213,17 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         r->to = r->old;
         return r->new_len < r->old_len ? shrink(mm, r, dead) : 0;
     }
-    int err = check_area(vma, r);
+    struct remap kept = *r; /* only what stays must lie in one area */
+    kept.old_len = min(r->old_len, r->new_len);
+    int err = check_area(vma, &kept);
     if (err)
         return err;
 
     if (r->flags & REMAP_FIXED) {
         err = clear_target(mm, r, dead);
-        return err ? err : move_area(mm, vma_find(mm, r->old), r, dead);
+        if (!err && r->new_len < r->old_len)
+            err = shrink(mm, r, dead);
+        return err ? err : move_area(mm, vma_find(mm, r->old), &kept, dead);
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
