@@ -148,12 +148,12 @@ build/initramfs.cpio: tools/initramfs.py $(USER)
 	    $(addprefix init=,$(filter %/init,$(USER)))
 
 run: deps
-	@$(MAKE) --no-print-directory kernel user
+	@$(MAKE) --no-print-directory kernel user efi
 	@tools/run $(RUNFLAGS)
 
 gdb: kernel user
 	@tools/run --gdb $(RUNFLAGS) & machine=$$!; \
-	    gdb -q -x tools/gdb/bulla.py build/bulla.elf -ex 'target remote :1234'; kill $$machine
+	    gdb -q -x tools/gdb/bulla.py build/bulla.elf -ex 'target remote :1234'; kill $$machine 2>/dev/null || true
 
 FORCE:
 

@@ -35,7 +35,7 @@
 struct area {
     uint64_t start, end, pgoff;
     uint32_t flags;
-    bool contents;
+    uint64_t nr_bytes;   /* of its contents, from the start, that are in the core */
     struct inode *inode; /* a reference; NULL: no file */
 };
 
@@ -51,12 +51,15 @@ struct dump {
 
 /* Areas */
 
-/* Claim 1. What nobody wrote to is in the program's file already. */
-static bool has_contents(const struct vma *vma, const struct inode *inode)
+/* Claim 1. What nobody wrote to is in the program's file already; but gdb wants to see the file's
+ * first page, to know where it lies. */
+static uint64_t bytes_to_dump(const struct vma *vma, const struct inode *inode)
 {
     if ((vma->flags & VM_DONTDUMP) || (vma->object && !vma->object->ops->kernel_access))
-        return false;
-    return !inode || (!(vma->flags & VM_SHARED) && (vma->flags & VM_WRITE));
+        return 0;
+    if (!inode || (!(vma->flags & VM_SHARED) && (vma->flags & VM_WRITE)))
+        return vma->end - vma->start;
+    return vma->pgoff || (vma->flags & VM_SHARED) ? 0 : PAGE_SIZE;
 }
 
 static int areas_list(struct dump *d)
@@ -73,7 +76,7 @@ static int areas_list(struct dump *d)
                                                 .end = vma->end,
                                                 .pgoff = vma->pgoff,
                                                 .flags = vma->flags,
-                                                .contents = has_contents(vma, inode),
+                                                .nr_bytes = bytes_to_dump(vma, inode),
                                                 .inode = inode};
         if (inode)
             inode_get(inode);
@@ -277,7 +280,7 @@ static struct elf64_phdr phdr_for(const struct area *a, uint64_t offset)
                  (a->flags & VM_EXEC ? PF_X : 0),
         .offset = offset,
         .vaddr = a->start,
-        .filesz = a->contents ? a->end - a->start : 0,
+        .filesz = a->nr_bytes,
         .memsz = a->end - a->start,
         .align = PAGE_SIZE,
     };
@@ -308,7 +311,7 @@ static int write_headers(struct dump *d, uint64_t *data)
 /* Claim 2. */
 static int write_area(struct dump *d, const struct area *a, uint64_t pos, void *page)
 {
-    for (uint64_t at = a->start; at < a->end; at += PAGE_SIZE, pos += PAGE_SIZE) {
+    for (uint64_t at = a->start; at < a->start + a->nr_bytes; at += PAGE_SIZE, pos += PAGE_SIZE) {
         uint8_t resident = 0;
         if (mm_resident(d->mm, at, 1, &resident) || !(resident & 1))
             continue;
@@ -327,10 +330,8 @@ static int write_areas(struct dump *d, uint64_t pos)
     int err = page ? 0 : -ENOMEM;
 
     for (unsigned i = 0; i < d->nr_areas && !err; i++) {
-        if (!d->areas[i].contents)
-            continue;
         err = write_area(d, &d->areas[i], pos, page);
-        pos += d->areas[i].end - d->areas[i].start;
+        pos += d->areas[i].nr_bytes;
     }
     kmem_free(page);
     return err ? err : inode_truncate(d->file->inode, pos);

@@ -139,7 +139,7 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
 
 /* lseek(2) for data and holes. */
 
-/* The first folio at or after *@key that was touched; false if there is none. index_lock held. */
+/* The first folio from *@key on that somebody touched; false: there is none. index_lock held. */
 static bool next_data(struct object *object, uint64_t *key)
 {
     struct folio *folio;

@@ -257,7 +257,11 @@ static struct task *left_task[MAX_CPUS]; /* by CPU: who was switched away from l
 
 void sched_finish_switch(void)
 {
+    const struct task *task = task_current();
+
     switched_from(left_task[cpu_id()]);
+    if (READ_ONCE(my_queue()->nr) || (task->process && process_counts_cpu_time(task->process)))
+        timer_rearm(my_queue());
 }
 
 static void switch_to(struct task *from, struct task *to)
@@ -270,8 +274,6 @@ static void switch_to(struct task *from, struct task *to)
     tlb_switch(to->mm ? &to->mm->pgtable : &kernel_pgtable);
     context_switch(&from->context, &to->context, to);
     sched_finish_switch(); /* perhaps on another CPU, much later */
-    if (READ_ONCE(my_queue()->nr) || (from->process && process_counts_cpu_time(from->process)))
-        timer_rearm(my_queue());
 }
 
 /* The next task of @q that may run here; those that may not any more go elsewhere. */
@@ -315,6 +317,7 @@ void schedule(void)
         switch_to(from, to);
     } else {
         to->sched.slice_end_ns = clock_ns() + SLICE_NS;
+        timer_rearm(q);
     }
     irq_restore(flags);
 }

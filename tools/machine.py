@@ -30,6 +30,7 @@ CLEAN_EXITS = (0, 33)  # ACPI power-off; isa-debug-exit when Bulla says that all
 POWER_OFF_SECONDS = 5  # what a machine gets between its status line and its end
 READY = b"init: job "
 MARK = b"\x01init: job\x02"  # on COM2, before the job's first byte; firmware may have written there
+CORE_MARK = b"\x01init: core\x02"  # on COM2, after the job's last byte: the rest is its core file
 STATUS = re.compile(rb"init: status (\d+)\s")
 # no5lvl: the same 47 bits of user space as Bulla
 LINUX_CMDLINE = "console=ttyS0 quiet panic=-1 secretmem.enable=1 no5lvl rdinit=/init"
@@ -74,8 +75,11 @@ class Machine:
         self._said_anything = self._ready = False
         self._directory = self._process = None
         self._marked, self._unmarked = False, b""  # has the job begun to write; what came before
+        self._held_back = b""  # of the job's bytes: perhaps the beginning of CORE_MARK
+        self._core_file = open_output(options.core, "--core")
+        self._core_begun = False
         self._ports, self._held = [], []  # our ends of COM1 and COM2; descriptors for QEMU
-        self._log_file = open_log(options.log)
+        self._log_file = open_output(options.log, "--log")
 
     def __enter__(self):
         return self
@@ -203,7 +207,8 @@ class Machine:
         writers = [job] if self._ready and stdin.queue and job in open_ports else []
         readers, writers, _ = select.select(readers, writers, [])
         if job in readers:
-            write_all(1, self._past_mark(self._receive(job, open_ports)))
+            data = self._past_mark(self._receive(job, open_ports))
+            write_all(1, self._before_core(data, job in open_ports) if self._core_file else data)
         if log in readers:
             self._take_log(self._receive(log, open_ports), stdin)
         if 0 in readers:
@@ -219,6 +224,21 @@ class Machine:
         _, mark, rest = self._unmarked.partition(MARK)
         self._marked = bool(mark)
         return rest
+
+    def _before_core(self, data, more):
+        """What of @data is the job's; a core file that follows goes to --core."""
+        if self._core_begun:
+            self._core_file.write(data)
+            return b""
+        data = self._held_back + data
+        before, mark, core = data.partition(CORE_MARK)
+        if mark:
+            self._core_begun = True
+            self._core_file.write(core)
+            return before
+        keep = longest_beginning(data, CORE_MARK) if more else 0
+        self._held_back = data[len(data) - keep:]
+        return data[:len(data) - keep]
 
     def _receive(self, port, open_ports):
         try:
@@ -293,13 +313,21 @@ def default_memory(archive_bytes, linux):
     return f"{max(256 if linux else 128, 64 + 3 * (archive_bytes >> 20))}M"
 
 
-def open_log(path):
+def longest_beginning(data, mark):
+    """How many bytes at the end of @data could be the beginning of @mark."""
+    for size in range(min(len(data), len(mark) - 1), 0, -1):
+        if mark.startswith(data[-size:]):
+            return size
+    return 0
+
+
+def open_output(path, option):
     if not path:
         return None
     try:
         return open(path, "wb", buffering=0)
     except OSError as error:
-        raise Refusal(f"--log {path}: {error.strerror}") from None
+        raise Refusal(f"{option} {path}: {error.strerror}") from None
 
 
 def raise_timed_out(*_):

@@ -22,16 +22,18 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-#define JOB_FILE "/etc/job"
-#define JOB_PORT "/dev/ttyS1"
-#define LOG_PORT "/dev/ttyS0"
-#define CONSOLE  "/dev/console"
-#define JOB_MARK "\001init: job\002" /* on the job's port: what came before is the firmware's */
+#define JOB_FILE  "/etc/job"
+#define JOB_PORT  "/dev/ttyS1"
+#define LOG_PORT  "/dev/ttyS0"
+#define CONSOLE   "/dev/console"
+#define CORE_MARK "\001init: core\002" /* on the job's port: the rest is a core file */
+#define JOB_MARK  "\001init: job\002"  /* on the job's port: what came before is the firmware's */
 
 /*
  * /etc/job is a list of NUL-terminated strings: options, then "--", then argv.
@@ -41,6 +43,7 @@
  *   exec=PATH              the program's file; argv[0] stays what the user typed
  *   env=NAME=VALUE         one variable of the environment
  *   rows=N cols=N          size of the user's terminal
+ *   core=1                 let it leave a core file, and send that over the port behind CORE_MARK
  *
  * Without argv the job is the guided tour, followed by a shell if the mode is term. Without the
  * file (an image that was booted by hand) it is the same, on the console.
@@ -53,7 +56,8 @@ struct job {
     const char *exec_path;  /* NULL: argv[0] */
     enum port_mode mode;
     struct winsize size; /* zero: unknown */
-    char **argv;         /* argv[0] == NULL: tour and shell */
+    bool core;
+    char **argv; /* argv[0] == NULL: tour and shell */
     char **envp;
 };
 
@@ -114,6 +118,8 @@ static void job_option(struct job *job, const char *name, char *value)
         job->stdin_path = value;
     else if (!strcmp(name, "exec"))
         job->exec_path = value;
+    else if (!strcmp(name, "core"))
+        job->core = true;
     else if (!strcmp(name, "rows"))
         job->size.ws_row = (unsigned short)atoi(value);
     else if (!strcmp(name, "cols"))
@@ -222,6 +228,8 @@ _Noreturn static void job_exec(const struct job *job, char **argv)
 
     snprintf(line, sizeof line, "init: job %s\n", path);
     say(line); /* the port is ready: input may come */
+    if (job->core)
+        setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
     execve(path, argv, job->envp);
     err = errno;
     snprintf(line, sizeof line, "init: cannot run %s: %s\n", path, strerror(err));
@@ -271,6 +279,35 @@ static void job_drain(const struct job *job)
     close(fd);
 }
 
+/* The bytes of @file, all of them; the port is in raw mode. */
+static void copy_to_port(int file, int port)
+{
+    static char buffer[65536];
+    ssize_t n;
+
+    while ((n = read(file, buffer, sizeof buffer)) > 0)
+        for (ssize_t done = 0, put; done < n; done += put)
+            if ((put = write(port, buffer + done, (size_t)(n - done))) <= 0)
+                return;
+}
+
+/* What the job left behind when it died, if it was asked for: claim 1 holds already. */
+static void job_send_core(const struct job *job)
+{
+    struct job raw = *job;
+    int file = open("core", O_RDONLY), port = open(job->port, O_WRONLY | O_NOCTTY);
+
+    raw.mode = PORT_RAW;
+    if (file >= 0 && port >= 0) {
+        port_set_mode(port, &raw);
+        if (write(port, CORE_MARK, strlen(CORE_MARK)) == (ssize_t)strlen(CORE_MARK))
+            copy_to_port(file, port);
+        tcdrain(port);
+    }
+    close(file);
+    close(port);
+}
+
 int main(void)
 {
     static char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
@@ -288,6 +325,8 @@ int main(void)
         memcpy(job_envp, defaults, sizeof defaults);
     status = job.argv[0] ? job_run(&job, job.argv) : tour_and_shell(&job);
     job_drain(&job);
+    if (job.core)
+        job_send_core(&job);
     snprintf(line, sizeof line, "init: status %d\n", status);
     say(line);
     reboot(RB_POWER_OFF);

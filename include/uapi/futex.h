@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #define FUTEX_WAIT           0
 #define FUTEX_WAKE           1
 #define FUTEX_REQUEUE        3

@@ -16,7 +16,7 @@ DOORS = ["pvh", "multiboot", "iso-bios", "iso-uefi", "efi"]
 
 def run(*args):
     """Returns (exit status, standard output) of tools/run."""
-    done = subprocess.run([ROOT / "tools/run", "--timeout", "60", *map(str, args)],
+    done = subprocess.run([ROOT / "tools/run", "--timeout", "180", *map(str, args)],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
     return done.returncode, done.stdout
 

@@ -101,7 +101,7 @@ PLANTED = [
     ("unfinished", "mm/page.c", "/* TODO */\n", "TODO"),
     ("unfinished", "tools/run", "# FIXME later\n", "FIXME"),
     ("path", "tools/run", "A = '/home/somebody/bulla'\n", "/home/somebody"),
-    ("path", "mm/page.c", "/* see /work/main/x */\n", "/work/"),
+    ("path", "mm/page.c", "/* see /" "work/main/x */\n", "/" "work/"),
     ("width", "tools/run", f"A = '{'x' * 100}'\n", "106 columns"),
     ("width", "arch/x86_64/entry.asm", "        nop \n", "blanks at the end"),
     ("python", "tools/run", "import numpy\n", "imports numpy"),
