@@ -38,5 +38,10 @@ class Tap:
         print("\n".join(f"# {line}" for line in report.longreprtext.splitlines()), flush=True)
 
 
+def pytest_addoption(parser):
+    """What the terminal plugin would add; assertions ask for it when they explain themselves."""
+    parser.addoption("--verbose", type=int, default=0)
+
+
 def pytest_configure(config):
     config.pluginmanager.register(Tap(), "tap")

@@ -44,7 +44,14 @@
  */
 enum start_state { START_WAITED, START_ARRIVED, START_ONLINE, START_REFUSED, START_GIVEN_UP };
 
-static _Atomic enum start_state start_state;
+/*
+ * The state of the attempt under way, with its number above it. INIT takes effect late on a machine
+ * whose processors do not all run: one that was told to start over may still arrive by the attempt
+ * before. It has the old number then, and halts until the INIT reaches it.
+ */
+static _Atomic uint32_t start_state;
+static _Atomic uint32_t start_attempt;
+
 static uint64_t arrival_tsc; /* of the CPU that starts, when it arrived */
 
 /* What is prepared once for all starts. */
@@ -60,10 +67,20 @@ struct cpu_stacks {
     char *ist;    /* IST_STACKS of IST_STACK_SIZE */
 };
 
+static uint32_t state_of_attempt(enum start_state state, uint32_t attempt)
+{
+    return state | attempt << 8;
+}
+
+static enum start_state current_state(void)
+{
+    return atomic_load(&start_state) & 0xff;
+}
+
 /* Where the trampoline leads: on the temporary root, with its own stack and nothing else. */
 static _Noreturn void secondary_start(struct cpu *cpu)
 {
-    enum start_state expected = START_WAITED;
+    uint32_t expected = state_of_attempt(START_WAITED, atomic_load(&start_attempt));
 
     write_cr3(kernel_pgtable.root.raw);
     arrival_tsc = tsc_read();
@@ -85,7 +102,7 @@ static bool arrives_within(uint64_t ns)
 {
     uint64_t start = clock_ns();
 
-    while (atomic_load(&start_state) == START_WAITED)
+    while (current_state() == START_WAITED)
         if (clock_ns() - start > ns)
             return false;
         else
@@ -96,11 +113,10 @@ static bool arrives_within(uint64_t ns)
 /* The sequence of the manual. @init_ns: what the processor may need to get ready after INIT. */
 static bool wake(uint32_t apic_id, uint64_t pfn, uint64_t init_ns, uint64_t wait_ns)
 {
-    enum start_state expected = START_WAITED;
-
-    apic_send_init(apic_id); /* also ends an earlier try, before it can be taken for this one */
+    apic_send_init(apic_id);
     delay_ns(init_ns);
-    atomic_store(&start_state, START_WAITED);
+    uint32_t expected = state_of_attempt(START_WAITED, atomic_fetch_add(&start_attempt, 1) + 1);
+    atomic_store(&start_state, expected);
     apic_send_startup(apic_id, pfn);
     if (arrives_within(SIPI_WAIT))
         return true;
@@ -126,16 +142,21 @@ static bool cpu_start(const struct launch_pad *pad, struct cpu *cpu)
 {
     uint64_t before = tsc_read();
 
-    /* Today's processors need no pause after INIT; old ones get the 10 ms they were promised. */
-    if (!wake(cpu->apic_id, pad->pfn, 10 * US, 20 * MS) &&
-        !wake(cpu->apic_id, pad->pfn, 10 * MS, 5000 * MS)) {
+    /*
+     * Today's processors need no pause after INIT; old ones get the 10 ms they were promised. One
+     * that halted as too late for an attempt needs another INIT: so there are several.
+     */
+    bool came = wake(cpu->apic_id, pad->pfn, 10 * US, 20 * MS);
+    for (uint64_t wait = 100 * MS; !came && wait <= 3200 * MS; wait *= 2)
+        came = wake(cpu->apic_id, pad->pfn, 10 * MS, wait);
+    if (!came) {
         apic_send_init(cpu->apic_id);
         log_warn("cpus: the one with APIC id %u does not start", cpu->apic_id);
         return false;
     }
-    while (atomic_load(&start_state) == START_ARRIVED)
+    while (current_state() == START_ARRIVED)
         cpu_relax();
-    if (atomic_load(&start_state) == START_REFUSED) {
+    if (current_state() == START_REFUSED) {
         apic_send_init(cpu->apic_id);
         log_warn("cpus: the one with APIC id %u lacks features of the first", cpu->apic_id);
         return false;
