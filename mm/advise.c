@@ -265,7 +265,7 @@ static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
     struct vma *vma = vma_find(mm, va);
     if (!vma)
         err = -ENOMEM;
-    else if (is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_RIGHTS)))
+    else if (is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)))
         err = -EINVAL;
     else
         *unit = vma_unit(vma);

@@ -144,6 +144,9 @@ int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uin
 /* Free those that were not used. */
 void spares_put(struct vma **spare);
 
+/* Fault everything in; what cannot be faulted is left to the program. @flags: the area's. */
+void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags);
+
 /**
  * unmap_areas() - remove everything in [start, end); cannot fail any more
  * @spare: as many as splits_needed() said

@@ -249,8 +249,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     return 0;
 }
 
-/* Fault everything in; what cannot be faulted is left to the program, as mmap(2) says. */
-static void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
+void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
 {
     enum fault_access access = flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
     for (uint64_t va = start; va < end; va += PAGE_SIZE)

@@ -188,7 +188,7 @@ int mm_fork(struct mm *mm, struct mm **out)
 
     rwsem_write_lock(&mm->mmap_lock);
     copy_fields(mm, child);
-    child->forked = true;
+    child->unmerged = true;
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct rb_node *n = rb_first(&mm->vmas); n && !err; n = rb_next(n))
         err = copy_area(mm, child, rb_entry(n, struct vma, node), &gather);

@@ -186,8 +186,8 @@ void object_truncate(struct object *object, uint64_t size_bytes)
     uint64_t old = object_size(object);
 
     atomic_store(&object->size_bytes, size_bytes);
-    if (size_bytes >= old)
-        return;
+    if (size_bytes > old)
+        return; /* the same size again drops what fallocate() put behind the end */
     uint64_t keep = round_up(size_bytes, folio_bytes);
     object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
     unmap_range(object, keep, PAGE_MASK, ZAP_PAGES);

@@ -88,6 +88,8 @@ static uint32_t flags_with_rights(const struct vma *vma, uint32_t rights)
 {
     uint32_t flags = (vma->flags & ~VM_RIGHTS) | rights;
 
+    if (flags == vma->flags)
+        return flags;
     if ((rights & VM_WRITE) && !(vma->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB)))
         return flags | VM_ACCOUNT;
     if (!(rights & VM_WRITE) && !vma->object && !vma->anon)

@@ -131,7 +131,7 @@ static void leave_empty(struct mm *mm, const struct remap *r)
         atomic_store_explicit(&vma->anon, 0, memory_order_relaxed);
         vma->anon_inherited = false;
     }
-    vma_merge(mm, vma);
+    mm->unmerged = true; /* with its neighbours: Linux leaves that to the next call */
 }
 
 static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, struct list_node *dead)
@@ -213,13 +213,17 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         r->to = r->old;
         return r->new_len < r->old_len ? shrink(mm, r, dead) : 0;
     }
-    int err = check_area(vma, r);
+    struct remap kept = *r; /* only what stays must lie in one area */
+    kept.old_len = min(r->old_len, r->new_len);
+    int err = check_area(vma, &kept);
     if (err)
         return err;
 
     if (r->flags & REMAP_FIXED) {
         err = clear_target(mm, r, dead);
-        return err ? err : move_area(mm, vma_find(mm, r->old), r, dead);
+        if (!err && r->new_len < r->old_len)
+            err = shrink(mm, r, dead);
+        return err ? err : move_area(mm, vma_find(mm, r->old), &kept, dead);
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
@@ -281,6 +285,17 @@ static int check_arguments(const struct remap *r)
     return (r->flags & REMAP_FIXED) && r->to < USER_MIN ? -EPERM : 0;
 }
 
+/* An area that is locked gets the pages it grew by. */
+static void fill_locked(struct mm *mm, uint64_t start, uint64_t end)
+{
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    struct vma *vma = vma_find(mm, start);
+    uint32_t flags = vma ? vma->flags : 0;
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    if ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
+        populate(mm, start, end, flags);
+}
+
 int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
              uint64_t new_addr, uint64_t *out)
 {
@@ -296,6 +311,8 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
     err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
+    if (!err && r.new_len > r.old_len)
+        fill_locked(mm, r.to + r.old_len, r.to + r.new_len);
     *out = r.to;
     return err;
 }

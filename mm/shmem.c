@@ -17,7 +17,7 @@ static int shmem_get_folio(struct object *object, uint64_t index, enum object_ge
 {
     for (;;) {
         *out = object_find_folio(object, index);
-        if (*out && how == OBJECT_GET_ALLOCATE && ((*out)->page.flags & PAGE_UNTOUCHED))
+        if (*out && how != OBJECT_GET_EXISTING && ((*out)->page.flags & PAGE_UNTOUCHED))
             (*out)->page.flags &= (uint16_t)~PAGE_UNTOUCHED;
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;

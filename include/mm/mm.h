@@ -81,12 +81,12 @@ struct mm {
     struct rb_root vmas;        /* [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
-    bool forked;                /* what only locks kept apart stays apart in a child [I] */
-    uint64_t total_pages;       /* sum of all areas [m] */
-    uint64_t locked_pages;      /* sum of VM_LOCKED areas [m] */
-    uint32_t default_flags;     /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
-    uint64_t mmap_top;          /* mmap searches downwards from here */
-    uint64_t brk_start, brk;    /* [m] */
+    bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
+    uint64_t total_pages;    /* sum of all areas [m] */
+    uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
+    uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint64_t mmap_top;       /* mmap searches downwards from here */
+    uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
     struct mm_cpu *cpus;                                        /* one per CPU [I] */
