@@ -26,7 +26,7 @@ struct vma;
 enum object_get {
     OBJECT_GET_EXISTING, /* NULL when there is none */
     OBJECT_GET_ALLOCATE, /* make it if it is missing */
-    OBJECT_GET_RESERVE /* the same, but it counts as a hole until asked for again */
+    OBJECT_GET_RESERVE   /* the same, but it counts as a hole until asked for again */
 };
 
 /* What makes one kind of memory different from another. */
