@@ -13,6 +13,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "layout.h"
 #include "log.h"
 #include "task.h"
 #include "text_file.h"
@@ -285,6 +286,13 @@ static int show_zero(struct text *t, struct dentry *dentry)
     return 0;
 }
 
+static int show_randomize(struct text *t, struct dentry *dentry)
+{
+    (void)dentry;
+    text_add(t, "%d\n", layout_randomize());
+    return 0;
+}
+
 static int show_max_map_count(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
@@ -331,9 +339,12 @@ static const struct text_kind proc_sys_vm[] = {
 };
 
 static const struct text_kind proc_sys_kernel[] = {
-    {"printk", 0644, show_printk, store_printk}, {"osrelease", 0444, show_release, NULL},
-    {"ostype", 0444, show_ostype, NULL},         {"hostname", 0444, show_hostname, NULL},
+    {"printk", 0644, show_printk, store_printk},
+    {"osrelease", 0444, show_release, NULL},
+    {"ostype", 0444, show_ostype, NULL},
+    {"hostname", 0444, show_hostname, NULL},
     {"pid_max", 0444, show_pid_max, NULL},
+    {"randomize_va_space", 0644, show_randomize, layout_randomize_set},
 };
 
 static const struct text_kind sys_hugepages[] = {

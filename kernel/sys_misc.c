@@ -22,6 +22,7 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
+#include <uapi/personality.h>
 #include <uapi/prctl.h>
 
 int64_t sys_uname(user_addr_t out)
@@ -146,6 +147,16 @@ int64_t sys_getgroups(int size, user_addr_t list)
     if (size && copy_to_user(list, &root, sizeof(root)))
         return -EFAULT;
     return 1;
+}
+
+int64_t sys_personality(uint32_t wanted)
+{
+    struct process *me = process_current();
+    uint32_t before = me->personality;
+
+    if (wanted != PERSONALITY_ASK)
+        me->personality = wanted;
+    return before;
 }
 
 static int64_t name_set(user_addr_t from)

@@ -53,9 +53,10 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(sched_get_priority_min), CALL(sched_rr_get_interval), CALL(getpriority), CALL(setpriority),
     CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
     /* everything else a program asks for */
-    CALL(uname), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit), CALL(setrlimit),
-    CALL(getrandom), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(reboot), CALL(getuid),
-    CALL_AS(geteuid, sys_getuid), CALL_AS(getgid, sys_getuid), CALL_AS(getegid, sys_getuid),
+    CALL(uname), CALL(personality), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit),
+    CALL(setrlimit), CALL(getrandom), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(reboot),
+    CALL(getuid), CALL_AS(geteuid, sys_getuid), CALL_AS(getgid, sys_getuid),
+    CALL_AS(getegid, sys_getuid),
     /* files */
     SYS_FS_CALLS};
 

@@ -159,6 +159,7 @@ int64_t sys_getrlimit(unsigned which, user_addr_t out);
 int64_t sys_setrlimit(unsigned which, user_addr_t in);
 int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags);
 int64_t sys_getuid(void);
+int64_t sys_personality(uint32_t wanted);
 int64_t sys_getgroups(int size, user_addr_t list);
 int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 int64_t sys_sysinfo(user_addr_t out);

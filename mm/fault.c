@@ -20,8 +20,6 @@
 #include "internal.h"
 #include <lib/string.h>
 
-#define STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below a stack that grows */
-
 struct page *zero_page;
 
 struct fault {
@@ -287,7 +285,8 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return true; /* somebody else was faster */
     uint64_t below = vma->start - vma->gap;
     if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack || start < USER_MIN ||
-        start - below < (below ? STACK_GUARD_GAP : 0) || area_may_grow(mm, vma, vma->start - start))
+        start - below < (below ? MM_STACK_GUARD_GAP : 0) ||
+        area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
     mm->total_pages += pages;

@@ -58,9 +58,22 @@ struct vma *vma_merge(struct mm *mm, struct vma *vma);
 void vma_set_end(struct vma *vma, uint64_t end);
 void vma_set_start(struct vma *vma, uint64_t start);
 
-/* The highest free range of @len_bytes, aligned, in [low, high). 0 or -ENOMEM. */
-int __must_check vma_find_gap(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t low,
-                              uint64_t high, uint64_t *out);
+/* Where an area begins for those who want to lie below it: stacks keep a gap. */
+uint64_t vma_guarded_start(const struct vma *vma);
+
+struct gap_wanted {
+    uint64_t len_bytes, align; /* of the free range */
+    uint64_t low, high;        /* where to look */
+};
+
+enum gap_order { GAP_HIGHEST, GAP_LOWEST };
+
+/* The highest or lowest free range as wanted. 0 or -ENOMEM. */
+int __must_check vma_find_gap(struct mm *mm, const struct gap_wanted *w, enum gap_order order,
+                              uint64_t *out);
+
+/* Where mmap() puts what may lie anywhere. 0 or -ENOMEM. */
+int __must_check vma_find_place(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *out);
 
 static inline uint64_t vma_pages(const struct vma *vma)
 {

@@ -13,6 +13,10 @@
 #include "internal.h"
 #include <uapi/errno.h>
 
+/* Where MAP_BELOW_2G looks. */
+#define LOW_START GIGA_SIZE
+#define LOW_END   (2 * GIGA_SIZE)
+
 int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
     for (unsigned i = 0; i < nr; i++) {
@@ -154,7 +158,7 @@ static int check_limits(struct mm *mm, const struct map_request *r, uint64_t add
 static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t unit,
                         uint64_t *out)
 {
-    if (r->place != MAP_ANYWHERE) {
+    if (r->place == MAP_FIXED_REPLACE || r->place == MAP_FIXED_NEW) {
         if (!is_aligned(r->addr, unit))
             return -EINVAL;
         if (r->addr > USER_END - len)
@@ -167,16 +171,19 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
         *out = r->addr;
         return 0;
     }
+    const uint64_t end = r->place == MAP_BELOW_2G ? LOW_END : USER_END;
     uint64_t hint = round_up(round_down(r->addr, PAGE_SIZE), unit);
-    if (hint >= USER_MIN && hint <= USER_END - len) {
+    if (hint >= USER_MIN && len <= end && hint <= end - len) {
         struct vma *at = vma_find_from(mm, hint);
-        if (!at || at->start >= hint + len) {
+        if (!at || vma_guarded_start(at) >= hint + len) {
             *out = hint;
             return 0;
         }
     }
-    int err = vma_find_gap(mm, len, unit, USER_MIN, mm->mmap_top, out);
-    return err ? vma_find_gap(mm, len, unit, USER_MIN, USER_END, out) : 0;
+    if (r->place == MAP_BELOW_2G)
+        return vma_find_gap(mm, &(struct gap_wanted){len, unit, LOW_START, LOW_END}, GAP_LOWEST,
+                            out);
+    return vma_find_place(mm, len, unit, out);
 }
 
 /* The new area, with its reference, its place among the writers, and its reservation. */

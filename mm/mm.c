@@ -38,6 +38,7 @@ int mm_create(struct mm **out)
     atomic_store(&mm->refcount, 1);
     vma_tree_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;
+    mm->mmap_bottom = USER_MIN;
     mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;
     mm->limits.stack = 8 * MIB;
     mm->limits.locked = 8 * MIB;
@@ -164,6 +165,8 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
 static void copy_fields(const struct mm *mm, struct mm *child)
 {
     child->mmap_top = mm->mmap_top;
+    child->mmap_bottom = mm->mmap_bottom;
+    child->mmap_upwards = mm->mmap_upwards;
     child->brk_start = mm->brk_start;
     child->brk = mm->brk;
     child->stack_top = mm->stack_top;

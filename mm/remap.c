@@ -233,9 +233,9 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
     if (!(r->flags & REMAP_MAYMOVE))
         return -ENOMEM;
     uint64_t hint = r->to;
-    err = vma_find_gap(mm, r->new_len, PAGE_SIZE, USER_MIN, mm->mmap_top, &r->to);
+    err = vma_find_place(mm, r->new_len, PAGE_SIZE, &r->to);
     struct vma *at_hint = vma_find_from(mm, hint);
-    if (hint >= USER_MIN && (!at_hint || at_hint->start >= hint + r->new_len))
+    if (hint >= USER_MIN && (!at_hint || vma_guarded_start(at_hint) >= hint + r->new_len))
         r->to = hint;
     else if (err)
         return err;

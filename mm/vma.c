@@ -277,37 +277,73 @@ void vma_set_start(struct vma *vma, uint64_t start)
     gap_refresh(vma);
 }
 
-/* The highest place in the free range [low, high) that is aligned; false if it does not fit. */
-static bool fits(uint64_t low, uint64_t high, uint64_t len_bytes, uint64_t align, uint64_t *out)
+uint64_t vma_guarded_start(const struct vma *vma)
 {
-    if (high < low || high - low < len_bytes)
+    if (!(vma->flags & VM_GROWSDOWN))
+        return vma->start;
+    return vma->start - min(vma->start, MM_STACK_GUARD_GAP);
+}
+
+/* The highest place in the free range [low, high) that is aligned; false if it does not fit. */
+static bool fits_high(uint64_t low, uint64_t high, const struct gap_wanted *w, uint64_t *out)
+{
+    if (high < low || high - low < w->len_bytes)
         return false;
-    *out = round_down(high - len_bytes, align);
+    *out = round_down(high - w->len_bytes, w->align);
     return *out >= low;
 }
 
-/* Areas from the highest down, passing over subtrees whose gaps are all too small. */
-static bool gap_below(struct rb_node *node, uint64_t len_bytes, uint64_t align, uint64_t low,
-                      uint64_t high, uint64_t *out)
+/* The lowest. */
+static bool fits_low(uint64_t low, uint64_t high, const struct gap_wanted *w, uint64_t *out)
 {
-    if (!node || of(node)->max_gap < len_bytes)
-        return false;
-    struct vma *vma = of(node);
-    if (vma->start < high && gap_below(node->right, len_bytes, align, low, high, out))
-        return true;
-    uint64_t gap_start = max(vma->start - vma->gap, low);
-    if (fits(gap_start, min(vma->start, high), len_bytes, align, out))
-        return true;
-    return vma->start > low && gap_below(node->left, len_bytes, align, low, high, out);
+    *out = round_up(low, w->align);
+    return high >= *out && high - *out >= w->len_bytes;
 }
 
-int vma_find_gap(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t low, uint64_t high,
-                 uint64_t *out)
+/* Areas from the highest down, passing over subtrees whose gaps are all too small. */
+static bool gap_high(struct rb_node *node, const struct gap_wanted *w, uint64_t *out)
+{
+    if (!node || of(node)->max_gap < w->len_bytes)
+        return false;
+    struct vma *vma = of(node);
+    if (vma->start < w->high && gap_high(node->right, w, out))
+        return true;
+    uint64_t gap_start = max(vma->start - vma->gap, w->low);
+    if (fits_high(gap_start, min(vma_guarded_start(vma), w->high), w, out))
+        return true;
+    return vma->start > w->low && gap_high(node->left, w, out);
+}
+
+/* From the lowest up. */
+static bool gap_low(struct rb_node *node, const struct gap_wanted *w, uint64_t *out)
+{
+    if (!node || of(node)->max_gap < w->len_bytes)
+        return false;
+    struct vma *vma = of(node);
+    if (vma->start > w->low && gap_low(node->left, w, out))
+        return true;
+    uint64_t gap_start = max(vma->start - vma->gap, w->low);
+    if (fits_low(gap_start, min(vma_guarded_start(vma), w->high), w, out))
+        return true;
+    return vma->start < w->high && gap_low(node->right, w, out);
+}
+
+int vma_find_gap(struct mm *mm, const struct gap_wanted *w, enum gap_order order, uint64_t *out)
 {
     struct vma *last = last_area(mm);
-    uint64_t free_from = last ? max(last->end, low) : low;
+    uint64_t free_from = last ? max(last->end, w->low) : w->low;
 
-    if (fits(free_from, high, len_bytes, align, out))
+    if (order == GAP_LOWEST)
+        return gap_low(mm->vmas.node, w, out) || fits_low(free_from, w->high, w, out) ? 0 : -ENOMEM;
+    return fits_high(free_from, w->high, w, out) || gap_high(mm->vmas.node, w, out) ? 0 : -ENOMEM;
+}
+
+int vma_find_place(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *out)
+{
+    struct gap_wanted down = {len_bytes, align, USER_MIN, mm->mmap_top};
+    struct gap_wanted up = {len_bytes, align, mm->mmap_bottom, USER_END};
+
+    if (!mm->mmap_upwards && !vma_find_gap(mm, &down, GAP_HIGHEST, out))
         return 0;
-    return gap_below(mm->vmas.node, len_bytes, align, low, high, out) ? 0 : -ENOMEM;
+    return vma_find_gap(mm, &up, GAP_LOWEST, out);
 }

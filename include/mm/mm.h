@@ -88,6 +88,8 @@ struct mm {
     uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
     uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
     uint64_t mmap_top;       /* mmap searches downwards from here */
+    uint64_t mmap_bottom;    /* and then upwards from here */
+    bool mmap_upwards;       /* only upwards: the layout of old */
     uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
@@ -98,8 +100,9 @@ struct mm {
     } limits;
 };
 
-#define MM_MAX_VMAS 65530 /* vm.max_map_count */
-#define MM_NO_LIMIT (~0UL)
+#define MM_STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
+#define MM_MAX_VMAS        65530             /* vm.max_map_count */
+#define MM_NO_LIMIT        (~0UL)
 
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
@@ -117,6 +120,7 @@ int __must_check mm_fork(struct mm *mm, struct mm **out);
 
 enum map_place {
     MAP_ANYWHERE,      /* addr is a hint */
+    MAP_BELOW_2G,      /* the same, for programs with pointers of 32 bits: MAP_32BIT */
     MAP_FIXED_REPLACE, /* exactly there, whatever was there goes */
     MAP_FIXED_NEW      /* exactly there, or -EEXIST */
 };

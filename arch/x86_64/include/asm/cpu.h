@@ -38,6 +38,7 @@ enum cpu_feature {
     CPU_INVARIANT_TSC,
     CPU_RDTSCP,
     CPU_HYPERVISOR,
+    CPU_RDRAND,
     CPU_FEATURES
 };
 
@@ -45,6 +46,9 @@ bool cpu_has(enum cpu_feature feature);
 
 /* What programs are told by AT_HWCAP: the feature flags of CPUID leaf 1, EDX. */
 uint32_t cpu_hwcap(void);
+
+/* A word of the CPU's own random numbers; 0 when it has no generator, or that is exhausted. */
+uint64_t cpu_random(void);
 
 /* The number of the CPU that executes this. Stable only while the task cannot move. */
 static inline unsigned cpu_id(void)
