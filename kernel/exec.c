@@ -251,6 +251,7 @@ static int image_map(const struct image *image, struct mm **out)
     if (err)
         return err;
     set_limits(mm);
+    mm->thp_disabled = task_current()->mm && task_current()->mm->thp_disabled;
     for (unsigned i = 0; i < image->header.phnum && !err; i++)
         if (image->phdrs[i].type == PT_LOAD)
             err = map_segment(mm, image, &image->phdrs[i]);

@@ -175,7 +175,7 @@ void thp_count(enum thp_event event, int64_t nr);
 /* Would a write fault at @va give out a huge page? mmap_lock held. */
 static inline bool thp_allows(const struct vma *vma, uint64_t va)
 {
-    enum thp_mode mode = READ_ONCE(thp_mode);
+    unsigned mode = READ_ONCE(thp_mode);
     uint64_t unit = round_down(va, HUGE_SIZE);
 
     if (mode == THP_NEVER || vma->object || (vma->flags & VM_NOHUGEPAGE) ||

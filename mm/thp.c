@@ -22,7 +22,7 @@
 /* What a fault leaves free for pages of 4 KiB: a sixteenth of memory. */
 #define RESERVE_SHIFT 4
 
-enum thp_mode thp_mode = THP_NEVER;
+unsigned thp_mode = THP_NEVER;
 
 static struct {
     int64_t events[THP_EVENTS]; /* of one CPU; only the sums mean much */

@@ -19,7 +19,7 @@ enum thp_mode {
     THP_NEVER    /* only where madvise(MADV_COLLAPSE) asks for it */
 };
 
-extern enum thp_mode thp_mode;
+extern unsigned thp_mode; /* enum thp_mode */
 
 /* Numbered as a table of names in kernel/thp_files.c. */
 enum thp_event {
