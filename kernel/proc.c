@@ -334,8 +334,10 @@ static const struct text_kind proc_sys_vm[] = {
 };
 
 static const struct text_kind proc_sys_kernel[] = {
-    {"printk", 0644, show_printk, store_printk, NULL}, {"osrelease", 0444, show_release, NULL, NULL},
-    {"ostype", 0444, show_ostype, NULL, NULL},         {"hostname", 0444, show_hostname, NULL, NULL},
+    {"printk", 0644, show_printk, store_printk, NULL},
+    {"osrelease", 0444, show_release, NULL, NULL},
+    {"ostype", 0444, show_ostype, NULL, NULL},
+    {"hostname", 0444, show_hostname, NULL, NULL},
     {"pid_max", 0444, show_pid_max, NULL, NULL},
 };
 

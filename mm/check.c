@@ -73,7 +73,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
         return 0;
     }
     uint32_t maps = atomic_load(&page->mapcount), refs = atomic_load(&page->refcount);
-    CLAIM(level == PT_4K || page->order >= HUGE_ORDER, "V5", "huge leaf of a small page at %#lx", va);
+    CLAIM(level == PT_4K || page->order >= HUGE_ORDER, "V5", "huge leaf of a small page at %#lx",
+          va);
     CLAIM(maps >= 1 && refs >= maps, "V7", "frame %#lx: %u leaves, %u references",
           page_to_pfn(page), maps, refs);
     *(page->state == PAGE_ANON ? &rss->anon : &rss->file) += pt_level_size(level) >> PAGE_SHIFT;

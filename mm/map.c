@@ -295,7 +295,8 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
         return 0;
     if (!borders_fit(mm, start, end))
         return -EINVAL;
-    bool hole = first == at_end && first->start < start; /* the only way to end up with more areas */
+    bool hole =
+        first == at_end && first->start < start; /* the only way to end up with more areas */
     if (hole && mm->nr_vmas >= MM_MAX_VMAS)
         return -ENOMEM;
     int err = cut_prepare(mm, start, end, spare);
@@ -351,9 +352,13 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
-    int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    int err = thp_split_borders(mm, addr, end);
+    if (err) {
+        rwsem_read_unlock(&mm->mmap_lock, reader);
+        return err;
+    }
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)
@@ -366,10 +371,6 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
             break;
         }
         at = min(vma->end, end);
-        if (thp_split_borders(mm, from, at)) {
-            err = -ENOMEM;
-            break;
-        }
         zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
     tlb_gather_end(&gather);

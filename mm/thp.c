@@ -37,8 +37,7 @@ void thp_boot_init(void)
 
 void thp_count(enum thp_event event, int64_t nr)
 {
-    int64_t *count = &cpu_counts[cpu_id()].events[event];
-    WRITE_ONCE(*count, *count + nr);
+    cpu_counter_add(&cpu_counts[cpu_id()].events[event], nr);
 }
 
 uint64_t thp_events(enum thp_event event)
@@ -58,10 +57,9 @@ int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page *
         if (counts.free < PT_ENTRIES + (counts.total >> RESERVE_SHIFT))
             return -ENOMEM;
     }
-    int err = page_alloc(HUGE_ORDER, alloc_flags, out);
+    int err = page_alloc(HUGE_ORDER, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out);
     if (err)
         return err;
-    page_set_state(*out, PAGE_ANON);
     (*out)->object = NULL;
     (*out)->flags |= PAGE_EXCLUSIVE;
     atomic_store_explicit(&(*out)->huge_leaves, 0, memory_order_relaxed);

@@ -63,8 +63,8 @@ static long smaps(const char *p, size_t len, const char *name)
     return sum;
 }
 
-#define HUGE_KIB(p, units) smaps((p), (units) * HUGE, "AnonHugePages")
-#define RSS_KIB(p, units)  smaps((p), (units) * HUGE, "Rss")
+#define HUGE_KIB(p, units) smaps((p), (units)*HUGE, "AnonHugePages")
+#define RSS_KIB(p, units)  smaps((p), (units)*HUGE, "Rss")
 
 /* Each page of @p says which it is. */
 static void mark(char *p, size_t pages)
@@ -319,8 +319,8 @@ static void moves_in_parts_elsewhere(void)
 
     p = map_huge(3), to = room(3, PROT_NONE);
     mark(p, 3 * 512);
-    EXPECT(mremap(p + 8 * PAGE, 2 * HUGE, 2 * HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-                  to + 8 * PAGE) == to + 8 * PAGE);
+    EXPECT(mremap(p + 8 * PAGE, 2 * HUGE, 2 * HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + 8 * PAGE) ==
+           to + 8 * PAGE);
     EXPECT_IS(HUGE_KIB(to, 3), 2048); /* the second unit was moved whole */
     EXPECT(marked(to, 8, 1032) && marked(p, 0, 8) && marked(p, 1032, 3 * 512));
     munmap(to, 3 * HUGE);
