@@ -17,7 +17,8 @@
 #define LOW_START GIGA_SIZE
 #define LOW_END   (2 * GIGA_SIZE)
 
-int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
+/* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
+static int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
     for (unsigned i = 0; i < nr; i++) {
         spare[i] = vma_alloc(mm);
@@ -57,7 +58,9 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 
     if (splits && mm->nr_vmas + splits > MM_MAX_VMAS)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = thp_split_borders(mm, start, end);
+    if (!err)
+        err = spares_get(mm, splits, spare);
     if (err)
         return err;
     if (start > vma->start)
@@ -69,11 +72,18 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     return 0;
 }
 
-unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
+/* How many borders of [start, end) lie inside an area. */
+static unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);
     struct vma *last = vma_find(mm, end);
     return (first && first->start < start) + (last && last->start < end);
+}
+
+int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
+{
+    int err = thp_split_borders(mm, start, end);
+    return err ? err : spares_get(mm, splits_needed(mm, start, end), spare);
 }
 
 bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
@@ -234,7 +244,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (replaces && !borders_fit(mm, addr, addr + len))
         return -EINVAL;
     if (replaces)
-        err = spares_get(mm, splits_needed(mm, addr, addr + len), spare);
+        err = cut_prepare(mm, addr, addr + len, spare);
     struct vma *vma;
     if (!err)
         err = area_make(mm, r, addr, len, &vma);
@@ -287,11 +297,11 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
         return 0;
     if (!borders_fit(mm, start, end))
         return -EINVAL;
-    unsigned splits = splits_needed(mm, start, end);
-    bool hole = first == at_end && splits == 2; /* the only way to end up with more areas */
+    bool hole =
+        first == at_end && first->start < start; /* the only way to end up with more areas */
     if (hole && mm->nr_vmas >= MM_MAX_VMAS)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = cut_prepare(mm, start, end, spare);
     if (err)
         return err;
     unmap_areas(mm, start, end, spare, dead);
@@ -344,9 +354,13 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
-    int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    int err = thp_split_borders(mm, addr, end);
+    if (err) {
+        rwsem_read_unlock(&mm->mmap_lock, reader);
+        return err;
+    }
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)

@@ -83,6 +83,8 @@ struct mm {
     struct list_node areas;     /* the same, in order [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
+    bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
+    bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;    /* sum of all areas [m] */
     uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
