@@ -322,6 +322,15 @@ static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t 
     panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
 }
 
+/* Must @vma, growing down to @start, keep away from what lies below it? */
+static bool keeps_distance(const struct vma *vma, uint64_t start)
+{
+    const struct vma *below = vma_prev(vma);
+    bool counts = below && (below->flags & VM_RIGHTS) && !(below->flags & VM_GROWSDOWN);
+
+    return !counts || start - below->end >= MM_STACK_GUARD_GAP;
+}
+
 /* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */
 static bool stack_grow(struct mm *mm, uint64_t addr)
 {
@@ -332,10 +341,10 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return false;
     if (vma->start <= addr)
         return true; /* somebody else was faster */
-    uint64_t below = vma->start - vma->gap;
-    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack || start < USER_MIN ||
-        start - below < (below ? MM_STACK_GUARD_GAP : 0) ||
-        area_may_grow(mm, vma, vma->start - start))
+    if (!(vma->flags & VM_GROWSDOWN) || start < USER_MIN || !keeps_distance(vma, start))
+        return false;
+    vma_anon_begin(vma);
+    if (vma->end - start > mm->limits.stack || area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
     mm->total_pages += pages;

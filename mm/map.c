@@ -196,6 +196,15 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
     return vma_find_place(mm, len, unit, out);
 }
 
+int mm_check_place(struct mm *mm, const struct map_request *r)
+{
+    uint64_t unit = r->object ? object_folio_bytes(r->object) : PAGE_SIZE, at;
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    int err = choose_place(mm, r, round_up(r->len_bytes, unit), unit, &at);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
 /* The new area, with its reference, its place among the writers, and its reservation. */
 static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len,
                      struct vma **out)
@@ -282,7 +291,8 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
-    if (!err && r->populate)
+    uint32_t flags = r->flags | mm->default_flags;
+    if (!err && (r->populate || (flags & VM_LOCKED)) && !(flags & VM_LOCKONFAULT))
         populate(mm, *out, *out + len, r->flags);
     return err;
 }

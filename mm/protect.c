@@ -104,14 +104,15 @@ struct change {
 };
 
 /* Locked memory that could not be written until now gets its pages, once the lock is free. */
-static void note_fill(struct change *c, const struct vma *vma, uint64_t start, uint64_t end)
+static bool note_fill(struct change *c, const struct vma *vma, uint64_t start, uint64_t end)
 {
     bool locked = (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
 
     if (!locked || (vma->flags & (VM_WRITE | VM_SHARED)) || !(c->rights & VM_WRITE))
-        return;
+        return false;
     c->fill_start = min(c->fill_start, start);
     c->fill_end = max(c->fill_end, end);
+    return true;
 }
 
 /* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
@@ -131,10 +132,12 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
     if (err)
         return err;
     vma = *at;
-    note_fill(c, vma, start, end);
+    bool fills = note_fill(c, vma, start, end);
     vma->flags = flags;
     change_leaves(vma, &c->gather);
     *at = vma_merge(mm, vma);
+    if (fills)
+        vma_anon_begin(*at); /* Linux fills it before it goes on to the next */
     return 0;
 }
 

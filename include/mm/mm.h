@@ -144,6 +144,9 @@ struct map_request {
  */
 int __must_check mm_map(struct mm *mm, const struct map_request *request, uint64_t *out);
 
+/* The error mm_map() would give for the place alone, or 0: -EINVAL, -ENOMEM, -EEXIST, -EPERM. */
+int __must_check mm_check_place(struct mm *mm, const struct map_request *request);
+
 /* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas; nothing changed). */
 int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
@@ -260,6 +263,13 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
  */
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
                   bool force);
+
+/**
+ * mm_fault_in() - the faults that an access to [addr, addr + len) would take, up to one that refuses
+ * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
+ * Return: how many bytes from @addr on could be accessed; @addr + @len does not wrap.
+ */
+size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access);
 
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
