@@ -58,12 +58,12 @@ struct vma {
     struct rb_node node;        /* [m] */
     struct list_node area_node; /* on mm->areas [m] */
     uint64_t start, end;        /* [m] */
-    uint64_t gap;          /* free space below, down to the area before [m] */
-    uint64_t max_gap;      /* largest gap in this subtree [m] */
-    uint32_t flags;        /* enum vm_flags [m] */
-    uint32_t pkey;         /* [m] */
-    struct mm *mm;         /* [I] */
-    struct object *object; /* NULL: anonymous private [I] */
+    uint64_t gap;               /* free space below, down to the area before [m] */
+    uint64_t max_gap;           /* largest gap in this subtree [m] */
+    uint32_t flags;             /* enum vm_flags [m] */
+    uint32_t pkey;              /* [m] */
+    struct mm *mm;              /* [I] */
+    struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
@@ -265,7 +265,7 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
                   bool force);
 
 /**
- * mm_fault_in() - the faults that an access to [addr, addr + len) would take, up to one that refuses
+ * mm_fault_in() - the faults that an access to [addr, addr + len) would take, until one refuses
  * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
  * Return: how many bytes from @addr on could be accessed; @addr + @len does not wrap.
  */
