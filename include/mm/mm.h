@@ -58,12 +58,12 @@ struct vma {
     struct rb_node node;        /* [m] */
     struct list_node area_node; /* on mm->areas [m] */
     uint64_t start, end;        /* [m] */
-    uint64_t gap;          /* free space below, down to the area before [m] */
-    uint64_t max_gap;      /* largest gap in this subtree [m] */
-    uint32_t flags;        /* enum vm_flags [m] */
-    uint32_t pkey;         /* [m] */
-    struct mm *mm;         /* [I] */
-    struct object *object; /* NULL: anonymous private [I] */
+    uint64_t gap;               /* free space below, down to the area before [m] */
+    uint64_t max_gap;           /* largest gap in this subtree [m] */
+    uint32_t flags;             /* enum vm_flags [m] */
+    uint32_t pkey;              /* [m] */
+    struct mm *mm;              /* [I] */
+    struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
@@ -184,6 +184,14 @@ int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /* madvise(MADV_POPULATE_READ/WRITE): 0, -EINVAL (no right, secret), -EFAULT (SIGBUS), -ENOMEM. */
 int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
+
+/**
+ * mm_collapse() - madvise(MADV_COLLAPSE): whole units of 2 MiB become huge pages
+ * Return: 0; -EINVAL (an area or a unit that cannot: those before it are done); -ENOMEM (a gap: the
+ *         rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
  * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
