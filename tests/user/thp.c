@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include "ktap.h"
+#include "smaps.h"
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -41,26 +42,6 @@ static char *map_huge(size_t units)
 
     EXPECT_IS(madvise(p, units * HUGE, MADV_HUGEPAGE), 0);
     return p;
-}
-
-/* A line of smaps in KiB, of all areas that lie in [p, p + len). */
-static long smaps(const char *p, size_t len, const char *name)
-{
-    FILE *f = fopen("/proc/self/smaps", "r");
-    unsigned long start, end, kib;
-    char line[512], key[64];
-    bool inside = false;
-    long sum = 0;
-
-    while (f && fgets(line, sizeof(line), f)) {
-        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-            inside = start >= (uintptr_t)p && end <= (uintptr_t)p + len;
-        else if (inside && sscanf(line, "%63[^:]: %lu kB", key, &kib) == 2 && !strcmp(key, name))
-            sum += (long)kib;
-    }
-    if (f)
-        fclose(f);
-    return sum;
 }
 
 #define HUGE_KIB(p, units) smaps((p), (units)*HUGE, "AnonHugePages")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/thp_threads.c - huge pages that are split, discarded and collapsed under threads' hands
+ * tests/user/thp_threads.c - huge pages, split, discarded and collapsed under threads' hands
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   nothing.
