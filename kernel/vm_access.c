@@ -77,8 +77,8 @@ static int64_t copy_part(struct mm *mm, uint64_t local, uint64_t remote, size_t 
     return put ? put : -EFAULT;
 }
 
-/* Linux has the other side's pages of a whole part, as many as it can name at once, before it copies
- * the first. Returns whether there is a first. */
+/* Linux has the other side's pages of a whole part, as many as it can name at once, before it
+ * copies the first. Returns whether there is a first. */
 static bool part_begin(struct mm *mm, uint64_t remote, size_t len, bool write)
 {
     len = min(len, PAGES_AT_ONCE * PAGE_SIZE);

@@ -291,8 +291,9 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
-    uint32_t flags = r->flags | mm->default_flags;
-    if (!err && (r->populate || (flags & VM_LOCKED)) && !(flags & VM_LOCKONFAULT))
+    /* What is locked by its nature only, as secret memory is, comes when it is touched. */
+    bool fill = r->populate || (mm->default_flags & VM_LOCKED);
+    if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
         populate(mm, *out, *out + len, r->flags);
     return err;
 }
