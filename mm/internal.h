@@ -216,5 +216,12 @@ int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* fault.c */
 
+/**
+ * fault_around() - map what the object of @vma has cached in the 64 KiB around @va
+ * @walk: the slot of a small leaf at @va
+ * Context: mmap_lock for reading. Return: whether there is a leaf at @va now.
+ */
+bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk);
+
 /* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
 extern struct page *zero_page;

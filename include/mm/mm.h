@@ -186,6 +186,14 @@ int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
 
 /**
+ * mm_collapse() - madvise(MADV_COLLAPSE): whole units of 2 MiB become huge pages
+ * Return: 0; -EINVAL (an area or a unit that cannot: those before it are done); -ENOMEM (a gap: the
+ *         rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
  * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
  * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
  * TLB: what was mapped there is flushed.
