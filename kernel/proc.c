@@ -16,6 +16,7 @@
 #include "log.h"
 #include "task.h"
 #include "text_file.h"
+#include <asm/context.h>
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <asm/time.h>
@@ -23,6 +24,7 @@
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
+#include <mm/slab.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
 
@@ -81,6 +83,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "AnonPages:", frames[PAGE_ANON] * PAGE_KIB);
     add_kib(t, "Shmem:", frames[PAGE_OBJECT] * PAGE_KIB);
     add_kib(t, "Slab:", frames[PAGE_SLAB] * PAGE_KIB);
+    add_kib(t, "KernelStack:", kstack_total_bytes() / KIB);
     add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
     add_huge_pages(t);
@@ -108,6 +111,20 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "direct_map_level3_splits %lu\n", dm.splits[PT_1G]);
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
     text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
+    return 0;
+}
+
+static int show_slabinfo(struct text *t, struct dentry *dentry)
+{
+    const struct slab_cache *cache;
+    (void)dentry;
+
+    text_add(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+                "<objperslab> <pagesperslab>\n");
+    for (unsigned n = 0; (cache = slab_cache_nth(n)); n++)
+        text_add(t, "%-17s %6lu %6lu %6u %4u %4u\n", cache->name,
+                 slab_objects_in_use(slab_cache_nth(n)), cache->nr_slabs * cache->per_slab,
+                 cache->size, cache->per_slab, 1U << cache->order);
     return 0;
 }
 
@@ -310,15 +327,11 @@ static int show_cpus(struct text *t, struct dentry *dentry)
 }
 
 static const struct text_kind proc_files[] = {
-    {"cmdline", 0444, show_cmdline, NULL},
-    {"cpuinfo", 0444, show_cpuinfo, NULL},
-    {"filesystems", 0444, show_filesystems, NULL},
-    {"loadavg", 0444, show_loadavg, NULL},
-    {"meminfo", 0444, show_meminfo, NULL},
-    {"mounts", 0444, show_mounts, NULL},
-    {"stat", 0444, show_stat, NULL},
-    {"uptime", 0444, show_uptime, NULL},
-    {"version", 0444, show_version, NULL},
+    {"cmdline", 0444, show_cmdline, NULL},         {"cpuinfo", 0444, show_cpuinfo, NULL},
+    {"filesystems", 0444, show_filesystems, NULL}, {"loadavg", 0444, show_loadavg, NULL},
+    {"meminfo", 0444, show_meminfo, NULL},         {"mounts", 0444, show_mounts, NULL},
+    {"slabinfo", 0400, show_slabinfo, NULL},       {"stat", 0444, show_stat, NULL},
+    {"uptime", 0444, show_uptime, NULL},           {"version", 0444, show_version, NULL},
     {"vmstat", 0444, show_vmstat, NULL},
 };
 
