@@ -72,6 +72,7 @@ static int process_copy(uint64_t flags, struct process **out)
     if (flags & CLONE_CLEAR_SIGHAND)
         signals_clear_handlers(&p->signals);
     p->membarrier = me->membarrier;
+    p->personality = me->personality;
     p->no_dump = me->no_dump;
     p->cwd = me->cwd;
     dentry_get(p->cwd);

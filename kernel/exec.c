@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/exec.c - a program takes the place of another: ELF, stack, auxiliary vector
+ * kernel/exec.c - a program takes the place of another: arguments, stack, auxiliary vector
  *
  * Room:   kernel.
- * Owns:   how an ELF file becomes areas, and what the first instruction finds on the stack.
+ * Owns:   what the first instruction finds on the stack, and what a process keeps over execve().
  * Locks:  none; the new address space is nobody else's until it is complete.
- * Always: (1) the old program goes on undisturbed until the new one is known to be loadable;
- *         (2) a segment is a private mapping of the file's memory object, nothing is copied.
- * Source: execve(2), elf(5), getauxval(3); System V AMD64 psABI, "Process Initialization".
- * Tour:   after mm/map.c; kernel/main.c starts process 1 here.
+ * Always: (1) the old program goes on undisturbed until the new one is known to be loadable.
+ * Source: execve(2), getauxval(3); System V AMD64 psABI, "Process Initialization".
+ * Tour:   after kernel/image.c; kernel/main.c starts process 1 here.
  */
 #include "exec.h"
 
 #include "files.h"
 #include "fs.h"
+#include "image.h"
+#include "layout.h"
 #include "random.h"
 #include "syscall.h"
 #include <asm/cpu.h>
@@ -26,13 +27,10 @@
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
-#define STACK_TOP     USER_END
-#define STACK_FIRST   (132 * KIB)      /* the area's size before it grows */
-#define MMAP_GAP      (128 * MIB)      /* between the stack's top and where mmap begins */
-#define PIE_BASE      0x555555554000UL /* two thirds of the user half */
-#define ARG_BYTES_MAX (2 * MIB)        /* strings of argv and envp together */
-#define ARGS_MAX      (128 * KIB)      /* how many of them */
-#define PHDRS_MAX     64
+#define ARG_BYTES_MIN  (128 * KIB) /* of strings of argv and envp together, whatever the limits */
+#define ARG_BYTES_MAX  (6 * MIB)
+#define ARG_STRING_MAX (128 * KIB) /* one of them */
+#define ARGS_MAX       (128 * KIB) /* how many of them */
 
 /* The strings of argv, then envp, one after another with their NULs. */
 struct arguments {
@@ -41,18 +39,16 @@ struct arguments {
     unsigned argc, envc;
 };
 
-struct image {
-    struct elf64_header header;
-    struct elf64_phdr phdrs[PHDRS_MAX];
-    struct inode *inode;
-    uint64_t bias;    /* added to every address of the file */
-    uint64_t phdr_at; /* user address of the program headers, 0: not loaded */
-    bool stack_exec;
-};
-
 static void arguments_free(struct arguments *args)
 {
     kmem_free(args->strings);
+}
+
+/* A quarter of the stack, within bounds. */
+static uint64_t arg_bytes_max(void)
+{
+    uint64_t quarter = process_current()->limits[RLIMIT_STACK].soft / 4;
+    return max(ARG_BYTES_MIN, min(quarter, ARG_BYTES_MAX));
 }
 
 static int arguments_room(struct arguments *args, size_t more)
@@ -60,7 +56,7 @@ static int arguments_room(struct arguments *args, size_t more)
     if (args->len + more <= args->capacity)
         return 0;
     size_t capacity = max(args->capacity * 2, round_up(args->len + more, PAGE_SIZE));
-    if (capacity > ARG_BYTES_MAX)
+    if (capacity > arg_bytes_max())
         return -E2BIG;
     char *strings = kmem_alloc(capacity, 0);
     if (!strings)
@@ -85,8 +81,8 @@ static int arguments_add(struct arguments *args, const char *string)
 
 static int add_user_string(struct arguments *args, user_addr_t from)
 {
-    for (size_t room = 256;; room = min(room * 8, ARG_BYTES_MAX)) {
-        int err = arguments_room(args, room);
+    for (size_t room = 256;; room *= 8) {
+        int err = room <= ARG_STRING_MAX ? arguments_room(args, room) : -E2BIG;
         if (err)
             return err;
         long len = copy_string_from_user(args->strings + args->len, from, room);
@@ -111,168 +107,6 @@ static int add_user_vector(struct arguments *args, user_addr_t vector, unsigned 
         err = *nr < ARGS_MAX ? add_user_string(args, user(pointer)) : -E2BIG;
         if (err)
             return err;
-    }
-    return 0;
-}
-
-static int read_file(struct inode *inode, uint64_t pos, void *buf, size_t len)
-{
-    struct kernel_copy copy = kernel_buffer_out(buf);
-    int64_t n = object_read(&inode->object, pos, len, &copy.copy);
-    return n < 0 ? n : (size_t)n == len ? 0 : -ENOEXEC;
-}
-
-static bool header_is_right(const struct elf64_header *h)
-{
-    static const uint8_t ident[] = {0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little endian */};
-    return !memcmp(h->ident, ident, sizeof(ident)) && h->machine == EM_X86_64 &&
-           (h->type == ET_EXEC || h->type == ET_DYN) && h->phentsize == sizeof(struct elf64_phdr) &&
-           h->phnum > 0 && h->phnum <= PHDRS_MAX;
-}
-
-/* Claim 1: everything about the file that can be wrong. */
-static int image_read(struct inode *inode, struct image *image)
-{
-    image->inode = inode;
-    int err = read_file(inode, 0, &image->header, sizeof(image->header));
-    if (err)
-        return err;
-    const struct elf64_header *h = &image->header;
-    if (!header_is_right(h))
-        return -ENOEXEC;
-    err = read_file(inode, h->phoff, image->phdrs, h->phnum * sizeof(struct elf64_phdr));
-    if (err)
-        return err;
-
-    bool any = false, stack_header = false;
-    image->bias = h->type == ET_DYN ? PIE_BASE : 0;
-    for (unsigned i = 0; i < h->phnum; i++) {
-        const struct elf64_phdr *p = &image->phdrs[i];
-        if (p->type == PT_INTERP)
-            return -ENOENT; /* its dynamic loader: static programs only */
-        if (p->type == PT_GNU_STACK) {
-            stack_header = true;
-            image->stack_exec = p->flags & PF_X;
-        }
-        if (p->type != PT_LOAD)
-            continue;
-        any = true;
-        if (p->filesz > p->memsz || (p->offset - p->vaddr) % PAGE_SIZE || p->memsz > USER_END ||
-            p->vaddr > USER_END - image->bias - p->memsz || p->offset + p->filesz < p->offset)
-            return -ENOEXEC;
-        if (h->phoff >= p->offset && h->phoff < p->offset + p->filesz)
-            image->phdr_at = image->bias + p->vaddr + (h->phoff - p->offset);
-    }
-    image->stack_exec |= !stack_header;
-    return any ? 0 : -ENOEXEC;
-}
-
-static uint32_t segment_rights(const struct elf64_phdr *p)
-{
-    return (p->flags & PF_R ? VM_READ : 0) | (p->flags & PF_W ? VM_WRITE : 0) |
-           (p->flags & PF_X ? VM_EXEC : 0);
-}
-
-/* One segment: the file's part mapped, the rest anonymous. */
-static int map_segment(struct mm *mm, const struct image *image, const struct elf64_phdr *p)
-{
-    uint64_t start = round_down(image->bias + p->vaddr, PAGE_SIZE);
-    uint64_t file_end = round_up(image->bias + p->vaddr + p->filesz, PAGE_SIZE);
-    uint64_t end = round_up(image->bias + p->vaddr + p->memsz, PAGE_SIZE), at;
-    struct map_request r = {
-        .addr = start,
-        .len_bytes = file_end - start,
-        .place = MAP_FIXED_REPLACE,
-        .flags = segment_rights(p) | VM_MAY_RIGHTS,
-        .object = &image->inode->object,
-        .pgoff = p->offset >> PAGE_SHIFT,
-    };
-    int err = 0;
-
-    if (p->filesz)
-        err = mm_map(mm, &r, &at);
-    if (!err && end > file_end) {
-        r = (struct map_request){
-            .addr = file_end,
-            .len_bytes = end - file_end,
-            .place = MAP_FIXED_REPLACE,
-            .flags = segment_rights(p) | VM_MAY_RIGHTS,
-        };
-        err = mm_map(mm, &r, &at);
-    }
-    if (err)
-        return err == -ENOMEM ? err : -ENOEXEC;
-
-    uint64_t seg_end = image->bias + p->vaddr + p->memsz;
-    if (p->flags & PF_X) {
-        mm->start_code =
-            mm->start_code ? min(mm->start_code, image->bias + p->vaddr) : image->bias + p->vaddr;
-        mm->end_code = max(mm->end_code, image->bias + p->vaddr + p->filesz);
-    } else if (p->flags & PF_W) {
-        mm->start_data = image->bias + p->vaddr;
-        mm->end_data = image->bias + p->vaddr + p->filesz;
-    }
-    mm->brk_start = mm->brk = max(mm->brk, round_up(seg_end, PAGE_SIZE));
-    return 0;
-}
-
-static int map_stack(struct mm *mm, const struct image *image)
-{
-    uint64_t at;
-    struct map_request r = {
-        .addr = STACK_TOP - STACK_FIRST,
-        .len_bytes = STACK_FIRST,
-        .place = MAP_FIXED_NEW,
-        .flags = VM_READ | VM_WRITE | VM_MAY_RIGHTS | VM_GROWSDOWN | VM_STACK |
-                 (image->stack_exec ? VM_EXEC : 0),
-    };
-    mm->stack_top = STACK_TOP;
-    mm->mmap_top =
-        STACK_TOP -
-        max(MMAP_GAP, round_up(min(mm->limits.stack, USER_END / 6 * 5), PAGE_SIZE) + MIB);
-    return mm_map(mm, &r, &at);
-}
-
-static void set_limits(struct mm *mm)
-{
-    const struct rlimit *limits = process_current()->limits;
-    mm->limits.address_space = limits[RLIMIT_AS].soft;
-    mm->limits.data = limits[RLIMIT_DATA].soft;
-    mm->limits.stack = limits[RLIMIT_STACK].soft;
-    mm->limits.locked = limits[RLIMIT_MEMLOCK].soft;
-    mm->limits.locked_exempt = true; /* CAP_IPC_LOCK: everybody is root so far */
-}
-
-/* A complete address space but for the stack's contents. */
-static int image_map(const struct image *image, struct mm **out)
-{
-    struct mm *mm;
-    int err = mm_create(&mm);
-    if (err)
-        return err;
-    set_limits(mm);
-    for (unsigned i = 0; i < image->header.phnum && !err; i++)
-        if (image->phdrs[i].type == PT_LOAD)
-            err = map_segment(mm, image, &image->phdrs[i]);
-    if (!err)
-        err = map_stack(mm, image);
-    if (err) {
-        mm_put(mm);
-        return err;
-    }
-    *out = mm;
-    return 0;
-}
-
-/* Bytes between the end of a segment's file part and the next page must be zero. Own mm loaded. */
-static int clear_tails(const struct image *image)
-{
-    for (unsigned i = 0; i < image->header.phnum; i++) {
-        const struct elf64_phdr *p = &image->phdrs[i];
-        uint64_t end = image->bias + p->vaddr + p->filesz;
-        if (p->type == PT_LOAD && p->memsz > p->filesz && p->filesz && (p->flags & PF_W) &&
-            clear_user(user(end), round_up(end, PAGE_SIZE) - end))
-            return -EFAULT;
     }
     return 0;
 }
@@ -329,11 +163,12 @@ static int stack_build(const struct image *image, const struct arguments *args, 
 {
     struct auxv auxv[24];
     uint8_t random[16];
-    uint64_t sp = STACK_TOP - 8, zero = 0;
+    uint64_t sp = mm->stack_top - 8, zero = 0;
 
     random_bytes(random, sizeof(random));
     uint64_t name_at = push(&sp, name, strlen(name) + 1, 1);
     uint64_t strings_at = push(&sp, args->strings, args->len, 1);
+    sp -= layout_stack_skew();
     uint64_t platform_at = push(&sp, "x86_64", 7, 1);
     uint64_t random_at = push(&sp, random, sizeof(random), 16);
     unsigned nr_auxv = auxv_fill(auxv, image, random_at, platform_at, name_at);
@@ -436,6 +271,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     process->auxv_at = stack->auxv_at;
     process->auxv_bytes = stack->auxv_bytes;
     context_reset_user_state(&task->context);
+    sched_add_exit_work(task); /* all registers are other ones now */
     *frame = (struct trap_frame){
         .rip = image->bias + image->header.entry,
         .rsp = stack->rsp,
@@ -462,7 +298,7 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
     if (err)
         goto free_image;
     old = mm_switch(mm);
-    err = clear_tails(image);
+    err = image_clear_tails(image);
     if (!err)
         err = stack_build(image, args, name, mm, &stack);
     if (!err)

@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "files.h"
 #include "fs.h"
+#include "layout.h"
 #include "syscall.h"
 #include "task.h"
 #include <asm/console.h>
@@ -192,6 +193,8 @@ void kernel_main(struct boot_info *info)
     process_boot_init();
     futex_boot_init();
     run_tests();
+    if (parse_has_option(cmdline, "norandmaps"))
+        layout_randomize_set(RANDOMIZE_NOTHING);
     fail_at_set(option("fail_at", 0));
     huge_pages_init();
     root_init(info);

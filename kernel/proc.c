@@ -13,6 +13,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "layout.h"
 #include "log.h"
 #include "task.h"
 #include "text_file.h"
@@ -25,6 +26,7 @@
 #include <mm/hugetlb.h>
 #include <mm/object.h>
 #include <mm/slab.h>
+#include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
 
@@ -86,6 +88,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "KernelStack:", kstack_total_bytes() / KIB);
     add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
+    add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
     add_huge_pages(t);
     add_direct_map(t);
     return 0;
@@ -111,6 +114,7 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "direct_map_level3_splits %lu\n", dm.splits[PT_1G]);
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
     text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
+    thp_add_vmstat(t);
     return 0;
 }
 
@@ -302,6 +306,13 @@ static int show_zero(struct text *t, struct dentry *dentry)
     return 0;
 }
 
+static int show_randomize(struct text *t, struct dentry *dentry)
+{
+    (void)dentry;
+    text_add(t, "%d\n", layout_randomize());
+    return 0;
+}
+
 static int show_max_map_count(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
@@ -327,39 +338,47 @@ static int show_cpus(struct text *t, struct dentry *dentry)
 }
 
 static const struct text_kind proc_files[] = {
-    {"cmdline", 0444, show_cmdline, NULL},         {"cpuinfo", 0444, show_cpuinfo, NULL},
-    {"filesystems", 0444, show_filesystems, NULL}, {"loadavg", 0444, show_loadavg, NULL},
-    {"meminfo", 0444, show_meminfo, NULL},         {"mounts", 0444, show_mounts, NULL},
-    {"slabinfo", 0400, show_slabinfo, NULL},       {"stat", 0444, show_stat, NULL},
-    {"uptime", 0444, show_uptime, NULL},           {"version", 0444, show_version, NULL},
-    {"vmstat", 0444, show_vmstat, NULL},
+    {"cmdline", 0444, show_cmdline, NULL, NULL},
+    {"cpuinfo", 0444, show_cpuinfo, NULL, NULL},
+    {"filesystems", 0444, show_filesystems, NULL, NULL},
+    {"loadavg", 0444, show_loadavg, NULL, NULL},
+    {"meminfo", 0444, show_meminfo, NULL, NULL},
+    {"mounts", 0444, show_mounts, NULL, NULL},
+    {"slabinfo", 0400, show_slabinfo, NULL, NULL},
+    {"stat", 0444, show_stat, NULL, NULL},
+    {"uptime", 0444, show_uptime, NULL, NULL},
+    {"version", 0444, show_version, NULL, NULL},
+    {"vmstat", 0444, show_vmstat, NULL, NULL},
 };
 
 static const struct text_kind proc_sys_vm[] = {
-    {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages},
-    {"overcommit_memory", 0444, show_zero, NULL},
-    {"memfd_noexec", 0444, show_zero, NULL},
-    {"max_map_count", 0444, show_max_map_count, NULL},
-    {"mmap_min_addr", 0444, show_mmap_min_addr, NULL},
+    {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages, NULL},
+    {"overcommit_memory", 0444, show_zero, NULL, NULL},
+    {"memfd_noexec", 0444, show_zero, NULL, NULL},
+    {"max_map_count", 0444, show_max_map_count, NULL, NULL},
+    {"mmap_min_addr", 0444, show_mmap_min_addr, NULL, NULL},
 };
 
 static const struct text_kind proc_sys_kernel[] = {
-    {"printk", 0644, show_printk, store_printk}, {"osrelease", 0444, show_release, NULL},
-    {"ostype", 0444, show_ostype, NULL},         {"hostname", 0444, show_hostname, NULL},
-    {"pid_max", 0444, show_pid_max, NULL},
+    {"printk", 0644, show_printk, store_printk, NULL},
+    {"osrelease", 0444, show_release, NULL, NULL},
+    {"ostype", 0444, show_ostype, NULL, NULL},
+    {"hostname", 0444, show_hostname, NULL, NULL},
+    {"pid_max", 0444, show_pid_max, NULL, NULL},
+    {"randomize_va_space", 0644, show_randomize, layout_randomize_set, NULL},
 };
 
 static const struct text_kind sys_hugepages[] = {
-    {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages},
-    {"free_hugepages", 0444, show_free_hugepages, NULL},
-    {"resv_hugepages", 0444, show_resv_hugepages, NULL},
-    {"surplus_hugepages", 0444, show_zero, NULL},
+    {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages, NULL},
+    {"free_hugepages", 0444, show_free_hugepages, NULL, NULL},
+    {"resv_hugepages", 0444, show_resv_hugepages, NULL, NULL},
+    {"surplus_hugepages", 0444, show_zero, NULL, NULL},
 };
 
 static const struct text_kind sys_cpu[] = {
-    {"online", 0444, show_cpus, NULL},
-    {"possible", 0444, show_cpus, NULL},
-    {"present", 0444, show_cpus, NULL},
+    {"online", 0444, show_cpus, NULL, NULL},
+    {"possible", 0444, show_cpus, NULL, NULL},
+    {"present", 0444, show_cpus, NULL, NULL},
 };
 
 static void text_files(struct dentry *dir, const struct text_kind *kinds, unsigned nr)
@@ -374,12 +393,13 @@ static void sys_boot_init(void)
 {
     struct dentry *sys = fs_boot_directory(fs_root, "sys", 0755);
     struct dentry *kernel = fs_boot_directory(sys, "kernel", 0755);
-    struct dentry *huge =
-        fs_boot_directory(fs_boot_directory(kernel, "mm", 0755), "hugepages", 0755);
+    struct dentry *mm = fs_boot_directory(kernel, "mm", 0755);
+    struct dentry *huge = fs_boot_directory(mm, "hugepages", 0755);
     struct dentry *devices = fs_boot_directory(sys, "devices", 0755);
     struct dentry *system = fs_boot_directory(devices, "system", 0755);
 
     TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
+    thp_boot_files(mm);
     TEXT_FILES(fs_boot_directory(system, "cpu", 0755), sys_cpu);
 }
 
@@ -389,6 +409,7 @@ void proc_boot_init(const char *cmdline)
     struct dentry *sys = fs_boot_directory(proc, "sys", 0555);
 
     kernel_cmdline = cmdline;
+    thp_boot_option(cmdline);
     TEXT_FILES(proc, proc_files);
     TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
     TEXT_FILES(fs_boot_directory(sys, "kernel", 0555), proc_sys_kernel);

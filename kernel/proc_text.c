@@ -50,7 +50,7 @@ static int area_name(const struct vma *vma, char *path, size_t size)
     return vma->flags & VM_STACK ? snprintf(path, size, "[stack]") : 0;
 }
 
-static void add_area(struct text *t, const struct vma *vma, char *path, size_t size)
+void proc_add_area(struct text *t, const struct vma *vma, char *path, size_t size)
 {
     const struct inode *inode = vma->object ? inode_of_object(vma->object) : NULL;
     uint64_t offset = vma->object ? vma->pgoff << PAGE_SHIFT : 0;
@@ -79,7 +79,7 @@ static int show_maps(struct text *t, struct dentry *dentry)
     }
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
-        add_area(t, vma, path, PATH_MAX);
+        proc_add_area(t, vma, path, PATH_MAX);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     kmem_free(path);
     mm_put(mm);
@@ -323,8 +323,12 @@ static int show_cmdline(struct text *t, struct dentry *dentry)
     return bytes ? 0 : -ENOMEM;
 }
 
-const struct text_kind proc_files_of_process[NR_PROC_FILES] = {
-    {"maps", 0444, show_maps, NULL},       {"stat", 0444, show_stat, NULL},
-    {"status", 0444, show_status, NULL},   {"comm", 0444, show_comm, NULL},
-    {"cmdline", 0444, show_cmdline, NULL},
+static const struct text_kind maps = {"maps", 0444, show_maps, NULL, NULL},
+                              stat = {"stat", 0444, show_stat, NULL, NULL},
+                              status = {"status", 0444, show_status, NULL, NULL},
+                              comm = {"comm", 0444, show_comm, NULL, NULL},
+                              cmdline = {"cmdline", 0444, show_cmdline, NULL, NULL};
+
+const struct text_kind *const proc_files_of_process[NR_PROC_FILES] = {
+    &maps, &stat, &status, &comm, &cmdline, &proc_smaps, &proc_smaps_rollup,
 };

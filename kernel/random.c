@@ -5,12 +5,14 @@
  * Room:   kernel.
  * Owns:   one generator state.
  * Locks:  none: the state is one atomic counter.
- * Always: (1) the sequence never repeats within 2^64 steps; (2) it is no source of secrets.
+ * Always: (1) the sequence never repeats within 2^64 steps; (2) it is no source of secrets;
+ *         (3) what the CPU's own generator gives goes into every request, where there is one.
  * Source: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (2014), SplitMix.
  * Tour:   as needed.
  */
 #include "random.h"
 
+#include <asm/cpu.h>
 #include <asm/time.h>
 #include <lib/compiler.h>
 #include <lib/string.h>
@@ -26,9 +28,15 @@ static uint64_t next(void)
     return z ^ z >> 31;
 }
 
+uint64_t random_number(void)
+{
+    return next() ^ cpu_random();
+}
+
 void random_bytes(void *buf, size_t len)
 {
     char *to = buf;
+    atomic_fetch_xor(&state, cpu_random());
     while (len) {
         uint64_t word = next();
         size_t chunk = min(len, sizeof(word));

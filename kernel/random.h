@@ -12,5 +12,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 void random_bytes(void *buf, size_t len);
+uint64_t random_number(void);

@@ -22,6 +22,7 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
+#include <uapi/personality.h>
 #include <uapi/prctl.h>
 
 int64_t sys_uname(user_addr_t out)
@@ -148,6 +149,16 @@ int64_t sys_getgroups(int size, user_addr_t list)
     return 1;
 }
 
+int64_t sys_personality(uint32_t wanted)
+{
+    struct process *me = process_current();
+    uint32_t before = me->personality;
+
+    if (wanted != PERSONALITY_ASK)
+        me->personality = wanted;
+    return before;
+}
+
 static int64_t name_set(user_addr_t from)
 {
     char name[TASK_NAME_MAX] = "";
@@ -171,7 +182,6 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
     struct task *task = task_current();
     struct process *me = task->process;
 
-    (void)a3, (void)a4, (void)a5;
     switch (option) {
     case PR_SET_PDEATHSIG:
         if (a2 > SIGNALS)
@@ -196,6 +206,13 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
         return 0;
     case PR_GET_CHILD_SUBREAPER:
         return subreaper_get(user(a2));
+    case PR_SET_THP_DISABLE:
+        if (a3 || a4 || a5)
+            return -EINVAL;
+        WRITE_ONCE(task->mm->thp_disabled, a2 != 0);
+        return 0;
+    case PR_GET_THP_DISABLE:
+        return a2 || a3 || a4 || a5 ? -EINVAL : task->mm->thp_disabled;
     default:
         return -EINVAL;
     }

@@ -17,13 +17,17 @@
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
+#include <uapi/personality.h>
 
 #define FILE_SIZE_MAX  INT64_MAX
 #define MAP_HUGE_SHIFT 26
 #define RDEV_ZERO      0x105 /* /dev/zero: mapping it is mapping nothing */
 
+/* PROT_ bits as rights; in some programs what can be read can be executed. */
 static uint32_t rights_of(uint64_t prot)
 {
+    if ((prot & PROT_READ) && (process_current()->personality & READ_IMPLIES_EXEC))
+        prot |= PROT_EXEC;
     return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
            (prot & PROT_EXEC ? VM_EXEC : 0);
 }
@@ -176,7 +180,9 @@ static enum map_place place_of(uint64_t flags)
 {
     if (flags & MAP_FIXED_NOREPLACE)
         return MAP_FIXED_NEW;
-    return flags & MAP_FIXED ? MAP_FIXED_REPLACE : MAP_ANYWHERE;
+    if (flags & MAP_FIXED)
+        return MAP_FIXED_REPLACE;
+    return flags & MAP_32BIT ? MAP_BELOW_2G : MAP_ANYWHERE;
 }
 
 int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,

@@ -25,9 +25,9 @@ static inline struct trap_frame *user_frame(void)
 
 /**
  * exit_to_user() - all that is done between the kernel and ring 3: rescheduling, signals
- * Return: with IRQs off, and nothing left to do.
+ * Return: with IRQs off, and nothing left to do. False: nothing was to be done, @frame is as it was.
  */
-void exit_to_user(struct trap_frame *frame);
+bool exit_to_user(struct trap_frame *frame);
 
 /* clone.c */
 int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
@@ -159,6 +159,7 @@ int64_t sys_getrlimit(unsigned which, user_addr_t out);
 int64_t sys_setrlimit(unsigned which, user_addr_t in);
 int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags);
 int64_t sys_getuid(void);
+int64_t sys_personality(uint32_t wanted);
 int64_t sys_getgroups(int size, user_addr_t list);
 int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 int64_t sys_sysinfo(user_addr_t out);

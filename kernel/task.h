@@ -66,6 +66,7 @@ struct process {
     struct process_timers timers;
     uint32_t membarrier;          /* registered commands [a] */
     uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
+    uint32_t personality;         /* personality(2) [c] */
     bool no_dump;                 /* prctl(PR_SET_DUMPABLE, 0) [a] */
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct dentry *cwd;

@@ -72,6 +72,11 @@ static void text_free(struct text *t)
     kmem_free(t);
 }
 
+const struct text_kind *text_kind_of(const struct dentry *dentry)
+{
+    return (const struct text_kind *)dentry->inode->private;
+}
+
 static const struct text_kind *kind_of(const struct file *f)
 {
     return (const struct text_kind *)f->inode->private;
@@ -128,15 +133,16 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     uint64_t number;
     (void)pos;
 
-    if (!kind_of(f)->store || len >= sizeof(bytes))
+    const struct text_kind *kind = kind_of(f);
+    if (!(kind->store || kind->store_word) || len >= sizeof(bytes))
         return -EINVAL;
     if (c->copy(c, bytes, 0, len))
         return -EFAULT;
     bytes[len] = '\0';
     bytes[strlen(bytes) - (len && bytes[len - 1] == '\n')] = '\0';
-    if (parse_number(bytes, &number))
-        return -EINVAL;
-    int err = kind_of(f)->store(number);
+    int err = kind->store_word ? kind->store_word(kind, bytes) : parse_number(bytes, &number);
+    if (!err && !kind->store_word)
+        err = kind->store(number);
     return err ? err : (int64_t)len;
 }
 

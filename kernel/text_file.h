@@ -33,8 +33,12 @@ struct text_kind {
     const char *name;
     uint32_t rights;
     int (*show)(struct text *t, struct dentry *dentry); /* 0 or a negative errno */
-    int (*store)(uint64_t number);                      /* NULL: cannot be written */
+    int (*store)(uint64_t number);                      /* NULL, and: cannot be written */
+    int (*store_word)(const struct text_kind *kind, const char *word); /* what is no number */
 };
+
+/* Of a file that was made from one. */
+const struct text_kind *text_kind_of(const struct dentry *dentry);
 
 /* A file of @kind in a directory of the kernel's own. Boot. */
 void text_file_boot(struct dentry *dir, const struct text_kind *kind);

@@ -13,7 +13,12 @@
 #include "internal.h"
 #include <uapi/errno.h>
 
-int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
+/* Where MAP_BELOW_2G looks. */
+#define LOW_START GIGA_SIZE
+#define LOW_END   (2 * GIGA_SIZE)
+
+/* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
+static int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
     for (unsigned i = 0; i < nr; i++) {
         spare[i] = vma_alloc(mm);
@@ -53,7 +58,9 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 
     if (splits && mm->nr_vmas + splits > MM_MAX_VMAS)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = thp_split_borders(mm, start, end);
+    if (!err)
+        err = spares_get(mm, splits, spare);
     if (err)
         return err;
     if (start > vma->start)
@@ -65,11 +72,18 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     return 0;
 }
 
-unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
+/* How many borders of [start, end) lie inside an area. */
+static unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);
     struct vma *last = vma_find(mm, end);
     return (first && first->start < start) + (last && last->start < end);
+}
+
+int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
+{
+    int err = thp_split_borders(mm, start, end);
+    return err ? err : spares_get(mm, splits_needed(mm, start, end), spare);
 }
 
 bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
@@ -97,6 +111,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     if (vma->start < start)
         vma_split(mm, vma, start, spare_take(spare));
 
+    const struct vma *before = vma_prev(vma);
     tlb_gather_begin(&gather, &mm->pgtable);
     while (vma && vma->start < end) {
         struct vma *next = vma_next(vma);
@@ -112,14 +127,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
     }
-    struct vma *above = vma_find_from(mm, end);
-    uint64_t floor = above ? above->start - above->gap : 0;
-    if (!above) {
-        struct rb_node *last = rb_last(&mm->vmas);
-        floor = last ? rb_entry(last, struct vma, node)->end : 0;
-    }
-    pt_free_tables(&mm->pgtable, user(start), user(end), user(floor),
-                   user(above ? above->start : USER_END + PAGE_SIZE), &gather);
+    pt_free_tables(&mm->pgtable, user(start), user(end), user(before ? before->end : 0),
+                   user(vma ? vma->start : USER_END + PAGE_SIZE), &gather);
     tlb_gather_end(&gather);
 }
 
@@ -159,7 +168,7 @@ static int check_limits(struct mm *mm, const struct map_request *r, uint64_t add
 static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t unit,
                         uint64_t *out)
 {
-    if (r->place != MAP_ANYWHERE) {
+    if (r->place == MAP_FIXED_REPLACE || r->place == MAP_FIXED_NEW) {
         if (!is_aligned(r->addr, unit))
             return -EINVAL;
         if (r->addr > USER_END - len)
@@ -172,16 +181,19 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
         *out = r->addr;
         return 0;
     }
+    const uint64_t end = r->place == MAP_BELOW_2G ? LOW_END : USER_END;
     uint64_t hint = round_up(round_down(r->addr, PAGE_SIZE), unit);
-    if (hint >= USER_MIN && hint <= USER_END - len) {
+    if (hint >= USER_MIN && len <= end && hint <= end - len) {
         struct vma *at = vma_find_from(mm, hint);
-        if (!at || at->start >= hint + len) {
+        if (!at || vma_guarded_start(at) >= hint + len) {
             *out = hint;
             return 0;
         }
     }
-    int err = vma_find_gap(mm, len, unit, USER_MIN, mm->mmap_top, out);
-    return err ? vma_find_gap(mm, len, unit, USER_MIN, USER_END, out) : 0;
+    if (r->place == MAP_BELOW_2G)
+        return vma_find_gap(mm, &(struct gap_wanted){len, unit, LOW_START, LOW_END}, GAP_LOWEST,
+                            out);
+    return vma_find_place(mm, len, unit, out);
 }
 
 int mm_check_place(struct mm *mm, const struct map_request *r)
@@ -241,7 +253,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (replaces && !borders_fit(mm, addr, addr + len))
         return -EINVAL;
     if (replaces)
-        err = spares_get(mm, splits_needed(mm, addr, addr + len), spare);
+        err = cut_prepare(mm, addr, addr + len, spare);
     struct vma *vma;
     if (!err)
         err = area_make(mm, r, addr, len, &vma);
@@ -295,11 +307,11 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
         return 0;
     if (!borders_fit(mm, start, end))
         return -EINVAL;
-    unsigned splits = splits_needed(mm, start, end);
-    bool hole = first == at_end && splits == 2; /* the only way to end up with more areas */
+    bool hole =
+        first == at_end && first->start < start; /* the only way to end up with more areas */
     if (hole && mm->nr_vmas >= MM_MAX_VMAS)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = cut_prepare(mm, start, end, spare);
     if (err)
         return err;
     unmap_areas(mm, start, end, spare, dead);
@@ -352,9 +364,13 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
-    int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    int err = thp_split_borders(mm, addr, end);
+    if (err) {
+        rwsem_read_unlock(&mm->mmap_lock, reader);
+        return err;
+    }
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)

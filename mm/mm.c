@@ -21,6 +21,7 @@ void mm_boot_init(void)
     ASSERT(!err, "claim: there is a page at boot");
     slab_cache_init(&mm_cache, "mm", sizeof(struct mm), 0);
     vma_boot_init();
+    thp_boot_init();
 }
 
 int mm_create(struct mm **out)
@@ -38,6 +39,7 @@ int mm_create(struct mm **out)
     atomic_store(&mm->refcount, 1);
     vma_tree_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;
+    mm->mmap_bottom = USER_MIN;
     mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;
     mm->limits.stack = 8 * MIB;
     mm->limits.locked = 8 * MIB;
@@ -93,7 +95,7 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         return;
     }
     uint64_t size = pt_level_size(run->level);
-    struct page *page = phys_to_page(pte_phys(pte, run->level));
+    struct page *frame = phys_to_page(pte_phys(pte, run->level)), *page = page_head(frame);
     if (page != zero_page && !page_is_private(page))
         return; /* the object's own page: the child faults it in again */
     if (pte_is_writable(pte)) {
@@ -106,10 +108,12 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         pte = pte_write_protected(pte);
     }
     if (page != zero_page) {
-        page->flags &= ~PAGE_EXCLUSIVE;
+        frame->flags &= ~PAGE_EXCLUSIVE;
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
         rss_add(child, page_folio(page), size >> PAGE_SHIFT);
+        if (run->level > PT_4K)
+            thp_leaf_added(child, page_folio(page));
     }
     pt_set(to->table, to->slot, pte);
 }
@@ -164,6 +168,8 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
 static void copy_fields(const struct mm *mm, struct mm *child)
 {
     child->mmap_top = mm->mmap_top;
+    child->mmap_bottom = mm->mmap_bottom;
+    child->mmap_upwards = mm->mmap_upwards;
     child->brk_start = mm->brk_start;
     child->brk = mm->brk;
     child->stack_top = mm->stack_top;
@@ -176,6 +182,8 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     child->start_data = mm->start_data;
     child->end_data = mm->end_data;
     child->limits = mm->limits;
+    child->thp_disabled = mm->thp_disabled;
+    child->has_huge = mm->has_huge;
 }
 
 int mm_fork(struct mm *mm, struct mm **out)
@@ -190,8 +198,8 @@ int mm_fork(struct mm *mm, struct mm **out)
     copy_fields(mm, child);
     child->unmerged = true;
     tlb_gather_begin(&gather, &mm->pgtable);
-    for (struct rb_node *n = rb_first(&mm->vmas); n && !err; n = rb_next(n))
-        err = copy_area(mm, child, rb_entry(n, struct vma, node), &gather);
+    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
+        err = copy_area(mm, child, vma, &gather);
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err) {

@@ -22,13 +22,13 @@ pgprot_t vma_pgprot(const struct vma *vma)
     return vma->flags & VM_EXEC ? pgprot_exec(prot) : prot;
 }
 
-bool vma_leaf_may_write(const struct vma *vma, const struct page *page)
+bool vma_leaf_may_write(const struct vma *vma, struct page *frame)
 {
-    if (!(vma->flags & VM_WRITE) || page == zero_page)
+    if (!(vma->flags & VM_WRITE) || frame == zero_page)
         return false;
     if (vma->flags & VM_SHARED)
         return true;
-    return page_is_private(page) && (page->flags & PAGE_EXCLUSIVE);
+    return (frame->flags & PAGE_EXCLUSIVE) && page_is_private(page_head(frame));
 }
 
 /* The rights of an area's leaves: with write, and without. */
@@ -45,8 +45,7 @@ static bool change_slot(const struct vma *vma, const struct leaf_rights *rights,
         return false;
     pgprot_t prot = rights->plain;
     if (vma->flags & VM_WRITE) {
-        struct page *page = page_head(phys_to_page(pte_phys(old, run->level)));
-        if (vma_leaf_may_write(vma, page))
+        if (vma_leaf_may_write(vma, phys_to_page(pte_phys(old, run->level))))
             prot = rights->writable;
     }
     pte_t next = pte_with_prot(old, prot);
@@ -186,7 +185,11 @@ static void fill(struct mm *mm, const struct change *c)
 
 int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, bool grows)
 {
-    struct change c = {.rights = rights, .fill_start = ~0UL};
+    struct change c; /* not all zeroed: the gather is large */
+
+    c.rights = rights;
+    c.fill_start = ~0UL;
+    c.fill_end = 0;
 
     rwsem_write_lock(&mm->mmap_lock);
     tlb_gather_begin(&c.gather, &mm->pgtable);

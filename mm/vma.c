@@ -3,7 +3,8 @@
  * mm/vma.c - the areas of an address space: tree, split, merge, free ranges
  *
  * Room:   mm.
- * Owns:   the red-black tree of struct vma, ordered by address, with the largest gap per subtree.
+ * Owns:   the red-black tree of struct vma, ordered by address, with the largest gap per subtree,
+ *         and the list of the same in order.
  * Locks:  mmap_lock for writing to change, for reading to look; object.mappings_lock inside.
  * Always: (1) areas are sorted and disjoint; (2) vma.gap is the distance to the area before;
  *         (3) vma.max_gap is the largest gap of its subtree.
@@ -43,6 +44,7 @@ void vma_boot_init(void)
 void vma_tree_init(struct mm *mm)
 {
     mm->vmas = (struct rb_root){.update = update_max_gap};
+    list_init(&mm->areas);
 }
 
 struct vma *vma_alloc(struct mm *mm)
@@ -88,16 +90,9 @@ struct vma *vma_find(struct mm *mm, uint64_t addr)
     return vma && vma->start <= addr ? vma : NULL;
 }
 
-struct vma *vma_next(struct vma *vma)
+static uint64_t gap_between(const struct vma *prev, const struct vma *vma)
 {
-    struct rb_node *node = rb_next(&vma->node);
-    return node ? of(node) : NULL;
-}
-
-static struct vma *vma_prev(struct vma *vma)
-{
-    struct rb_node *node = rb_prev(&vma->node);
-    return node ? of(node) : NULL;
+    return vma->start - (prev ? prev->end : 0);
 }
 
 /* Recompute the gap below @vma after something before it changed. */
@@ -105,25 +100,28 @@ static void gap_refresh(struct vma *vma)
 {
     if (!vma)
         return;
-    struct vma *prev = vma_prev(vma);
-    vma->gap = vma->start - (prev ? prev->end : 0);
+    uint64_t gap = gap_between(vma_prev(vma), vma);
+    if (gap == vma->gap)
+        return;
+    vma->gap = gap;
     rb_update(&vma->mm->vmas, &vma->node);
 }
 
-static void tree_insert(struct mm *mm, struct vma *vma)
+/* Into the tree and the list, between neighbours. One of the two has a free place on that side. */
+static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
 {
-    struct rb_node **link = &mm->vmas.node, *parent = NULL;
-
-    while (*link) {
-        parent = *link;
-        ASSERT(vma->end <= of(parent)->start || vma->start >= of(parent)->end,
-               "claim 1: %#lx-%#lx overlaps %#lx-%#lx", vma->start, vma->end, of(parent)->start,
-               of(parent)->end);
-        link = vma->start < of(parent)->start ? &parent->left : &parent->right;
-    }
-    rb_insert(&mm->vmas, &vma->node, parent, link);
-    gap_refresh(vma);
-    gap_refresh(vma_next(vma));
+    ASSERT((!prev || prev->end <= vma->start) && (!next || vma->end <= next->start),
+           "claim 1: %#lx-%#lx is not free", vma->start, vma->end);
+    list_insert_between(&vma->area_node, prev ? &prev->area_node : &mm->areas,
+                        next ? &next->area_node : &mm->areas);
+    vma->gap = gap_between(prev, vma);
+    if (next && !next->node.left)
+        rb_insert(&mm->vmas, &vma->node, &next->node, &next->node.left);
+    else if (prev)
+        rb_insert(&mm->vmas, &vma->node, &prev->node, &prev->node.right);
+    else
+        rb_insert(&mm->vmas, &vma->node, NULL, &mm->vmas.node);
+    gap_refresh(next);
     mm->nr_vmas++;
 }
 
@@ -146,9 +144,15 @@ static void unlist_from_object(struct vma *vma)
     spin_unlock(&vma->object->mappings_lock);
 }
 
+static struct vma *last_area(struct mm *mm)
+{
+    return list_empty(&mm->areas) ? NULL : list_last_entry(&mm->areas, struct vma, area_node);
+}
+
 void vma_insert(struct mm *mm, struct vma *vma)
 {
-    tree_insert(mm, vma);
+    struct vma *next = vma_find_from(mm, vma->start);
+    insert_between(mm, next ? vma_prev(next) : last_area(mm), vma, next);
     list_on_object(vma);
 }
 
@@ -156,6 +160,7 @@ void vma_remove(struct mm *mm, struct vma *vma)
 {
     struct vma *next = vma_next(vma);
     unlist_from_object(vma);
+    list_del(&vma->area_node);
     rb_erase(&mm->vmas, &vma->node);
     gap_refresh(next);
     mm->nr_vmas--;
@@ -191,7 +196,8 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
                              1); /* one writer became two: no seal forbids */
     }
     resize(vma, addr, vma->end);
-    vma_insert(mm, below);
+    insert_between(mm, vma_prev(vma), below, vma);
+    list_on_object(below);
 }
 
 /* Does @right go on where @left ends, with the same flags except @ignored? */
@@ -271,37 +277,73 @@ void vma_set_start(struct vma *vma, uint64_t start)
     gap_refresh(vma);
 }
 
-/* The highest place in the free range [low, high) that is aligned; false if it does not fit. */
-static bool fits(uint64_t low, uint64_t high, uint64_t len_bytes, uint64_t align, uint64_t *out)
+uint64_t vma_guarded_start(const struct vma *vma)
 {
-    if (high < low || high - low < len_bytes)
+    if (!(vma->flags & VM_GROWSDOWN))
+        return vma->start;
+    return vma->start - min(vma->start, MM_STACK_GUARD_GAP);
+}
+
+/* The highest place in the free range [low, high) that is aligned; false if it does not fit. */
+static bool fits_high(uint64_t low, uint64_t high, const struct gap_wanted *w, uint64_t *out)
+{
+    if (high < low || high - low < w->len_bytes)
         return false;
-    *out = round_down(high - len_bytes, align);
+    *out = round_down(high - w->len_bytes, w->align);
     return *out >= low;
 }
 
-/* Areas from the highest down, passing over subtrees whose gaps are all too small. */
-static bool gap_below(struct rb_node *node, uint64_t len_bytes, uint64_t align, uint64_t low,
-                      uint64_t high, uint64_t *out)
+/* The lowest. */
+static bool fits_low(uint64_t low, uint64_t high, const struct gap_wanted *w, uint64_t *out)
 {
-    if (!node || of(node)->max_gap < len_bytes)
-        return false;
-    struct vma *vma = of(node);
-    if (vma->start < high && gap_below(node->right, len_bytes, align, low, high, out))
-        return true;
-    uint64_t gap_start = max(vma->start - vma->gap, low);
-    if (fits(gap_start, min(vma->start, high), len_bytes, align, out))
-        return true;
-    return vma->start > low && gap_below(node->left, len_bytes, align, low, high, out);
+    *out = round_up(low, w->align);
+    return high >= *out && high - *out >= w->len_bytes;
 }
 
-int vma_find_gap(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t low, uint64_t high,
-                 uint64_t *out)
+/* Areas from the highest down, passing over subtrees whose gaps are all too small. */
+static bool gap_high(struct rb_node *node, const struct gap_wanted *w, uint64_t *out)
 {
-    struct rb_node *last = rb_last(&mm->vmas);
-    uint64_t free_from = last ? max(of(last)->end, low) : low;
+    if (!node || of(node)->max_gap < w->len_bytes)
+        return false;
+    struct vma *vma = of(node);
+    if (vma->start < w->high && gap_high(node->right, w, out))
+        return true;
+    uint64_t gap_start = max(vma->start - vma->gap, w->low);
+    if (fits_high(gap_start, min(vma_guarded_start(vma), w->high), w, out))
+        return true;
+    return vma->start > w->low && gap_high(node->left, w, out);
+}
 
-    if (fits(free_from, high, len_bytes, align, out))
+/* From the lowest up. */
+static bool gap_low(struct rb_node *node, const struct gap_wanted *w, uint64_t *out)
+{
+    if (!node || of(node)->max_gap < w->len_bytes)
+        return false;
+    struct vma *vma = of(node);
+    if (vma->start > w->low && gap_low(node->left, w, out))
+        return true;
+    uint64_t gap_start = max(vma->start - vma->gap, w->low);
+    if (fits_low(gap_start, min(vma_guarded_start(vma), w->high), w, out))
+        return true;
+    return vma->start < w->high && gap_low(node->right, w, out);
+}
+
+int vma_find_gap(struct mm *mm, const struct gap_wanted *w, enum gap_order order, uint64_t *out)
+{
+    struct vma *last = last_area(mm);
+    uint64_t free_from = last ? max(last->end, w->low) : w->low;
+
+    if (order == GAP_LOWEST)
+        return gap_low(mm->vmas.node, w, out) || fits_low(free_from, w->high, w, out) ? 0 : -ENOMEM;
+    return fits_high(free_from, w->high, w, out) || gap_high(mm->vmas.node, w, out) ? 0 : -ENOMEM;
+}
+
+int vma_find_place(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *out)
+{
+    struct gap_wanted down = {len_bytes, align, USER_MIN, mm->mmap_top};
+    struct gap_wanted up = {len_bytes, align, mm->mmap_bottom, USER_END};
+
+    if (!mm->mmap_upwards && !vma_find_gap(mm, &down, GAP_HIGHEST, out))
         return 0;
-    return gap_below(mm->vmas.node, len_bytes, align, low, high, out) ? 0 : -ENOMEM;
+    return vma_find_gap(mm, &up, GAP_LOWEST, out);
 }

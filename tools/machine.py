@@ -118,7 +118,8 @@ class Machine:
             command += ["-chardev", f"socket,id={name},fd={self._port()}", "-serial",
                         f"chardev:{name}"]
         if o.icount:
-            command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]
+            command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm",
+                        "-seed", "1"]  # what RDRAND gives repeats, too
         if o.gdb:
             command += ["-S", "-gdb", f"tcp:127.0.0.1:{GDB_PORT}"]
         return command + self._door()

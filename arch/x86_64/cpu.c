@@ -58,6 +58,7 @@ static const struct {
     [CPU_INVARIANT_TSC] = {"invariant-tsc", 0x80000007, EDX, 8},
     [CPU_RDTSCP] = {"rdtscp", 0x80000001, EDX, 27},
     [CPU_HYPERVISOR] = {"hypervisor", 1, ECX, 31},
+    [CPU_RDRAND] = {"rdrand", 1, ECX, 30},
 };
 
 static uint32_t features_read(void)
@@ -83,6 +84,21 @@ static uint32_t features_read(void)
 bool cpu_has(enum cpu_feature feature)
 {
     return features & (1U << feature);
+}
+
+#define RANDOM_TRIES 10 /* the manual's: a generator that fails as often is broken */
+
+uint64_t cpu_random(void)
+{
+    uint64_t word;
+
+    if (!cpu_has(CPU_RDRAND))
+        return 0;
+    for (unsigned i = 0; i < RANDOM_TRIES; i++) {
+        if (rdrand(&word))
+            return word;
+    }
+    return 0;
 }
 
 uint32_t cpu_hwcap(void)

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline void outb(uint16_t port, uint8_t v)
@@ -40,6 +41,14 @@ static inline uint16_t inw(uint16_t port)
     uint16_t v;
     __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
     return v;
+}
+
+/* True: *@out is random. False: the generator has nothing ready. */
+static inline bool rdrand(uint64_t *out)
+{
+    bool ready;
+    __asm__ volatile("rdrand %0" : "=r"(*out), "=@ccc"(ready));
+    return ready;
 }
 
 static inline uint32_t inl(uint16_t port)

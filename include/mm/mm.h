@@ -55,8 +55,9 @@ enum vm_flags {
 
 /* [m] mmap_lock for writing  [I] */
 struct vma {
-    struct rb_node node;   /* [m] */
-    uint64_t start, end;   /* [m] */
+    struct rb_node node;        /* [m] */
+    struct list_node area_node; /* on mm->areas [m] */
+    uint64_t start, end;        /* [m] */
     uint64_t gap;          /* free space below, down to the area before [m] */
     uint64_t max_gap;      /* largest gap in this subtree [m] */
     uint32_t flags;        /* enum vm_flags [m] */
@@ -79,13 +80,18 @@ struct mm {
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
     struct rb_root vmas;        /* [m] */
+    struct list_node areas;     /* the same, in order [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
+    bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
+    bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;    /* sum of all areas [m] */
     uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
     uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
     uint64_t mmap_top;       /* mmap searches downwards from here */
+    uint64_t mmap_bottom;    /* and then upwards from here */
+    bool mmap_upwards;       /* only upwards: the layout of old */
     uint64_t brk_start, brk; /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
@@ -96,8 +102,9 @@ struct mm {
     } limits;
 };
 
-#define MM_MAX_VMAS 65530 /* vm.max_map_count */
-#define MM_NO_LIMIT (~0UL)
+#define MM_STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
+#define MM_MAX_VMAS        65530             /* vm.max_map_count */
+#define MM_NO_LIMIT        (~0UL)
 
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
@@ -115,6 +122,7 @@ int __must_check mm_fork(struct mm *mm, struct mm **out);
 
 enum map_place {
     MAP_ANYWHERE,      /* addr is a hint */
+    MAP_BELOW_2G,      /* the same, for programs with pointers of 32 bits: MAP_32BIT */
     MAP_FIXED_REPLACE, /* exactly there, whatever was there goes */
     MAP_FIXED_NEW      /* exactly there, or -EEXIST */
 };
@@ -272,7 +280,19 @@ struct vma *vma_find(struct mm *mm, uint64_t addr);
 
 /* The first area that ends above @addr, or NULL. mmap_lock held. */
 struct vma *vma_find_from(struct mm *mm, uint64_t addr);
-struct vma *vma_next(struct vma *vma);
+
+/* The area after, or before; NULL: there is none. */
+static inline struct vma *vma_next(const struct vma *vma)
+{
+    struct list_node *node = vma->area_node.next;
+    return node == &vma->mm->areas ? NULL : list_entry(node, struct vma, area_node);
+}
+
+static inline struct vma *vma_prev(const struct vma *vma)
+{
+    struct list_node *node = vma->area_node.prev;
+    return node == &vma->mm->areas ? NULL : list_entry(node, struct vma, area_node);
+}
 
 /* V1, V2, V5, V7 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
 int __must_check mm_check(struct mm *mm);

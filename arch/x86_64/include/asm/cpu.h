@@ -38,6 +38,7 @@ enum cpu_feature {
     CPU_INVARIANT_TSC,
     CPU_RDTSCP,
     CPU_HYPERVISOR,
+    CPU_RDRAND,
     CPU_FEATURES
 };
 
@@ -46,12 +47,21 @@ bool cpu_has(enum cpu_feature feature);
 /* What programs are told by AT_HWCAP: the feature flags of CPUID leaf 1, EDX. */
 uint32_t cpu_hwcap(void);
 
+/* A word of the CPU's own random numbers; 0 when it has no generator, or that is exhausted. */
+uint64_t cpu_random(void);
+
 /* The number of the CPU that executes this. Stable only while the task cannot move. */
 static inline unsigned cpu_id(void)
 {
     unsigned id;
     __asm__ volatile("movl %%gs:8, %0" : "=r"(id)); /* struct cpu.id, see arch/x86_64/percpu.h */
     return id;
+}
+
+/* Add to a counter of this CPU: one instruction, so no interrupt of this CPU comes in between. */
+static inline void cpu_counter_add(int64_t *counter, int64_t n)
+{
+    __asm__("addq %1, %0" : "+m"(*counter) : "er"(n));
 }
 
 /* How many CPUs run. Set once all that will come have come. */
