@@ -18,7 +18,7 @@
 #define REMAP_FIXED     2
 #define REMAP_DONTUNMAP 4
 
-/* Two tables of one level, the lower address first: the order in which both are ever locked here. */
+/* Two tables of one level, the lower address first. */
 static void lock_tables(struct page *a, struct page *b)
 {
     spin_lock(pt_lock(min(a, b)));
