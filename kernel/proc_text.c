@@ -192,8 +192,11 @@ static void add_status_memory(struct text *t, struct mm *mm)
     text_add(t, "VmRSS:\t%8lu kB\n", (anon + file) * PAGE_KIB);
     text_add(t, "RssAnon:\t%8lu kB\n", anon * PAGE_KIB);
     text_add(t, "RssFile:\t%8lu kB\n", file * PAGE_KIB);
-    text_add(t, "VmData:\t%8lu kB\n", (mm->brk - mm->brk_start) / KIB);
-    text_add(t, "VmExe:\t%8lu kB\n", (mm->end_code - mm->start_code) / KIB);
+    text_add(t, "VmData:\t%8lu kB\n", mm->kind_pages[AREA_DATA] * PAGE_KIB);
+    text_add(t, "VmStk:\t%8lu kB\n", mm->kind_pages[AREA_STACK] * PAGE_KIB);
+    uint64_t code = round_up(mm->end_code, PAGE_SIZE) - round_down(mm->start_code, PAGE_SIZE);
+    text_add(t, "VmExe:\t%8lu kB\n", code / KIB);
+    text_add(t, "VmLib:\t%8lu kB\n", mm->kind_pages[AREA_CODE] * PAGE_KIB - code / KIB);
     text_add(t, "VmSwap:\t%8lu kB\n", 0UL);
 }
 
@@ -324,7 +327,7 @@ static int show_cmdline(struct text *t, struct dentry *dentry)
 }
 
 const struct text_kind proc_files_of_process[NR_PROC_FILES] = {
-    {"maps", 0444, show_maps, NULL},       {"stat", 0444, show_stat, NULL},
-    {"status", 0444, show_status, NULL},   {"comm", 0444, show_comm, NULL},
-    {"cmdline", 0444, show_cmdline, NULL},
+    {"maps", 0444, .show = show_maps},       {"stat", 0444, .show = show_stat},
+    {"status", 0444, .show = show_status},   {"comm", 0444, .show = show_comm},
+    {"cmdline", 0444, .show = show_cmdline},
 };

@@ -112,6 +112,16 @@ struct process *process_after(int pid)
     return next;
 }
 
+struct task *process_living_task(const struct process *process)
+{
+    struct task *task;
+    list_for_each_entry (task, &process->tasks, process_node) {
+        if (task->mm && task->files)
+            return task;
+    }
+    return NULL;
+}
+
 void process_get(struct process *process)
 {
     atomic_fetch_add(&process->refcount, 1);

@@ -58,14 +58,15 @@ int64_t sys_arch_prctl(int code, uint64_t addr)
     }
 }
 
-/* Limits that mm enforces are told to it. */
+/* Limits that mm enforces are told to it. tasks_lock held. */
 static void limit_changed(struct process *process, unsigned which)
 {
-    struct mm *mm = task_current()->mm;
+    const struct task *task = process_living_task(process);
     uint64_t soft = process->limits[which].soft;
 
-    if (process != process_current())
-        return; /* another process's mm learns of it at its next exec */
+    if (!task)
+        return;
+    struct mm *mm = task->mm;
     if (which == RLIMIT_AS)
         mm->limits.address_space = soft;
     else if (which == RLIMIT_DATA)

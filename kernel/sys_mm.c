@@ -13,6 +13,7 @@
 #include "fs.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
+#include <mm/commit.h>
 #include <mm/object.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
@@ -125,7 +126,10 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
     r->object = object;
     r->pgoff = 0;
     r->flags |= VM_SHARED;
-    err = mm_map(mm, r, out);
+    if (!(flags & MAP_NORESERVE) || vm_settings.overcommit == OVERCOMMIT_NEVER)
+        err = object_promise(object);
+    if (!err)
+        err = mm_map(mm, r, out);
     object_put(object); /* the area has its own reference */
     return err;
 }

@@ -146,6 +146,8 @@ _Noreturn void task_exit(uint32_t status, bool group);
 struct process *process_find(int pid);  /* tasks_lock held */
 struct task *task_find(int tid);        /* tasks_lock held */
 struct process *process_after(int pid); /* the one with the next higher pid; tasks_lock held */
+/* Some task of @process that has not begun to end, or NULL; tasks_lock held. */
+struct task *process_living_task(const struct process *process);
 void tasks_lock(void);
 void tasks_unlock(void);
 void process_get(struct process *process);

@@ -32,8 +32,15 @@ void text_add_bytes(struct text *t, const char *bytes, size_t len);
 struct text_kind {
     const char *name;
     uint32_t rights;
-    int (*show)(struct text *t, struct dentry *dentry); /* 0 or a negative errno */
-    int (*store)(uint64_t number);                      /* NULL: cannot be written */
+    int (*show)(struct text *t, struct dentry *dentry);      /* 0 or a negative errno */
+    int (*store)(uint64_t number);                           /* NULL: cannot be written */
+    int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */
+    const struct setting *setting; /* instead of all three: a number to show and change */
+};
+
+struct setting {
+    uint64_t *value, max;
+    void (*changed)(void); /* NULL: nobody has to know */
 };
 
 /* A file of @kind in a directory of the kernel's own. Boot. */

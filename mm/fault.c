@@ -19,6 +19,8 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/commit.h>
+#include <uapi/errno.h>
 
 struct page *zero_page;
 
@@ -131,9 +133,10 @@ static enum fault_result fault_object(struct fault *f)
         return FAULT_BEYOND;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    if (object->ops->get_folio(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,
-                               &folio))
-        return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
+    int err = object->ops->get_folio(object, index,
+                                     own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE, &folio);
+    if (err)
+        return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
     if (!folio)
         return fault_private(f, NULL);
     if (f->access == ACCESS_WRITE && private) {
@@ -285,13 +288,12 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
     if (vma->start <= addr)
         return true; /* somebody else was faster */
     uint64_t below = vma->start - vma->gap;
-    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack || start < USER_MIN ||
-        start - below < (below ? MM_STACK_GUARD_GAP : 0) ||
+    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack ||
+        start < vm_settings.mmap_min_addr || start - below < (below ? STACK_GUARD_GAP : 0) ||
         area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
-    mm->total_pages += pages;
-    mm->locked_pages += vma->flags & VM_LOCKED ? pages : 0;
+    area_count(mm, vma->flags, pages);
     vma_set_start(vma, start);
     return true;
 }

@@ -69,6 +69,9 @@ struct vma {
     bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
 };
 
+/* What setrlimit(2) and /proc/PID/status tell apart. */
+enum area_kind { AREA_OTHER, AREA_DATA, AREA_CODE, AREA_STACK, AREA_KINDS };
+
 /* What faults on one CPU count: a line of its own. */
 struct mm_cpu {
     int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
@@ -82,13 +85,14 @@ struct mm {
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
-    uint64_t total_pages;    /* sum of all areas [m] */
-    uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
-    uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
-    uint64_t mmap_top;       /* mmap searches downwards from here */
-    uint64_t mmap_bottom;    /* and then upwards from here */
-    bool mmap_upwards;       /* only upwards: the layout of old */
-    uint64_t brk_start, brk; /* [m] */
+    uint64_t total_pages;            /* sum of all areas [m] */
+    uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
+    uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
+    uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint64_t mmap_top;               /* mmap searches downwards from here */
+    uint64_t mmap_bottom;            /* and then upwards from here */
+    bool mmap_upwards;               /* only upwards: the layout of old */
+    uint64_t brk_start, brk;         /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
     struct mm_cpu *cpus;                                        /* one per CPU [I] */
@@ -98,9 +102,8 @@ struct mm {
     } limits;
 };
 
-#define MM_STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
-#define MM_MAX_VMAS        65530             /* vm.max_map_count */
-#define MM_NO_LIMIT        (~0UL)
+#define STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
+#define MM_NO_LIMIT     (~0UL)
 
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
@@ -134,7 +137,7 @@ struct map_request {
 
 /**
  * mm_map() - make an area
- * Return: 0 with the address in *@out; -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EAGAIN (locked limit),
+ * Return: 0 with the address in *@out; -EINVAL, -ENOMEM, -EEXIST, -EAGAIN (locked limit),
  *         with nothing changed, except that MAP_FIXED_REPLACE may have removed what was there.
  * TLB: what was replaced is flushed.
  */
@@ -223,7 +226,7 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
  * mm_remap() - mremap(2)
  * @old_len: 0: a second mapping of a shared object
  * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2, MREMAP_DONTUNMAP 4
- * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM, -EAGAIN, -EPERM.
+ * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM, -EAGAIN.
  * TLB: what left its place is flushed before anybody can truncate it at its new one.
  */
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
