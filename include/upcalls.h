@@ -24,8 +24,12 @@
  */
 bool upcall_fault(struct trap_frame *frame, uint64_t address);
 
-/* A system call: number in orig_rax, result into rax. IRQs on. */
-void upcall_syscall(struct trap_frame *frame);
+/**
+ * upcall_syscall() - a system call: number in orig_rax, result into rax
+ * Context: IRQs on; returns with IRQs off, exit work done.
+ * Return:  false: of the frame only rax may have changed. true: look at all of it.
+ */
+bool upcall_syscall(struct trap_frame *frame);
 
 enum interrupt { INTERRUPT_TIMER, INTERRUPT_RESCHEDULE, INTERRUPT_CONSOLE };
 

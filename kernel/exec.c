@@ -271,6 +271,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     process->auxv_at = stack->auxv_at;
     process->auxv_bytes = stack->auxv_bytes;
     context_reset_user_state(&task->context);
+    sched_add_exit_work(task); /* all registers are other ones now */
     *frame = (struct trap_frame){
         .rip = image->bias + image->header.entry,
         .rsp = stack->rsp,

@@ -139,6 +139,13 @@ static void wake_thief(void)
     }
 }
 
+/* The running task gives this CPU up as soon as it can. */
+static void resched(struct run_queue *q)
+{
+    q->resched = true;
+    sched_add_exit_work(task_current());
+}
+
 static bool somebody_waits(void)
 {
     for (unsigned i = 0; i < nr_cpus(); i++)
@@ -161,7 +168,7 @@ static void enqueue(struct task *task, unsigned cpu)
     const struct schedulable *running = &task_current()->sched;
     uint64_t ran = clock_ns() - running->started_ns;
     if (task->sched.fair_ns + AHEAD_NS < running->fair_ns + ran)
-        q->resched = true;
+        resched(q);
     timer_rearm(q); /* somebody else wants this CPU now */
     atomic_thread_fence(memory_order_seq_cst);
     if (!atomic_load(&q->idling))
@@ -285,9 +292,10 @@ static struct task *left_task[MAX_CPUS]; /* by CPU: who was switched away from l
 
 void sched_finish_switch(void)
 {
-    const struct task *task = task_current();
+    struct task *task = task_current();
 
     switched_from(left_task[cpu_id()]);
+    sched_add_exit_work(task); /* it knows nothing of this CPU, nor of what happened meanwhile */
     if (READ_ONCE(my_queue()->nr) || (task->process && process_counts_cpu_time(task->process)))
         timer_rearm(my_queue());
 }
@@ -351,8 +359,14 @@ void schedule(void)
     irq_restore(flags);
 }
 
-void sched_kick_task(const struct task *task)
+void sched_add_exit_work(struct task *task)
 {
+    atomic_store_explicit(&task->sched.exit_work, true, memory_order_release);
+}
+
+void sched_kick_task(struct task *task)
+{
+    sched_add_exit_work(task);
     unsigned cpu = READ_ONCE(task->sched.cpu);
     if (task != task_current() && atomic_load(&task->sched.on_cpu))
         smp_reschedule(cpu);
@@ -511,7 +525,7 @@ void sched_timer(void)
 
     timers_run(q);
     if (q->nr && clock_ns() >= task->sched.slice_end_ns) {
-        q->resched = true;
+        resched(q);
         call_thief(q);
     }
     if (task->process && process_counts_cpu_time(task->process)) {
@@ -526,6 +540,7 @@ void sched_timer(void)
 void sched_defer(struct deferred *work)
 {
     list_add_tail(&work->node, &my_queue()->deferred);
+    sched_add_exit_work(task_current());
 }
 
 bool sched_has_deferred(void)
@@ -553,7 +568,7 @@ void sched_run_deferred(void)
 /* The rescheduling interrupt: something was put on this CPU's queue. */
 void sched_kick(void)
 {
-    my_queue()->resched = true;
+    resched(my_queue());
 }
 
 struct sleep_timer {

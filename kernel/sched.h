@@ -34,6 +34,7 @@ struct schedulable {
     unsigned cpu;          /* whose run queue it is on, or was last */
     bool queued;           /* runs or is on a run queue */
     _Atomic bool on_cpu;   /* its registers are in a CPU, not in its context yet */
+    _Atomic bool exit_work; /* exit_to_user() may find something to do [a] */
     bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
     uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
@@ -100,8 +101,12 @@ void sched_yield(void);
 /* A new task may run. */
 void sched_start(struct task *task);
 
-/* If @task runs on another CPU, make it pass exit_to_user() soon. */
-void sched_kick_task(const struct task *task);
+/* There is something that @task must do, or look at, before it returns to ring 3: exit_to_user()
+ * finds out what. Set after whatever it will look at was written. */
+void sched_add_exit_work(struct task *task);
+
+/* The same; and if @task runs on another CPU, make it pass exit_to_user() soon. */
+void sched_kick_task(struct task *task);
 
 /* Let @task use only the CPUs of @mask, one of which must be there; it moves if it has to. */
 void sched_set_affinity(struct task *task, uint64_t mask);

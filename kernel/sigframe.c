@@ -149,6 +149,7 @@ static void context_restore(struct trap_frame *f, const struct uapi_sigcontext *
     f->rip = c->rip;
     f->rflags = (f->rflags & ~user_flags) | (c->rflags & user_flags);
     f->orig_rax = -1UL; /* nothing to restart */
+    sched_add_exit_work(task_current()); /* all registers are other ones now */
 }
 
 /* Does the frame carry a whole XSAVE image? Else only its first 512 bytes count. */

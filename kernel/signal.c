@@ -218,6 +218,7 @@ void signal_force(const struct uapi_siginfo *info)
     if (queue_signal(task->process, &task->signals.pending, info))
         task->signals.pending.mask |= bit;
     spin_unlock_irqrestore(&state->lock, flags);
+    sched_add_exit_work(task);
 }
 
 void signal_force_segv(int signo)
@@ -299,6 +300,7 @@ void signal_set_blocked(uint64_t blocked)
         tasks_unlock();
     }
     WRITE_ONCE(task->signals.notified, true);
+    sched_add_exit_work(task);
 }
 
 void signal_mask_begin(uint64_t blocked)
@@ -311,10 +313,12 @@ void signal_mask_begin(uint64_t blocked)
 void signal_mask_end(bool interrupted)
 {
     struct task_signals *signals = &task_current()->signals;
-    if (interrupted)
-        signals->restore_mask = true; /* once the handler's frame has it */
-    else
+    if (!interrupted) {
         signal_set_blocked(signals->saved_mask);
+        return;
+    }
+    signals->restore_mask = true; /* once the handler's frame has it */
+    sched_add_exit_work(task_current());
 }
 
 void signal_task_exits(struct task *task)

@@ -6,7 +6,8 @@
  * Owns:   the table of system calls.
  * Locks:  none.
  * Always: (1) an unknown number is -ENOSYS, and named once in the log;
- *         (2) whatever leads to ring 3 passes exit_to_user().
+ *         (2) whatever leads to ring 3 passes exit_to_user();
+ *         (3) whoever gives a task something to do there marks it by sched_add_exit_work().
  * Source: syscalls(2).
  * Tour:   after arch/x86_64/entry.asm; then the file of the call you care about.
  */
@@ -59,7 +60,7 @@ static const syscall_fn calls[SYS_MAX] = {
     /* files */
     SYS_FS_CALLS};
 
-static void name_unknown(uint64_t nr)
+static __cold void name_unknown(uint64_t nr)
 {
     static uint64_t named[BITMAP_WORDS(SYS_MAX)];
     if (nr >= SYS_MAX || bitmap_test(named, nr))
@@ -69,27 +70,35 @@ static void name_unknown(uint64_t nr)
              task_current()->tid, nr);
 }
 
-void upcall_syscall(struct trap_frame *frame)
+static int64_t call(const struct trap_frame *frame)
 {
     uint64_t nr = frame->orig_rax;
     syscall_fn fn = nr < SYS_MAX ? calls[nr] : NULL;
 
-    if (unlikely(READ_ONCE(task_current()->trace.calls))) {
-        frame->rax = -ENOSYS;
+    if (likely(fn))
+        return fn(frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9);
+    name_unknown(nr);
+    return -ENOSYS;
+}
+
+/* A tracer that asked for it sees the task stop before and after the call, and may change both. */
+static __cold void traced_call(struct trap_frame *frame)
+{
+    frame->rax = -ENOSYS;
+    ptrace_syscall(frame);
+    frame->rax = call(frame);
+    if (READ_ONCE(task_current()->trace.calls))
         ptrace_syscall(frame);
-        nr = frame->orig_rax; /* the tracer may have chosen another */
-        fn = nr < SYS_MAX ? calls[nr] : NULL;
-    }
-    if (likely(fn)) {
-        int64_t result = fn(frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9);
-        frame->rax = result;
-    } else {
-        name_unknown(nr);
-        frame->rax = -ENOSYS;
-    }
+    sched_add_exit_work(task_current());
+}
+
+bool upcall_syscall(struct trap_frame *frame)
+{
     if (unlikely(READ_ONCE(task_current()->trace.calls)))
-        ptrace_syscall(frame);
-    exit_to_user(frame);
+        traced_call(frame);
+    else
+        frame->rax = call(frame);
+    return exit_to_user(frame);
 }
 
 /* An interrupted call that no signal's delivery has decided about yet. */
@@ -98,16 +107,18 @@ static bool restart_undecided(const struct trap_frame *frame)
     return (int64_t)frame->orig_rax >= 0 && signal_is_restart(frame->rax);
 }
 
-void exit_to_user(struct trap_frame *frame)
+/* Claim 3: the mark goes first, so that what comes after the look marks the task again. */
+static __cold void do_exit_work(struct trap_frame *frame)
 {
-    const struct task *task = task_current();
+    struct task *task = task_current();
 
     for (;;) {
         irq_disable();
+        atomic_store(&task->sched.exit_work, false);
         bool signals =
             signal_work_current() || restart_undecided(frame) || task->signals.restore_mask;
         bool deferred = sched_has_deferred(), moved = task->rseq.stale;
-        if (likely(!signals && !moved && !deferred && !sched_wanted()))
+        if (!signals && !moved && !deferred && !sched_wanted())
             return;
         irq_enable();
         if (deferred)
@@ -119,4 +130,14 @@ void exit_to_user(struct trap_frame *frame)
         if (task->rseq.stale)
             rseq_update(frame);
     }
+}
+
+bool exit_to_user(struct trap_frame *frame)
+{
+    irq_disable();
+    if (likely(!atomic_load_explicit(&task_current()->sched.exit_work, memory_order_acquire)))
+        return false;
+    irq_enable();
+    do_exit_work(frame);
+    return true;
 }

@@ -25,9 +25,9 @@ static inline struct trap_frame *user_frame(void)
 
 /**
  * exit_to_user() - all that is done between the kernel and ring 3: rescheduling, signals
- * Return: with IRQs off, and nothing left to do.
+ * Return: with IRQs off, and nothing left to do. False: nothing was to be done, @frame is as it was.
  */
-void exit_to_user(struct trap_frame *frame);
+bool exit_to_user(struct trap_frame *frame);
 
 /* clone.c */
 int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,

@@ -23,8 +23,9 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 
-#define CPU_PAGES_BATCH 32 /* how many move between a CPU and the zone at once */
-#define CPU_PAGES_HIGH  96 /* a CPU with more gives a batch back */
+#define CPU_PAGES_BATCH 32   /* how many a CPU takes from the zone at once */
+#define CPU_PAGES_MIN   96UL   /* limits of what a CPU may keep: see zone.cpu_pages_max */
+#define CPU_PAGES_MAX   1024UL /* 4 MiB: what comes and goes with a page table or two */
 #define POISON_BYTE     0xfb
 #define POISON_WORD     0xfbfbfbfbfbfbfbfbULL
 
@@ -38,6 +39,7 @@ static struct {
     struct free_list free[PAGE_ORDER_MAX + 1]; /* by order */
     const struct memmap *map;
     uint64_t next_fresh_pfn; /* below it nothing is fresh */
+    unsigned cpu_pages_max;  /* a CPU with more gives a part back: 1/32 of RAM, within limits [I] */
 } zone;
 
 static struct cpu_pages {
@@ -60,6 +62,8 @@ void buddy_init(const struct memmap *map)
     }
     zone.map = map;
     zone.next_fresh_pfn = 0;
+    uint64_t share = range_set_bytes(&map->free) / PAGE_SIZE / 32;
+    zone.cpu_pages_max = (unsigned)max(CPU_PAGES_MIN, min(share, CPU_PAGES_MAX));
     boot_alloc_end();
 }
 
@@ -221,8 +225,8 @@ static bool accept_next(void)
     return true;
 }
 
-/* Takes a block off the lists, splitting a larger one; NULL: none, and nothing fresh either. */
-static struct page *zone_take(unsigned order)
+/* Takes the smallest block of at least @order off its list. NULL: none, and nothing fresh. */
+static struct page *zone_take_smallest(unsigned order)
 {
     do {
         for (unsigned from = order; from <= PAGE_ORDER_MAX; from++) {
@@ -234,27 +238,53 @@ static struct page *zone_take(unsigned order)
             struct page *page = list_first_entry(&list->blocks, struct page, list);
 
             unlist_block(page);
-            split_down(page, order);
             return page;
         }
     } while (accept_next());
     return NULL;
 }
 
+/* Takes a block of @order, a part of a larger one if need be. */
+static struct page *zone_take(unsigned order)
+{
+    struct page *page = zone_take_smallest(order);
+
+    if (page != NULL)
+        split_down(page, order);
+    return page;
+}
+
 /* The lists of each CPU. */
 
-/* Context: @cpu's lock held. */
+/* The frames of @block, each on its own, go to the end of @cpu's list. */
+static void cpu_pages_add(struct cpu_pages *cpu, struct page *block)
+{
+    unsigned nr = 1U << block->order;
+
+    page_set_state(block, PAGE_CPU); /* counts all of them */
+    for (struct page *page = block; page < block + nr; page++) {
+        if (page != block) {
+            page_set_state(page, PAGE_CPU);
+            page->flags = block->flags;
+        }
+        page->order = 0;
+        list_add_tail(&page->list, &cpu->pages);
+    }
+    cpu->nr += nr;
+}
+
+/* Small blocks first: large ones are for those who need them. Context: @cpu's lock held. */
 static void cpu_pages_refill(struct cpu_pages *cpu)
 {
     spin_lock(&zone.lock);
     while (cpu->nr < CPU_PAGES_BATCH) {
-        struct page *page = zone_take(0);
+        struct page *block = zone_take_smallest(0);
 
-        if (page == NULL)
+        if (block == NULL)
             break;
-        page_set_state(page, PAGE_CPU);
-        list_add_tail(&page->list, &cpu->pages);
-        cpu->nr++;
+        while (1U << block->order > CPU_PAGES_BATCH - cpu->nr)
+            split_down(block, block->order - 1U);
+        cpu_pages_add(cpu, block);
     }
     spin_unlock(&zone.lock);
 }
@@ -274,7 +304,8 @@ static void cpu_pages_drain(struct cpu_pages *cpu, unsigned nr)
     spin_unlock(&zone.lock);
 }
 
-static struct page *single_take(void)
+/* The caller's own page: its state tells for what. */
+static struct page *single_take(enum page_state state)
 {
     irq_flags_t irq = irq_save();
     struct cpu_pages *cpu = &cpu_pages[cpu_id()];
@@ -287,11 +318,18 @@ static struct page *single_take(void)
         page = list_first_entry(&cpu->pages, struct page, list);
         list_del(&page->list);
         cpu->nr--;
-        page_set_state(page, PAGE_KERNEL);
+        page_set_state(page, state);
     }
     spin_unlock(&cpu->lock);
     irq_restore(irq);
     return page;
+}
+
+/* Context: @cpu's lock held. */
+static void give_back_excess(struct cpu_pages *cpu)
+{
+    if (unlikely(cpu->nr > zone.cpu_pages_max))
+        cpu_pages_drain(cpu, cpu->nr - zone.cpu_pages_max * 3 / 4);
 }
 
 static void single_put(struct page *page)
@@ -303,19 +341,18 @@ static void single_put(struct page *page)
     page_set_state(page, PAGE_CPU);
     list_add(&page->list, &cpu->pages);
     cpu->nr++;
-    if (cpu->nr > CPU_PAGES_HIGH)
-        cpu_pages_drain(cpu, CPU_PAGES_BATCH);
+    give_back_excess(cpu);
     spin_unlock(&cpu->lock);
     irq_restore(irq);
 }
 
-static struct page *block_take(unsigned order)
+static struct page *block_take(unsigned order, enum page_state state)
 {
     irq_flags_t irq = spin_lock_irqsave(&zone.lock);
     struct page *page = zone_take(order);
 
     if (page != NULL)
-        page_set_state(page, PAGE_KERNEL);
+        page_set_state(page, state);
     spin_unlock_irqrestore(&zone.lock, irq);
     return page;
 }
@@ -343,9 +380,9 @@ uint64_t buddy_reclaim(void)
     return reclaimed;
 }
 
-static struct page *take(unsigned order)
+static struct page *take(unsigned order, enum page_state state)
 {
-    return order == 0 ? single_take() : block_take(order);
+    return order == 0 ? single_take(state) : block_take(order, state);
 }
 
 int page_alloc(unsigned order, unsigned flags, struct page **out)
@@ -354,10 +391,12 @@ int page_alloc(unsigned order, unsigned flags, struct page **out)
     if (fail_injected(FAIL_PAGE))
         return -ENOMEM;
 
-    struct page *page = take(order);
+    enum page_state asked = flags >> PAGE_ALLOC_STATE_SHIFT;
+    enum page_state state = asked ? asked : PAGE_KERNEL;
+    struct page *page = take(order, state);
 
-    if (page == NULL && buddy_reclaim() > 0)
-        page = take(order);
+    if (unlikely(page == NULL) && buddy_reclaim() > 0)
+        page = take(order, state);
     if (page == NULL)
         return -ENOMEM;
     if (DEBUG >= 1)
@@ -384,13 +423,43 @@ static void check_unused(struct page *page, unsigned order)
            page_to_pfn(page), refcount, mapcount);
 }
 
-void page_free(struct page *page, unsigned order)
+/* It is nobody's now. */
+static void forget_owner(struct page *page, unsigned order)
 {
     check_unused(page, order);
     atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
     page->flags = 0;
     if (DEBUG >= 1)
         poison(page);
+}
+
+void page_free_singles(struct list_node *pages)
+{
+    struct page *page;
+    unsigned nr = 0;
+
+    list_for_each_entry (page, pages, list) {
+        forget_owner(page, 0);
+        page_set_state(page, PAGE_CPU);
+        nr++;
+    }
+    if (nr == 0)
+        return;
+
+    irq_flags_t irq = irq_save();
+    struct cpu_pages *cpu = &cpu_pages[cpu_id()];
+
+    spin_lock(&cpu->lock);
+    list_splice(pages, &cpu->pages);
+    cpu->nr += nr;
+    give_back_excess(cpu);
+    spin_unlock(&cpu->lock);
+    irq_restore(irq);
+}
+
+void page_free(struct page *page, unsigned order)
+{
+    forget_owner(page, order);
     if (order == 0)
         single_put(page);
     else

@@ -37,6 +37,8 @@ static int check_areas(struct mm *mm)
                   vma->start >= before && vma->end <= USER_END,
               "V1", "area %#lx-%#lx after %#lx", vma->start, vma->end, before);
         CLAIM(vma->gap == vma->start - before, "V1", "gap of %#lx", vma->start);
+        CLAIM(vma_prev(vma) == last && (!last || vma_next(last) == vma), "V1",
+              "list and tree differ at %#lx", vma->start);
         CLAIM(!last || mm->unmerged || !vma_can_merge(last, vma), "V2", "areas meet at %#lx",
               vma->start);
         pages += vma_pages(vma);

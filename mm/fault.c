@@ -82,9 +82,8 @@ static enum fault_result private_page(const struct fault *f, unsigned alloc_flag
             return FAULT_BEYOND;
         *out = &folio->page;
     } else {
-        if (page_alloc(0, alloc_flags, out))
+        if (page_alloc(0, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out))
             return FAULT_NO_MEMORY;
-        page_set_state(*out, PAGE_ANON);
     }
     (*out)->flags |= PAGE_EXCLUSIVE;
     (*out)->object = NULL;

@@ -95,6 +95,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     if (vma->start < start)
         vma_split(mm, vma, start, spare_take(spare));
 
+    const struct vma *before = vma_prev(vma);
     tlb_gather_begin(&gather, &mm->pgtable);
     while (vma && vma->start < end) {
         struct vma *next = vma_next(vma);
@@ -112,14 +113,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
     }
-    struct vma *above = vma_find_from(mm, end);
-    uint64_t floor = above ? above->start - above->gap : 0;
-    if (!above) {
-        struct rb_node *last = rb_last(&mm->vmas);
-        floor = last ? rb_entry(last, struct vma, node)->end : 0;
-    }
-    pt_free_tables(&mm->pgtable, user(start), user(end), user(floor),
-                   user(above ? above->start : USER_END + PAGE_SIZE), &gather);
+    pt_free_tables(&mm->pgtable, user(start), user(end), user(before ? before->end : 0),
+                   user(vma ? vma->start : USER_END + PAGE_SIZE), &gather);
     tlb_gather_end(&gather);
 }
 

@@ -200,8 +200,8 @@ int mm_fork(struct mm *mm, struct mm **out)
     copy_fields(mm, child);
     child->unmerged = true;
     tlb_gather_begin(&gather, &mm->pgtable);
-    for (struct rb_node *n = rb_first(&mm->vmas); n && !err; n = rb_next(n))
-        err = copy_area(mm, child, rb_entry(n, struct vma, node), &gather);
+    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
+        err = copy_area(mm, child, vma, &gather);
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err) {

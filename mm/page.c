@@ -4,7 +4,7 @@
  *
  * Room:   mm.
  * Owns:   the page array, the set of initialised chunks, the counters of frames by state.
- * Locks:  counters: per CPU, changed with IRQs off. Chunks: the buddy's lock.
+ * Locks:  counters: per CPU, changed by single instructions. Chunks: the buddy's lock.
  * Always: (1) a chunk is initialised as a whole: blocks never cross its border;
  *         (2) the counters add up to all RAM at every moment.
  * Source: design.md section 3; trust.md V23.
@@ -35,7 +35,7 @@ const char *const page_state_names[PAGE_STATES] = {
 
 /* One CPU's share; a frame counted here and uncounted there leaves a negative number. */
 struct state_counts {
-    _Atomic int64_t frames[PAGE_STATES];
+    int64_t frames[PAGE_STATES];
 } __aligned(CACHE_LINE_SIZE);
 
 static struct state_counts cpu_counts[MAX_CPUS];
@@ -126,9 +126,9 @@ void page_chunk_init(const struct memmap *map, uint64_t first_pfn)
 static const uint32_t legal_steps[PAGE_STATES] = {
     [PAGE_RESERVED] = TO(PAGE_FREE) | TO(PAGE_TAIL),
     [PAGE_FRESH] = TO(PAGE_FREE) | TO(PAGE_TAIL),
-    [PAGE_FREE] = TO(PAGE_TAIL) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
-    [PAGE_TAIL] = TO(PAGE_FREE),
-    [PAGE_CPU] = TO(PAGE_FREE) | TO(PAGE_KERNEL),
+    [PAGE_FREE] = TO(PAGE_TAIL) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO_KINDS,
+    [PAGE_TAIL] = TO(PAGE_FREE) | TO(PAGE_CPU),
+    [PAGE_CPU] = TO(PAGE_FREE) | TO(PAGE_KERNEL) | TO_KINDS,
     [PAGE_KERNEL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO_KINDS,
     [PAGE_SLAB] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_TABLE] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
@@ -149,12 +149,11 @@ void page_set_state(struct page *page, enum page_state next)
     if (old == PAGE_TAIL || next == PAGE_TAIL)
         return;
 
-    /* Atomic against interrupts of this CPU, which count in the same line. */
-    _Atomic int64_t *frames = cpu_counts[cpu_id()].frames;
+    int64_t *frames = cpu_counts[cpu_id()].frames;
     int64_t nr = 1L << page->order;
 
-    atomic_fetch_sub_explicit(&frames[old], nr, memory_order_relaxed);
-    atomic_fetch_add_explicit(&frames[next], nr, memory_order_relaxed);
+    cpu_counter_add(&frames[old], -nr);
+    cpu_counter_add(&frames[next], nr);
 }
 
 /* A block is aligned to its size: its head is one of the pages with low bits of the pfn zero. */
@@ -194,16 +193,39 @@ static void folio_release(struct folio *folio)
         page_free(&folio->page, folio->page.order);
 }
 
+/* True: it was the last one, and the caller must release the folio. */
+static inline bool drop_reference(struct page *head)
+{
+    uint32_t old = atomic_fetch_sub_explicit(&head->refcount, 1, memory_order_acq_rel);
+
+    ASSERT(old != 0, "frame %lx lost a reference it had not", page_to_pfn(head));
+    if (unlikely(old >= PAGE_COUNT_LIMIT))
+        atomic_store_explicit(&head->refcount, PAGE_COUNT_LIMIT, memory_order_relaxed);
+    return old == 1;
+}
+
 void folio_put(struct folio *folio)
 {
-    _Atomic uint32_t *count = &folio->page.refcount;
-    uint32_t old = atomic_fetch_sub_explicit(count, 1, memory_order_acq_rel);
-
-    ASSERT(old != 0, "frame %lx lost a reference it had not", page_to_pfn(&folio->page));
-    if (unlikely(old >= PAGE_COUNT_LIMIT))
-        atomic_store_explicit(count, PAGE_COUNT_LIMIT, memory_order_relaxed);
-    else if (old == 1)
+    if (drop_reference(&folio->page))
         folio_release(folio);
+}
+
+void folios_put(struct page *const heads[], unsigned nr)
+{
+    struct list_node singles;
+
+    list_init(&singles);
+    for (unsigned i = 0; i < nr; i++) {
+        struct page *page = heads[i];
+
+        if (!drop_reference(page))
+            continue;
+        if (page->order == 0 && releases[page->state] == NULL)
+            list_add_tail(&page->list, &singles);
+        else
+            folio_release((struct folio *)page);
+    }
+    page_free_singles(&singles);
 }
 
 void page_counts(struct page_counts *counts)
@@ -211,7 +233,7 @@ void page_counts(struct page_counts *counts)
     *counts = (struct page_counts){0};
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
         for (unsigned state = 0; state < PAGE_STATES; state++)
-            counts->frames[state] += (uint64_t)cpu_counts[cpu].frames[state];
+            counts->frames[state] += (uint64_t)READ_ONCE(cpu_counts[cpu].frames[state]);
     }
     for (unsigned state = 0; state < PAGE_STATES; state++)
         counts->total += counts->frames[state];

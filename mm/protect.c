@@ -206,7 +206,11 @@ static void fill(struct mm *mm, const struct change *c)
 
 int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, bool grows)
 {
-    struct change c = {.rights = rights, .fill_start = ~0UL};
+    struct change c; /* not all zeroed: the gather is large */
+
+    c.rights = rights;
+    c.fill_start = ~0UL;
+    c.fill_end = 0;
 
     rwsem_write_lock(&mm->mmap_lock);
     tlb_gather_begin(&c.gather, &mm->pgtable);

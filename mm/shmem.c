@@ -22,10 +22,9 @@ static int shmem_get_folio(struct object *object, uint64_t index, enum object_ge
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
         struct page *page;
-        int err = page_alloc(0, PAGE_ALLOC_ZERO, &page);
+        int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), &page);
         if (err)
             return err;
-        page_set_state(page, PAGE_OBJECT);
         if (how == OBJECT_GET_RESERVE)
             page->flags |= PAGE_UNTOUCHED;
         *out = page_folio(page);

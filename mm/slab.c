@@ -155,12 +155,11 @@ static struct page *make_slab(struct slab_cache *cache)
 {
     struct page *slab;
 
-    if (page_alloc(cache->order, PAGE_ALLOC_PLAIN, &slab) != 0)
+    if (page_alloc(cache->order, PAGE_ALLOC_AS(PAGE_SLAB), &slab) != 0)
         return NULL;
 
     char *object = page_kva(slab);
 
-    page_set_state(slab, PAGE_SLAB);
     slab->slab.cache = cache;
     slab->slab.free = object;
     slab->slab.in_use = 0;

@@ -3,7 +3,8 @@
  * mm/vma.c - the areas of an address space: tree, split, merge, free ranges
  *
  * Room:   mm.
- * Owns:   the red-black tree of struct vma, ordered by address, with the largest gap per subtree.
+ * Owns:   the red-black tree of struct vma, ordered by address, with the largest gap per subtree,
+ *         and the list of the same in order.
  * Locks:  mmap_lock for writing to change, for reading to look; object.mappings_lock inside.
  * Always: (1) areas are sorted and disjoint; (2) vma.gap is the distance to the area before;
  *         (3) vma.max_gap is the largest gap of its subtree.
@@ -44,6 +45,7 @@ void vma_boot_init(void)
 void vma_tree_init(struct mm *mm)
 {
     mm->vmas = (struct rb_root){.update = update_max_gap};
+    list_init(&mm->areas);
 }
 
 struct vma *vma_alloc(struct mm *mm)
@@ -89,16 +91,9 @@ struct vma *vma_find(struct mm *mm, uint64_t addr)
     return vma && vma->start <= addr ? vma : NULL;
 }
 
-struct vma *vma_next(struct vma *vma)
+static uint64_t gap_between(const struct vma *prev, const struct vma *vma)
 {
-    struct rb_node *node = rb_next(&vma->node);
-    return node ? of(node) : NULL;
-}
-
-static struct vma *vma_prev(struct vma *vma)
-{
-    struct rb_node *node = rb_prev(&vma->node);
-    return node ? of(node) : NULL;
+    return vma->start - (prev ? prev->end : 0);
 }
 
 /* Recompute the gap below @vma after something before it changed. */
@@ -106,25 +101,28 @@ static void gap_refresh(struct vma *vma)
 {
     if (!vma)
         return;
-    struct vma *prev = vma_prev(vma);
-    vma->gap = vma->start - (prev ? prev->end : 0);
+    uint64_t gap = gap_between(vma_prev(vma), vma);
+    if (gap == vma->gap)
+        return;
+    vma->gap = gap;
     rb_update(&vma->mm->vmas, &vma->node);
 }
 
-static void tree_insert(struct mm *mm, struct vma *vma)
+/* Into the tree and the list, between neighbours. One of the two has a free place on that side. */
+static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
 {
-    struct rb_node **link = &mm->vmas.node, *parent = NULL;
-
-    while (*link) {
-        parent = *link;
-        ASSERT(vma->end <= of(parent)->start || vma->start >= of(parent)->end,
-               "claim 1: %#lx-%#lx overlaps %#lx-%#lx", vma->start, vma->end, of(parent)->start,
-               of(parent)->end);
-        link = vma->start < of(parent)->start ? &parent->left : &parent->right;
-    }
-    rb_insert(&mm->vmas, &vma->node, parent, link);
-    gap_refresh(vma);
-    gap_refresh(vma_next(vma));
+    ASSERT((!prev || prev->end <= vma->start) && (!next || vma->end <= next->start),
+           "claim 1: %#lx-%#lx is not free", vma->start, vma->end);
+    list_insert_between(&vma->area_node, prev ? &prev->area_node : &mm->areas,
+                        next ? &next->area_node : &mm->areas);
+    vma->gap = gap_between(prev, vma);
+    if (next && !next->node.left)
+        rb_insert(&mm->vmas, &vma->node, &next->node, &next->node.left);
+    else if (prev)
+        rb_insert(&mm->vmas, &vma->node, &prev->node, &prev->node.right);
+    else
+        rb_insert(&mm->vmas, &vma->node, NULL, &mm->vmas.node);
+    gap_refresh(next);
     mm->nr_vmas++;
 }
 
@@ -147,9 +145,15 @@ static void unlist_from_object(struct vma *vma)
     spin_unlock(&vma->object->mappings_lock);
 }
 
+static struct vma *last_area(struct mm *mm)
+{
+    return list_empty(&mm->areas) ? NULL : list_last_entry(&mm->areas, struct vma, area_node);
+}
+
 void vma_insert(struct mm *mm, struct vma *vma)
 {
-    tree_insert(mm, vma);
+    struct vma *next = vma_find_from(mm, vma->start);
+    insert_between(mm, next ? vma_prev(next) : last_area(mm), vma, next);
     list_on_object(vma);
 }
 
@@ -157,6 +161,7 @@ void vma_remove(struct mm *mm, struct vma *vma)
 {
     struct vma *next = vma_next(vma);
     unlist_from_object(vma);
+    list_del(&vma->area_node);
     rb_erase(&mm->vmas, &vma->node);
     gap_refresh(next);
     mm->nr_vmas--;
@@ -192,7 +197,8 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
                              1); /* one writer became two: no seal forbids */
     }
     resize(vma, addr, vma->end);
-    vma_insert(mm, below);
+    insert_between(mm, vma_prev(vma), below, vma);
+    list_on_object(below);
 }
 
 /* Does @right go on where @left ends, with the same flags except @ignored? */
@@ -325,8 +331,8 @@ static bool gap_low(struct rb_node *node, const struct gap_wanted *w, uint64_t *
 
 int vma_find_gap(struct mm *mm, const struct gap_wanted *w, enum gap_order order, uint64_t *out)
 {
-    struct rb_node *last = rb_last(&mm->vmas);
-    uint64_t free_from = last ? max(of(last)->end, w->low) : w->low;
+    struct vma *last = last_area(mm);
+    uint64_t free_from = last ? max(last->end, w->low) : w->low;
 
     if (order == GAP_LOWEST)
         return gap_low(mm->vmas.node, w, out) || fits_low(free_from, w->high, w, out) ? 0 : -ENOMEM;

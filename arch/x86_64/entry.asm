@@ -6,7 +6,8 @@
 ; Owns:   the frame layout of asm/trap.h, SWAPGS, SYSCALL and SYSRET.
 ; Locks:  none; IRQs are off on all these paths, C switches them on.
 ; Always: (1) C runs with GS at struct cpu, DF clear and AC clear (SMAP shut);
-;         (2) SYSRET never meets a non-canonical RIP: it would fault in ring 0 on the user's stack.
+;         (2) SYSRET never meets a non-canonical RIP, which would fault in ring 0 on the user's
+;             stack: it only goes back to where SYSCALL was, and USER_END is below the last page.
 ; Source: Intel SDM 3A, "Interrupt and Exception Handling"; SDM 2B, "SYSRET".
 ; Tour:   after asm/trap.h, before arch/x86_64/trap.c.
 
@@ -35,7 +36,7 @@ entry_common:
         xor     ebp, ebp                ; backtraces of traps from ring 3 end here
         test    byte [rsp + FRAME_CS], 3
         jnz     .dispatch
-        mov     rbp, [rsp + 4 * 8]      ; from ring 0 they go on: rbp as it was
+        mov     rbp, [rsp + FRAME_RBP]  ; from ring 0 they go on: rbp as it was
 .dispatch:
         mov     rdi, rsp
         call    trap_dispatch
@@ -75,20 +76,13 @@ entry_syscall:
         mov     rdi, rsp
         sti
         call    upcall_syscall          ; returns with IRQs off
-        mov     rcx, [rsp + FRAME_RIP]
-        cmp     rcx, [rsp + FRAME_RCX]
-        jne     trap_return             ; somebody set other registers: exec, signal, ptrace
-        mov     r11, [rsp + FRAME_RFLAGS]
-        cmp     r11, [rsp + 6 * 8]      ; frame.r11
-        jne     trap_return
-        test    r11d, 0x10100           ; TF or RF: only IRET restores them in order
-        jnz     trap_return
-        mov     rax, rcx
-        shr     rax, 47
-        jnz     trap_return             ; not canonical, or not the user half
-        cmp     qword [rsp + FRAME_CS], SEL_USER_CODE
-        jne     trap_return
-        POP_REGISTERS
+        test    al, al
+        jnz     trap_return             ; other registers: exec, signal, ptrace
+        test    dword [rsp + FRAME_R11], 0x10100
+        jnz     trap_return             ; TF or RF: only IRET restores them in order
+        mov     rbp, [rsp + FRAME_RBP]
+        add     rsp, FRAME_R11          ; C has kept r15 ... r12 and rbx
+        POP_CALL_CLOBBERED
         mov     rsp, [rsp + FRAME_RSP - FRAME_ORIG_RAX]
         swapgs
         o64 sysret
@@ -120,7 +114,7 @@ entry_ist:
         mov     eax, [rsp + FRAME_SIZE + 8]
         mov     edx, [rsp + FRAME_SIZE + 12]
         wrmsr
-        mov     rbp, [rsp + 4 * 8]
+        mov     rbp, [rsp + FRAME_RBP]
         mov     rdi, rsp
         call    trap_dispatch_ist
         mov     ecx, 0xc0000101

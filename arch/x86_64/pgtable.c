@@ -34,10 +34,9 @@ static int table_alloc(struct pgtable *pgt, struct page **out)
 {
     if (fail_injected(FAIL_PAGE_TABLE))
         return -ENOMEM;
-    int err = page_alloc(0, PAGE_ALLOC_ZERO, out);
+    int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_TABLE), out);
     if (err)
         return err;
-    page_set_state(*out, PAGE_TABLE);
     (*out)->table.used = 0;
     spin_lock_init(&(*out)->table.lock, LOCK_RANK_PAGE_TABLE);
     atomic_fetch_add_explicit(&pgt->nr_tables, 1, memory_order_relaxed);

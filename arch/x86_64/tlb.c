@@ -198,13 +198,8 @@ void tlb_gather_flush(struct tlb_gather *g)
         shoot_down(g->pgt, g->start, g->end, g->stride, targets);
     atomic_fetch_add_explicit(&g->pgt->generation, 1, memory_order_relaxed);
 
-    for (unsigned i = 0; i < g->nr_pages; i++)
-        folio_put(page_folio(g->pages[i]));
-    while (!list_empty(&g->tables_list)) {
-        struct page *table = list_entry(g->tables_list.next, struct page, list);
-        list_del(&table->list);
-        page_free(table, 0);
-    }
+    folios_put(g->pages, g->nr_pages);
+    page_free_singles(&g->tables_list);
     tlb_gather_begin(g, g->pgt);
 }
 

@@ -23,8 +23,9 @@
 
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "FRAME_SIZE");
 _Static_assert(sizeof(struct trap_frame) % 16 == 0, "stacks stay aligned");
+_Static_assert(offsetof(struct trap_frame, rbp) == 4 * 8, "FRAME_RBP");
+_Static_assert(offsetof(struct trap_frame, r11) == 6 * 8, "FRAME_R11");
 _Static_assert(offsetof(struct trap_frame, rax) == 10 * 8, "FRAME_RAX");
-_Static_assert(offsetof(struct trap_frame, rcx) == 11 * 8, "FRAME_RCX");
 _Static_assert(offsetof(struct trap_frame, orig_rax) == 15 * 8, "FRAME_ORIG_RAX");
 _Static_assert(offsetof(struct trap_frame, rip) == 17 * 8, "FRAME_RIP");
 _Static_assert(offsetof(struct trap_frame, rsp) == 20 * 8, "FRAME_RSP");

@@ -65,6 +65,18 @@ static inline void list_del(struct list_node *node)
     list_init(node);
 }
 
+/* Moves all of @from to the front of @to; @from is empty afterwards. */
+static inline void list_splice(struct list_node *from, struct list_node *to)
+{
+    if (list_empty(from))
+        return;
+    from->prev->next = to->next;
+    to->next->prev = from->prev;
+    from->next->prev = to;
+    to->next = from->next;
+    list_init(from);
+}
+
 /* Moves all of @from to the back of @to; @from is empty afterwards. */
 static inline void list_splice_tail(struct list_node *from, struct list_node *to)
 {

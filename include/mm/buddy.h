@@ -14,6 +14,7 @@
 #pragma once
 
 #include <lib/compiler.h>
+#include <lib/list.h>
 #include <stdint.h>
 
 struct memmap;
@@ -23,6 +24,10 @@ enum page_alloc_flags {
     PAGE_ALLOC_PLAIN = 0,
     PAGE_ALLOC_ZERO = 1 << 0 /* every byte zero; else contents are undefined */
 };
+
+/* Together with these: the enum page_state that the block is wanted for, if not PAGE_KERNEL. */
+#define PAGE_ALLOC_STATE_SHIFT 8
+#define PAGE_ALLOC_AS(state)   ((unsigned)(state) << PAGE_ALLOC_STATE_SHIFT)
 
 /**
  * buddy_init() - take over what boot_alloc() left
@@ -34,8 +39,8 @@ void buddy_init(const struct memmap *map);
 /**
  * page_alloc() - allocate 1 << @order frames in one block
  * @order: 0 .. PAGE_ORDER_MAX
- * @flags: enum page_alloc_flags
- * @page: result: the head, in state PAGE_KERNEL, with one reference
+ * @flags: enum page_alloc_flags, PAGE_ALLOC_AS()
+ * @page: result: the head, in the state asked for, with one reference
  *
  * Context: any, also IRQs off and interrupts; no lock of rank >= 63 held.
  * Return: 0, or -ENOMEM with nothing changed.
@@ -50,6 +55,14 @@ int __must_check page_alloc(unsigned order, unsigned flags, struct page **page);
  * Context: as page_alloc().
  */
 void page_free(struct page *page, unsigned order);
+
+/**
+ * page_free_singles() - give many single frames back at once
+ * @pages: on their list node; each as for page_free(). The list is empty afterwards.
+ *
+ * Context: as page_alloc().
+ */
+void page_free_singles(struct list_node *pages);
 
 /**
  * buddy_release_reserved() - make boot memory allocatable

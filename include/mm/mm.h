@@ -55,8 +55,9 @@ enum vm_flags {
 
 /* [m] mmap_lock for writing  [I] */
 struct vma {
-    struct rb_node node;   /* [m] */
-    uint64_t start, end;   /* [m] */
+    struct rb_node node;        /* [m] */
+    struct list_node area_node; /* on mm->areas [m] */
+    uint64_t start, end;        /* [m] */
     uint64_t gap;          /* free space below, down to the area before [m] */
     uint64_t max_gap;      /* largest gap in this subtree [m] */
     uint32_t flags;        /* enum vm_flags [m] */
@@ -82,6 +83,7 @@ struct mm {
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
     struct rb_root vmas;        /* [m] */
+    struct list_node areas;     /* the same, in order [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
@@ -268,7 +270,19 @@ struct vma *vma_find(struct mm *mm, uint64_t addr);
 
 /* The first area that ends above @addr, or NULL. mmap_lock held. */
 struct vma *vma_find_from(struct mm *mm, uint64_t addr);
-struct vma *vma_next(struct vma *vma);
+
+/* The area after, or before; NULL: there is none. */
+static inline struct vma *vma_next(const struct vma *vma)
+{
+    struct list_node *node = vma->area_node.next;
+    return node == &vma->mm->areas ? NULL : list_entry(node, struct vma, area_node);
+}
+
+static inline struct vma *vma_prev(const struct vma *vma)
+{
+    struct list_node *node = vma->area_node.prev;
+    return node == &vma->mm->areas ? NULL : list_entry(node, struct vma, area_node);
+}
 
 /* V1, V2, V5, V7 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
 int __must_check mm_check(struct mm *mm);

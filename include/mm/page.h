@@ -31,6 +31,7 @@
  *   FRESH ----------> FREE -----> CPU ----------> KERNEL <-----------------------> SLAB, TABLE,
  *   RESERVED -------^  ^ |         | ^               |                             ANON, OBJECT,
  *   (release)          | `---------|-|---------------^ (order > 0)                 POOL, SECRET
+ *                      |           `-|---------------------- PAGE_ALLOC_AS() ----> any of these
  *                      `-----------' `---------------+--- page_free(): not from SECRET, HUGETLB;
  *                                                         they become KERNEL, POOL first
  */
@@ -195,6 +196,9 @@ void folio_get(struct folio *folio);
 
 /* One owner less; the last one releases the folio as its state asks. */
 void folio_put(struct folio *folio);
+
+/* The same for many, which may name one folio more than once. What dies dies together. */
+void folios_put(struct page *const heads[], unsigned nr);
 
 /**
  * folio_set_release() - how folios of one state die

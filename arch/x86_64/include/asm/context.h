@@ -35,7 +35,7 @@ struct task;
 static inline struct task *task_current(void)
 {
     struct task *task;
-    __asm__ volatile("movq %%gs:16, %0" : "=r"(task)); /* struct cpu.task */
+    __asm__("movq %%gs:16, %0" : "=r"(task)); /* struct cpu.task: who asks is always the same */
     return task;
 }
 

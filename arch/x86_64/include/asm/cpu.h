@@ -58,5 +58,11 @@ static inline unsigned cpu_id(void)
     return id;
 }
 
+/* Add to a counter of this CPU: one instruction, so no interrupt of this CPU comes in between. */
+static inline void cpu_counter_add(int64_t *counter, int64_t n)
+{
+    __asm__("addq %1, %0" : "+m"(*counter) : "er"(n));
+}
+
 /* How many CPUs run. Set once all that will come have come. */
 unsigned nr_cpus(void);

@@ -26,7 +26,7 @@ struct tlb_gather {
     bool tables;                  /* tables were freed: paging-structure caches must go too */
     struct list_node tables_list; /* table pages to free */
     unsigned nr_pages;
-    struct page *pages[TLB_GATHER_PAGES]; /* leaf pages to put, after the flush */
+    struct page *pages[TLB_GATHER_PAGES]; /* heads of leaf pages to put, after the flush */
 };
 
 void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt);
@@ -46,7 +46,7 @@ static inline void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_le
     tlb_gather_range(g, va, va + pt_level_size(level), level);
 }
 
-/* Drop one reference of @page once its translation is forgotten. May flush when the batch is full:
+/* Drop one reference of @page, a head, once its translation is forgotten. May flush when the batch is full:
  * call without table locks held, or after tlb_gather_room() said yes. */
 void tlb_gather_page(struct tlb_gather *g, struct page *page);
 
