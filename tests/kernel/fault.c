@@ -322,5 +322,6 @@ KTEST(planted_damage_of_an_address_space_is_found)
     mm->kind_pages[AREA_DATA] = 0;
     EXPECT_FINDS(mm_check(mm), "V5");
     vma->flags |= VM_WRITE;
+    mm->kind_pages[AREA_OTHER] = mm->kind_pages[AREA_DATA] = 2;
     kit_mm_put(mm);
 }
