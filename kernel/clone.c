@@ -73,6 +73,7 @@ static int process_copy(uint64_t flags, struct process **out)
         signals_clear_handlers(&p->signals);
     p->membarrier = me->membarrier;
     p->personality = me->personality;
+    p->oom_adj = me->oom_adj;
     p->no_dump = me->no_dump;
     p->cwd = me->cwd;
     dentry_get(p->cwd);

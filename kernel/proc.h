@@ -29,5 +29,5 @@ static inline int proc_pid(const struct dentry *dir)
 struct mm *proc_mm(int pid);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 5
+#define NR_PROC_FILES 7
 extern const struct text_kind proc_files_of_process[NR_PROC_FILES];

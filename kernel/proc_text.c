@@ -13,6 +13,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "oom.h"
 #include "task.h"
 #include "text_file.h"
 #include <asm/tlb.h>
@@ -326,8 +327,46 @@ static int show_cmdline(struct text *t, struct dentry *dentry)
     return bytes ? 0 : -ENOMEM;
 }
 
+/* oom_score, oom_score_adj */
+
+static int show_oom_score(struct text *t, struct dentry *dentry)
+{
+    tasks_lock();
+    struct process *process = process_find(proc_pid(dentry->parent));
+    uint64_t score = process ? oom_score(process) : 0;
+    tasks_unlock();
+    text_add(t, "%lu\n", score);
+    return process ? 0 : -ESRCH;
+}
+
+static int show_oom_adj(struct text *t, struct dentry *dentry)
+{
+    tasks_lock();
+    struct process *process = process_find(proc_pid(dentry->parent));
+    int adj = process ? process->oom_adj : 0;
+    tasks_unlock();
+    text_add(t, "%d\n", adj);
+    return process ? 0 : -ESRCH;
+}
+
+static int store_oom_adj(struct dentry *dentry, int64_t adj)
+{
+    if (adj < OOM_ADJ_MIN || adj > OOM_ADJ_MAX)
+        return -EINVAL;
+    tasks_lock();
+    struct process *process = process_find(proc_pid(dentry->parent));
+    if (process)
+        process->oom_adj = adj;
+    tasks_unlock();
+    return process ? 0 : -ESRCH;
+}
+
 const struct text_kind proc_files_of_process[NR_PROC_FILES] = {
-    {"maps", 0444, .show = show_maps},       {"stat", 0444, .show = show_stat},
-    {"status", 0444, .show = show_status},   {"comm", 0444, .show = show_comm},
+    {"maps", 0444, .show = show_maps},
+    {"stat", 0444, .show = show_stat},
+    {"status", 0444, .show = show_status},
+    {"comm", 0444, .show = show_comm},
     {"cmdline", 0444, .show = show_cmdline},
+    {"oom_score", 0444, .show = show_oom_score},
+    {"oom_score_adj", 0644, .show = show_oom_adj, .store_for = store_oom_adj},
 };

@@ -29,14 +29,14 @@ enum task_state {
 
 /* The scheduler's part of a task. */
 struct schedulable {
-    enum task_state state; /* under the run queue's lock; also set by the task itself */
-    struct list_node node; /* on a run queue */
-    unsigned cpu;          /* whose run queue it is on, or was last */
-    bool queued;           /* runs or is on a run queue */
-    _Atomic bool on_cpu;   /* its registers are in a CPU, not in its context yet */
+    enum task_state state;  /* under the run queue's lock; also set by the task itself */
+    struct list_node node;  /* on a run queue */
+    unsigned cpu;           /* whose run queue it is on, or was last */
+    bool queued;            /* runs or is on a run queue */
+    _Atomic bool on_cpu;    /* its registers are in a CPU, not in its context yet */
     _Atomic bool exit_work; /* exit_to_user() may find something to do [a] */
-    bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
-    uint64_t affinity;     /* the CPUs it may use */
+    bool misplaced;         /* leaves this CPU, which it may not use, for a queue of another */
+    uint64_t affinity;      /* the CPUs it may use */
     uint64_t slice_end_ns;
     uint64_t fair_ns; /* its place in the queue: how long it ran, with those that wait */
     uint64_t run_ns;  /* time spent running */
@@ -123,7 +123,11 @@ uint64_t sched_run_ns(const struct task *task);
 /* Put the running task to sleep for @ns: 0, or what was left when a signal came. */
 uint64_t sched_sleep(uint64_t ns);
 
-/* The same, ended by any wake-up: the caller looks at why it came. @set: signals that end it. */
+/* The same, whatever signals come. */
+void sched_pause(uint64_t ns);
+
+/* The same as sched_sleep(), ended by any wake-up: the caller looks at why it came.
+ * @set: signals that end it. */
 void sched_sleep_for_signal(uint64_t set, uint64_t ns);
 
 /* Before the first task: the boot CPU's idle task is who runs now. */

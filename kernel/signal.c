@@ -376,6 +376,9 @@ int signal_dequeue(struct task *task, uint64_t blocked, struct uapi_siginfo *inf
 {
     struct process *process = task->process;
     irq_flags_t flags = spin_lock_irqsave(&process->signals.lock);
+    uint64_t pending = task->signals.pending.mask | process->signals.shared.mask;
+    if (pending & ~blocked & sigmask(SIGKILL))
+        blocked = ~sigmask(SIGKILL); /* whatever else happens to the dying does not matter */
     int signo = dequeue_from(process, &task->signals.pending, blocked, info);
     if (!signo)
         signo = dequeue_from(process, &process->signals.shared, blocked, info);

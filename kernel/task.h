@@ -68,6 +68,8 @@ struct process {
     uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
     uint32_t personality;         /* personality(2) [c] */
     bool no_dump;                 /* prctl(PR_SET_DUMPABLE, 0) [a] */
+    int oom_adj;                  /* oom_score_adj [a] */
+    bool oom_chosen;              /* killed for its memory [t] */
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct dentry *cwd;
     struct dentry *exe;

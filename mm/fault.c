@@ -309,7 +309,9 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
         reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
-    if (vma && vma->start <= addr.raw)
+    if (unlikely(READ_ONCE(mm->reaped)))
+        result = FAULT_BEYOND;
+    else if (vma && vma->start <= addr.raw)
         result = fault_in_area(mm, vma, addr.raw, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;

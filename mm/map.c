@@ -188,7 +188,7 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
 static uint32_t request_flags(const struct mm *mm, const struct map_request *r)
 {
     uint32_t flags = r->flags | mm->default_flags;
-    if (vm_settings.overcommit == OVERCOMMIT_NEVER && !(flags & VM_HUGETLB))
+    if (vm_settings.overcommit == OVERCOMMIT_NEVER && !(flags & (VM_HUGETLB | VM_DROPPABLE)))
         flags &= ~VM_NORESERVE;
     return vma_must_account(flags) ? flags | VM_ACCOUNT : flags;
 }

@@ -46,7 +46,8 @@ enum vm_flags {
     VM_HUGEPAGE = 1 << 18,
     VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
     VM_SEQ_READ = 1 << 20,
-    VM_ACCOUNT = 1 << 22, /* private, and was writable: counted as memory that may be needed */
+    VM_DROPPABLE = 1 << 21, /* its pages may go when memory is short: MAP_DROPPABLE */
+    VM_ACCOUNT = 1 << 22,   /* private, and was writable: counted as memory that may be needed */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -58,12 +59,12 @@ struct vma {
     struct rb_node node;        /* [m] */
     struct list_node area_node; /* on mm->areas [m] */
     uint64_t start, end;        /* [m] */
-    uint64_t gap;          /* free space below, down to the area before [m] */
-    uint64_t max_gap;      /* largest gap in this subtree [m] */
-    uint32_t flags;        /* enum vm_flags [m] */
-    uint32_t pkey;         /* [m] */
-    struct mm *mm;         /* [I] */
-    struct object *object; /* NULL: anonymous private [I] */
+    uint64_t gap;               /* free space below, down to the area before [m] */
+    uint64_t max_gap;           /* largest gap in this subtree [m] */
+    uint32_t flags;             /* enum vm_flags [m] */
+    uint32_t pkey;              /* [m] */
+    struct mm *mm;              /* [I] */
+    struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
@@ -86,6 +87,7 @@ struct mm {
     struct list_node areas;     /* the same, in order [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
+    bool reaped;                /* its program is killed, its pages are gone: faults fail [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;            /* sum of all areas [m] */
     uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
@@ -261,6 +263,14 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
  */
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
                   bool force);
+
+/**
+ * mm_drop() / mm_reap() - take pages away: of MAP_DROPPABLE areas; all private ones, for good
+ * Context: task; mmap_lock of @mm not held. TLB: flushed on return.
+ * Return: how many went, about.
+ */
+uint64_t mm_drop(struct mm *mm);
+uint64_t mm_reap(struct mm *mm);
 
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
