@@ -201,6 +201,7 @@ int image_map(struct image *image, struct mm **out)
     if (err)
         return err;
     set_limits(mm);
+    mm->thp_disabled = task_current()->mm && task_current()->mm->thp_disabled;
     layout_choose(mm);
     err = map_all(mm, image);
     if (err) {

@@ -25,6 +25,7 @@
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
+#include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
 
@@ -87,6 +88,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
     add_kib(t, "CommitLimit:", commit_limit() * PAGE_KIB);
     add_kib(t, "Committed_AS:", commit_sum() * PAGE_KIB);
+    add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
     add_huge_pages(t);
     add_direct_map(t);
     return 0;
@@ -112,6 +114,7 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "direct_map_level3_splits %lu\n", dm.splits[PT_1G]);
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
     text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
+    thp_add_vmstat(t);
     return 0;
 }
 
@@ -386,12 +389,13 @@ static void sys_boot_init(void)
 {
     struct dentry *sys = fs_boot_directory(fs_root, "sys", 0755);
     struct dentry *kernel = fs_boot_directory(sys, "kernel", 0755);
-    struct dentry *huge =
-        fs_boot_directory(fs_boot_directory(kernel, "mm", 0755), "hugepages", 0755);
+    struct dentry *mm = fs_boot_directory(kernel, "mm", 0755);
+    struct dentry *huge = fs_boot_directory(mm, "hugepages", 0755);
     struct dentry *devices = fs_boot_directory(sys, "devices", 0755);
     struct dentry *system = fs_boot_directory(devices, "system", 0755);
 
     TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
+    thp_boot_files(mm);
     TEXT_FILES(fs_boot_directory(system, "cpu", 0755), sys_cpu);
 }
 
@@ -401,6 +405,7 @@ void proc_boot_init(const char *cmdline)
     struct dentry *sys = fs_boot_directory(proc, "sys", 0555);
 
     kernel_cmdline = cmdline;
+    thp_boot_option(cmdline);
     TEXT_FILES(proc, proc_files);
     TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
     TEXT_FILES(fs_boot_directory(sys, "kernel", 0555), proc_sys_kernel);

@@ -15,6 +15,7 @@
 #include "text_file.h"
 
 struct mm;
+struct vma;
 
 /* Make @proc a directory of processes, with "self" in it. Boot. */
 void proc_pid_boot_init(struct dentry *proc);
@@ -29,5 +30,16 @@ static inline int proc_pid(const struct dentry *dir)
 struct mm *proc_mm(int pid);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 7
-extern const struct text_kind proc_files_of_process[NR_PROC_FILES];
+#define NR_PROC_FILES 9
+extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
+
+/* The line of an area in maps and smaps; @path: room for its name. */
+void proc_add_area(struct text *t, const struct vma *vma, char *path, size_t size);
+
+/* proc_smaps.c */
+extern const struct text_kind proc_smaps, proc_smaps_rollup;
+
+/* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
+void thp_boot_files(struct dentry *mm);
+void thp_boot_option(const char *cmdline);
+void thp_add_vmstat(struct text *t);

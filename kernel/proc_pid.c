@@ -202,8 +202,8 @@ static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry};
 static int process_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
     for (unsigned i = 0; i < NR_PROC_FILES; i++)
-        if (!strcmp(name, proc_files_of_process[i].name))
-            return text_file_create(dir, &proc_files_of_process[i], out);
+        if (!strcmp(name, proc_files_of_process[i]->name))
+            return text_file_create(dir, proc_files_of_process[i], out);
     for (unsigned i = 0; i < NR_LINKS; i++)
         if (!strcmp(name, links_of_process[i].name))
             return link_create(dir, name, links_of_process[i].follow, 0, out);
@@ -217,7 +217,7 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
     uint64_t ino = dir->inode->ino;
 
     if (*n < NR_PROC_FILES)
-        entry_fill(out, proc_files_of_process[*n].name, ino, DT_REG);
+        entry_fill(out, proc_files_of_process[*n]->name, ino, DT_REG);
     else if (*n < NR_PROC_FILES + NR_LINKS)
         entry_fill(out, links_of_process[*n - NR_PROC_FILES].name, ino, DT_LNK);
     else if (*n == NR_PROC_FILES + NR_LINKS)

@@ -51,7 +51,7 @@ static int area_name(const struct vma *vma, char *path, size_t size)
     return vma->flags & VM_STACK ? snprintf(path, size, "[stack]") : 0;
 }
 
-static void add_area(struct text *t, const struct vma *vma, char *path, size_t size)
+void proc_add_area(struct text *t, const struct vma *vma, char *path, size_t size)
 {
     const struct inode *inode = vma->object ? inode_of_object(vma->object) : NULL;
     uint64_t offset = vma->object ? vma->pgoff << PAGE_SHIFT : 0;
@@ -80,7 +80,7 @@ static int show_maps(struct text *t, struct dentry *dentry)
     }
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
-        add_area(t, vma, path, PATH_MAX);
+        proc_add_area(t, vma, path, PATH_MAX);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     kmem_free(path);
     mm_put(mm);
@@ -361,12 +361,16 @@ static int store_oom_adj(struct dentry *dentry, int64_t adj)
     return process ? 0 : -ESRCH;
 }
 
-const struct text_kind proc_files_of_process[NR_PROC_FILES] = {
-    {"maps", 0444, .show = show_maps},
-    {"stat", 0444, .show = show_stat},
-    {"status", 0444, .show = show_status},
-    {"comm", 0444, .show = show_comm},
-    {"cmdline", 0444, .show = show_cmdline},
-    {"oom_score", 0444, .show = show_oom_score},
-    {"oom_score_adj", 0644, .show = show_oom_adj, .store_for = store_oom_adj},
+static const struct text_kind maps = {"maps", 0444, .show = show_maps},
+                              stat = {"stat", 0444, .show = show_stat},
+                              status = {"status", 0444, .show = show_status},
+                              comm = {"comm", 0444, .show = show_comm},
+                              cmdline = {"cmdline", 0444, .show = show_cmdline},
+                              oom_score_file = {"oom_score", 0444, .show = show_oom_score},
+                              oom_adj_file = {"oom_score_adj", 0644, .show = show_oom_adj,
+                                              .store_for = store_oom_adj};
+
+const struct text_kind *const proc_files_of_process[NR_PROC_FILES] = {
+    &maps,           &stat,         &status, &comm, &cmdline, &proc_smaps, &proc_smaps_rollup,
+    &oom_score_file, &oom_adj_file,
 };

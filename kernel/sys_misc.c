@@ -183,7 +183,6 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
     struct task *task = task_current();
     struct process *me = task->process;
 
-    (void)a3, (void)a4, (void)a5;
     switch (option) {
     case PR_SET_PDEATHSIG:
         if (a2 > SIGNALS)
@@ -208,6 +207,13 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
         return 0;
     case PR_GET_CHILD_SUBREAPER:
         return subreaper_get(user(a2));
+    case PR_SET_THP_DISABLE:
+        if (a3 || a4 || a5)
+            return -EINVAL;
+        WRITE_ONCE(task->mm->thp_disabled, a2 != 0);
+        return 0;
+    case PR_GET_THP_DISABLE:
+        return a2 || a3 || a4 || a5 ? -EINVAL : task->mm->thp_disabled;
     default:
         return -EINVAL;
     }

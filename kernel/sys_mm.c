@@ -164,6 +164,31 @@ static int map_anonymous_huge(uint64_t flags, struct map_request *r, uint64_t *o
     return err;
 }
 
+/* @f: NULL for anonymous memory. */
+static int map_kind(struct file *f, uint64_t prot, uint64_t flags, struct map_request *r,
+                    uint64_t *out)
+{
+    uint64_t type = flags & MAP_TYPE;
+
+    if (!f && (flags & MAP_HUGETLB))
+        return map_anonymous_huge(flags, r, out);
+    if (!f || f->inode->rdev == RDEV_ZERO)
+        return map_anonymous(flags, r, out);
+    if (type < MAP_SHARED || type > MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    return map_file(f, prot, flags, r, out);
+}
+
+/* The same; but what is wrong with the place goes before what is wrong with the file. */
+static int map_any(struct file *f, uint64_t prot, uint64_t flags, struct map_request *r,
+                   uint64_t *out)
+{
+    const struct map_request wanted = *r;
+    int err = map_kind(f, prot, flags, r, out);
+    int place = err ? mm_check_place(task_current()->mm, &wanted) : 0;
+    return place ? place : err;
+}
+
 static enum map_place place_of(uint64_t flags)
 {
     if (flags & MAP_FIXED_NOREPLACE)
@@ -207,14 +232,8 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         err = -EOVERFLOW;
     else if (f && (flags & MAP_HUGETLB) && f->inode->object.ops != &hugetlb_ops)
         err = -EINVAL;
-    else if (!f && (flags & MAP_HUGETLB))
-        err = map_anonymous_huge(flags, &r, &at);
-    else if (f && f->inode->rdev == RDEV_ZERO)
-        err = map_anonymous(flags, &r, &at);
-    else if (f && (flags & MAP_TYPE) >= MAP_SHARED && (flags & MAP_TYPE) <= MAP_SHARED_VALIDATE)
-        err = map_file(f, prot, flags, &r, &at);
     else
-        err = f ? -EINVAL : map_anonymous(flags, &r, &at);
+        err = map_any(f, prot, flags, &r, &at);
     if (f)
         file_put(f);
     return err ? err : (int64_t)at;
@@ -228,6 +247,7 @@ int64_t sys_munmap(uint64_t addr, uint64_t len)
 int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
 {
     const uint64_t grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+    uint8_t resident;
 
     prot &= ~(uint64_t)(PROT_GROWSDOWN | PROT_GROWSUP);
     if (grows == (PROT_GROWSDOWN | PROT_GROWSUP))
@@ -242,9 +262,9 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
     if (prot & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
         return -EINVAL;
     if (pkey != -1)
-        return -EINVAL; /* no key is allocated: there is no pkey_alloc() yet */
-    if (grows & PROT_GROWSUP)
-        return -EINVAL; /* x86 has no stack that grows upwards */
+        return -EINVAL;       /* no key is allocated: there is no pkey_alloc() yet */
+    if (grows & PROT_GROWSUP) /* x86 has no area that grows upwards */
+        return mm_resident(task_current()->mm, addr, 1, &resident) ? -ENOMEM : -EINVAL;
     return mm_protect(task_current()->mm, addr, len, rights_of(prot), grows & PROT_GROWSDOWN);
 }
 

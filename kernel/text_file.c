@@ -72,6 +72,11 @@ static void text_free(struct text *t)
     kmem_free(t);
 }
 
+const struct text_kind *text_kind_of(const struct dentry *dentry)
+{
+    return (const struct text_kind *)dentry->inode->private;
+}
+
 static const struct text_kind *kind_of(const struct file *f)
 {
     return (const struct text_kind *)f->inode->private;
@@ -110,7 +115,7 @@ static int store(struct file *f, uint64_t number, bool negative)
 
 static bool can_store(const struct text_kind *kind)
 {
-    return kind->store || kind->store_for || kind->setting;
+    return kind->store || kind->store_for || kind->store_word || kind->setting;
 }
 
 static int text_make(struct file *f, struct text **out)
@@ -164,12 +169,17 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     uint64_t number;
     (void)pos;
 
-    if (!can_store(kind_of(f)) || len >= sizeof(bytes))
+    const struct text_kind *kind = kind_of(f);
+    if (!can_store(kind) || len >= sizeof(bytes))
         return -EINVAL;
     if (c->copy(c, bytes, 0, len))
         return -EFAULT;
     bytes[len] = '\0';
     bytes[strlen(bytes) - (len && bytes[len - 1] == '\n')] = '\0';
+    if (kind->store_word) {
+        int err = kind->store_word(kind, bytes);
+        return err ? err : (int64_t)len;
+    }
     bool negative = bytes[0] == '-';
     if (parse_number(bytes + negative, &number))
         return -EINVAL;

@@ -35,13 +35,17 @@ struct text_kind {
     int (*show)(struct text *t, struct dentry *dentry);      /* 0 or a negative errno */
     int (*store)(uint64_t number);                           /* NULL: cannot be written */
     int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */
-    const struct setting *setting; /* instead of all three: a number to show and change */
+    int (*store_word)(const struct text_kind *kind, const char *word); /* what is no number */
+    const struct setting *setting; /* instead of all: a number to show and change */
 };
 
 struct setting {
     uint64_t *value, max;
     void (*changed)(void); /* NULL: nobody has to know */
 };
+
+/* Of a file that was made from one. */
+const struct text_kind *text_kind_of(const struct dentry *dentry);
 
 /* A file of @kind in a directory of the kernel's own. Boot. */
 void text_file_boot(struct dentry *dir, const struct text_kind *kind);

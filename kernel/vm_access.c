@@ -16,6 +16,8 @@
 #include <uapi/errno.h>
 #include <uapi/uio.h>
 
+#define PAGES_AT_ONCE 1024UL
+
 struct side {
     struct uapi_iovec *vector;
     uint64_t nr, at; /* how many; the one that is being copied .. */
@@ -75,6 +77,15 @@ static int64_t copy_part(struct mm *mm, uint64_t local, uint64_t remote, size_t 
     return put ? put : -EFAULT;
 }
 
+/* Linux has the other side's pages of a whole part, as many as it can name at once, before it
+ * copies the first. Returns whether there is a first. */
+static bool part_begin(struct mm *mm, uint64_t remote, size_t len, bool write)
+{
+    len = min(len, PAGES_AT_ONCE * PAGE_SIZE);
+    return remote + len >= remote &&
+           mm_fault_in(mm, remote, len, write ? ACCESS_WRITE : ACCESS_READ) > 0;
+}
+
 static int64_t copy_all(struct mm *mm, struct side *local, struct side *remote, bool write)
 {
     char *buffer = kmem_alloc(PAGE_SIZE, 0);
@@ -88,6 +99,10 @@ static int64_t copy_all(struct mm *mm, struct side *local, struct side *remote, 
         len = len ? side_next(remote, len, &to) : 0;
         if (!len)
             break;
+        if (remote->offset == 0 && !part_begin(mm, to, remote->vector[remote->at].len, write)) {
+            n = -EFAULT;
+            break;
+        }
         n = copy_part(mm, from, to, len, write, buffer);
         if (n <= 0)
             break;

@@ -19,10 +19,17 @@ static int area_rights(struct mm *mm, uint64_t addr, uint32_t *rights)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
-    bool hidden = vma && vma->start <= addr && vma->object && !vma->object->ops->kernel_access;
-    *rights = vma && vma->start <= addr ? vma->flags & VM_RIGHTS : 0;
+    bool inside = vma && vma->start <= addr; /* a stack does not grow for a stranger */
+    bool hidden = inside && vma->object && !vma->object->ops->kernel_access;
+    *rights = inside ? vma->flags & VM_RIGHTS : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return hidden ? -EFAULT : 0;
+    return inside && !hidden ? 0 : -EFAULT;
+}
+
+/* x86 cannot refuse to read what may be written or executed; the kernel can. */
+static bool rights_grant(uint32_t rights, enum fault_access access)
+{
+    return rights & (access == ACCESS_WRITE ? VM_WRITE : VM_READ);
 }
 
 static void copy_bytes(void *kva, void *buf, size_t len, enum fault_access access)
@@ -82,6 +89,18 @@ static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
     return err ? err : back;
 }
 
+size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access)
+{
+    uint64_t end = addr + len;
+    uint32_t rights;
+
+    for (uint64_t at = addr; at < end; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
+        if (at >= USER_END || area_rights(mm, at, &rights) || !rights_grant(rights, access) ||
+            mm_fault(mm, user(at), access) != FAULT_RESOLVED)
+            return at - addr;
+    return len;
+}
+
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
                   bool force)
 {
@@ -92,6 +111,8 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
         uint32_t rights;
         int err = at < USER_END ? area_rights(mm, at, &rights) : -EFAULT;
+        if (!err && !force && !rights_grant(rights, access))
+            err = -EFAULT;
         if (!err)
             err = copy_in_page(mm, at, (char *)buf + done, chunk, access);
         if (err && force && at < USER_END && !area_rights(mm, at, &rights))

@@ -124,6 +124,23 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
     return populate_locked(mm, addr, end);
 }
 
+/* Fill every area that is locked, as far as it lets itself be filled. */
+static void populate_all(struct mm *mm)
+{
+    for (uint64_t at = 0; at < USER_END;) {
+        rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+        const struct vma *vma = vma_find_from(mm, at);
+        bool fill = vma && (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED &&
+                    (vma->flags & VM_RIGHTS) && !is_secret(vma);
+        uint64_t start = vma ? max(at, vma->start) : 0;
+        uint32_t flags = vma ? vma->flags : 0;
+        at = vma ? vma->end : USER_END;
+        rwsem_read_unlock(&mm->mmap_lock, reader);
+        if (fill)
+            populate(mm, start, at, flags);
+    }
+}
+
 int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
 {
     uint32_t set = lock ? VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0) : 0;
@@ -140,6 +157,8 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
             err = flag_area(mm, &vma, vma->start, vma->end,
                             (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | set);
     rwsem_write_unlock(&mm->mmap_lock);
+    if (!err && lock && !on_fault)
+        populate_all(mm);
     return err;
 }
 
@@ -288,6 +307,7 @@ int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
         case FAULT_RESOLVED:
             break;
         case FAULT_BEYOND:
+        case FAULT_NO_AREA: /* a guard: there is an area */
             return -EFAULT;
         case FAULT_NO_RIGHT:
             return -EINVAL;

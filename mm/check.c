@@ -63,8 +63,10 @@ struct rss {
 static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_level level,
                       struct rss *rss)
 {
+    const struct page *frame = phys_to_page(pte_phys(pte, level));
     struct page *page = page_head(phys_to_page(pte_phys(pte, level)));
     bool write = pte_is_writable(pte);
+    bool whole = pt_level_size(level) == PAGE_SIZE << page->order; /* of its block */
 
     CLAIM(vma && va >= vma->start && va + pt_level_size(level) <= vma->end, "V5",
           "leaf %#lx at %#lx is in no area", pte.raw, va);
@@ -77,12 +79,14 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
         return 0;
     }
     uint32_t maps = atomic_load(&page->mapcount), refs = atomic_load(&page->refcount);
+    CLAIM(level == PT_4K || page->order >= HUGE_ORDER, "V5", "huge leaf of a small page at %#lx",
+          va);
     CLAIM(maps >= 1 && refs >= maps, "V7", "frame %#lx: %u leaves, %u references",
           page_to_pfn(page), maps, refs);
     *(page->state == PAGE_ANON ? &rss->anon : &rss->file) += pt_level_size(level) >> PAGE_SHIFT;
     if (page_is_private(page)) {
         CLAIM(!(vma->flags & VM_SHARED), "V11", "private page at %#lx, shared area", va);
-        CLAIM(!write || (page->flags & PAGE_EXCLUSIVE && maps == 1), "V10",
+        CLAIM(!write || (frame->flags & PAGE_EXCLUSIVE && (maps == 1 || !whole)), "V10",
               "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
         return 0;
     }

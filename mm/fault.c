@@ -3,7 +3,7 @@
  * mm/fault.c - making an access possible
  *
  *   anonymous, read of nothing      the zero page
- *   anonymous, write of nothing     a new zeroed page
+ *   anonymous, write of nothing     a new zeroed page, 2 MiB of it where that fits
  *   object, shared, or read         the object's folio
  *   object, private, write          a copy of the object's folio, in the object's unit
  *   leaf refuses a write            exclusive: made writable; else a copy
@@ -37,12 +37,12 @@ static enum pt_level fault_level(const struct fault *f)
     return vma_unit(f->vma) == HUGE_SIZE ? PT_2M : PT_4K;
 }
 
-/* A leaf for @page with all rights it may have now. */
-static pte_t leaf_for(const struct fault *f, const struct page *page)
+/* A leaf for @frame with all rights it may have now. */
+static pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
-    bool write = vma_leaf_may_write(f->vma, page);
-    pte_t pte = pte_leaf(page_to_phys(page), write ? pgprot_write(prot) : prot, f->walk.level);
+    bool write = vma_leaf_may_write(f->vma, frame);
+    pte_t pte = pte_leaf(page_to_phys(frame), write ? pgprot_write(prot) : prot, f->walk.level);
     pte = pte_made_young(pte);
     return write && f->access == ACCESS_WRITE ? pte_made_dirty(pte) : pte;
 }
@@ -52,6 +52,8 @@ static void leaf_added(const struct fault *f, struct page *page)
 {
     atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
     rss_add(f->mm, page_folio(page), pt_level_size(f->walk.level) >> PAGE_SHIFT);
+    if (f->walk.level > PT_4K)
+        thp_leaf_added(f->mm, page_folio(page));
 }
 
 /* Claims 1, 2. @source: of the object, @page or what it was copied from; NULL: neither.
@@ -119,6 +121,24 @@ static enum fault_result fault_anonymous(struct fault *f)
     return fault_private(f, NULL);
 }
 
+/* The whole unit of 2 MiB at once. False: there is no memory for that. */
+static bool fault_huge(struct fault *f)
+{
+    struct page *page;
+
+    f->va = round_down(f->va, HUGE_SIZE);
+    if (thp_page_alloc(THP_LEAVE_SOME, PAGE_ALLOC_ZERO, &page)) {
+        thp_count(THP_FAULT_FALLBACK, 1);
+        return false;
+    }
+    vma_anon_begin(f->vma);
+    if (publish(f, page, NULL))
+        thp_count(THP_FAULT_ALLOC, 1);
+    else
+        folio_put(page_folio(page));
+    return true;
+}
+
 static enum fault_result fault_object(struct fault *f)
 {
     struct object *object = f->vma->object;
@@ -149,16 +169,17 @@ static enum fault_result fault_object(struct fault *f)
 }
 
 /* Only the one who maps it can have a reference, or wants one later. */
-static bool page_is_mine(const struct page *page)
+static bool frame_is_mine(struct page *frame)
 {
+    const struct page *page = page_head(frame);
     return page_is_private(page) &&
-           ((page->flags & PAGE_EXCLUSIVE) || (atomic_load(&page->refcount) == 1));
+           ((frame->flags & PAGE_EXCLUSIVE) || (atomic_load(&page->refcount) == 1));
 }
 
-/* Let the leaf of @page, which is still the one seen, be written. Table locked. */
-static void make_writable(const struct fault *f, struct page *page, pte_t pte)
+/* Let the leaf of @frame, which is still the one seen, be written. Table locked. */
+static void make_writable(const struct fault *f, struct page *frame, pte_t pte)
 {
-    page->flags |= PAGE_EXCLUSIVE;
+    frame->flags |= PAGE_EXCLUSIVE;
     pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte_made_dirty(pte_made_young(pte))));
 }
 
@@ -166,12 +187,13 @@ static void make_writable(const struct fault *f, struct page *page, pte_t pte)
 static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page *old_page)
 {
     enum pt_level level = f->walk.level;
+    const struct page *old_frame = phys_to_page(pte_phys(old, level));
     struct page *page;
     vma_anon_begin(f->vma);
     enum fault_result result = private_page(f, PAGE_ALLOC_PLAIN, &page);
     if (result != FAULT_RESOLVED)
         return result;
-    copy_page(page, old_page);
+    copy_page(page, old_frame);
     pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), vma_pgprot(f->vma), level));
 
     spin_lock(pt_lock(f->walk.table));
@@ -220,16 +242,21 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
         spin_unlock(pt_lock(f->walk.table));
         return FAULT_RESOLVED;
     }
-    struct page *page = page_head(phys_to_page(pte_phys(pte, f->walk.level)));
+    struct page *frame = phys_to_page(pte_phys(pte, f->walk.level));
+    struct page *page = page_head(frame);
     bool shared = f->vma->flags & VM_SHARED;
-    if (shared || (page != zero_page && page_is_mine(page))) {
+    if (shared || (page != zero_page && frame_is_mine(frame))) {
         if (shared)
-            pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
+            pt_set(f->walk.table, f->walk.slot, leaf_for(f, frame));
         else
-            make_writable(f, page, pte);
+            make_writable(f, frame, pte);
         spin_unlock(pt_lock(f->walk.table));
         tlb_flush_user_local(user(f->va));
         return FAULT_RESOLVED;
+    }
+    if (f->walk.level > fault_level(f)) { /* copied page by page, as each is written */
+        spin_unlock(pt_lock(f->walk.table));
+        return thp_split(f->vma, f->va) ? FAULT_NO_MEMORY : FAULT_RESOLVED;
     }
     if (page != zero_page)
         folio_get(page_folio(page)); /* while it is copied */
@@ -250,6 +277,20 @@ static bool grants(const struct vma *vma, enum fault_access access)
     return vma->flags & needed[access];
 }
 
+/* The slot that decides about f->va, for a leaf of @level or a larger one that is there. */
+static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+{
+    enum pte_kind kind;
+    do { /* a larger leaf may be split, or go, while we look */
+        int err = pt_walk_alloc(&f->mm->pgtable, user(f->va), level, &f->walk);
+        if (err)
+            return err;
+        *pte = pte_read(f->walk.slot);
+        kind = pte_kind(*pte, f->walk.level);
+    } while (kind == PTE_KIND_TABLE || (kind == PTE_KIND_NONE && f->walk.level > level));
+    return 0;
+}
+
 static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t addr,
                                        enum fault_access access)
 {
@@ -258,9 +299,17 @@ static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t 
     if (!grants(vma, access))
         return FAULT_NO_RIGHT;
     f.va = round_down(addr, vma_unit(vma));
-    if (pt_walk_alloc(&mm->pgtable, user(f.va), fault_level(&f), &f.walk))
+    bool huge = access == ACCESS_WRITE && thp_allows(vma, addr);
+    pte_t pte;
+    if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
-    pte_t pte = pte_read(f.walk.slot);
+    if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
+        if (fault_huge(&f))
+            return FAULT_RESOLVED;
+        f.va = round_down(addr, PAGE_SIZE);
+        if (slot_find(&f, PT_4K, &pte))
+            return FAULT_NO_MEMORY;
+    }
     switch (pte_kind(pte, f.walk.level)) {
     case PTE_KIND_NONE:
         return vma->object ? fault_object(&f) : fault_anonymous(&f);
@@ -276,6 +325,15 @@ static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t 
     panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
 }
 
+/* Must @vma, growing down to @start, keep away from what lies below it? */
+static bool keeps_distance(const struct vma *vma, uint64_t start)
+{
+    const struct vma *below = vma_prev(vma);
+    bool counts = below && (below->flags & VM_RIGHTS) && !(below->flags & VM_GROWSDOWN);
+
+    return !counts || start - below->end >= STACK_GUARD_GAP;
+}
+
 /* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */
 static bool stack_grow(struct mm *mm, uint64_t addr)
 {
@@ -286,10 +344,11 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return false;
     if (vma->start <= addr)
         return true; /* somebody else was faster */
-    uint64_t below = vma->start - vma->gap;
-    if (!(vma->flags & VM_GROWSDOWN) || vma->end - start > mm->limits.stack ||
-        start < vm_settings.mmap_min_addr || start - below < (below ? STACK_GUARD_GAP : 0) ||
-        area_may_grow(mm, vma, vma->start - start))
+    if (!(vma->flags & VM_GROWSDOWN) || start < vm_settings.mmap_min_addr ||
+        !keeps_distance(vma, start))
+        return false;
+    vma_anon_begin(vma);
+    if (vma->end - start > mm->limits.stack || area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
     area_count(mm, vma->flags, pages);

@@ -18,6 +18,7 @@
 #include <mm/object.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/thp.h>
 
 /* vma.c: the tree of areas. mmap_lock held for writing. */
 
@@ -102,8 +103,8 @@ static inline bool vma_is_writer(uint32_t flags)
 /* What leaves of an area may grant at most. */
 pgprot_t vma_pgprot(const struct vma *vma);
 
-/* May a leaf of @page in this area be writable now? Table of the leaf locked. */
-bool vma_leaf_may_write(const struct vma *vma, const struct page *page);
+/* May a leaf of @frame, be it a tail, in this area be writable now? Table of the leaf locked. */
+bool vma_leaf_may_write(const struct vma *vma, struct page *frame);
 
 /* zap.c */
 
@@ -116,6 +117,7 @@ enum zap_what {
 /**
  * zap_range() - remove leaves of [start, end) and drop what they referred to
  * @mm: for the counts
+ * A huge leaf across a border stays: one that was there before, thp_split_borders() has split.
  * Context: tables stay (mmap_lock, or the object's mappings_lock). TLB: gathered, not flushed.
  */
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
@@ -138,14 +140,15 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 
 #define SPARES 2 /* a range has two borders, each of which may split an area */
 
-/* How many borders of [start, end) lie inside an area. */
-unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end);
-
 /* Is each border that lies inside an area also a border between its pages? */
 bool borders_fit(struct mm *mm, uint64_t start, uint64_t end);
 
-/* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
-int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
+/**
+ * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
+ * @spare: of SPARES, all NULL before
+ * Return: 0, or -ENOMEM with none taken.
+ */
+int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
 
 /**
  * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
@@ -162,7 +165,7 @@ void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags);
 
 /**
  * unmap_areas() - remove everything in [start, end); cannot fail any more
- * @spare: as many as splits_needed() said
+ * @spare: of cut_prepare()
  * @dead: the removed areas; free_dead() them when mmap_lock is released
  * TLB: flushed on return.
  */
@@ -187,6 +190,47 @@ int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t mo
 
 /* Is an area made with these flags counted as memory that may be needed? */
 bool vma_must_account(uint32_t flags);
+
+/* thp.c */
+
+#define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
+
+/* The policy of this machine. Boot, once all RAM is counted. */
+void thp_boot_init(void);
+
+void thp_count(enum thp_event event, int64_t nr);
+
+/* Would a write fault at @va give out a huge page? mmap_lock held. */
+static inline bool thp_allows(const struct vma *vma, uint64_t va)
+{
+    unsigned mode = READ_ONCE(thp_mode);
+    uint64_t unit = round_down(va, HUGE_SIZE);
+
+    if (mode == THP_NEVER || vma->object || (vma->flags & VM_NOHUGEPAGE) ||
+        (mode == THP_MADVISE && !(vma->flags & VM_HUGEPAGE)))
+        return false;
+    return unit >= vma->start && unit + HUGE_SIZE <= vma->end && !vma->mm->thp_disabled;
+}
+
+enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };
+
+/* A block for one huge leaf, private and exclusive, with one reference. 0 or -ENOMEM. */
+int __must_check thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out);
+
+/* A huge leaf of @folio appeared, or goes. Nothing to do for huge pages from the pool. */
+void thp_leaf_added(struct mm *mm, struct folio *folio);
+void thp_leaf_gone(struct folio *folio);
+
+/**
+ * thp_split() - the huge leaf at @va of @vma, if there is one, becomes 512 small ones
+ * Rights, accessed and dirty bits stay. Context: mmap_lock held, for reading at least.
+ * TLB: none but where the area may be executed.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int __must_check thp_split(const struct vma *vma, uint64_t va);
+
+/* No huge leaf lies across @start or @end. Context, Return: as thp_split(). */
+int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* fault.c */
 

@@ -18,7 +18,8 @@
 #define LOW_START GIGA_SIZE
 #define LOW_END   (2 * GIGA_SIZE)
 
-int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
+/* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
+static int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
     for (unsigned i = 0; i < nr; i++) {
         spare[i] = vma_alloc(mm);
@@ -58,7 +59,9 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 
     if (splits && mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = thp_split_borders(mm, start, end);
+    if (!err)
+        err = spares_get(mm, splits, spare);
     if (err)
         return err;
     if (start > vma->start)
@@ -70,11 +73,18 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     return 0;
 }
 
-unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
+/* How many borders of [start, end) lie inside an area. */
+static unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find(mm, start);
     struct vma *last = vma_find(mm, end);
     return (first && first->start < start) + (last && last->start < end);
+}
+
+int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
+{
+    int err = thp_split_borders(mm, start, end);
+    return err ? err : spares_get(mm, splits_needed(mm, start, end), spare);
 }
 
 bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
@@ -193,6 +203,15 @@ static uint32_t request_flags(const struct mm *mm, const struct map_request *r)
     return vma_must_account(flags) ? flags | VM_ACCOUNT : flags;
 }
 
+int mm_check_place(struct mm *mm, const struct map_request *r)
+{
+    uint64_t unit = r->object ? object_folio_bytes(r->object) : PAGE_SIZE, at;
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    int err = choose_place(mm, r, round_up(r->len_bytes, unit), unit, &at);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
 /* The new area, with its reference, its place among the writers, and its reservation. */
 static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len,
                      struct vma **out)
@@ -237,7 +256,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (replaces && !borders_fit(mm, addr, addr + len))
         return -EINVAL;
     if (replaces)
-        err = spares_get(mm, splits_needed(mm, addr, addr + len), spare);
+        err = cut_prepare(mm, addr, addr + len, spare);
     struct vma *vma;
     if (!err)
         err = area_make(mm, r, addr, len, &vma);
@@ -280,7 +299,9 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
-    if (!err && r->populate)
+    /* What is locked by its nature only, as secret memory is, comes when it is touched. */
+    bool fill = r->populate || (mm->default_flags & VM_LOCKED);
+    if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
         populate(mm, *out, *out + len, r->flags);
     return err;
 }
@@ -295,11 +316,11 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
         return 0;
     if (!borders_fit(mm, start, end))
         return -EINVAL;
-    unsigned splits = splits_needed(mm, start, end);
-    bool hole = first == at_end && splits == 2; /* the only way to end up with more areas */
+    bool hole =
+        first == at_end && first->start < start; /* the only way to end up with more areas */
     if (hole && mm->nr_vmas >= vm_settings.max_map_count)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = cut_prepare(mm, start, end, spare);
     if (err)
         return err;
     unmap_areas(mm, start, end, spare, dead);
@@ -352,9 +373,13 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
-    int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    int err = thp_split_borders(mm, addr, end);
+    if (err) {
+        rwsem_read_unlock(&mm->mmap_lock, reader);
+        return err;
+    }
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)

@@ -22,6 +22,7 @@ void mm_boot_init(void)
     ASSERT(!err, "claim: there is a page at boot");
     slab_cache_init(&mm_cache, "mm", sizeof(struct mm), 0);
     vma_boot_init();
+    thp_boot_init();
 }
 
 int mm_create(struct mm **out)
@@ -97,7 +98,7 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         return;
     }
     uint64_t size = pt_level_size(run->level);
-    struct page *page = phys_to_page(pte_phys(pte, run->level));
+    struct page *frame = phys_to_page(pte_phys(pte, run->level)), *page = page_head(frame);
     if (page != zero_page && !page_is_private(page))
         return; /* the object's own page: the child faults it in again */
     if (pte_is_writable(pte)) {
@@ -110,10 +111,12 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         pte = pte_write_protected(pte);
     }
     if (page != zero_page) {
-        page->flags &= ~PAGE_EXCLUSIVE;
+        frame->flags &= ~PAGE_EXCLUSIVE;
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
         rss_add(child, page_folio(page), size >> PAGE_SHIFT);
+        if (run->level > PT_4K)
+            thp_leaf_added(child, page_folio(page));
     }
     pt_set(to->table, to->slot, pte);
 }
@@ -186,6 +189,8 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     child->start_data = mm->start_data;
     child->end_data = mm->end_data;
     child->limits = mm->limits;
+    child->thp_disabled = mm->thp_disabled;
+    child->has_huge = mm->has_huge;
 }
 
 int mm_fork(struct mm *mm, struct mm **out)

@@ -23,13 +23,13 @@ pgprot_t vma_pgprot(const struct vma *vma)
     return vma->flags & VM_EXEC ? pgprot_exec(prot) : prot;
 }
 
-bool vma_leaf_may_write(const struct vma *vma, const struct page *page)
+bool vma_leaf_may_write(const struct vma *vma, struct page *frame)
 {
-    if (!(vma->flags & VM_WRITE) || page == zero_page)
+    if (!(vma->flags & VM_WRITE) || frame == zero_page)
         return false;
     if (vma->flags & VM_SHARED)
         return true;
-    return page_is_private(page) && (page->flags & PAGE_EXCLUSIVE);
+    return (frame->flags & PAGE_EXCLUSIVE) && page_is_private(page_head(frame));
 }
 
 /* The rights of an area's leaves: with write, and without. */
@@ -46,8 +46,7 @@ static bool change_slot(const struct vma *vma, const struct leaf_rights *rights,
         return false;
     pgprot_t prot = rights->plain;
     if (vma->flags & VM_WRITE) {
-        struct page *page = page_head(phys_to_page(pte_phys(old, run->level)));
-        if (vma_leaf_may_write(vma, page))
+        if (vma_leaf_may_write(vma, phys_to_page(pte_phys(old, run->level))))
             prot = rights->writable;
     }
     pte_t next = pte_with_prot(old, prot);
@@ -118,14 +117,15 @@ struct change {
 };
 
 /* Locked memory that could not be written until now gets its pages, once the lock is free. */
-static void note_fill(struct change *c, const struct vma *vma, uint64_t start, uint64_t end)
+static bool note_fill(struct change *c, const struct vma *vma, uint64_t start, uint64_t end)
 {
     bool locked = (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
 
     if (!locked || (vma->flags & (VM_WRITE | VM_SHARED)) || !(c->rights & VM_WRITE))
-        return;
+        return false;
     c->fill_start = min(c->fill_start, start);
     c->fill_end = max(c->fill_end, end);
+    return true;
 }
 
 /* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
@@ -152,13 +152,15 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
         return err;
     }
     vma = *at;
-    note_fill(c, vma, start, end);
+    bool fills = note_fill(c, vma, start, end);
     area_count(mm, vma->flags, -(int64_t)pages);
     area_count(mm, flags, pages);
     commit_release(vma->flags & ~flags & VM_ACCOUNT ? pages : 0);
     vma->flags = flags;
     change_leaves(vma, &c->gather);
     *at = vma_merge(mm, vma);
+    if (fills)
+        vma_anon_begin(*at); /* Linux fills it before it goes on to the next */
     return 0;
 }
 

@@ -23,14 +23,14 @@
 static void move_run(struct mm *mm, struct pt_run *run, uint64_t offset, struct tlb_gather *gather)
 {
     for (unsigned i = 0; i < run->nr; i++) {
-        uint64_t va = run->va + i * PAGE_SIZE;
+        uint64_t va = run->va + i * pt_level_size(run->level);
         spin_lock(pt_lock(run->table));
         pte_t pte = pt_set(run->table, &run->slot[i], pte_none());
         spin_unlock(pt_lock(run->table));
         if (pte_is_none(pte))
             continue;
         if (pte_needs_flush(pte, pte_none()))
-            tlb_gather_leaf(gather, va, PT_4K);
+            tlb_gather_leaf(gather, va, run->level);
         struct pt_walk to = pt_walk(&mm->pgtable, user(va + offset));
         spin_lock(pt_lock(to.table));
         pt_set(to.table, to.slot, pte);
@@ -38,12 +38,42 @@ static void move_run(struct mm *mm, struct pt_run *run, uint64_t offset, struct 
     }
 }
 
-/* Make every table that moved leaves need. */
-static int tables_for(struct mm *mm, uint64_t start, uint64_t end)
+/* Can the huge leaf at @from, if there is one, be moved to @to as it is? */
+static int huge_fits(struct mm *mm, uint64_t from, uint64_t to, bool *fits)
 {
-    for (uint64_t va = start; va < end; va = round_down(va, HUGE_SIZE) + HUGE_SIZE) {
-        struct pt_walk walk;
-        int err = pt_walk_alloc(&mm->pgtable, user(va), PT_4K, &walk);
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(from));
+
+    *fits = walk.level == PT_2M && !pte_is_none(pte_read(walk.slot)) &&
+            is_aligned(from | to, HUGE_SIZE);
+    if (!*fits)
+        return 0;
+    int err = pt_walk_alloc(&mm->pgtable, user(to), PT_2M, &walk);
+    *fits = !err && walk.level == PT_2M; /* else an old table is in the way */
+    return err;
+}
+
+/* What leaves at @from need at @to: a slot of their size, or a table. @whole: of 2 MiB or more. */
+static int tables_at(struct mm *mm, const struct vma *vma, uint64_t from, uint64_t to, bool whole)
+{
+    struct pt_walk walk;
+    bool fits = false;
+
+    int err = whole ? huge_fits(mm, from, to, &fits) : 0;
+    if (err || fits)
+        return err;
+    err = thp_split(vma, from);
+    return err ? err : pt_walk_alloc(&mm->pgtable, user(to), PT_4K, &walk);
+}
+
+/* Make every table that moved leaves need, and split huge leaves that do not stay whole. */
+static int tables_for(struct mm *mm, const struct vma *vma, uint64_t from, uint64_t to,
+                      uint64_t len)
+{
+    for (uint64_t done = 0, step; done < len; done += step) {
+        uint64_t next_from = round_down(from + done, HUGE_SIZE) + HUGE_SIZE - (from + done);
+        uint64_t next_to = round_down(to + done, HUGE_SIZE) + HUGE_SIZE - (to + done);
+        step = min(next_from, next_to);
+        int err = tables_at(mm, vma, from + done, to + done, len - done >= HUGE_SIZE);
         if (err)
             return err;
     }
@@ -136,9 +166,9 @@ static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
     if (mm->nr_vmas >= vm_settings.max_map_count - 3)
         err = -ENOMEM;
     if (!err)
-        err = tables_for(mm, r->to, r->to + moved);
+        err = tables_for(mm, vma, r->old, r->to, moved);
     if (!err && !keeps_old)
-        err = spares_get(mm, splits_needed(mm, r->old, r->old + r->old_len), spare);
+        err = cut_prepare(mm, r->old, r->old + r->old_len, spare);
     if (err)
         return err;
     struct vma *new = area_like(mm, vma, r);
@@ -182,7 +212,7 @@ static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
     uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
     int err = borders_fit(mm, start, end) ? 0 : -EINVAL;
     if (!err)
-        err = spares_get(mm, splits_needed(mm, start, end), spare);
+        err = cut_prepare(mm, start, end, spare);
     if (!err)
         unmap_areas(mm, start, end, spare, dead);
     return err;
@@ -193,7 +223,7 @@ static int clear_target(struct mm *mm, const struct remap *r, struct list_node *
 {
     struct vma *spare[SPARES] = {NULL};
     uint64_t end = r->to + r->new_len;
-    int err = spares_get(mm, splits_needed(mm, r->to, end), spare);
+    int err = cut_prepare(mm, r->to, end, spare);
     if (!err)
         unmap_areas(mm, r->to, end, spare, dead);
     return err;

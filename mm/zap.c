@@ -57,6 +57,8 @@ static void zap_slot(struct pt_run *run, unsigned i, enum zap_what what, struct 
     if (page == zero_page)
         return;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
+    if (run->level > PT_4K)
+        thp_leaf_gone(page_folio(page));
     *(page->state == PAGE_ANON ? &z->anon : &z->file) += 1;
     gather->pages[gather->nr_pages++] = page; /* there is room: the caller looked */
 }
@@ -74,15 +76,22 @@ static void zapped_account(struct mm *mm, const struct pt_run *run, const struct
         tlb_gather_range(gather, z->first - size, z->last, run->level);
 }
 
+/* A large leaf that is only partly in the range: it came after the range's borders were split. */
+static bool lies_across(const struct pt_run *run)
+{
+    return run->from > run->va ||
+           (run->level > PT_4K && run->va + pt_level_size(run->level) > run->end);
+}
+
 /* As many slots as the gather has room for; returns how many were done. */
 static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum zap_what what,
                           struct tlb_gather *gather)
 {
-    unsigned end = min(run->nr, from + tlb_gather_room(gather));
     struct zapped z = {0};
 
-    spin_lock(pt_lock(run->table));
-    for (unsigned i = from; i < end; i++)
+    pt_run_lock(run);
+    unsigned end = min(run->nr, from + tlb_gather_room(gather));
+    for (unsigned i = from; i < end && !lies_across(run); i++)
         zap_slot(run, i, what, gather, &z);
     zapped_account(mm, run, &z, gather);
     spin_unlock(pt_lock(run->table));
@@ -102,23 +111,38 @@ void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
     }
 }
 
+static int guard_page(struct mm *mm, uint64_t va, bool *guarded)
+{
+    struct pt_walk walk;
+    int err = pt_walk_alloc(&mm->pgtable, user(va), PT_4K, &walk);
+    if (err)
+        return err;
+    spin_lock(pt_lock(walk.table));
+    if (walk.level == PT_4K && pte_is_none(pte_read(walk.slot)))
+        pt_set(walk.table, walk.slot, pte_guard());
+    *guarded = pte_kind(pte_read(walk.slot), walk.level) == PTE_KIND_GUARD;
+    spin_unlock(pt_lock(walk.table));
+    return 0;
+}
+
 int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather)
 {
+    int err = thp_split_borders(mm, start, end);
+    if (err)
+        return err;
     zap_range(mm, start, end, ZAP_PAGES, gather);
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
-        struct pt_walk walk;
-        int err = pt_walk_alloc(&mm->pgtable, user(va), PT_4K, &walk);
+        bool guarded;
+        err = guard_page(mm, va, &guarded);
         if (err)
             return err;
-        spin_lock(pt_lock(walk.table));
-        if (pte_is_none(pte_read(walk.slot)))
-            pt_set(walk.table, walk.slot, pte_guard());
-        bool guarded = pte_kind(pte_read(walk.slot), PT_4K) == PTE_KIND_GUARD;
-        spin_unlock(pt_lock(walk.table));
-        if (!guarded) { /* a fault was faster: once more */
-            zap_range(mm, va, va + PAGE_SIZE, ZAP_PAGES, gather);
-            va -= PAGE_SIZE;
-        }
+        if (guarded)
+            continue;
+        err = thp_split_borders(mm, va, va + PAGE_SIZE); /* a fault was faster: once more */
+        if (err)
+            return err;
+        zap_range(mm, va, va + PAGE_SIZE, ZAP_PAGES, gather);
+        va -= PAGE_SIZE;
     }
     return 0;
 }
@@ -127,7 +151,7 @@ void unguard_range(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
     for (; run.nr; pt_run_next(&run)) {
-        spin_lock(pt_lock(run.table));
+        pt_run_lock(&run);
         for (unsigned i = 0; i < run.nr; i++)
             if (pte_kind(pte_read(&run.slot[i]), run.level) == PTE_KIND_GUARD)
                 pt_set(run.table, &run.slot[i], pte_none());

@@ -160,6 +160,7 @@ static void run_find(struct pt_run *run)
         run->slot = walk.slot;
         run->level = walk.level;
         run->nr = walk.level == PT_4K ? (min(run->end, table_end) - run->va) / size : 1;
+        run->from = run->va;
         run->va = round_down(run->va, size);
         return;
     }
@@ -179,30 +180,37 @@ void pt_run_next(struct pt_run *run)
     run_find(run);
 }
 
-int pt_split(struct pgtable *pgt, struct pt_walk *walk)
+void pt_run_lock(struct pt_run *run)
 {
-    struct page *table;
-    int err = table_alloc(pgt, &table);
-    if (err)
-        return err;
-
-    enum pt_level small = walk->level - 1;
-    spin_lock(pt_lock(walk->table));
-    pte_t old = pte_read(walk->slot);
-    enum pte_kind kind = pte_kind(old, walk->level);
-    bool is_leaf = kind == PTE_KIND_LEAF || kind == PTE_KIND_PROTNONE;
-    if (is_leaf) {
-        pte_t *slots = page_kva(table);
-        phys_addr_t frame = pte_phys(old, walk->level);
-        for (unsigned i = 0; i < PT_ENTRIES; i++)
-            slots[i] = pte_at_level(old, phys_add(frame, i * pt_level_size(small)), small);
-        table->table.used = PT_ENTRIES;
-        pt_set(walk->table, walk->slot, pte_user_table(page_to_phys(table)));
+    spin_lock(pt_lock(run->table));
+    while (pte_kind(pte_read(run->slot), run->level) == PTE_KIND_TABLE) {
+        spin_unlock(pt_lock(run->table));
+        run->va = run->from;
+        run_find(run);
+        spin_lock(pt_lock(run->table));
     }
-    spin_unlock(pt_lock(walk->table));
-    if (!is_leaf)
-        table_free(pgt, table);
-    return 0;
+}
+
+int pt_spare_get(struct pgtable *pgt, struct page **table)
+{
+    return table_alloc(pgt, table);
+}
+
+void pt_spare_put(struct pgtable *pgt, struct page *table)
+{
+    table_free(pgt, table);
+}
+
+void pt_split(const struct pt_walk *walk, pte_t leaf, struct page *table)
+{
+    enum pt_level small = walk->level - 1;
+    phys_addr_t frame = pte_phys(leaf, walk->level);
+    pte_t *slots = page_kva(table);
+
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        slots[i] = pte_at_level(leaf, phys_add(frame, i * pt_level_size(small)), small);
+    table->table.used = PT_ENTRIES;
+    pt_set(walk->table, walk->slot, pte_user_table(page_to_phys(table)));
 }
 
 /* What pt_free_tables() was asked for: where to look, and what must be wholly free of areas. */

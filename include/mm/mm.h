@@ -88,6 +88,8 @@ struct mm {
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
     bool reaped;                /* its program is killed, its pages are gone: faults fail [a] */
+    bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
+    bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;            /* sum of all areas [m] */
     uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
@@ -146,6 +148,9 @@ struct map_request {
  * TLB: what was replaced is flushed.
  */
 int __must_check mm_map(struct mm *mm, const struct map_request *request, uint64_t *out);
+
+/* The error mm_map() would give for the place alone, or 0: -EINVAL, -ENOMEM, -EEXIST, -EPERM. */
+int __must_check mm_check_place(struct mm *mm, const struct map_request *request);
 
 /* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas; nothing changed). */
 int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
@@ -271,6 +276,13 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
  */
 uint64_t mm_drop(struct mm *mm);
 uint64_t mm_reap(struct mm *mm);
+
+/**
+ * mm_fault_in() - the faults that an access to [addr, addr + len) would take, until one refuses
+ * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
+ * Return: how many bytes from @addr on could be accessed; @addr + @len does not wrap.
+ */
+size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access);
 
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);

@@ -60,7 +60,8 @@ enum page_flag {
     PAGE_POISONED = 1 << 0,  /* free, and filled with the poison byte (debug builds) */
     PAGE_DIRTY = 1 << 1,     /* content differs from what backs it */
     PAGE_UNTOUCHED = 1 << 2, /* OBJECT: made by fallocate, nobody looked at it yet */
-    PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy */
+    PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy.
+                                Of the frame the leaf points to, be it a tail */
     PAGE_COPY = 1 << 4       /* HUGETLB: a private copy, never in an object */
 };
 
@@ -74,7 +75,10 @@ struct page {
         struct {                   /* ANON, OBJECT, SECRET, POOL */
             struct object *object; /* [o] */
             uint64_t index;        /* in pages, within the object [o] */
-            uint64_t private;      /* the owner's own word [o] */
+            union {
+                uint64_t private;             /* the owner's own word [o] */
+                _Atomic uint32_t huge_leaves; /* ANON: those that map the whole block [a] */
+            };
         };
         struct {                      /* SLAB */
             struct slab_cache *cache; /* [I] */
@@ -133,7 +137,7 @@ static inline struct page *kva_to_page(const void *kva)
     return phys_to_page(direct_map_phys(kva));
 }
 
-/* Does this page belong to the address spaces that map it, not to an object? */
+/* Does this page, a head, belong to the address spaces that map it, not to an object? */
 static inline bool page_is_private(const struct page *page)
 {
     return page->state == PAGE_ANON || (page->flags & PAGE_COPY);
@@ -208,6 +212,13 @@ void folios_put(struct page *const heads[], unsigned nr);
  * States without one go to page_free() at once. Context: boot.
  */
 void folio_set_release(enum page_state state, void (*release)(struct folio *folio));
+
+/**
+ * folio_break() - a block of 1 << order frames becomes as many folios of one frame
+ * Each has the head's state and flags, one reference and one leaf.
+ * Context: the one reference and the one leaf are the caller's, who keeps others from the leaf.
+ */
+void folio_break(struct folio *folio);
 
 /* Frames by state, summed over all CPUs; exact when nobody allocates meanwhile. */
 struct page_counts {

@@ -194,23 +194,36 @@ enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access acces
     panic("the access at %#lx faults for ever", va);
 }
 
+/* Does what a CPU remembers of [va, va + size) still follow from the tables? @t may be larger. */
+static void check_part(const struct translation *t, uint64_t va)
+{
+    struct pt_walk w = pt_walk(t->pgt, user(va));
+    pte_t now = pte_read(w.slot);
+    uint64_t frame = pte_phys(t->pte, t->level).raw + va - t->va;
+
+    if (w.level > t->level || pte_kind(now, w.level) != PTE_KIND_LEAF ||
+        pte_phys(now, w.level).raw != frame)
+        panic("%#lx leads to frame %#lx for a CPU, the leaf is %#lx", va, frame >> PAGE_SHIFT,
+              now.raw);
+    if ((pte_is_writable(t->pte) && !pte_is_writable(now)) ||
+        (pte_is_executable(t->pte) && !pte_is_executable(now)))
+        panic("%#lx grants more to a CPU than its leaf %#lx", va, now.raw);
+    if (w.level < t->level && pte_is_executable(t->pte))
+        panic("%#lx: a CPU could know two executable translations", va);
+}
+
 void mmu_check(void)
 {
     if (nr_gathers)
         panic("%u gathers were begun and not ended", nr_gathers);
     for (unsigned i = 0; i < nr_remembered; i++) {
         struct translation *t = &tlb[i];
-        struct pt_walk w = pt_walk(t->pgt, user(t->va));
-        pte_t now = pte_read(w.slot);
         struct page *page = page_head(phys_to_page(pte_phys(t->pte, t->level)));
+        bool split = pt_walk(t->pgt, user(t->va)).level < t->level; /* needs no flush by itself */
+        uint64_t step = split ? PAGE_SIZE : pt_level_size(t->level);
 
-        if (w.level != t->level || pte_kind(now, w.level) != PTE_KIND_LEAF ||
-            pte_phys(now, w.level).raw != pte_phys(t->pte, t->level).raw)
-            panic("%#lx leads to frame %#lx for a CPU, the leaf is %#lx", t->va,
-                  phys_to_pfn(pte_phys(t->pte, t->level)), now.raw);
-        if ((pte_is_writable(t->pte) && !pte_is_writable(now)) ||
-            (pte_is_executable(t->pte) && !pte_is_executable(now)))
-            panic("%#lx grants more to a CPU than its leaf %#lx", t->va, now.raw);
+        for (uint64_t va = t->va; va < t->va + pt_level_size(t->level); va += step)
+            check_part(t, va);
         if (page->state == PAGE_FREE || page->state == PAGE_CPU || page->state == PAGE_POOL)
             panic("%#lx leads to a frame that is %s", t->va, page_state_names[page->state]);
     }

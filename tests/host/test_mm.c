@@ -36,7 +36,7 @@ struct model_page {
     bool mapped;
     uint32_t flags; /* rights, MAY rights, VM_SHARED */
     int object;     /* -1: none */
-    uint64_t pgoff; /* in the object; without one as at creation */
+    uint64_t pgoff; /* in the object; without one as at creation; in stretches of unit_pages */
     bool own;       /* private: it has bytes of its own */
     uint64_t word;  /* those */
 };
@@ -57,9 +57,19 @@ static struct model_object objects[OBJECTS];
 static uint64_t next_word = 1;
 static unsigned failures; /* that were injected */
 
+/* A page of the model stands for so many, of which one in the midst is touched. */
+static uint64_t unit_pages = 1;
+#define UNIT (unit_pages * PAGE_SIZE)
+
 static uint64_t at(unsigned page)
 {
-    return BASE + page * PAGE_SIZE;
+    return BASE + page * UNIT;
+}
+
+/* The bytes before it in that page's stretch; they move with it. */
+static uint64_t before_word(uint64_t pgoff)
+{
+    return pgoff * 5 % unit_pages * PAGE_SIZE;
 }
 
 static bool chance(unsigned one_in)
@@ -119,7 +129,7 @@ static void compare_page(struct space *s, unsigned page, enum fault_access acces
     struct model_page *p = &s->pages[page];
     uint64_t word = next_word;
     enum fault_result expected = model_refuses(p, access);
-    enum fault_result result = mmu_access(s->mm, at(page), access, &word);
+    enum fault_result result = mmu_access(s->mm, at(page) + before_word(p->pgoff), access, &word);
 
     if (result == FAULT_NO_MEMORY && fail_at_left() == 0)
         return; /* injected; the next comparison sees that nothing changed */
@@ -142,7 +152,8 @@ static void compare_areas(const struct space *s)
         if (!vma != !p->mapped ||
             (vma && (vma->flags & (VM_RIGHTS | VM_SHARED)) != (p->flags & (VM_RIGHTS | VM_SHARED))))
             fail_msg("page %u is in the wrong area", i);
-        if (vma && vma->object && vma->pgoff + ((at(i) - vma->start) >> PAGE_SHIFT) != p->pgoff)
+        if (vma && vma->object &&
+            vma->pgoff + ((at(i) - vma->start) >> PAGE_SHIFT) != p->pgoff * unit_pages)
             fail_msg("page %u shows the wrong page of its object", i);
     }
 }
@@ -191,11 +202,11 @@ static void op_map(void)
 
     nr = min(nr, PAGES - page);
     struct map_request r = {.addr = at(page),
-                            .len_bytes = nr * PAGE_SIZE,
+                            .len_bytes = nr * UNIT,
                             .place = replace ? MAP_FIXED_REPLACE : MAP_FIXED_NEW,
                             .flags = rights | VM_MAY_RIGHTS | (shared ? VM_SHARED : 0),
                             .object = object >= 0 ? objects[object].object : NULL,
-                            .pgoff = pgoff};
+                            .pgoff = pgoff * unit_pages};
     bool taken = false;
     for (unsigned i = page; i < page + nr; i++)
         taken = taken || s->pages[i].mapped;
@@ -207,7 +218,7 @@ static void op_map(void)
         return;
     for (unsigned i = 0; i < nr; i++)
         s->pages[page + i] = (struct model_page){
-            true, r.flags, object, object >= 0 ? pgoff + i : at(page + i) >> PAGE_SHIFT, false, 0};
+            true, r.flags, object, object >= 0 ? pgoff + i : at(page + i) / UNIT, false, 0};
 }
 
 static void op_unmap(void)
@@ -216,7 +227,7 @@ static void op_unmap(void)
     unsigned page = (unsigned)host_random_below(PAGES), nr = 1 + (unsigned)host_random_below(8);
 
     nr = min(nr, PAGES - page);
-    int err = mm_unmap(s->mm, at(page), nr * PAGE_SIZE);
+    int err = mm_unmap(s->mm, at(page), nr * UNIT);
     if (failed(err))
         return;
     assert_int_equal(err, 0);
@@ -233,7 +244,7 @@ static void op_protect(void)
 
     fail_at_set(0); /* what was changed before a failure stays changed */
     nr = min(nr, PAGES - page);
-    int err = mm_protect(s->mm, at(page), nr * PAGE_SIZE, rights, false);
+    int err = mm_protect(s->mm, at(page), nr * UNIT, rights, false);
     for (unsigned i = page; i < page + nr && !expected; i++) {
         if (s->pages[i].mapped)
             s->pages[i].flags = (s->pages[i].flags & ~VM_RIGHTS) | rights;
@@ -250,7 +261,10 @@ static void op_discard(void)
     int expected = 0;
 
     nr = min(nr, PAGES - page);
-    int err = mm_discard(s->mm, at(page), nr * PAGE_SIZE);
+    bool armed = fail_at_left() > 0; /* a gap is -ENOMEM, too */
+    int err = mm_discard(s->mm, at(page), nr * UNIT);
+    if (armed && failed(err))
+        return;
     for (unsigned i = page; i < page + nr; i++) {
         if (!s->pages[i].mapped)
             expected = -ENOMEM;
@@ -280,7 +294,7 @@ static void op_move(void)
     if (!one_area)
         return;     /* whether the target goes before the refusal is not promised */
     fail_at_set(0); /* the target may be gone after a failure */
-    int err = mm_remap(s->mm, at(from), nr * PAGE_SIZE, nr * PAGE_SIZE, 3, at(to), &out);
+    int err = mm_remap(s->mm, at(from), nr * UNIT, nr * UNIT, 3, at(to), &out);
     assert_int_equal(err, 0);
     for (unsigned i = 0; i < nr; i++) {
         s->pages[to + i] = s->pages[from + i];
@@ -317,7 +331,7 @@ static void op_truncate(void)
 
     fail_at_set(0);
     mutex_lock(&o->object->lock);
-    object_truncate(o->object, nr * PAGE_SIZE + (tail ? 4 : 0));
+    object_truncate(o->object, nr * UNIT + (tail ? before_word(nr) + 4 : 0));
     mutex_unlock(&o->object->lock);
     if (tail && nr < o->nr_pages)
         o->words[nr] &= 0xffffffff;
@@ -343,6 +357,29 @@ static void op_read(void)
 static void op_execute(void)
 {
     compare_page(some_space(), (unsigned)host_random_below(PAGES), ACCESS_EXEC);
+}
+
+#define HUGE_STRETCH 128 /* 512 KiB: four to a huge page */
+#define STRETCHES    (HUGE_SIZE / PAGE_SIZE / HUGE_STRETCH)
+
+/* Room for huge pages, and one of them. Elsewhere they come about too rarely. */
+static void op_huge(void)
+{
+    struct space *s = some_space();
+    unsigned page = (unsigned)host_random_below(PAGES / STRETCHES - 1) * STRETCHES;
+    struct map_request r = {.addr = at(page),
+                            .len_bytes = 2 * HUGE_SIZE,
+                            .place = MAP_FIXED_REPLACE,
+                            .flags = RW | VM_MAY_RIGHTS};
+    uint64_t out;
+
+    int err = mm_map(s->mm, &r, &out);
+    if (failed(err))
+        return;
+    assert_int_equal(err, 0);
+    for (unsigned i = page; i < page + 2 * STRETCHES; i++)
+        s->pages[i] = (struct model_page){true, r.flags, -1, at(i) / UNIT, false, 0};
+    compare_page(s, page + (unsigned)host_random_below(2 * STRETCHES), ACCESS_WRITE);
 }
 
 static void (*const ops[])(void) = {
@@ -379,8 +416,7 @@ static void storm_begin(const struct object_ops *kind)
 {
     memset(spaces, 0, sizeof(spaces));
     for (unsigned i = 0; i < OBJECTS; i++)
-        objects[i] =
-            (struct model_object){object_make(kind, OBJECT_MAX * PAGE_SIZE), OBJECT_MAX, {0}};
+        objects[i] = (struct model_object){object_make(kind, OBJECT_MAX * UNIT), OBJECT_MAX, {0}};
     assert_int_equal(mm_create(&spaces[0].mm), 0);
 }
 
@@ -399,17 +435,20 @@ static void storm_end(void)
     }
 }
 
-static void storm(uint64_t seed, unsigned fail_one_in)
+static void storm(uint64_t seed, unsigned steps, unsigned fail_one_in)
 {
     uint64_t before = frames_free();
 
     host_random_seed(seed);
     storm_begin(&shmem_ops);
-    for (unsigned step = 0; step < STEPS; step++) {
+    for (unsigned step = 0; step < steps; step++) {
         if (fail_one_in && chance(fail_one_in))
             fail_at_set(1 + host_random_below(5));
         mmu_cpu = (unsigned)host_random_below(MMU_CPUS);
-        ops[host_random_below(ARRAY_SIZE(ops))]();
+        if (unit_pages > 1 && chance(8))
+            op_huge();
+        else
+            ops[host_random_below(ARRAY_SIZE(ops))]();
         fail_at_set(0);
         check_step();
         if (step % 64 == 0)
@@ -426,7 +465,7 @@ static void programs_see_what_the_model_sees(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++)
-        storm(seed, 0);
+        storm(seed, STEPS, 0);
     assert_true(mmu_flushes() > 1000);
 }
 
@@ -435,8 +474,31 @@ static void programs_see_no_failed_allocation(void **state)
     (void)state;
     failures = 0;
     for (uint64_t seed = 4; seed <= 6; seed++)
-        storm(seed, 4);
+        storm(seed, STEPS, 4);
     assert_true(failures > 200);
+}
+
+#define HUGE_STEPS 1500
+
+/* The same with huge pages: made, split, shared, moved, and never seen. */
+static void programs_see_no_huge_pages(void **state)
+{
+    uint64_t made = thp_events(THP_FAULT_ALLOC), split = thp_events(THP_SPLIT_PMD),
+             broken = thp_events(THP_SPLIT_PAGE);
+
+    (void)state;
+    failures = 0;
+    unit_pages = HUGE_STRETCH;
+    thp_mode = THP_ALWAYS;
+    for (uint64_t seed = 7; seed <= 12; seed++)
+        storm(seed, HUGE_STEPS, seed < 10 ? 0 : 4);
+    thp_mode = THP_NEVER;
+    unit_pages = 1;
+    assert_int_equal(thp_events(THP_ANON), 0);
+    assert_true(thp_events(THP_FAULT_ALLOC) - made > 500);
+    assert_true(thp_events(THP_SPLIT_PMD) - split > 300);
+    assert_in_range(thp_events(THP_SPLIT_PAGE) - broken, 100, thp_events(THP_SPLIT_PMD) - split);
+    assert_true(failures > 100);
 }
 
 /* The model's TLB itself: a flush that is left out is found. */
@@ -613,6 +675,7 @@ int main(void)
         cmocka_unit_test(stale_translation_is_found),
         cmocka_unit_test(programs_see_what_the_model_sees),
         cmocka_unit_test(programs_see_no_failed_allocation),
+        cmocka_unit_test(programs_see_no_huge_pages),
         cmocka_unit_test(secret_page_is_zeroed_and_back_when_it_is_free),
         cmocka_unit_test(huge_pages_keep_their_words_and_their_number),
     };

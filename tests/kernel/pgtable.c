@@ -154,9 +154,13 @@ static void expect_split(struct pgtable *pgt, uint64_t va, pte_t large, enum pt_
 {
     struct pt_walk walk = pt_walk(pgt, user(va));
     enum pt_level small = level - 1;
+    struct page *table;
 
     REQUIRE(walk.level == level);
-    EXPECT(pt_split(pgt, &walk) == 0);
+    REQUIRE(pt_spare_get(pgt, &table) == 0);
+    spin_lock(pt_lock(walk.table));
+    pt_split(&walk, pte_read(walk.slot), table);
+    spin_unlock(pt_lock(walk.table));
     EXPECT(pgtable_check(pgt) == 0);
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
         walk = pt_walk(pgt, user(va + i * pt_level_size(small)));
@@ -198,28 +202,38 @@ KTEST(split_keeps_rights_and_history)
     pgtable_destroy(&pgt);
 }
 
-KTEST(split_of_what_is_no_leaf_changes_nothing)
+/* As when another thread splits a leaf between the finding and the locking of its run. */
+KTEST(locked_run_goes_into_a_table_that_was_a_leaf)
 {
     struct pgtable pgt;
 
     REQUIRE(pgtable_init(&pgt) == 0);
     put(&pgt, AT(0), leaf(FRAME, PT_2M), PT_2M);
-    struct pt_walk walk = pt_walk(&pgt, user(AT(0)));
-    put(&pgt, AT(0), pte_none(), PT_2M); /* somebody was faster */
-    uint64_t tables = nr_tables(&pgt);
-    EXPECT(pt_split(&pgt, &walk) == 0);
-    EXPECT(pte_is_none(pte_read(walk.slot)));
-    EXPECT_EQ(nr_tables(&pgt), tables);
+    struct pt_run run = pt_run_first(&pgt, user(AT(7)), user(AT(20)));
+    EXPECT(run.level == PT_2M && run.nr == 1 && run.va == AT(0) && run.from == AT(7));
+    expect_split(&pgt, AT(0), leaf(FRAME, PT_2M), PT_2M);
+    pt_run_lock(&run);
+    EXPECT(run.level == PT_4K && run.nr == 13 && run.va == AT(7));
+    spin_unlock(pt_lock(run.table));
+    pgtable_destroy(&pgt);
+}
 
-    put(&pgt, AT(0), leaf(FRAME, PT_2M), PT_2M);
+KTEST(spare_table_is_counted_and_can_be_had_or_not)
+{
+    struct pgtable pgt;
+    struct page *table;
+
+    REQUIRE(pgtable_init(&pgt) == 0);
     for (uint64_t n = 1; n <= 2; n++) {
         fail_at_set(n); /* the table, then its page */
-        EXPECT_EQ(pt_split(&pgt, &walk), -ENOMEM);
-        EXPECT_EQ(pt_walk(&pgt, user(AT(0))).level, PT_2M);
-        EXPECT(pgtable_check(&pgt) == 0);
+        EXPECT_EQ(pt_spare_get(&pgt, &table), -ENOMEM);
+        EXPECT_EQ(nr_tables(&pgt), 1);
     }
     fail_at_set(0);
-    put(&pgt, AT(0), pte_none(), PT_2M);
+    REQUIRE(pt_spare_get(&pgt, &table) == 0);
+    EXPECT_EQ(nr_tables(&pgt), 2);
+    pt_spare_put(&pgt, table);
+    EXPECT_EQ(nr_tables(&pgt), 1);
     pgtable_destroy(&pgt);
 }
 

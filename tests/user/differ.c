@@ -18,6 +18,7 @@
 #include "../../user/probe.h"
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -31,8 +32,13 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 enum {
     HASH_STEPS = 64,
+    CHILD_STEPS_MAX = 4,
     SLOTS = 3,
     LOG_BYTES = 64 << 10,
     HEAP_PAGES_MAX = 16,
@@ -40,8 +46,8 @@ enum {
 };
 
 struct report {
-    uint64_t hash;
-    bool done;
+    size_t len; /* 0: the child did not get so far */
+    char text[LOG_BYTES];
 };
 
 static int memfds[SLOTS] = {-1, -1, -1};
@@ -50,6 +56,7 @@ static size_t log_len;
 static char maps_text[64 << 10];
 static uintptr_t heap_start;
 static struct report *report; /* shared with a forked child */
+static bool in_full;          /* what a child saw is logged, not its hash */
 
 /* --- the log --- */
 
@@ -147,6 +154,7 @@ static struct range pick_range(void)
     return r;
 }
 
+/* Without PROT_EXEC alone: what it means depends on whether the CPU has protection keys. */
 static int pick_prot(void)
 {
     static const int prots[] = {PROT_NONE,
@@ -156,7 +164,8 @@ static int pick_prot(void)
                                 PROT_READ | PROT_WRITE,
                                 PROT_WRITE,
                                 PROT_READ | PROT_EXEC,
-                                PROT_READ | PROT_WRITE | PROT_EXEC};
+                                PROT_READ | PROT_WRITE | PROT_EXEC,
+                                PROT_READ | 8 /* SEM */};
     int prot = PICK(prots);
 
     say(" prot %d", prot);
@@ -190,21 +199,40 @@ static void map_at(uintptr_t at, size_t len, int prot, int flags, int fd, long o
         munmap((void *)p, len);
 }
 
+/* @shares: one in how many is shared. */
+static int pick_map_type(unsigned shares)
+{
+    if (pick(shares))
+        return MAP_PRIVATE;
+    return pick(4) ? MAP_SHARED : MAP_SHARED_VALIDATE | (pick(4) ? 0 : MAP_SYNC);
+}
+
 static int pick_map_flags(void)
 {
     static const int how[] = {MAP_FIXED, MAP_FIXED, MAP_FIXED,           MAP_FIXED,
                               MAP_FIXED, 0,         MAP_FIXED_NOREPLACE, MAP_FIXED_NOREPLACE};
-    static const int more[] = {0, 0, 0, 0, 0, MAP_NORESERVE, MAP_POPULATE, MAP_STACK, MAP_LOCKED};
-    int flags = PICK(how) | PICK(more);
+    static const int more[] = {0,
+                               0,
+                               0,
+                               0,
+                               0,
+                               0,
+                               MAP_NORESERVE,
+                               MAP_POPULATE,
+                               MAP_POPULATE | MAP_NONBLOCK,
+                               MAP_STACK,
+                               MAP_LOCKED,
+                               MAP_GROWSDOWN,
+                               MAP_DENYWRITE | MAP_EXECUTABLE};
 
-    return flags;
+    return PICK(how) | PICK(more);
 }
 
 static void step_mmap_anon(void)
 {
     struct range r = pick_range();
     int prot = pick_prot();
-    int flags = MAP_ANONYMOUS | (pick(4) ? MAP_PRIVATE : MAP_SHARED) | pick_map_flags();
+    int flags = MAP_ANONYMOUS | pick_map_type(4) | pick_map_flags();
 
     say(" flags %#x", flags);
     map_at(r.start, r.len, prot, flags, -1, 0);
@@ -214,7 +242,7 @@ static void step_mmap_memfd(void)
 {
     struct range r = pick_range();
     int prot = pick_prot(), fd = pick_memfd();
-    int flags = (pick(3) ? MAP_SHARED : MAP_PRIVATE) | pick_map_flags();
+    int flags = pick_map_type(2) | pick_map_flags();
     long offset = (long)(pick(8) * PAGE) + (pick(40) ? 0 : 5);
 
     say(" flags %#x offset %ld", flags, offset);
@@ -231,9 +259,12 @@ static void step_munmap(void)
 static void step_mprotect(void)
 {
     struct range r = pick_range();
-    int prot = pick_prot();
+    static const int more[] = {0x01000000 /* GROWSDOWN */, 0x02000000 /* GROWSUP */, 0x10,
+                               0x03000000};
+    int prot = pick_prot() | (pick(16) ? 0 : PICK(more));
 
-    say_result(mprotect((void *)r.start, r.len, prot));
+    say(" | %#x", prot & ~7);
+    say_result(syscall(SYS_mprotect, r.start, r.len, prot)); /* libc's would round the range */
 }
 
 static void step_mremap(void)
@@ -248,11 +279,15 @@ static void step_mremap(void)
                               MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
                               MREMAP_FIXED};
     struct range old = pick_range();
-    int flags = PICK(how);
+    int flags = pick(60) ? PICK(how) : (int)pick(16);
     uintptr_t to = ARENA + pick(ARENA_PAGES) * PAGE;
     size_t len = pick(3) ? old.len : (pick(20) + (pick(20) > 0)) * PAGE;
     long p;
 
+    if (pick(12) == 0) {
+        old.len = 0; /* of shared memory: a second place for it */
+        say(" (of nothing)");
+    }
     if ((flags & MREMAP_FIXED) && to + len > ARENA_END)
         to = ARENA_END - len;
     say(" flags %d to %lu for %lu", flags, (to - ARENA) / PAGE, len / PAGE);
@@ -280,7 +315,11 @@ static void step_madvise(void)
                                   MADV_DONTDUMP,
                                   MADV_DODUMP,
                                   MADV_COLD,
-
+                                  MADV_HUGEPAGE,
+                                  MADV_NOHUGEPAGE,
+                                  102 /* GUARD_INSTALL */,
+                                  102,
+                                  103 /* GUARD_REMOVE */,
                                   22 /* POPULATE_READ */,
                                   23 /* POPULATE_WRITE */,
                                   24 /* DONTNEED_LOCKED */,
@@ -307,6 +346,21 @@ static void step_mlock(void)
     default:
         say(" un");
         say_result(munlock((void *)r.start, r.len));
+    }
+}
+
+static void step_mlockall(void)
+{
+    static const int how[] = {MCL_CURRENT,     MCL_FUTURE, MCL_FUTURE | 4 /* ONFAULT */,
+                              MCL_CURRENT | 4, 4,          8};
+    int flags = PICK(how);
+
+    if (pick(2)) {
+        say(" un");
+        say_result(munlockall());
+    } else {
+        say(" flags %d", flags);
+        say_result(mlockall(flags));
     }
 }
 
@@ -504,35 +558,63 @@ static void step_pread(void)
     say_result(pread(fd, (void *)r.start, r.len, offset));
 }
 
+/* The kernel copies from one place of the arena to another, through two lists. */
+static void step_vm_copy(void)
+{
+    struct range from = pick_range(), to = pick_range();
+    struct iovec local = {(void *)from.start, from.len}, remote = {(void *)to.start, to.len};
+    bool reads = pick(2);
+
+    say(" %s", reads ? "read" : "write");
+    say_result(syscall(reads ? SYS_process_vm_readv : SYS_process_vm_writev, getpid(), &local, 1,
+                       &remote, 1, 0));
+}
+
 /* --- steps: processes --- */
 
 static void say_state(void);
+static void do_step(const char *but);
 
-/* A child looks at what it got, writes, looks again, and reports one number. */
+/* What a child does: looks at what it got, changes it, looks again, and reports. */
+static void be_child(unsigned first, unsigned end)
+{
+    log_len = 0;
+    say_state();
+    say("   %lx\n", hash_arena());
+    for (unsigned i = first; i < end && i < ARENA_PAGES; i++) {
+        say("  write %u", i);
+        say_fault(probe((void *)(ARENA + i * PAGE), PROBE_WRITE));
+    }
+    for (unsigned i = pick(CHILD_STEPS_MAX + 1); i > 0; i--) {
+        say("  ");
+        do_step("fork");
+    }
+    say_state();
+    say("   %lx\n", hash_arena());
+    memcpy(report->text, log_text, log_len);
+    report->len = log_len;
+}
+
 static void step_fork(void)
 {
     unsigned first = pick(ARENA_PAGES), count = pick(12);
     int status = 0;
     pid_t child;
 
-    report->done = false;
+    report->len = 0;
     child = fork();
     if (child == 0) {
-        log_len = 0;
-        say_state();
-        say(" %lx", hash_arena());
-        for (unsigned i = first; i < first + count && i < ARENA_PAGES; i++)
-            say_fault(probe((void *)(ARENA + i * PAGE), PROBE_WRITE));
-        say(" %lx", hash_arena());
-        *report = (struct report){hash_more(1, log_text, log_len), true};
+        be_child(first, first + count);
         _exit(0);
     }
     if (child > 0)
         waitpid(child, &status, 0);
     say(" write %u for %u: status %d", first, count, status);
-    if (report->done)
-        say(" saw %016lx", report->hash);
+    if (!in_full)
+        say(" saw %016lx", hash_more(1, report->text, report->len));
     say_result(child < 0 ? -1 : 0);
+    if (in_full)
+        say("%.*s", (int)report->len, report->text);
 }
 
 static const struct step {
@@ -551,6 +633,7 @@ static const struct step {
     {"seal", step_seal, 2},           {"stat", step_stat, 2},
     {"seek", step_seek, 1},           {"pwrite", step_pwrite, 4},
     {"pread", step_pread, 3},         {"fork", step_fork, 2},
+    {"mlockall", step_mlockall, 1},   {"vm_copy", step_vm_copy, 2},
 };
 
 /* --- after each step --- */
@@ -591,20 +674,31 @@ static void say_state(void)
     }
 }
 
-static void run_step(uint64_t seed, unsigned number)
+/* One step of any kind except @but. */
+static void do_step(const char *but)
 {
     unsigned total = 0, at;
     size_t i;
 
     for (i = 0; i < sizeof steps / sizeof steps[0]; i++)
         total += steps[i].weight;
-    log_len = 0;
-    chance_begin(seed, number);
     at = pick(total);
     for (i = 0; at >= steps[i].weight; i++)
         at -= steps[i].weight;
-    say("%u %s", number, steps[i].name);
+    if (but && !strcmp(steps[i].name, but)) {
+        say("nothing\n");
+        return;
+    }
+    say("%s", steps[i].name);
     steps[i].run();
+}
+
+static void run_step(uint64_t seed, unsigned number)
+{
+    log_len = 0;
+    chance_begin(seed, number);
+    say("%u ", number);
+    do_step(NULL);
     say_state();
 }
 
@@ -644,10 +738,12 @@ static void run(char *argument)
     uint64_t seed = strtoul(argument, &argument, 10);
     char *list = argument + 1;
 
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     heap_start = (uintptr_t)syscall(SYS_brk, 0);
     heap_start = (heap_start + PAGE - 1) & -PAGE;
     syscall(SYS_brk, heap_start);
-    if (strpbrk(list, ",-"))
+    in_full = strpbrk(list, ",-");
+    if (in_full)
         run_listed(seed, list);
     else
         run_hashed(seed, (unsigned)strtoul(list, NULL, 10));
@@ -656,7 +752,7 @@ static void run(char *argument)
 /* Each argument runs in a process of its own: it starts from nothing, and its death is noted. */
 int main(int argc, char **argv)
 {
-    report = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (report == MAP_FAILED)
         return 1;
     for (int i = 1; i < argc; i++) {

@@ -83,6 +83,7 @@ void pt_entries_gone(struct page *table, unsigned nr);
 struct pt_run {
     struct pgtable *pgt;
     uint64_t va, end; /* address of slot[0] (rounded down to the level's size); end of the range */
+    uint64_t from;    /* where in the range the run begins: above va within a large leaf */
     struct page *table;
     pte_t *slot;
     unsigned nr; /* slots; 0: the range is done */
@@ -93,12 +94,26 @@ struct pt_run pt_run_first(struct pgtable *pgt, user_addr_t start, user_addr_t e
 void pt_run_next(struct pt_run *run);
 
 /**
- * pt_split() - replace a 2M or 1G leaf by a table of 512 equal smaller leaves
- * Rights, accessed and dirty bits are kept. Context: the table's lock is NOT held; takes it.
- * TLB: none; translations stay the same. The caller flushes before it changes one of them.
- * Return: 0 (also when it is no leaf any more), or -ENOMEM with nothing changed.
+ * pt_run_lock() - take the lock of a run's table
+ * A large leaf that became a table since the run was found is gone into: the run is then the part
+ * of that table which lies in the range.
  */
-int __must_check pt_split(struct pgtable *pgt, struct pt_walk *walk);
+void pt_run_lock(struct pt_run *run);
+
+/* A table that nothing leads to, empty: 0 or -ENOMEM. */
+int __must_check pt_spare_get(struct pgtable *pgt, struct page **table);
+
+/* Free a table that nothing leads to, and that no CPU remembers. */
+void pt_spare_put(struct pgtable *pgt, struct page *table);
+
+/**
+ * pt_split() - replace a 2M or 1G leaf by a table of 512 equal smaller leaves
+ * @leaf: what the slot holds, or that with other rights; accessed and dirty bits are kept
+ * @table: of pt_spare_get()
+ * Context: the lock of the slot's table held.
+ * TLB: none; translations stay the same. The caller flushes before it changes one of them.
+ */
+void pt_split(const struct pt_walk *walk, pte_t leaf, struct page *table);
 
 struct tlb_gather;
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/usage.h - what the leaves of an area add up to
+ *
+ * Room:   mm.
+ * Owns:   struct area_usage.
+ * Locks:  mmap_lock held for reading by the caller.
+ * Always: (1) a leaf is counted in exactly one of the four kinds.
+ * Source: proc_pid_smaps(5).
+ * Tour:   after include/mm/mm.h; then mm/usage.c, kernel/proc_smaps.c.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct vma;
+
+/* In bytes. */
+struct area_usage {
+    uint64_t resident;   /* all leaves but those of the zero page */
+    uint64_t share;      /* each leaf's part, where several map a page */
+    uint64_t share_anon; /* that of private pages */
+    uint64_t share_dirty;
+    uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
+    uint64_t referenced;
+    uint64_t anonymous;   /* private pages */
+    uint64_t huge_anon;   /* of these: by huge leaves */
+    uint64_t huge_object; /* huge leaves of an object that is not made of huge pages only */
+};
+
+/* Add what the leaves of @vma come to. */
+void area_usage_add(struct vma *vma, struct area_usage *u);
+
+/* Would a fault in @vma give out huge pages? */
+int area_takes_huge(const struct vma *vma);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/proc_smaps.c - /proc/PID/smaps and smaps_rollup: what each area really uses
+ *
+ * Room:   kernel.
+ * Owns:   their formats.
+ * Locks:  mmap_lock (reading) while areas are written down.
+ * Always: (1) formats are Linux's to the blank.
+ * Source: proc_pid_smaps(5).
+ * Tour:   after kernel/proc_text.c and mm/usage.c.
+ */
+#include "proc.h"
+
+#include "fs.h"
+#include <mm/mm.h>
+#include <mm/object.h>
+#include <mm/slab.h>
+#include <mm/usage.h>
+#include <uapi/errno.h>
+#include <uapi/misc.h>
+
+#define HUGETLB_BYTES(vma) ((vma)->flags & VM_HUGETLB ? HUGE_SIZE : PAGE_SIZE)
+
+static void add_kib(struct text *t, const char *name, uint64_t bytes)
+{
+    text_add(t, "%-15s %8lu kB\n", name, bytes / KIB);
+}
+
+/* The lines that an area and the sum of all areas have in common. */
+static void add_usage(struct text *t, const struct area_usage *u, bool sum, uint64_t locked)
+{
+    add_kib(t, "Rss:", u->resident);
+    add_kib(t, "Pss:", u->share);
+    add_kib(t, "Pss_Dirty:", u->share_dirty);
+    if (sum) {
+        add_kib(t, "Pss_Anon:", u->share_anon);
+        add_kib(t, "Pss_File:", 0);
+        add_kib(t, "Pss_Shmem:", u->share - u->share_anon);
+    }
+    add_kib(t, "Shared_Clean:", u->shared_clean);
+    add_kib(t, "Shared_Dirty:", u->shared_dirty);
+    add_kib(t, "Private_Clean:", u->private_clean);
+    add_kib(t, "Private_Dirty:", u->private_dirty);
+    add_kib(t, "Referenced:", u->referenced);
+    add_kib(t, "Anonymous:", u->anonymous);
+    add_kib(t, "KSM:", 0);
+    add_kib(t, "LazyFree:", 0);
+    add_kib(t, "AnonHugePages:", u->huge_anon);
+    add_kib(t, "ShmemPmdMapped:", u->huge_object);
+    add_kib(t, "FilePmdMapped:", 0);
+    add_kib(t, "Shared_Hugetlb:", 0);
+    add_kib(t, "Private_Hugetlb:", 0);
+    add_kib(t, "Swap:", 0);
+    add_kib(t, "SwapPss:", 0);
+    add_kib(t, "Locked:", locked);
+}
+
+static void add_flags(struct text *t, uint32_t flags)
+{
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } names[] = {
+        {VM_READ, "rd"},       {VM_WRITE, "wr"},    {VM_EXEC, "ex"},      {VM_SHARED, "sh"},
+        {VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"}, {VM_MAYEXEC, "me"},   {VM_SHARED, "ms"},
+        {VM_GROWSDOWN, "gd"},  {VM_LOCKED, "lo"},   {VM_SEQ_READ, "sr"},  {VM_RAND_READ, "rr"},
+        {VM_DONTFORK, "dc"},   {VM_ACCOUNT, "ac"},  {VM_NORESERVE, "nr"}, {VM_HUGETLB, "ht"},
+        {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"}, {VM_HUGEPAGE, "hg"},  {VM_NOHUGEPAGE, "nh"},
+    };
+
+    text_add(t, "VmFlags: ");
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+        if (flags & names[i].flag)
+            text_add(t, "%s ", names[i].name);
+    text_add(t, "\n");
+}
+
+static void add_area(struct text *t, struct vma *vma, struct area_usage *u)
+{
+    area_usage_add(vma, u);
+    add_kib(t, "Size:", vma->end - vma->start);
+    add_kib(t, "KernelPageSize:", HUGETLB_BYTES(vma));
+    add_kib(t, "MMUPageSize:", HUGETLB_BYTES(vma));
+    add_usage(t, u, false, vma->flags & VM_LOCKED ? u->share : 0);
+    text_add(t, "THPeligible:    %8u\n", area_takes_huge(vma));
+    text_add(t, "ProtectionKey:  %8u\n", vma->pkey);
+    add_flags(t, vma->flags);
+}
+
+static int show_smaps(struct text *t, struct dentry *dentry)
+{
+    struct mm *mm = proc_mm(proc_pid(dentry->parent));
+    if (!mm)
+        return 0;
+    char *path = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
+    if (!path) {
+        mm_put(mm);
+        return -ENOMEM;
+    }
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma)) {
+        struct area_usage u = {0};
+        proc_add_area(t, vma, path, PATH_MAX);
+        add_area(t, vma, &u);
+    }
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    kmem_free(path);
+    mm_put(mm);
+    return 0;
+}
+
+static int show_rollup(struct text *t, struct dentry *dentry)
+{
+    struct mm *mm = proc_mm(proc_pid(dentry->parent));
+    struct area_usage u = {0};
+    uint64_t start = 0, end = 0, locked = 0;
+    if (!mm)
+        return 0;
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma)) {
+        uint64_t before = u.share;
+        area_usage_add(vma, &u);
+        locked += vma->flags & VM_LOCKED ? u.share - before : 0;
+        start = start ? start : vma->start;
+        end = vma->end;
+    }
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    mm_put(mm);
+    text_add(t, "%08lx-%08lx ---p 00000000 00:00 0 %26s[rollup]\n", start, end, "");
+    add_usage(t, &u, true, locked);
+    return 0;
+}
+
+const struct text_kind proc_smaps = {"smaps", 0444, .show = show_smaps};
+const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .show = show_rollup};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/thp_files.c - /sys/kernel/mm/transparent_hugepage, and what vmstat says of huge pages
+ *
+ * Room:   kernel.
+ * Owns:   the settings that Linux has and nothing here heeds: they keep what was written.
+ * Locks:  none: a setting is one word.
+ * Always: (1) a setting that could not be understood stays as it was.
+ * Source: Linux Documentation/admin-guide/mm/transhuge.rst.
+ * Tour:   after kernel/proc.c and include/mm/thp.h.
+ */
+#include "proc.h"
+
+#include "fs.h"
+#include <base/log.h>
+#include <lib/addr.h>
+#include <lib/parse.h>
+#include <lib/string.h>
+#include <mm/thp.h>
+#include <uapi/errno.h>
+
+/* A setting that is one of a few words. */
+struct choice {
+    struct text_kind kind;
+    const char *names[7]; /* NULL behind the last */
+    unsigned *value;
+};
+
+static int show_choice(struct text *t, struct dentry *dentry)
+{
+    const struct choice *c = container_of(text_kind_of(dentry), struct choice, kind);
+
+    for (unsigned i = 0; c->names[i]; i++)
+        text_add(t, i == READ_ONCE(*c->value) ? "%s[%s]" : "%s%s", i ? " " : "", c->names[i]);
+    text_add(t, "\n");
+    return 0;
+}
+
+static int store_choice(const struct text_kind *kind, const char *word)
+{
+    const struct choice *c = container_of(kind, struct choice, kind);
+
+    for (unsigned i = 0; c->names[i]; i++) {
+        if (!strcmp(word, c->names[i])) {
+            WRITE_ONCE(*c->value, i);
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static unsigned defrag = 3, shmem_enabled = 3;
+
+#define CHOICE(name)                                                \
+    {                                                               \
+        name, 0644, .show = show_choice, .store_word = store_choice \
+    }
+
+static const struct choice choices[] = {
+    {CHOICE("enabled"), {"always", "madvise", "never"}, &thp_mode},
+    {CHOICE("defrag"), {"always", "defer", "defer+madvise", "madvise", "never"}, &defrag},
+    {CHOICE("shmem_enabled"),
+     {"always", "within_size", "advise", "never", "deny", "force"},
+     &shmem_enabled},
+};
+
+/* A setting that is a number. */
+struct number {
+    struct text_kind kind;
+    uint64_t *value;
+    uint64_t max;
+};
+
+static int show_number(struct text *t, struct dentry *dentry)
+{
+    const struct number *n = container_of(text_kind_of(dentry), struct number, kind);
+
+    text_add(t, "%lu\n", READ_ONCE(*n->value));
+    return 0;
+}
+
+static int store_number(const struct text_kind *kind, const char *word)
+{
+    const struct number *n = container_of(kind, struct number, kind);
+    uint64_t value;
+
+    if (parse_number(word, &value) || value > n->max)
+        return -EINVAL;
+    WRITE_ONCE(*n->value, value);
+    return 0;
+}
+
+static uint64_t use_zero_page, huge_bytes = HUGE_SIZE;
+static uint64_t alloc_sleep = 60000, scan_sleep = 10000, pages_to_scan = 4096, defrag_too = 1;
+static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapsed;
+
+#define NUMBER(name)                                                \
+    {                                                               \
+        name, 0644, .show = show_number, .store_word = store_number \
+    }
+#define CONSTANT(name)                  \
+    {                                   \
+        name, 0444, .show = show_number \
+    }
+
+static const struct number numbers[] = {
+    {NUMBER("use_zero_page"), &use_zero_page, 1},
+    {CONSTANT("hpage_pmd_size"), &huge_bytes, 0},
+};
+
+static const struct number khugepaged[] = {
+    {NUMBER("alloc_sleep_millisecs"), &alloc_sleep, UINT32_MAX},
+    {NUMBER("scan_sleep_millisecs"), &scan_sleep, UINT32_MAX},
+    {NUMBER("pages_to_scan"), &pages_to_scan, UINT32_MAX},
+    {NUMBER("defrag"), &defrag_too, 1},
+    {NUMBER("max_ptes_none"), &none_max, 511},
+    {NUMBER("max_ptes_shared"), &shared_max, 511},
+    {NUMBER("max_ptes_swap"), &swap_max, 511},
+    {CONSTANT("full_scans"), &scans, 0},
+    {CONSTANT("pages_collapsed"), &collapsed, 0},
+};
+
+void thp_boot_files(struct dentry *mm)
+{
+    struct dentry *dir = fs_boot_directory(mm, "transparent_hugepage", 0755);
+    struct dentry *below = fs_boot_directory(dir, "khugepaged", 0755);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(choices); i++)
+        text_file_boot(dir, &choices[i].kind);
+    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
+        text_file_boot(dir, &numbers[i].kind);
+    for (unsigned i = 0; i < ARRAY_SIZE(khugepaged); i++)
+        text_file_boot(below, &khugepaged[i].kind);
+}
+
+void thp_boot_option(const char *cmdline)
+{
+    char word[16];
+
+    if (!parse_option(cmdline, "transparent_hugepage", word, sizeof(word)) &&
+        store_choice(&choices[0].kind, word))
+        log_warn("transparent_hugepage=%s: always, madvise or never", word);
+}
+
+void thp_add_vmstat(struct text *t)
+{
+    static const char *const names[THP_ANON] = {
+        [THP_FAULT_ALLOC] = "thp_fault_alloc",
+        [THP_FAULT_FALLBACK] = "thp_fault_fallback",
+        [THP_COLLAPSE_ALLOC] = "thp_collapse_alloc",
+        [THP_COLLAPSE_ALLOC_FAILED] = "thp_collapse_alloc_failed",
+        [THP_SPLIT_PAGE] = "thp_split_page",
+        [THP_SPLIT_PMD] = "thp_split_pmd",
+    };
+
+    text_add(t, "nr_anon_transparent_hugepages %lu\n", thp_events(THP_ANON));
+    for (unsigned i = 0; i < THP_ANON; i++)
+        text_add(t, "%s %lu\n", names[i], thp_events(i));
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/thp.c - transparent huge pages: blocks of 2 MiB where small pages would do
+ *
+ * Room:   mm.
+ * Owns:   the policy, the events, and how a huge leaf of private memory becomes small ones.
+ * Locks:  the lock of the table that holds the huge leaf.
+ * Always: (1) a huge leaf lies in one area: whoever cuts an area splits what lies across the cut;
+ *         (2) a block with one leaf and one owner falls into pages when that leaf is split; else
+ *             each small leaf owns a reference on it, and it dies with the last;
+ *         (3) no CPU ever knows a huge and a small executable translation of one address.
+ * Source: Linux Documentation/mm/transhuge.rst (behaviour); trust.md B23.
+ * Tour:   after mm/fault.c; then mm/collapse.c.
+ */
+#include "internal.h"
+#include <asm/cpu.h>
+#include <uapi/errno.h>
+
+/* Linux gives out no huge pages by itself where they could be a good part of all memory. */
+#define SMALL_MACHINE (512 * MIB / PAGE_SIZE)
+
+/* What a fault leaves free for pages of 4 KiB: a sixteenth of memory. */
+#define RESERVE_SHIFT 4
+
+unsigned thp_mode = THP_NEVER;
+
+static struct {
+    int64_t events[THP_EVENTS]; /* of one CPU; only the sums mean much */
+} __aligned(CACHE_LINE_SIZE) cpu_counts[MAX_CPUS];
+
+void thp_boot_init(void)
+{
+    struct page_counts counts;
+    page_counts(&counts);
+    thp_mode = counts.total < SMALL_MACHINE ? THP_NEVER : THP_ALWAYS;
+}
+
+void thp_count(enum thp_event event, int64_t nr)
+{
+    cpu_counter_add(&cpu_counts[cpu_id()].events[event], nr);
+}
+
+uint64_t thp_events(enum thp_event event)
+{
+    int64_t sum = 0;
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        sum += READ_ONCE(cpu_counts[i].events[event]);
+    return sum;
+}
+
+int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+{
+    struct page_counts counts;
+
+    if (reserve == THP_LEAVE_SOME) {
+        page_counts(&counts);
+        if (counts.free < PT_ENTRIES + (counts.total >> RESERVE_SHIFT))
+            return -ENOMEM;
+    }
+    int err = page_alloc(HUGE_ORDER, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out);
+    if (err)
+        return err;
+    (*out)->object = NULL;
+    (*out)->flags |= PAGE_EXCLUSIVE;
+    atomic_store_explicit(&(*out)->huge_leaves, 0, memory_order_relaxed);
+    return 0;
+}
+
+void thp_leaf_added(struct mm *mm, struct folio *folio)
+{
+    WRITE_ONCE(mm->has_huge, true);
+    if (folio->page.state == PAGE_ANON && !atomic_fetch_add(&folio->page.huge_leaves, 1))
+        thp_count(THP_ANON, 1);
+}
+
+void thp_leaf_gone(struct folio *folio)
+{
+    if (folio->page.state == PAGE_ANON && atomic_fetch_sub(&folio->page.huge_leaves, 1) == 1)
+        thp_count(THP_ANON, -1);
+}
+
+/* Claim 3: the huge leaf of an area that may be executed stops being executable everywhere. */
+static void stop_execution(const struct vma *vma, const struct pt_walk *walk, uint64_t va)
+{
+    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
+    struct tlb_gather gather;
+
+    tlb_gather_begin(&gather, &vma->mm->pgtable);
+    spin_lock(pt_lock(walk->table));
+    pte_t pte = pte_read(walk->slot);
+    if (pte_kind(pte, walk->level) == PTE_KIND_LEAF) {
+        pt_set(walk->table, walk->slot,
+               pte_with_prot(pte, pte_is_writable(pte) ? pgprot_write(prot) : prot));
+        tlb_gather_leaf(&gather, round_down(va, HUGE_SIZE), PT_2M);
+    }
+    spin_unlock(pt_lock(walk->table));
+    tlb_gather_end(&gather);
+}
+
+/* Claim 2. The table locked. */
+static void share_out(struct page *head)
+{
+    thp_leaf_gone(page_folio(head));
+    if (folio_refcount(page_folio(head)) == 1) {
+        folio_break(page_folio(head));
+        thp_count(THP_SPLIT_PAGE, 1);
+        return;
+    }
+    uint16_t exclusive = head->flags & PAGE_EXCLUSIVE;
+    for (struct page *frame = head + 1; frame < head + PT_ENTRIES; frame++)
+        frame->flags = exclusive;
+    atomic_fetch_add_explicit(&head->refcount, PT_ENTRIES - 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&head->mapcount, PT_ENTRIES - 1, memory_order_relaxed);
+}
+
+/* The leaf that walk found becomes a table, if it still is one. */
+static bool split_leaf(const struct vma *vma, const struct pt_walk *walk, struct page *table)
+{
+    spin_lock(pt_lock(walk->table));
+    pte_t leaf = pte_read(walk->slot);
+    bool is_leaf = pte_has_frame(leaf) && pte_kind(leaf, walk->level) != PTE_KIND_TABLE;
+    if (is_leaf) {
+        pgprot_t prot = vma_pgprot(vma);
+        share_out(phys_to_page(pte_phys(leaf, walk->level)));
+        pt_split(walk, pte_with_prot(leaf, pte_is_writable(leaf) ? pgprot_write(prot) : prot),
+                 table);
+        thp_count(THP_SPLIT_PMD, 1);
+    }
+    spin_unlock(pt_lock(walk->table));
+    return is_leaf;
+}
+
+int thp_split(const struct vma *vma, uint64_t va)
+{
+    struct pgtable *pgt = &vma->mm->pgtable;
+    struct pt_walk walk = pt_walk(pgt, user(va));
+    struct page *table;
+
+    if (walk.level != PT_2M || vma_unit(vma) != PAGE_SIZE || pte_is_none(pte_read(walk.slot)))
+        return 0;
+    int err = pt_spare_get(pgt, &table);
+    if (err)
+        return err;
+    if (vma->flags & VM_EXEC)
+        stop_execution(vma, &walk, va);
+    if (!split_leaf(vma, &walk, table))
+        pt_spare_put(pgt, table);
+    return 0;
+}
+
+static int split_at(struct mm *mm, uint64_t va)
+{
+    const struct vma *vma = is_aligned(va, HUGE_SIZE) ? NULL : vma_find(mm, va);
+    return vma ? thp_split(vma, va) : 0;
+}
+
+int thp_split_borders(struct mm *mm, uint64_t start, uint64_t end)
+{
+    if (likely(!READ_ONCE(mm->has_huge)))
+        return 0;
+    int err = split_at(mm, start);
+    return err ? err : split_at(mm, end);
+}
