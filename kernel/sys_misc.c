@@ -89,7 +89,7 @@ int64_t sys_prlimit64(int pid, unsigned which, user_addr_t new, user_addr_t old)
     if (new.raw && limit.soft > limit.hard)
         return -EINVAL;
     tasks_lock();
-    struct process *process = pid ? process_find(pid) : process_current();
+    struct process *process = pid ? process_named(pid) : process_current();
     if (process) {
         before = process->limits[which];
         if (new.raw) {

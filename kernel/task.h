@@ -14,6 +14,7 @@
 #pragma once
 
 #include "files.h"
+#include "pid_ns.h"
 #include "ptrace.h"
 #include "rseq.h"
 #include "sched.h"
@@ -36,7 +37,8 @@ struct usage {
 };
 
 struct process {
-    int pid;
+    int pid;                   /* in the first namespace, as all numbers here: pid_ns.h */
+    struct pid_ns *ns;         /* [I] */
     _Atomic uint32_t refcount; /* one per task, one of the parent's tree until reaped */
     struct process *parent;    /* [t] */
     struct list_node children; /* [t] */
@@ -82,6 +84,7 @@ struct task {
     struct process *process; /* NULL: a kernel thread */
     struct mm *mm;           /* NULL: a kernel thread */
     struct files *files;
+    struct pid_ns *ns_for_children; /* where they are born: unshare(2) [c] */
     int tid;
     char name[TASK_NAME_MAX];
     struct list_node process_node; /* on process->tasks [t] */
