@@ -159,8 +159,8 @@ free_task:
     return err;
 }
 
-/* Into the tree, where others can see it; *@told: what the parent calls it. Not when this process is
- * being ended, or has to take a signal first: a group that forks must not outrun its killer. */
+/* Into the tree, where others can see it; *@told: what the parent calls it. Not when this process
+ * is being ended, or has to take a signal first: a group that forks must not outrun its killer. */
 static int adopt(struct task *task, struct process *process, const struct clone_args *a, int *told)
 {
     struct process *me = process_current();

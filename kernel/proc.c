@@ -17,6 +17,7 @@
 #include "log.h"
 #include "task.h"
 #include "text_file.h"
+#include <asm/context.h>
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <asm/time.h>
@@ -25,6 +26,7 @@
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
+#include <mm/slab.h>
 #include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
@@ -84,6 +86,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "AnonPages:", frames[PAGE_ANON] * PAGE_KIB);
     add_kib(t, "Shmem:", frames[PAGE_OBJECT] * PAGE_KIB);
     add_kib(t, "Slab:", frames[PAGE_SLAB] * PAGE_KIB);
+    add_kib(t, "KernelStack:", kstack_total_bytes() / KIB);
     add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
     add_kib(t, "CommitLimit:", commit_limit() * PAGE_KIB);
@@ -115,6 +118,20 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
     text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
     thp_add_vmstat(t);
+    return 0;
+}
+
+static int show_slabinfo(struct text *t, struct dentry *dentry)
+{
+    const struct slab_cache *cache;
+    (void)dentry;
+
+    text_add(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+                "<objperslab> <pagesperslab>\n");
+    for (unsigned n = 0; (cache = slab_cache_nth(n)); n++)
+        text_add(t, "%-17s %6lu %6lu %6u %4u %4u\n", cache->name,
+                 slab_objects_in_use(slab_cache_nth(n)), cache->nr_slabs * cache->per_slab,
+                 cache->size, cache->per_slab, 1U << cache->order);
     return 0;
 }
 
@@ -310,15 +327,11 @@ static int show_cpus(struct text *t, struct dentry *dentry)
 }
 
 static const struct text_kind proc_files[] = {
-    {"cmdline", 0444, .show = show_cmdline},
-    {"cpuinfo", 0444, .show = show_cpuinfo},
-    {"filesystems", 0444, .show = show_filesystems},
-    {"loadavg", 0444, .show = show_loadavg},
-    {"meminfo", 0444, .show = show_meminfo},
-    {"mounts", 0444, .show = show_mounts},
-    {"stat", 0444, .show = show_stat},
-    {"uptime", 0444, .show = show_uptime},
-    {"version", 0444, .show = show_version},
+    {"cmdline", 0444, .show = show_cmdline},         {"cpuinfo", 0444, .show = show_cpuinfo},
+    {"filesystems", 0444, .show = show_filesystems}, {"loadavg", 0444, .show = show_loadavg},
+    {"meminfo", 0444, .show = show_meminfo},         {"mounts", 0444, .show = show_mounts},
+    {"slabinfo", 0400, .show = show_slabinfo},       {"stat", 0444, .show = show_stat},
+    {"uptime", 0444, .show = show_uptime},           {"version", 0444, .show = show_version},
     {"vmstat", 0444, .show = show_vmstat},
 };
 

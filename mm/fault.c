@@ -150,6 +150,8 @@ static enum fault_result fault_object(struct fault *f)
     if (index >=
         round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
         return FAULT_BEYOND;
+    if (f->access != ACCESS_WRITE && fault_around(f->vma, f->va, &f->walk))
+        return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
     int err = object->ops->get_folio(object, index,

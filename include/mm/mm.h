@@ -191,6 +191,14 @@ int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
 
 /**
+ * mm_collapse() - madvise(MADV_COLLAPSE): whole units of 2 MiB become huge pages
+ * Return: 0; -EINVAL (an area or a unit that cannot: those before it are done); -ENOMEM (a gap: the
+ *         rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
  * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
  * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
  * TLB: what was mapped there is flushed.
@@ -278,9 +286,10 @@ uint64_t mm_drop(struct mm *mm);
 uint64_t mm_reap(struct mm *mm);
 
 /**
- * mm_fault_in() - the faults that an access to [addr, addr + len) would take, until one refuses
+ * mm_fault_in() - take the faults that an access would take, up to one that refuses
+ * @addr: @addr + @len does not wrap
  * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
- * Return: how many bytes from @addr on could be accessed; @addr + @len does not wrap.
+ * Return: how many bytes from @addr on could be accessed.
  */
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access);
 
