@@ -179,8 +179,23 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
                  struct list_node *dead);
 void free_dead(struct list_node *dead);
 
-/* remap.c: 0, -EAGAIN or -ENOMEM: do the limits allow @more_bytes more in @vma? */
+/* limits.c: what an address space may have. mmap_lock held for writing. */
+
+enum area_kind vma_kind(uint32_t flags);
+
+/* @nr_pages more, or fewer, in areas of these flags. */
+void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
+
+/* Does RLIMIT_MEMLOCK allow more locked memory? RLIMIT_AS and RLIMIT_DATA more of any? */
+bool limits_allow_locked(const struct mm *mm, uint64_t more_pages);
+bool limits_allow(const struct mm *mm, uint32_t flags, uint64_t more_pages);
+
+/* The same for an area that is there, and promise the memory: area_count() comes next.
+ * 0, -EAGAIN or -ENOMEM. */
 int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes);
+
+/* Is an area made with these flags counted as memory that may be needed? */
+bool vma_must_account(uint32_t flags);
 
 /* thp.c */
 

@@ -41,5 +41,6 @@ const struct object_ops shmem_ops = {
     .name = "shmem",
     .get_folio = shmem_get_folio,
     .remove_folios = object_remove_folios,
+    .promises = true,
     .kernel_access = true,
 };
