@@ -86,6 +86,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
     add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
+    add_kib(t, "ShmemPmdMapped:", thp_events(THP_OBJECT) * HUGE_KIB);
     add_huge_pages(t);
     add_direct_map(t);
     return 0;

@@ -48,10 +48,11 @@ static pte_t leaf_for(const struct fault *f, struct page *frame)
 /* Account a page that got a leaf. */
 static void leaf_added(const struct fault *f, struct page *page)
 {
-    atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
-    rss_add(f->mm, page_folio(page), pt_level_size(f->walk.level) >> PAGE_SHIFT);
+    struct folio *folio = page_folio(page);
+    atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+    rss_add(f->mm, folio, pt_level_size(f->walk.level) >> PAGE_SHIFT);
     if (f->walk.level > PT_4K)
-        thp_leaf_added(f->mm, page_folio(page));
+        thp_leaf_added(f->mm, folio);
 }
 
 /* Claims 1, 2. @source: of the object, @page or what it was copied from; NULL: neither.
@@ -61,6 +62,7 @@ static bool publish(const struct fault *f, struct page *page, const struct page 
     spin_lock(pt_lock(f->walk.table));
     bool empty = pte_is_none(pte_read(f->walk.slot));
     bool valid = !source || READ_ONCE(source->object) == f->vma->object;
+    valid &= f->walk.level == PT_4K || !(page->flags & PAGE_PARTIAL);
     bool done = empty && valid;
     if (done) {
         pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
@@ -76,11 +78,9 @@ static enum fault_result private_page(const struct fault *f, unsigned alloc_flag
                                       struct page **out)
 {
     struct object *object = f->vma->object;
-    struct folio *folio;
     if (object && object->ops->get_copy) {
-        if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), &folio))
+        if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), out))
             return FAULT_BEYOND;
-        *out = &folio->page;
     } else {
         if (page_alloc(0, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out))
             return FAULT_NO_MEMORY;
@@ -137,11 +137,36 @@ static bool fault_huge(struct fault *f)
     return true;
 }
 
+/* The object's huge page, if it has one there. */
+static bool fault_huge_object(struct fault *f)
+{
+    struct object *object = f->vma->object;
+    uint64_t unit = round_down(f->va, HUGE_SIZE);
+    struct page *page = object_find_page(object, vma_folio_index(f->vma, unit));
+
+    if (!page)
+        return false;
+    bool whole = page_is_whole(page);
+    f->va = whole ? unit : f->va;
+    if (!whole || !publish(f, page, page))
+        page_put(page);
+    return whole;
+}
+
+/* May the area have a huge leaf at @addr, which is not there yet? */
+static bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_access access)
+{
+    if (vma->object)
+        return thp_fits_object(vma, addr) &&
+               (access != ACCESS_WRITE || (vma->flags & VM_SHARED)); /* a copy is of one page */
+    return access == ACCESS_WRITE && thp_allows(vma, addr);
+}
+
 static enum fault_result fault_object(struct fault *f)
 {
     struct object *object = f->vma->object;
     uint64_t index = vma_folio_index(f->vma, f->va);
-    struct folio *folio;
+    struct page *page;
 
     if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
@@ -152,18 +177,18 @@ static enum fault_result fault_object(struct fault *f)
         return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    if (object->ops->get_folio(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,
-                               &folio))
+    if (object->ops->get_page(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,
+                              &page))
         return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
-    if (!folio)
+    if (!page)
         return fault_private(f, NULL);
     if (f->access == ACCESS_WRITE && private) {
-        enum fault_result result = fault_private(f, &folio->page);
-        folio_put(folio);
+        enum fault_result result = fault_private(f, page);
+        page_put(page);
         return result;
     }
-    if (!publish(f, &folio->page, &folio->page))
-        folio_put(folio); /* somebody was faster, or it was truncated: the access tries again */
+    if (!publish(f, page, page))
+        page_put(page); /* somebody was faster, or it was truncated: the access tries again */
     return FAULT_RESOLVED;
 }
 
@@ -298,12 +323,12 @@ static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t 
     if (!grants(vma, access))
         return FAULT_NO_RIGHT;
     f.va = round_down(addr, vma_unit(vma));
-    bool huge = access == ACCESS_WRITE && thp_allows(vma, addr);
+    bool huge = may_be_huge(vma, addr, access);
     pte_t pte;
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
     if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
-        if (fault_huge(&f))
+        if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
             return FAULT_RESOLVED;
         f.va = round_down(addr, PAGE_SIZE);
         if (slot_find(&f, PT_4K, &pte))

@@ -76,11 +76,16 @@ static void zapped_account(struct mm *mm, const struct pt_run *run, const struct
         tlb_gather_range(gather, z->first - size, z->last, run->level);
 }
 
-/* A large leaf that is only partly in the range: it came after the range's borders were split. */
-static bool lies_across(const struct pt_run *run)
+/* A large leaf that is only partly in the range came after the range's borders were split. Of an
+ * object it goes all the same: truncation counts on it, and it can be had again. */
+static bool spared(const struct pt_run *run)
 {
-    return run->from > run->va ||
-           (run->level > PT_4K && run->va + pt_level_size(run->level) > run->end);
+    bool part = run->from > run->va ||
+                (run->level > PT_4K && run->va + pt_level_size(run->level) > run->end);
+    if (likely(!part))
+        return false;
+    pte_t pte = pte_read(run->slot);
+    return pte_has_frame(pte) && phys_to_page(pte_phys(pte, run->level))->state != PAGE_OBJECT;
 }
 
 /* As many slots as the gather has room for; returns how many were done. */
@@ -91,7 +96,7 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
 
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
-    for (unsigned i = from; i < end && !lies_across(run); i++)
+    for (unsigned i = from; i < end && !spared(run); i++)
         zap_slot(run, i, what, gather, &z);
     zapped_account(mm, run, &z, gather);
     spin_unlock(pt_lock(run->table));

@@ -603,7 +603,7 @@ static void huge_step(struct huge_model *m, struct object *object, uint64_t *sha
 {
     unsigned unit = (unsigned)host_random_below(HUGE_UNITS);
     uint64_t va = BASE + (private ? GIGA_SIZE : 0) + unit * HUGE_SIZE;
-    bool write = chance(2), missing = !object_has_folio(object, unit);
+    bool write = chance(2), missing = !object_has_page(object, unit);
     uint64_t word = next_word;
     enum fault_result result = mmu_access(m->mm, va, write ? ACCESS_WRITE : ACCESS_READ, &word);
 
