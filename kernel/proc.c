@@ -17,6 +17,7 @@
 #include "log.h"
 #include "task.h"
 #include "text_file.h"
+#include <asm/context.h>
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <asm/time.h>
@@ -24,6 +25,7 @@
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
+#include <mm/slab.h>
 #include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
@@ -83,6 +85,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "AnonPages:", frames[PAGE_ANON] * PAGE_KIB);
     add_kib(t, "Shmem:", frames[PAGE_OBJECT] * PAGE_KIB);
     add_kib(t, "Slab:", frames[PAGE_SLAB] * PAGE_KIB);
+    add_kib(t, "KernelStack:", kstack_total_bytes() / KIB);
     add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
     add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
@@ -113,6 +116,20 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
     text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
     thp_add_vmstat(t);
+    return 0;
+}
+
+static int show_slabinfo(struct text *t, struct dentry *dentry)
+{
+    const struct slab_cache *cache;
+    (void)dentry;
+
+    text_add(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+                "<objperslab> <pagesperslab>\n");
+    for (unsigned n = 0; (cache = slab_cache_nth(n)); n++)
+        text_add(t, "%-17s %6lu %6lu %6u %4u %4u\n", cache->name,
+                 slab_objects_in_use(slab_cache_nth(n)), cache->nr_slabs * cache->per_slab,
+                 cache->size, cache->per_slab, 1U << cache->order);
     return 0;
 }
 
@@ -328,6 +345,7 @@ static const struct text_kind proc_files[] = {
     {"loadavg", 0444, show_loadavg, NULL, NULL},
     {"meminfo", 0444, show_meminfo, NULL, NULL},
     {"mounts", 0444, show_mounts, NULL, NULL},
+    {"slabinfo", 0400, show_slabinfo, NULL, NULL},
     {"stat", 0444, show_stat, NULL, NULL},
     {"uptime", 0444, show_uptime, NULL, NULL},
     {"version", 0444, show_version, NULL, NULL},

@@ -22,6 +22,7 @@ struct side {
     struct uapi_iovec *vector;
     uint64_t nr, at; /* how many; the one that is being copied .. */
     uint64_t offset; /* .. from this byte on */
+    uint64_t ready;  /* of the other side: up to this byte it has its pages */
 };
 
 static int side_read(struct side *side, user_addr_t from, uint64_t nr)
@@ -54,7 +55,7 @@ static size_t side_next(struct side *side, size_t max, uint64_t *addr)
 {
     while (side->at < side->nr && side->offset == side->vector[side->at].len) {
         side->at++;
-        side->offset = 0;
+        side->offset = side->ready = 0;
     }
     if (side->at == side->nr)
         return 0;
@@ -78,12 +79,16 @@ static int64_t copy_part(struct mm *mm, uint64_t local, uint64_t remote, size_t 
 }
 
 /* Linux has the other side's pages of a whole part, as many as it can name at once, before it
- * copies the first. Returns whether there is a first. */
-static bool part_begin(struct mm *mm, uint64_t remote, size_t len, bool write)
+ * copies the first. Returns how many bytes at @addr may be copied now, at most @len. */
+static size_t side_ready(struct mm *mm, struct side *side, uint64_t addr, size_t len, bool write)
 {
-    len = min(len, PAGES_AT_ONCE * PAGE_SIZE);
-    return remote + len >= remote &&
-           mm_fault_in(mm, remote, len, write ? ACCESS_WRITE : ACCESS_READ) > 0;
+    if (side->ready == side->offset) {
+        size_t rest = side->vector[side->at].len - side->offset;
+        rest = min(rest, PAGES_AT_ONCE * PAGE_SIZE);
+        if (addr + rest >= addr)
+            side->ready += mm_fault_in(mm, addr, rest, write ? ACCESS_WRITE : ACCESS_READ);
+    }
+    return min(len, side->ready - side->offset);
 }
 
 static int64_t copy_all(struct mm *mm, struct side *local, struct side *remote, bool write)
@@ -99,17 +104,14 @@ static int64_t copy_all(struct mm *mm, struct side *local, struct side *remote, 
         len = len ? side_next(remote, len, &to) : 0;
         if (!len)
             break;
-        if (remote->offset == 0 && !part_begin(mm, to, remote->vector[remote->at].len, write)) {
-            n = -EFAULT;
-            break;
-        }
-        n = copy_part(mm, from, to, len, write, buffer);
+        size_t ready = side_ready(mm, remote, to, len, write);
+        n = ready ? copy_part(mm, from, to, ready, write, buffer) : -EFAULT;
         if (n <= 0)
             break;
         done += n;
         local->offset += n;
         remote->offset += n;
-        if ((size_t)n < len)
+        if ((size_t)n < ready)
             break;
     }
     kmem_free(buffer);

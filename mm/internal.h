@@ -140,13 +140,10 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 
 #define SPARES 2 /* a range has two borders, each of which may split an area */
 
-/* Is each border that lies inside an area also a border between its pages? */
-bool borders_fit(struct mm *mm, uint64_t start, uint64_t end);
-
 /**
  * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
  * @spare: of SPARES, all NULL before
- * Return: 0, or -ENOMEM with none taken.
+ * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area.
  */
 int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
 

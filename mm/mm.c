@@ -147,7 +147,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
         return -ENOMEM;
     copy->start = vma->start;
     copy->end = vma->end;
-    copy->flags = vma->flags & ~VM_LOCKED; /* locks are not inherited: mlock(2) */
+    copy->flags = vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT); /* mlock(2): not inherited */
     copy->pkey = vma->pkey;
     copy->pgoff = vma->pgoff;
     copy->object = vma->object;

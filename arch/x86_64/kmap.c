@@ -83,6 +83,11 @@ void kstack_free(void *stack)
     spin_unlock_irqrestore(&kmap_lock, flags);
 }
 
+uint64_t kstack_total_bytes(void)
+{
+    return (READ_ONCE(next_slot) - KMAP_BASE) / STACK_SLOT * KSTACK_SIZE;
+}
+
 bool kstack_is_guard(uint64_t va)
 {
     return va >= KMAP_BASE && va < next_slot && (va - KMAP_BASE) % STACK_SLOT < KSTACK_SIZE;
