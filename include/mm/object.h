@@ -81,8 +81,8 @@ struct object {
     _Atomic uint64_t nr_pages;   /* 4 KiB frames in the index [a] */
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
-    struct list_node mappings;              /* struct vma.mapping_node [r] */
-    bool has_huge; /* there was a huge page among small ones once; never cleared [a] */
+    struct list_node mappings; /* struct vma.mapping_node [r] */
+    bool has_huge;             /* there was a huge page among small ones once; never cleared [a] */
     void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
 };
 
