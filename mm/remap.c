@@ -5,7 +5,7 @@
  * Room:   mm.
  * Owns:   mremap's choice between the three, and the moving of leaves.
  * Locks:  mmap_lock for writing; object.mappings_lock over a whole move, so that nobody truncates
- *         pages that are on their way; one table lock at a time.
+ *         pages that are on their way; the table's that a leaf leaves, then the table's it comes to.
  * Always: (1) old translations are flushed before the new ones can be truncated and their pages
  *             reused.
  * Source: mremap(2); trust.md B11, B12.
@@ -18,23 +18,37 @@
 #define REMAP_FIXED     2
 #define REMAP_DONTUNMAP 4
 
-/* Where leaves from @va on go. The tables for @to exist. */
-static void move_run(struct mm *mm, struct pt_run *run, uint64_t offset, struct tlb_gather *gather)
+/* The slots from @i on of a run that go to one table; returns how many. The tables exist. */
+static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64_t offset,
+                           struct tlb_gather *gather)
 {
-    for (unsigned i = 0; i < run->nr; i++) {
-        uint64_t va = run->va + i * pt_level_size(run->level);
-        spin_lock(pt_lock(run->table));
-        pte_t pte = pt_set(run->table, &run->slot[i], pte_none());
-        spin_unlock(pt_lock(run->table));
-        if (pte_is_none(pte))
+    uint64_t size = pt_level_size(run->level), va = run->va + i * size;
+    struct pt_walk to = pt_walk(&mm->pgtable, user(va + offset));
+    unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(va + offset, run->level));
+    unsigned moved = 0, first = nr, end = 0; /* the slots to flush */
+    bool two = to.table != run->table;
+
+    spin_lock(pt_lock(run->table));
+    if (two)
+        spin_lock_nested(pt_lock(to.table)); /* from, then to: nobody else holds two of them */
+    for (unsigned k = 0; k < nr; k++) {
+        if (pte_is_none(pte_read(&run->slot[i + k])))
             continue;
-        if (pte_needs_flush(pte, pte_none()))
-            tlb_gather_leaf(gather, va, run->level);
-        struct pt_walk to = pt_walk(&mm->pgtable, user(va + offset));
-        spin_lock(pt_lock(to.table));
-        pt_set(to.table, to.slot, pte);
-        spin_unlock(pt_lock(to.table));
+        pte_t pte = pte_exchange(&run->slot[i + k], pte_none());
+        pte_write(&to.slot[k], pte);
+        moved++;
+        if (pte_needs_flush(pte, pte_none())) {
+            first = min(first, k);
+            end = k + 1;
+        }
     }
+    pt_entries_moved(run->table, to.table, moved);
+    if (two)
+        spin_unlock_nested(pt_lock(to.table));
+    spin_unlock(pt_lock(run->table));
+    if (end)
+        tlb_gather_range(gather, va + first * size, va + end * size, run->level);
+    return nr;
 }
 
 /* Can the huge leaf at @from, if there is one, be moved to @to as it is? */
@@ -89,7 +103,8 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     tlb_gather_begin(&gather, &mm->pgtable);
     struct pt_run run = pt_run_first(&mm->pgtable, user(from), user(from + len));
     for (; run.nr; pt_run_next(&run))
-        move_run(mm, &run, to - from, &gather);
+        for (unsigned done = 0; done < run.nr;)
+            done += move_slots(mm, &run, done, to - from, &gather);
     tlb_gather_end(&gather);
     if (vma->object)
         spin_unlock(&vma->object->mappings_lock);

@@ -117,6 +117,12 @@ static inline struct pt_walk walk_down_to(struct pgtable *pgt, user_addr_t va, e
     }
 }
 
+void pt_entries_moved(struct page *from, struct page *to, unsigned nr)
+{
+    from->table.used -= nr;
+    to->table.used += nr;
+}
+
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
 {
     return walk_down_to(pgt, va, PT_4K);

@@ -74,6 +74,9 @@ pte_t pt_set(struct page *table, pte_t *slot, pte_t pte);
 /* The table's count after @nr entries were taken out by pte_exchange() alone; the lock is held. */
 void pt_entries_gone(struct page *table, unsigned nr);
 
+/* The same where @nr entries were taken from one table to another; both are locked. */
+void pt_entries_moved(struct page *from, struct page *to, unsigned nr);
+
 /*
  * A run: neighbouring slots of one table, the unit in which ranges are worked on.
  * for (struct pt_run r = pt_run_first(pgt, start, end); r.nr; pt_run_next(&r)) { lock; slots; }
