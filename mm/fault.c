@@ -13,7 +13,7 @@
  * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
- *         (3) a copy is first mapped read-only, flushed, then made writable: no stale reads.
+ *         (3) a copy that others could write is mapped read-only, flushed, and only then writable.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
  * Tour:   after mm/map.c, mm/protect.c.
  */
@@ -218,7 +218,11 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     if (result != FAULT_RESOLVED)
         return result;
     copy_page(page, old_frame);
-    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), vma_pgprot(f->vma), level));
+    bool alone = atomic_load(&f->mm->refcount) == 1; /* then nobody writes before we return */
+    pgprot_t prot = vma_pgprot(f->vma);
+    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), prot, level));
+    if (alone)
+        copy = pte_made_writable(pte_made_dirty(copy));
 
     spin_lock(pt_lock(f->walk.table));
     pte_t now = pte_read(f->walk.slot);
@@ -243,6 +247,8 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     if (old_page != zero_page)
         tlb_gather_page(&gather, old_page);
     tlb_gather_end(&gather);
+    if (alone)
+        return FAULT_RESOLVED;
 
     spin_lock(pt_lock(f->walk.table));
     now = pte_read(f->walk.slot);

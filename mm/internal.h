@@ -100,11 +100,27 @@ static inline bool vma_is_writer(uint32_t flags)
     return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
-/* What leaves of an area may grant at most. */
-pgprot_t vma_pgprot(const struct vma *vma);
+/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
+extern struct page *zero_page;
+
+/* What leaves of an area may grant, but for writing: that depends on their page, too. */
+static inline pgprot_t vma_pgprot(const struct vma *vma)
+{
+    if (!(vma->flags & VM_RIGHTS))
+        return pgprot_none();
+    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
+    return vma->flags & VM_EXEC ? pgprot_exec(prot) : prot;
+}
 
 /* May a leaf of @frame, be it a tail, in this area be writable now? Table of the leaf locked. */
-bool vma_leaf_may_write(const struct vma *vma, struct page *frame);
+static inline bool vma_leaf_may_write(const struct vma *vma, struct page *frame)
+{
+    if (!(vma->flags & VM_WRITE) || frame == zero_page)
+        return false;
+    if (vma->flags & VM_SHARED)
+        return true;
+    return (frame->flags & PAGE_EXCLUSIVE) && page_is_private(page_head(frame));
+}
 
 /* zap.c */
 
@@ -255,6 +271,3 @@ void object_break(struct object *object, uint64_t index);
  * Context: mmap_lock for reading. Return: whether there is a leaf at @va now.
  */
 bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk);
-
-/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
-extern struct page *zero_page;

@@ -3,7 +3,7 @@
  * mm/protect.c - changing the rights of areas and of their leaves
  *
  * Room:   mm.
- * Owns:   what a leaf may grant (vma_pgprot), and mprotect's walk over areas.
+ * Owns:   mprotect's walk over areas.
  * Locks:  mmap_lock for writing; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when its page is exclusive;
  *         (2) one flush per call, and none where rights only grow.
@@ -12,24 +12,6 @@
  */
 #include "internal.h"
 #include <uapi/errno.h>
-
-/* Without write: whether a leaf may be writable depends on its page, too. */
-pgprot_t vma_pgprot(const struct vma *vma)
-{
-    if (!(vma->flags & VM_RIGHTS))
-        return pgprot_none();
-    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
-    return vma->flags & VM_EXEC ? pgprot_exec(prot) : prot;
-}
-
-bool vma_leaf_may_write(const struct vma *vma, struct page *frame)
-{
-    if (!(vma->flags & VM_WRITE) || frame == zero_page)
-        return false;
-    if (vma->flags & VM_SHARED)
-        return true;
-    return (frame->flags & PAGE_EXCLUSIVE) && page_is_private(page_head(frame));
-}
 
 /* The rights of an area's leaves: with write, and without. */
 struct leaf_rights {
