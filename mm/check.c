@@ -90,7 +90,7 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
               "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
         return 0;
     }
-    CLAIM(page->object == vma->object && vma->object, "V11",
+    CLAIM(frame->object == vma->object && vma->object, "V11",
           "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
           page_state_names[page->state], va);
     CLAIM(!write || vma->flags & VM_SHARED, "V10", "object's page writable in private area %#lx",
