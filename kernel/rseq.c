@@ -116,6 +116,7 @@ int64_t sys_rseq(uint64_t address, uint32_t len, int flags, uint32_t signature)
     if (!address || !user_range_ok(user(address), len))
         return -EFAULT;
     *rseq = (struct rseq){.address = address, .len = len, .signature = signature, .stale = true};
+    sched_add_exit_work(task_current());
     return 0;
 }
 

@@ -29,14 +29,14 @@ enum task_state {
 
 /* The scheduler's part of a task. */
 struct schedulable {
-    enum task_state state; /* under the run queue's lock; also set by the task itself */
-    struct list_node node; /* on a run queue */
-    unsigned cpu;          /* whose run queue it is on, or was last */
-    bool queued;           /* runs or is on a run queue */
-    _Atomic bool on_cpu;   /* its registers are in a CPU, not in its context yet */
+    enum task_state state;  /* under the run queue's lock; also set by the task itself */
+    struct list_node node;  /* on a run queue */
+    unsigned cpu;           /* whose run queue it is on, or was last */
+    bool queued;            /* runs or is on a run queue */
+    _Atomic bool on_cpu;    /* its registers are in a CPU, not in its context yet */
     _Atomic bool exit_work; /* exit_to_user() may find something to do [a] */
-    bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
-    uint64_t affinity;     /* the CPUs it may use */
+    bool misplaced;         /* leaves this CPU, which it may not use, for a queue of another */
+    uint64_t affinity;      /* the CPUs it may use */
     uint64_t slice_end_ns;
     uint64_t fair_ns; /* its place in the queue: how long it ran, with those that wait */
     uint64_t run_ns;  /* time spent running */

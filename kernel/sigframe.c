@@ -148,7 +148,7 @@ static void context_restore(struct trap_frame *f, const struct uapi_sigcontext *
     f->rdx = c->rdx, f->rax = c->rax, f->rcx = c->rcx, f->rsp = c->rsp;
     f->rip = c->rip;
     f->rflags = (f->rflags & ~user_flags) | (c->rflags & user_flags);
-    f->orig_rax = -1UL; /* nothing to restart */
+    f->orig_rax = -1UL;                  /* nothing to restart */
     sched_add_exit_work(task_current()); /* all registers are other ones now */
 }
 

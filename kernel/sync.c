@@ -34,21 +34,26 @@ static void wait_for_grant(spinlock_t *lock, struct lock_waiter *w, irq_flags_t 
     spin_unlock_irqrestore(lock, flags);
 }
 
+#define WAITERS 1UL /* in mutex.word; set and cleared with mutex.lock held */
+
 void mutex_init(struct mutex *m)
 {
+    atomic_store_explicit(&m->word, 0, memory_order_relaxed);
     spin_lock_init(&m->lock, LOCK_RANK_WAIT);
-    m->owner = NULL;
     list_init(&m->waiters);
 }
 
-void mutex_lock(struct mutex *m)
+/* Somebody has it, or had it a moment ago. */
+static __cold void lock_contended(struct mutex *m, uintptr_t me)
 {
-    struct lock_waiter w = {.task = task_current()};
+    struct lock_waiter w = {.task = (struct task *)me};
+    uintptr_t word = 0;
 
     irq_flags_t flags = spin_lock_irqsave(&m->lock);
-    ASSERT(m->owner != w.task, "claim: a mutex is not taken twice");
-    if (!m->owner) {
-        m->owner = w.task;
+    while (!atomic_compare_exchange_weak(&m->word, &word, word ? word | WAITERS : me))
+        ;
+    ASSERT((word & ~WAITERS) != me, "claim: a mutex is not taken twice");
+    if (!word) {
         spin_unlock_irqrestore(&m->lock, flags);
         return;
     }
@@ -56,22 +61,40 @@ void mutex_lock(struct mutex *m)
     wait_for_grant(&m->lock, &w, flags);
 }
 
-void mutex_unlock(struct mutex *m)
+void mutex_lock(struct mutex *m)
+{
+    uintptr_t me = (uintptr_t)task_current(), free = 0;
+
+    if (unlikely(!atomic_compare_exchange_strong_explicit(&m->word, &free, me, memory_order_acquire,
+                                                          memory_order_relaxed)))
+        lock_contended(m, me);
+}
+
+/* Claim 1. */
+static __cold void hand_over(struct mutex *m)
 {
     irq_flags_t flags = spin_lock_irqsave(&m->lock);
-    ASSERT(m->owner == task_current(), "claim: who locked it unlocks it");
-    m->owner = NULL;
-    if (!list_empty(&m->waiters)) {
-        struct lock_waiter *w = list_first_entry(&m->waiters, struct lock_waiter, node);
-        list_del(&w->node);
-        m->owner = w->task;
-        w->granted = true;
-        task_wake(w->task, WAKE_ANY);
-    }
+    struct lock_waiter *w = list_first_entry(&m->waiters, struct lock_waiter, node);
+    list_del(&w->node);
+    uintptr_t next = (uintptr_t)w->task | (list_empty(&m->waiters) ? 0 : WAITERS);
+    atomic_store_explicit(&m->word, next, memory_order_release);
+    w->granted = true;
+    task_wake(w->task, WAKE_ANY);
     spin_unlock_irqrestore(&m->lock, flags);
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    uintptr_t word = (uintptr_t)task_current();
+
+    if (likely(atomic_compare_exchange_strong_explicit(&m->word, &word, 0, memory_order_release,
+                                                       memory_order_relaxed)))
+        return;
+    ASSERT(word == ((uintptr_t)task_current() | WAITERS), "claim: who locked it unlocks it");
+    hand_over(m);
 }
 
 bool mutex_is_locked(struct mutex *m)
 {
-    return READ_ONCE(m->owner);
+    return atomic_load_explicit(&m->word, memory_order_relaxed);
 }

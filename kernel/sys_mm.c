@@ -330,6 +330,8 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     case MADV_POPULATE_READ:
     case MADV_POPULATE_WRITE:
         return mm_populate(mm, addr, len, advice == MADV_POPULATE_WRITE);
+    case MADV_COLLAPSE:
+        return mm_collapse(mm, addr, len);
     case MADV_GUARD_INSTALL:
     case MADV_GUARD_REMOVE:
         return mm_guard(mm, addr, len, advice == MADV_GUARD_INSTALL);
@@ -343,7 +345,7 @@ int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
     static const int known[] = {MADV_DONTNEED,      MADV_DONTNEED_LOCKED, MADV_FREE,
                                 MADV_COLD,          MADV_PAGEOUT,         MADV_REMOVE,
                                 MADV_POPULATE_READ, MADV_POPULATE_WRITE,  MADV_GUARD_INSTALL,
-                                MADV_GUARD_REMOVE};
+                                MADV_GUARD_REMOVE,  MADV_COLLAPSE};
     struct mm *mm = task_current()->mm;
     uint32_t set = 0, clear = 0;
     bool is_flag = advice_flags(advice, &set, &clear), is_known = is_flag;

@@ -25,7 +25,7 @@ static inline struct trap_frame *user_frame(void)
 
 /**
  * exit_to_user() - all that is done between the kernel and ring 3: rescheduling, signals
- * Return: with IRQs off, and nothing left to do. False: nothing was to be done, @frame is as it was.
+ * Return: with IRQs off, and nothing left to do. False: nothing was, and @frame is as before.
  */
 bool exit_to_user(struct trap_frame *frame);
 

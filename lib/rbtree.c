@@ -220,7 +220,7 @@ static void take_place(struct rb_root *root, struct rb_node *old, struct rb_node
 void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new)
 {
     take_place(root, old, new);
-    update_path(root, new, NULL);
+    rb_update(root, new);
 }
 
 /* Takes out a node with at most one child. Returns its parent, and that child in *@child. */
@@ -252,7 +252,9 @@ void rb_erase(struct rb_root *root, struct rb_node *node)
         if (parent == node)
             parent = victim;
     }
-    update_path(root, parent, NULL);
+    if (victim != node) /* where the victim is now, its old summary means nothing */
+        update_path(root, parent, rb_parent(victim));
+    rb_update(root, victim != node ? rb_parent(victim) : parent);
     if (lost_black)
         balance_erase(root, child, parent);
 }

@@ -23,7 +23,7 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 
-#define CPU_PAGES_BATCH 32   /* how many a CPU takes from the zone at once */
+#define CPU_PAGES_BATCH 32     /* how many a CPU takes from the zone at once */
 #define CPU_PAGES_MIN   96UL   /* limits of what a CPU may keep: see zone.cpu_pages_max */
 #define CPU_PAGES_MAX   1024UL /* 4 MiB: what comes and goes with a page table or two */
 #define POISON_BYTE     0xfb

@@ -148,6 +148,8 @@ static enum fault_result fault_object(struct fault *f)
     if (index >=
         round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
         return FAULT_BEYOND;
+    if (f->access != ACCESS_WRITE && fault_around(f->vma, f->va, &f->walk))
+        return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
     if (object->ops->get_folio(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,

@@ -140,13 +140,10 @@ void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
 
 #define SPARES 2 /* a range has two borders, each of which may split an area */
 
-/* Is each border that lies inside an area also a border between its pages? */
-bool borders_fit(struct mm *mm, uint64_t start, uint64_t end);
-
 /**
  * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
  * @spare: of SPARES, all NULL before
- * Return: 0, or -ENOMEM with none taken.
+ * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area.
  */
 int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
 
@@ -218,6 +215,13 @@ int __must_check thp_split(const struct vma *vma, uint64_t va);
 int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* fault.c */
+
+/**
+ * fault_around() - map what the object of @vma has cached in the 64 KiB around @va
+ * @walk: the slot of a small leaf at @va
+ * Context: mmap_lock for reading. Return: whether there is a leaf at @va now.
+ */
+bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk);
 
 /* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
 extern struct page *zero_page;

@@ -48,7 +48,7 @@ static struct vma *spare_take(struct vma **spare)
             return vma;
         }
     }
-    panic("claim: splits_needed() counted right");
+    panic("claim: cut_prepare() counted right");
 }
 
 int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
@@ -72,26 +72,18 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     return 0;
 }
 
-/* How many borders of [start, end) lie inside an area. */
-static unsigned splits_needed(struct mm *mm, uint64_t start, uint64_t end)
-{
-    struct vma *first = vma_find(mm, start);
-    struct vma *last = vma_find(mm, end);
-    return (first && first->start < start) + (last && last->start < end);
-}
-
 int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
 {
-    int err = thp_split_borders(mm, start, end);
-    return err ? err : spares_get(mm, splits_needed(mm, start, end), spare);
-}
+    struct vma *first = vma_find_from(mm, start);
+    struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
+    bool cuts_first = first && first->start < start;
+    bool cuts_last = last && last->start < end;
 
-bool borders_fit(struct mm *mm, uint64_t start, uint64_t end)
-{
-    struct vma *first = vma_find(mm, start);
-    struct vma *last = vma_find(mm, end);
-    return (!first || is_aligned(start - first->start, vma_unit(first))) &&
-           (!last || is_aligned(end - last->start, vma_unit(last)));
+    if ((cuts_first && !is_aligned(start - first->start, vma_unit(first))) ||
+        (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
+        return -EINVAL;
+    int err = thp_split_borders(mm, start, end);
+    return err ? err : spares_get(mm, cuts_first + cuts_last, spare);
 }
 
 static void account_area(struct mm *mm, const struct vma *vma, int sign)
@@ -250,8 +242,6 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (err)
         return err;
     bool replaces = r->place == MAP_FIXED_REPLACE;
-    if (replaces && !borders_fit(mm, addr, addr + len))
-        return -EINVAL;
     if (replaces)
         err = cut_prepare(mm, addr, addr + len, spare);
     struct vma *vma;
@@ -291,8 +281,9 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(&dead);
-    uint32_t flags = r->flags | mm->default_flags;
-    if (!err && (r->populate || (flags & VM_LOCKED)) && !(flags & VM_LOCKONFAULT))
+    /* What is locked by its nature only, as secret memory is, comes when it is touched. */
+    bool fill = r->populate || (mm->default_flags & VM_LOCKED);
+    if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
         populate(mm, *out, *out + len, r->flags);
     return err;
 }
@@ -301,14 +292,10 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
 {
     struct vma *spare[SPARES] = {NULL};
     struct vma *first = vma_find_from(mm, start);
-    struct vma *at_end = vma_find(mm, end);
 
     if (!first || first->start >= end)
         return 0;
-    if (!borders_fit(mm, start, end))
-        return -EINVAL;
-    bool hole =
-        first == at_end && first->start < start; /* the only way to end up with more areas */
+    bool hole = first->start < start && first->end > end; /* the one way to end up with more */
     if (hole && mm->nr_vmas >= MM_MAX_VMAS)
         return -ENOMEM;
     int err = cut_prepare(mm, start, end, spare);

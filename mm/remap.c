@@ -202,9 +202,7 @@ static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
     struct vma *spare[SPARES] = {NULL};
     uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
-    int err = borders_fit(mm, start, end) ? 0 : -EINVAL;
-    if (!err)
-        err = cut_prepare(mm, start, end, spare);
+    int err = cut_prepare(mm, start, end, spare);
     if (!err)
         unmap_areas(mm, start, end, spare, dead);
     return err;

@@ -178,6 +178,19 @@ static void resize(struct vma *vma, uint64_t start, uint64_t end)
         spin_unlock(&vma->object->mappings_lock);
 }
 
+/* @below, just cut off @vma, takes its place; @vma, with no gap below it, gets a new one. */
+static void swap_in_below(struct mm *mm, struct vma *vma, struct vma *below)
+{
+    struct vma *next = vma_next(vma);
+
+    list_add_tail(&below->area_node, &vma->area_node);
+    list_del(&vma->area_node);
+    below->gap = vma->gap;
+    below->max_gap = vma->max_gap;
+    rb_replace(&mm->vmas, &vma->node, &below->node);
+    insert_between(mm, below, vma, next);
+}
+
 void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
 {
     ASSERT(addr > vma->start && addr < vma->end, "%#lx-%#lx at %#lx", vma->start, vma->end, addr);
@@ -196,7 +209,7 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
                              1); /* one writer became two: no seal forbids */
     }
     resize(vma, addr, vma->end);
-    insert_between(mm, vma_prev(vma), below, vma);
+    swap_in_below(mm, vma, below);
     list_on_object(below);
 }
 
@@ -244,10 +257,8 @@ bool vma_can_merge(const struct vma *left, const struct vma *right)
 /* @left takes over what @right covered. */
 static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
 {
-    uint64_t end = right->end;
+    resize(left, left->start, right->end); /* first: so no gap changes */
     vma_remove(mm, right);
-    resize(left, left->start, end);
-    gap_refresh(vma_next(left));
     if (!left->anon)
         atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
     vma_free(right);

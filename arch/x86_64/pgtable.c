@@ -103,17 +103,35 @@ void pt_entries_gone(struct page *table, unsigned nr)
     table->table.used -= nr;
 }
 
-struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
+/* As pt_walk(), but not below @floor. */
+static inline struct pt_walk walk_down_to(struct pgtable *pgt, user_addr_t va, enum pt_level floor)
 {
     phys_addr_t table = pgt->root;
 
     for (enum pt_level level = PT_512G;; level--) {
         pte_t *slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level);
         pte_t pte = pte_read(slot);
-        if (level == PT_4K || pte_kind(pte, level) != PTE_KIND_TABLE)
+        if (level == floor || pte_kind(pte, level) != PTE_KIND_TABLE)
             return (struct pt_walk){table_page(table), slot, level};
         table = pte_table_phys(pte);
     }
+}
+
+struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
+{
+    return walk_down_to(pgt, va, PT_4K);
+}
+
+void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table)
+{
+    struct pt_walk walk = walk_down_to(pgt, va, PT_2M);
+
+    spin_lock(pt_lock(walk.table));
+    pte_t old = pt_set(walk.table, walk.slot, pte_none());
+    spin_unlock(pt_lock(walk.table));
+    ASSERT(pte_kind(old, PT_2M) == PTE_KIND_TABLE &&
+               pte_table_phys(old).raw == page_to_phys(table).raw,
+           "claim 2: nobody else takes a table; pte=%#lx", old.raw);
 }
 
 /* Put a new table into an empty slot, unless somebody else was faster. */

@@ -21,8 +21,8 @@
 struct task;
 
 struct mutex {
-    spinlock_t lock;          /* protects the rest */
-    struct task *owner;       /* NULL: free */
+    _Atomic uintptr_t word;   /* the owner, 0: free; bit 0: somebody waits [a] */
+    spinlock_t lock;          /* of the waiters */
     struct list_node waiters; /* first come, first served */
 };
 

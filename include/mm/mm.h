@@ -58,12 +58,12 @@ struct vma {
     struct rb_node node;        /* [m] */
     struct list_node area_node; /* on mm->areas [m] */
     uint64_t start, end;        /* [m] */
-    uint64_t gap;          /* free space below, down to the area before [m] */
-    uint64_t max_gap;      /* largest gap in this subtree [m] */
-    uint32_t flags;        /* enum vm_flags [m] */
-    uint32_t pkey;         /* [m] */
-    struct mm *mm;         /* [I] */
-    struct object *object; /* NULL: anonymous private [I] */
+    uint64_t gap;               /* free space below, down to the area before [m] */
+    uint64_t max_gap;           /* largest gap in this subtree [m] */
+    uint32_t flags;             /* enum vm_flags [m] */
+    uint32_t pkey;              /* [m] */
+    struct mm *mm;              /* [I] */
+    struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
@@ -186,6 +186,14 @@ int __must_check mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write);
 
 /**
+ * mm_collapse() - madvise(MADV_COLLAPSE): whole units of 2 MiB become huge pages
+ * Return: 0; -EINVAL (an area or a unit that cannot: those before it are done); -ENOMEM (a gap: the
+ *         rest was done; or no memory).
+ * TLB: what was mapped there is flushed.
+ */
+int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
  * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
  * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
  * TLB: what was mapped there is flushed.
@@ -265,8 +273,12 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
                   bool force);
 
 /**
+<<<<<<< HEAD
  * mm_fault_in() - take the faults that an access would take, up to one that refuses
  * @addr: @addr + @len does not wrap
+=======
+ * mm_fault_in() - the faults that an access to [addr, addr + len) would take, until one refuses
+>>>>>>> main
  * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
  * Return: how many bytes from @addr on could be accessed.
  */

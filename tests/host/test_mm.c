@@ -382,6 +382,17 @@ static void op_huge(void)
     compare_page(s, page + (unsigned)host_random_below(2 * STRETCHES), ACCESS_WRITE);
 }
 
+static void op_collapse(void)
+{
+    unsigned page = (unsigned)host_random_below(PAGES / STRETCHES) * STRETCHES;
+    bool armed = fail_at_left() > 0;
+    int err = mm_collapse(some_space()->mm, at(page), HUGE_SIZE);
+
+    if (armed && failed(err))
+        return;
+    assert_true(err == 0 || err == -EINVAL || err == -ENOMEM);
+}
+
 static void (*const ops[])(void) = {
     op_map,   op_map,   op_unmap, op_protect,  op_protect, op_discard, op_move, op_fork,
     op_write, op_write, op_write, op_truncate, op_write,   op_read,    op_read, op_execute,
@@ -445,8 +456,8 @@ static void storm(uint64_t seed, unsigned steps, unsigned fail_one_in)
         if (fail_one_in && chance(fail_one_in))
             fail_at_set(1 + host_random_below(5));
         mmu_cpu = (unsigned)host_random_below(MMU_CPUS);
-        if (unit_pages > 1 && chance(8))
-            op_huge();
+        if (unit_pages > 1 && chance(6))
+            chance(3) ? op_collapse() : op_huge();
         else
             ops[host_random_below(ARRAY_SIZE(ops))]();
         fail_at_set(0);
@@ -484,7 +495,7 @@ static void programs_see_no_failed_allocation(void **state)
 static void programs_see_no_huge_pages(void **state)
 {
     uint64_t made = thp_events(THP_FAULT_ALLOC), split = thp_events(THP_SPLIT_PMD),
-             broken = thp_events(THP_SPLIT_PAGE);
+             broken = thp_events(THP_SPLIT_PAGE), collapsed = thp_events(THP_COLLAPSE_ALLOC);
 
     (void)state;
     failures = 0;
@@ -497,6 +508,7 @@ static void programs_see_no_huge_pages(void **state)
     assert_int_equal(thp_events(THP_ANON), 0);
     assert_true(thp_events(THP_FAULT_ALLOC) - made > 500);
     assert_true(thp_events(THP_SPLIT_PMD) - split > 300);
+    assert_true(thp_events(THP_COLLAPSE_ALLOC) - collapsed > 20);
     assert_in_range(thp_events(THP_SPLIT_PAGE) - broken, 100, thp_events(THP_SPLIT_PMD) - split);
     assert_true(failures > 100);
 }

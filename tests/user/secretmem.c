@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include "ktap.h"
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -157,6 +158,29 @@ static void pages_start_zero_and_keep_their_bytes(void)
     close(fd);
 }
 
+static long faults_so_far(void)
+{
+    struct rusage usage;
+
+    EXPECT_IS(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_minflt;
+}
+
+static void pages_come_when_they_are_touched(void)
+{
+    int fd = secret_file(4);
+
+    NEED_SECRET(fd);
+    volatile char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT(p != MAP_FAILED);
+    long before = faults_so_far();
+    for (int i = 0; i < 4; i++)
+        p[i * PAGE] = 1;
+    EXPECT(faults_so_far() - before >= 4);
+    EXPECT_IS(munmap((void *)p, 4 * PAGE), 0);
+    close(fd);
+}
+
 static void two_mappings_show_one_secret(void)
 {
     int fd = secret_file(1);
@@ -295,6 +319,7 @@ static const struct ktap_test tests[] = {
     TEST(only_shared_data_can_be_mapped),
     TEST(file_can_be_mapped_before_it_has_a_size),
     TEST(pages_start_zero_and_keep_their_bytes),
+    TEST(pages_come_when_they_are_touched),
     TEST(two_mappings_show_one_secret),
     TEST(mapping_outlives_the_descriptor),
     TEST(mprotect_may_not_make_code),

@@ -3,7 +3,7 @@
  * tests/user/thp.c - transparent huge pages of private memory: seen, split, moved, inherited
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
- * Owns:   nothing. Where the policy is "never" (a small machine) it becomes "madvise".
+ * Owns:   nothing.
  * Locks:  none.
  * Always: (1) every expectation was seen on Linux 6.18.
  * Source: Linux Documentation/admin-guide/mm/transhuge.rst; madvise(2); proc_pid_smaps(5).
@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include "ktap.h"
+#include "smaps.h"
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,9 +20,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 #define GUARD_INSTALL 102
+#define COLLAPSE      25
 #define RW            PROT_READ | PROT_WRITE
 #define HUGE          (512 * PAGE)
-#define POLICY        "/sys/kernel/mm/transparent_hugepage/enabled"
 
 /* Room for @units huge pages at an aligned place, with half a unit before and behind. */
 static char *room(size_t units, int prot)
@@ -41,26 +42,6 @@ static char *map_huge(size_t units)
 
     EXPECT_IS(madvise(p, units * HUGE, MADV_HUGEPAGE), 0);
     return p;
-}
-
-/* A line of smaps in KiB, of all areas that lie in [p, p + len). */
-static long smaps(const char *p, size_t len, const char *name)
-{
-    FILE *f = fopen("/proc/self/smaps", "r");
-    unsigned long start, end, kib;
-    char line[512], key[64];
-    bool inside = false;
-    long sum = 0;
-
-    while (f && fgets(line, sizeof(line), f)) {
-        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-            inside = start >= (uintptr_t)p && end <= (uintptr_t)p + len;
-        else if (inside && sscanf(line, "%63[^:]: %lu kB", key, &kib) == 2 && !strcmp(key, name))
-            sum += (long)kib;
-    }
-    if (f)
-        fclose(f);
-    return sum;
 }
 
 #define HUGE_KIB(p, units) smaps((p), (units)*HUGE, "AnonHugePages")
@@ -456,16 +437,158 @@ static void kernel_uses_it(void)
     munmap(p, HUGE);
 }
 
-/* Small machines say "never" by themselves. */
-static void policy_allow(void)
+static void collapse_makes_one_of_many(void)
 {
-    char word[64] = "";
-    int fd = open(POLICY, O_RDWR);
+    char *p = room(1, RW);
 
-    if (fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 && strstr(word, "[never]") &&
-        write(fd, "madvise", 7) != 7)
-        printf("# " POLICY " cannot be set\n");
-    close(fd);
+    mark(p, 512);
+    EXPECT_IS(HUGE_KIB(p, 1), 0);
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT(marked(p, 0, 512));
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(madvise(p, HUGE / 2, MADV_DONTNEED), 0);
+    EXPECT_IS(RSS_KIB(p, 1), 1024);
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT(p[0] == 0 && marked(p, 256, 512));
+    munmap(p, HUGE);
+}
+
+static void collapse_fills_what_is_missing_with_zeros(void)
+{
+    char *p = room(2, RW);
+
+    p[3 * PAGE] = 3;
+    EXPECT(p[4 * PAGE] == 0);
+    EXPECT(p[HUGE] == 0); /* read only: the zero page */
+    EXPECT_IS(madvise(p, 2 * HUGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 2), 4096);
+    EXPECT(p[3 * PAGE] == 3 && p[4 * PAGE] == 0 && p[5 * PAGE] == 0 && p[HUGE] == 0);
+    munmap(p, 2 * HUGE);
+}
+
+static void collapse_needs_whole_units(void)
+{
+    char *p = room(2, RW);
+
+    p[0] = p[HUGE] = 1;
+    EXPECT_ERR(madvise(p + PAGE, PAGE, COLLAPSE), EINVAL); /* within one */
+    EXPECT_IS(madvise(p + PAGE, HUGE, COLLAPSE), 0);       /* parts of two */
+    EXPECT_ERR(madvise(p + 1, HUGE, COLLAPSE), EINVAL);
+    EXPECT_IS(madvise(p, 0, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 2), 0);
+    EXPECT_IS(madvise(p + PAGE, 2 * HUGE - PAGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 2), 2048);
+    munmap(p + HUGE, HUGE);
+    EXPECT_ERR(madvise(p, 2 * HUGE, COLLAPSE), ENOMEM); /* a gap; the rest was done */
+    EXPECT_IS(HUGE_KIB(p, 2), 2048);
+    munmap(p, HUGE);
+}
+
+static void collapse_needs_an_area_that_can(void)
+{
+    char *p = room(2, RW);
+
+    EXPECT_ERR(madvise(p, 2 * HUGE, COLLAPSE), EINVAL); /* nothing there at all */
+    p[HUGE] = 1;
+    EXPECT_ERR(madvise(p, 2 * HUGE, COLLAPSE), EINVAL); /* the first unit has no table */
+    EXPECT_IS(HUGE_KIB(p, 2), 0);
+    p[0] = 1;
+    EXPECT_IS(madvise(p, HUGE, MADV_NOHUGEPAGE), 0);
+    EXPECT_ERR(madvise(p, 2 * HUGE, COLLAPSE), EINVAL);
+    EXPECT_IS(HUGE_KIB(p, 2), 0);
+    EXPECT_IS(madvise(p, HUGE, MADV_HUGEPAGE), 0);
+    EXPECT_IS(madvise(p, 2 * HUGE, MADV_HUGEPAGE), 0);
+    EXPECT_IS(munmap(p, PAGE), 0);
+    EXPECT_ERR(madvise(p + PAGE, HUGE - 2 * PAGE, COLLAPSE), EINVAL);
+    EXPECT_IS(munmap(p + 2 * HUGE - PAGE, PAGE), 0);
+    EXPECT_ERR(madvise(p + PAGE, PAGE, COLLAPSE), EINVAL);
+    munmap(p, 2 * HUGE);
+}
+
+static void collapse_of_a_process_that_refuses_fails(void)
+{
+    char *p = room(1, RW);
+
+    p[0] = 1;
+    EXPECT_IS(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+    EXPECT_ERR(madvise(p, HUGE, COLLAPSE), EINVAL);
+    EXPECT_IS(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    munmap(p, HUGE);
+}
+
+static void collapse_keeps_rights(void)
+{
+    char *p = room(1, RW);
+
+    mark(p, 512);
+    EXPECT_IS(mprotect(p, HUGE, PROT_READ), 0);
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT_IS(probe(p, PROBE_WRITE).sig, SIGSEGV);
+    EXPECT(marked(p, 0, 512));
+    EXPECT_IS(mprotect(p, HUGE, PROT_NONE), 0);
+    EXPECT_IS(mprotect(p, HUGE, RW), 0);
+    mark(p, 512);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT_IS(mprotect(p + PAGE, PAGE, PROT_READ), 0);
+    EXPECT_ERR(madvise(p, HUGE, COLLAPSE), EINVAL); /* in three areas */
+    EXPECT_IS(mprotect(p + PAGE, PAGE, RW), 0);
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT(marked(p, 0, 512));
+    munmap(p, HUGE);
+}
+
+static void collapse_leaves_guards_alone(void)
+{
+    char *p = room(2, RW);
+
+    p[0] = p[HUGE] = 1;
+    if (madvise(p + HUGE + PAGE, PAGE, GUARD_INSTALL) != 0)
+        SKIP("no guards");
+    EXPECT_ERR(madvise(p, 2 * HUGE, COLLAPSE), EINVAL);
+    EXPECT_IS(HUGE_KIB(p, 2), 2048); /* the first is done */
+    EXPECT_IS(probe(p + HUGE + PAGE, PROBE_READ).sig, SIGSEGV);
+    munmap(p, 2 * HUGE);
+}
+
+static int child_collapses(char *p)
+{
+    if (madvise(p, HUGE, COLLAPSE) || HUGE_KIB(p, 1) != 2048 || !marked(p, 0, 512))
+        return 1;
+    memset(p, 0xee, HUGE);
+    return 0;
+}
+
+static void collapse_copies_what_a_fork_shares(void)
+{
+    char *p = room(1, RW);
+
+    mark(p, 512);
+    EXPECT_IS(in_child(p, child_collapses), 0);
+    EXPECT(marked(p, 0, 512));
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(in_child(p, child_writes), 0);
+    EXPECT_IS(in_child(p, child_unmaps), 0);
+    mark(p, 512);
+    munmap(p, HUGE);
+}
+
+static void collapse_keeps_locks(void)
+{
+    char *p = room(1, RW);
+
+    EXPECT_IS(madvise(p, HUGE, MADV_NOHUGEPAGE), 0);
+    EXPECT_IS(mlock(p, HUGE), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 0);
+    EXPECT_IS(madvise(p, HUGE, MADV_HUGEPAGE), 0);
+    EXPECT_IS(madvise(p, HUGE, COLLAPSE), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT_IS(smaps(p, HUGE, "Locked"), 2048);
+    munmap(p, HUGE);
 }
 
 int main(void)
@@ -491,8 +614,17 @@ int main(void)
         TEST(parent_writes_while_a_child_looks),
         TEST(part_that_is_not_inherited_stays_the_parents),
         TEST(kernel_uses_it),
+        TEST(collapse_makes_one_of_many),
+        TEST(collapse_fills_what_is_missing_with_zeros),
+        TEST(collapse_needs_whole_units),
+        TEST(collapse_needs_an_area_that_can),
+        TEST(collapse_of_a_process_that_refuses_fails),
+        TEST(collapse_keeps_rights),
+        TEST(collapse_leaves_guards_alone),
+        TEST(collapse_copies_what_a_fork_shares),
+        TEST(collapse_keeps_locks),
     };
 
-    policy_allow();
+    huge_pages_allow();
     return KTAP_MAIN(tests);
 }

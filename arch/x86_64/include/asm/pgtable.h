@@ -107,6 +107,13 @@ int __must_check pt_spare_get(struct pgtable *pgt, struct page **table);
 void pt_spare_put(struct pgtable *pgt, struct page *table);
 
 /**
+ * pt_detach() - take a table of 4K leaves out of the tree
+ * @table: what pt_walk() finds for @va; its slot becomes empty, its entries stay
+ * Context: mmap_lock for writing. TLB: the caller flushes all that the table covered.
+ */
+void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table);
+
+/**
  * pt_split() - replace a 2M or 1G leaf by a table of 512 equal smaller leaves
  * @leaf: what the slot holds, or that with other rights; accessed and dirty bits are kept
  * @table: of pt_spare_get()

@@ -46,8 +46,8 @@ static inline void tlb_gather_leaf(struct tlb_gather *g, uint64_t va, enum pt_le
     tlb_gather_range(g, va, va + pt_level_size(level), level);
 }
 
-/* Drop one reference of @page, a head, once its translation is forgotten. May flush when the batch is full:
- * call without table locks held, or after tlb_gather_room() said yes. */
+/* Drop one reference of @page, a head, once its translation is forgotten. May flush when the batch
+ * is full: call without table locks held, or after tlb_gather_room() said yes. */
 void tlb_gather_page(struct tlb_gather *g, struct page *page);
 
 /* Free this table page, which no entry points to any more, after the flush. */

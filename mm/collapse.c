@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/collapse.c - small pages become a huge one: madvise(MADV_COLLAPSE)
+ *
+ * Room:   mm.
+ * Owns:   which units can be collapsed, and how.
+ * Locks:  mmap_lock for writing, one unit at a time: nobody faults, walks or splits meanwhile.
+ * Always: (1) what can fail comes first: a unit is collapsed, or as it was;
+ *         (2) the small leaves are flushed before their pages are copied: no store is lost, and no
+ *             CPU ever knows a small and a huge translation of one address.
+ * Source: madvise(2); Linux mm/khugepaged.c (behaviour); trust.md B09, B13.
+ * Tour:   after mm/thp.c.
+ */
+#include "internal.h"
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+/* Does the area have a unit, and pages that are its own? */
+static bool area_can(const struct vma *vma)
+{
+    uint64_t first = round_up(vma->start, HUGE_SIZE);
+
+    return !vma->object && vma->anon && !(vma->flags & VM_NOHUGEPAGE) && !vma->mm->thp_disabled &&
+           first + HUGE_SIZE <= vma->end;
+}
+
+/* Is there something to collapse, and nothing that must stay small? */
+static int check_table(struct page *table)
+{
+    const pte_t *slots = page_kva(table);
+
+    if (!table->table.used)
+        return -EINVAL;
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        if (pte_kind(pte_read(&slots[i]), PT_4K) == PTE_KIND_GUARD)
+            return -EINVAL;
+    return 0;
+}
+
+/* Move one small page's bytes to @to and drop the page. Its leaf is flushed already. */
+static void take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
+{
+    pte_t pte = pt_set(table, slot, pte_none());
+    struct page *frame = pte_has_frame(pte) ? phys_to_page(pte_phys(pte, PT_4K)) : zero_page;
+
+    if (frame == zero_page) {
+        memset(to, 0, PAGE_SIZE);
+        return;
+    }
+    memcpy(to, page_kva(frame), PAGE_SIZE);
+    struct folio *folio = page_folio(frame);
+    atomic_fetch_sub_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+    rss_add(mm, folio, -1);
+    folio_put(folio);
+}
+
+/* The table at @va, which nothing leads to any more, becomes a huge leaf of @page. */
+static void replace_table(const struct vma *vma, uint64_t va, struct page *table, struct page *page)
+{
+    struct mm *mm = vma->mm;
+    pte_t *slots = page_kva(table);
+    char *to = page_kva(page);
+
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        take_over(mm, table, &slots[i], to + i * PAGE_SIZE);
+    pt_spare_put(&mm->pgtable, table);
+
+    pgprot_t prot = vma_pgprot(vma);
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
+    spin_lock(pt_lock(walk.table));
+    prot = vma_leaf_may_write(vma, page) ? pgprot_write(prot) : prot;
+    pt_set(walk.table, walk.slot,
+           pte_made_dirty(pte_made_young(pte_leaf(page_to_phys(page), prot, PT_2M))));
+    atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
+    rss_add(mm, page_folio(page), PT_ENTRIES);
+    thp_leaf_added(mm, page_folio(page));
+    spin_unlock(pt_lock(walk.table));
+}
+
+static int collapse_table(const struct vma *vma, uint64_t va, struct page *table)
+{
+    struct tlb_gather gather;
+    struct page *page;
+
+    int err = check_table(table);
+    if (err)
+        return err;
+    err = thp_page_alloc(THP_TAKE_LAST, PAGE_ALLOC_PLAIN, &page);
+    thp_count(err ? THP_COLLAPSE_ALLOC_FAILED : THP_COLLAPSE_ALLOC, 1);
+    if (err)
+        return err;
+    tlb_gather_begin(&gather, &vma->mm->pgtable);
+    pt_detach(&vma->mm->pgtable, user(va), table);
+    tlb_gather_range(&gather, va, va + HUGE_SIZE, PT_4K);
+    tlb_gather_end(&gather);
+    replace_table(vma, va, table, page);
+    return 0;
+}
+
+/* The unit at @va of the range that began as [start, end) of one area. */
+static int collapse_unit(struct mm *mm, uint64_t va)
+{
+    int err = -EINVAL;
+
+    rwsem_write_lock(&mm->mmap_lock);
+    const struct vma *vma = vma_find(mm, va);
+    if (vma && va + HUGE_SIZE <= vma->end && area_can(vma)) {
+        struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
+        if (walk.level == PT_4K)
+            err = collapse_table(vma, va, walk.table);
+        else if (walk.level == PT_2M && pte_has_frame(pte_read(walk.slot)))
+            err = 0; /* it is one already */
+    }
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}
+
+/* The part [start, end) of one area. Linux refuses a part that lies within one unit. */
+static int collapse_part(struct mm *mm, uint64_t start, uint64_t end)
+{
+    uint64_t first = round_up(start, HUGE_SIZE), last = round_down(end, HUGE_SIZE);
+    int err = first > last ? -EINVAL : 0;
+
+    for (uint64_t va = first; va < last && !err; va += HUGE_SIZE)
+        err = collapse_unit(mm, va);
+    return err;
+}
+
+int mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes)
+{
+    uint64_t at = addr, end = addr + len_bytes;
+    int gap = 0, err = 0;
+
+    while (at < end && !err) {
+        rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+        const struct vma *vma = vma_find_from(mm, at);
+        uint64_t from = vma ? max(vma->start, at) : end, to = vma ? min(vma->end, end) : end;
+        bool can = vma && area_can(vma);
+        rwsem_read_unlock(&mm->mmap_lock, reader);
+        if (from > at)
+            gap = -ENOMEM;
+        if (from >= end)
+            break;
+        err = can ? collapse_part(mm, from, to) : -EINVAL;
+        at = to;
+    }
+    return err ? err : gap;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/user/smaps.h - what an area uses, as the kernel says
+ *
+ * Room:   tests/user. libc only: the same binary runs on Linux and on Bulla.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: -
+ * Source: proc_pid_smaps(5).
+ * Tour:   after tests/user/ktap.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A line of smaps in KiB, of all areas that lie in [p, p + len). */
+__attribute__((unused)) static long smaps(const char *p, size_t len, const char *name)
+{
+    FILE *f = fopen("/proc/self/smaps", "r");
+    unsigned long start, end, kib;
+    char line[512], key[64];
+    bool inside = false;
+    long sum = 0;
+
+    while (f && fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            inside = start >= (uintptr_t)p && end <= (uintptr_t)p + len;
+        else if (inside && sscanf(line, "%63[^:]: %lu kB", key, &kib) == 2 && !strcmp(key, name))
+            sum += (long)kib;
+    }
+    if (f)
+        fclose(f);
+    return sum;
+}
