@@ -15,6 +15,7 @@
 #include "futex.h"
 #include "process.h"
 #include "ptrace.h"
+#include "quiet.h"
 #include "syscall.h"
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
@@ -295,6 +296,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
         timers_exit(p);
         release_names(p);
         process_ends(p);
+        machine_check_after_exit();
     }
     task_die();
 }

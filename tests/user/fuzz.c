@@ -44,7 +44,7 @@ enum {
     FDS = 24,
     ARENA_PAGES = 64,
     DATA_BYTES = 16 * 4096,
-    SETTLE_MS = 5000, /* after a round */
+    SETTLE_MS = 30000, /* after a round */
     RARELY = 0,       /* weights of calls: those that end a worker's life .. */
     COMMON = 16,      /* .. against the others */
 };
