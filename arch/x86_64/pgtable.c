@@ -103,6 +103,11 @@ void pt_entries_gone(struct page *table, unsigned nr)
     table->table.used -= nr;
 }
 
+void pt_entries_came(struct page *table, unsigned nr)
+{
+    table->table.used += nr;
+}
+
 /* As pt_walk(), but not below @floor. */
 static inline struct pt_walk walk_down_to(struct pgtable *pgt, user_addr_t va, enum pt_level floor)
 {

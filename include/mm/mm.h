@@ -274,12 +274,8 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
                   bool force);
 
 /**
-<<<<<<< HEAD
  * mm_fault_in() - take the faults that an access would take, up to one that refuses
  * @addr: @addr + @len does not wrap
-=======
- * mm_fault_in() - the faults that an access to [addr, addr + len) would take, until one refuses
->>>>>>> main
  * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
  * Return: how many bytes from @addr on could be accessed.
  */

@@ -45,8 +45,8 @@ enum {
     ARENA_PAGES = 64,
     DATA_BYTES = 16 * 4096,
     SETTLE_MS = 30000, /* after a round */
-    RARELY = 0,       /* weights of calls: those that end a worker's life .. */
-    COMMON = 16,      /* .. against the others */
+    RARELY = 0,        /* weights of calls: those that end a worker's life .. */
+    COMMON = 16,       /* .. against the others */
 };
 
 #define ARENA      0x10000000000UL

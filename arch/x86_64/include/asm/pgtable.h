@@ -71,8 +71,10 @@ spinlock_t *pt_lock(struct page *table);
  */
 pte_t pt_set(struct page *table, pte_t *slot, pte_t pte);
 
-/* The table's count after @nr entries were taken out by pte_exchange() alone; the lock is held. */
+/* The table's count after @nr entries were taken out, or put in, by pte_exchange() or pte_write()
+ * alone; the lock is held. */
 void pt_entries_gone(struct page *table, unsigned nr);
+void pt_entries_came(struct page *table, unsigned nr);
 
 /*
  * A run: neighbouring slots of one table, the unit in which ranges are worked on.
