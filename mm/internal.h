@@ -23,6 +23,12 @@
 /* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
 extern struct page *zero_page;
 
+/* mm.c: every address space that is in use, from mm_create() on. */
+extern struct list_node all_mms;
+
+/* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
+int __must_check frames_check(void);
+
 /* vma.c: the tree of areas. mmap_lock held for writing. */
 
 void vma_boot_init(void);
