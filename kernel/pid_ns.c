@@ -118,12 +118,10 @@ int pid_meant(int nr)
     return names ? names->tid : PID_NOBODY;
 }
 
-int pid_here(int tid)
+__cold int pid_here_below(int tid)
 {
     const struct pid_ns *ns = process_current()->ns;
 
-    if (likely(!ns->level))
-        return tid;
     tasks_lock();
     int nr = pid_in(ns, tid);
     tasks_unlock();

@@ -57,8 +57,9 @@ int pid_in(const struct pid_ns *ns, int tid);
 /* What the running program means by @nr; a number that nobody has where it means nobody. */
 int pid_meant(int nr);
 
-/* What the running program calls @tid. Takes tasks_lock. */
-int pid_here(int tid);
+/* What the running program, not in the first namespace, calls @tid: pid_here() asks. Takes
+ * tasks_lock. */
+int pid_here_below(int tid);
 
 /* task_find() and process_find() by the number that the running program says. */
 struct task *task_named(int nr);
