@@ -24,7 +24,7 @@ static enum fault_access access_of(uint64_t error)
     return error & FAULT_WRITE ? ACCESS_WRITE : ACCESS_READ;
 }
 
-static void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
+static __cold void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SEGV_MAPERR, .addr = address};
 
@@ -67,7 +67,7 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
     return false;
 }
 
-static void exception_signal(struct trap_frame *frame)
+static __cold void exception_signal(struct trap_frame *frame)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SI_KERNEL};
 

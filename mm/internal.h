@@ -20,6 +20,9 @@
 #include <mm/slab.h>
 #include <mm/thp.h>
 
+/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
+extern struct page *zero_page;
+
 /* vma.c: the tree of areas. mmap_lock held for writing. */
 
 void vma_boot_init(void);
@@ -103,8 +106,14 @@ static inline bool vma_is_writer(uint32_t flags)
 /* What leaves of an area may grant at most. */
 pgprot_t vma_pgprot(const struct vma *vma);
 
-/* May a leaf of @frame, be it a tail, in this area be writable now? Table of the leaf locked. */
-bool vma_leaf_may_write(const struct vma *vma, struct page *frame);
+/* May a leaf of @frame in an area of these flags be writable now? Table of the leaf locked. Only
+ * private frames are ever exclusive; the zero page is none. */
+static inline bool vma_leaf_may_write(uint32_t vma_flags, const struct page *frame)
+{
+    if (!(vma_flags & VM_WRITE))
+        return false;
+    return vma_flags & VM_SHARED ? frame != zero_page : frame->flags & PAGE_EXCLUSIVE;
+}
 
 /* zap.c */
 
@@ -237,6 +246,3 @@ int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
  * Context: mmap_lock for reading. Return: whether there is a leaf at @va now.
  */
 bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk);
-
-/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
-extern struct page *zero_page;

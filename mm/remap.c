@@ -19,23 +19,51 @@
 #define REMAP_FIXED     2
 #define REMAP_DONTUNMAP 4
 
-/* Where leaves from @va on go. The tables for @to exist. */
-static void move_run(struct mm *mm, struct pt_run *run, uint64_t offset, struct tlb_gather *gather)
+/* Two tables of one level, the lower address first. */
+static void lock_tables(struct page *a, struct page *b)
 {
-    for (unsigned i = 0; i < run->nr; i++) {
-        uint64_t va = run->va + i * pt_level_size(run->level);
-        spin_lock(pt_lock(run->table));
-        pte_t pte = pt_set(run->table, &run->slot[i], pte_none());
-        spin_unlock(pt_lock(run->table));
+    spin_lock(pt_lock(min(a, b)));
+    if (a != b)
+        spin_lock_nested(pt_lock(max(a, b)));
+}
+
+static void unlock_tables(struct page *a, struct page *b)
+{
+    if (a != b)
+        spin_unlock_nested(pt_lock(max(a, b)));
+    spin_unlock(pt_lock(min(a, b)));
+}
+
+/* Move entries from slot @i on, as many as have their new places, all empty, in one table. Returns
+ * the slot to go on with. The tables for the new places exist. */
+static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64_t offset,
+                           struct tlb_gather *gather)
+{
+    uint64_t size = pt_level_size(run->level), va = run->va + i * size, new_va = va + offset;
+    struct pt_walk to = pt_walk(&mm->pgtable, user(new_va));
+    unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(new_va, run->level));
+    unsigned moved = 0, first = 0, end = 0;
+    pte_t *slot = run->slot + i;
+
+    lock_tables(run->table, to.table);
+    for (unsigned k = 0; k < nr; k++) {
+        pte_t pte = pte_read(slot + k);
         if (pte_is_none(pte))
             continue;
-        if (pte_needs_flush(pte, pte_none()))
-            tlb_gather_leaf(gather, va, run->level);
-        struct pt_walk to = pt_walk(&mm->pgtable, user(va + offset));
-        spin_lock(pt_lock(to.table));
-        pt_set(to.table, to.slot, pte);
-        spin_unlock(pt_lock(to.table));
+        pte = pte_exchange(slot + k, pte_none());
+        pte_write(to.slot + k, pte);
+        moved++;
+        if (pte_is_present(pte)) {
+            first = end ? first : k;
+            end = k + 1;
+        }
     }
+    pt_entries_gone(run->table, moved);
+    pt_entries_came(to.table, moved);
+    unlock_tables(run->table, to.table);
+    if (end)
+        tlb_gather_range(gather, va + first * size, va + end * size, run->level);
+    return i + nr;
 }
 
 /* Can the huge leaf at @from, if there is one, be moved to @to as it is? */
@@ -90,7 +118,8 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     tlb_gather_begin(&gather, &mm->pgtable);
     struct pt_run run = pt_run_first(&mm->pgtable, user(from), user(from + len));
     for (; run.nr; pt_run_next(&run))
-        move_run(mm, &run, to - from, &gather);
+        for (unsigned i = 0; i < run.nr;)
+            i = move_slots(mm, &run, i, to - from, &gather);
     tlb_gather_end(&gather);
     if (vma->object)
         spin_unlock(&vma->object->mappings_lock);

@@ -86,21 +86,9 @@ void pgtable_destroy(struct pgtable *pgt)
     ASSERT(atomic_load(&pgt->nr_tables) == 0);
 }
 
-spinlock_t *pt_lock(struct page *table)
+static inline pte_t *table_slot(phys_addr_t table, user_addr_t va, enum pt_level level)
 {
-    return &table->table.lock;
-}
-
-pte_t pt_set(struct page *table, pte_t *slot, pte_t pte)
-{
-    pte_t old = pte_exchange(slot, pte);
-    table->table.used += !pte_is_none(pte) - !pte_is_none(old);
-    return old;
-}
-
-void pt_entries_gone(struct page *table, unsigned nr)
-{
-    table->table.used -= nr;
+    return (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level);
 }
 
 /* As pt_walk(), but not below @floor. */
@@ -108,13 +96,15 @@ static inline struct pt_walk walk_down_to(struct pgtable *pgt, user_addr_t va, e
 {
     phys_addr_t table = pgt->root;
 
-    for (enum pt_level level = PT_512G;; level--) {
-        pte_t *slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level);
+#pragma GCC unroll 4
+    for (enum pt_level level = PT_512G; level > PT_4K; level--) {
+        pte_t *slot = table_slot(table, va, level);
         pte_t pte = pte_read(slot);
         if (level == floor || pte_kind(pte, level) != PTE_KIND_TABLE)
             return (struct pt_walk){table_page(table), slot, level};
         table = pte_table_phys(pte);
     }
+    return (struct pt_walk){table_page(table), table_slot(table, va, PT_4K), PT_4K};
 }
 
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
