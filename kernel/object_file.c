@@ -165,10 +165,10 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
 /* The first folio from *@key on that somebody touched; false: there is none. index_lock held. */
 static bool next_data(struct object *object, uint64_t *key)
 {
-    struct folio *folio;
+    const struct page *page;
 
-    for (; (folio = index_next(&object->folios, key)); ++*key)
-        if (!(READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED))
+    for (; (page = index_next(&object->folios, key)); ++*key)
+        if (!(READ_ONCE(page->flags) & PAGE_UNTOUCHED))
             return true;
     return false;
 }

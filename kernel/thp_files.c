@@ -144,7 +144,7 @@ void thp_boot_option(const char *cmdline)
 
 void thp_add_vmstat(struct text *t)
 {
-    static const char *const names[THP_ANON] = {
+    static const char *const names[THP_EVENTS_COUNTED] = {
         [THP_FAULT_ALLOC] = "thp_fault_alloc",
         [THP_FAULT_FALLBACK] = "thp_fault_fallback",
         [THP_COLLAPSE_ALLOC] = "thp_collapse_alloc",
@@ -154,6 +154,6 @@ void thp_add_vmstat(struct text *t)
     };
 
     text_add(t, "nr_anon_transparent_hugepages %lu\n", thp_events(THP_ANON));
-    for (unsigned i = 0; i < THP_ANON; i++)
+    for (unsigned i = 0; i < THP_EVENTS_COUNTED; i++)
         text_add(t, "%s %lu\n", names[i], thp_events(i));
 }

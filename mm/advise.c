@@ -333,7 +333,7 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
         struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
         out[i] = pte_has_frame(pte_read(walk.slot));
         if (!out[i] && vma->object)
-            out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
+            out[i] = object_has_page(vma->object, vma_folio_index(vma, va));
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;

@@ -99,11 +99,11 @@ KTEST_PANICS(jump_into_user_memory_panics, "not executable for the kernel (NX or
 static struct page *secret_page(void)
 {
     struct object *object = kit_object(&secretmem_ops, 1);
-    struct folio *folio = NULL;
+    struct page *page = NULL;
 
     if (object)
-        EXPECT(object->ops->get_folio(object, 0, OBJECT_GET_ALLOCATE, &folio) == 0);
-    return &folio->page;
+        EXPECT(object->ops->get_page(object, 0, OBJECT_GET_ALLOCATE, &page) == 0);
+    return page;
 }
 
 KTEST_PANICS(address_of_a_secret_page_panics, "is secret")
@@ -210,6 +210,7 @@ KTEST_PANICS(locks_in_falling_rank_panic, "claim: locks are taken in rising rank
     static spinlock_t inner = SPINLOCK_INIT(LOCK_RANK_BUDDY);
     static spinlock_t outer = SPINLOCK_INIT(LOCK_RANK_OBJECT);
 
+    irq_disable();
     spin_lock(&inner);
     spin_lock(&outer);
 }
