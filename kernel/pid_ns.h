@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct dentry;
 struct process;
 struct task;
 
@@ -38,6 +39,9 @@ extern struct pid_ns first_pid_ns;
 int __must_check pid_ns_create(struct pid_ns *parent, struct pid_ns **out);
 void pid_ns_get(struct pid_ns *ns);
 void pid_ns_put(struct pid_ns *ns);
+
+/* What /proc/PID/ns/pid stands for; takes over the reference on @ns. 0 or -ENOMEM. */
+int __must_check pid_ns_dentry(struct pid_ns *ns, struct dentry **out);
 
 /* Is @ns @outer, or somewhere below it? */
 bool pid_ns_contains(const struct pid_ns *outer, const struct pid_ns *ns);
