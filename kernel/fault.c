@@ -25,14 +25,14 @@ static enum fault_access access_of(uint64_t error)
 }
 
 /* Nothing is left to give: end this process, say so. */
-static void out_of_memory(void)
+static __cold void out_of_memory(void)
 {
     log_warn("%s[%d]: out of memory, killed", task_current()->name, task_current()->tid);
     struct uapi_siginfo info = {.signo = SIGKILL, .code = SI_KERNEL};
     signal_force(&info);
 }
 
-static void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
+static __cold void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SEGV_MAPERR, .addr = address};
 
@@ -73,7 +73,7 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
     return false;
 }
 
-static void exception_signal(struct trap_frame *frame)
+static __cold void exception_signal(struct trap_frame *frame)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SI_KERNEL};
 

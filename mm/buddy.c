@@ -404,19 +404,23 @@ int page_alloc(unsigned order, unsigned flags, struct page **out)
     page->flags = 0;
     atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);
     if (flags & PAGE_ALLOC_ZERO)
-        memset(page_kva(page), 0, PAGE_SIZE << order);
+        zero_words(page_kva(page), (PAGE_SIZE << order) / sizeof(uint64_t));
     *out = page;
     return 0;
 }
 
+#define IN(state) (1U << (state))
+#define FREEABLE                                                                          \
+    (IN(PAGE_KERNEL) | IN(PAGE_SLAB) | IN(PAGE_TABLE) | IN(PAGE_ANON) | IN(PAGE_OBJECT) | \
+     IN(PAGE_POOL))
+
 /* What somebody who gives a block back must have done first. */
-static void check_unused(struct page *page, unsigned order)
+static inline void check_unused(struct page *page, unsigned order)
 {
     uint32_t refcount = atomic_load_explicit(&page->refcount, memory_order_relaxed);
     uint32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 
-    ASSERT(page->state >= PAGE_KERNEL && page->state != PAGE_SECRET &&
-               page->state != PAGE_HUGETLB && page->order == order,
+    ASSERT((FREEABLE >> page->state & 1) && page->order == order,
            "V21: frame %lx, %s, order %u, freed with order %u", page_to_pfn(page),
            page_state_names[page->state], page->order, order);
     ASSERT(refcount <= 1 && mapcount == 0, "V21: frame %lx freed with ref=%u map=%u",
@@ -424,7 +428,7 @@ static void check_unused(struct page *page, unsigned order)
 }
 
 /* It is nobody's now. */
-static void forget_owner(struct page *page, unsigned order)
+static inline void forget_owner(struct page *page, unsigned order)
 {
     check_unused(page, order);
     atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
@@ -435,16 +439,23 @@ static void forget_owner(struct page *page, unsigned order)
 
 void page_free_singles(struct list_node *pages)
 {
+    enum page_state state = PAGE_KERNEL; /* of the frames before this one: counted together */
+    unsigned nr = 0, nr_counted = 0;
     struct page *page;
-    unsigned nr = 0;
 
+    if (list_empty(pages))
+        return;
     list_for_each_entry (page, pages, list) {
         forget_owner(page, 0);
-        page_set_state(page, PAGE_CPU);
+        if (page->state != state) {
+            page_count_steps(state, PAGE_CPU, nr - nr_counted);
+            nr_counted = nr;
+            state = page->state;
+        }
+        page->state = PAGE_CPU;
         nr++;
     }
-    if (nr == 0)
-        return;
+    page_count_steps(state, PAGE_CPU, nr - nr_counted);
 
     irq_flags_t irq = irq_save();
     struct cpu_pages *cpu = &cpu_pages[cpu_id()];

@@ -39,7 +39,7 @@ static enum pt_level fault_level(const struct fault *f)
 static pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
-    bool write = vma_leaf_may_write(f->vma, frame);
+    bool write = vma_leaf_may_write(f->vma->flags, frame);
     pte_t pte = pte_leaf(page_to_phys(frame), write ? pgprot_write(prot) : prot, f->walk.level);
     pte = pte_made_young(pte);
     return write && f->access == ACCESS_WRITE ? pte_made_dirty(pte) : pte;

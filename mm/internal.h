@@ -20,6 +20,9 @@
 #include <mm/slab.h>
 #include <mm/thp.h>
 
+/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
+extern struct page *zero_page;
+
 /* vma.c: the tree of areas. mmap_lock held for writing. */
 
 void vma_boot_init(void);
@@ -100,26 +103,16 @@ static inline bool vma_is_writer(uint32_t flags)
     return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
-/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
-extern struct page *zero_page;
+/* What leaves of an area may grant at most. */
+pgprot_t vma_pgprot(const struct vma *vma);
 
-/* What leaves of an area may grant, but for writing: that depends on their page, too. */
-static inline pgprot_t vma_pgprot(const struct vma *vma)
+/* May a leaf of @frame in an area of these flags be writable now? Table of the leaf locked. Only
+ * private frames are ever exclusive; the zero page is none. */
+static inline bool vma_leaf_may_write(uint32_t vma_flags, const struct page *frame)
 {
-    if (!(vma->flags & VM_RIGHTS))
-        return pgprot_none();
-    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
-    return vma->flags & VM_EXEC ? pgprot_exec(prot) : prot;
-}
-
-/* May a leaf of @frame, be it a tail, in this area be writable now? Table of the leaf locked. */
-static inline bool vma_leaf_may_write(const struct vma *vma, struct page *frame)
-{
-    if (!(vma->flags & VM_WRITE) || frame == zero_page)
+    if (!(vma_flags & VM_WRITE))
         return false;
-    if (vma->flags & VM_SHARED)
-        return true;
-    return (frame->flags & PAGE_EXCLUSIVE) && page_is_private(page_head(frame));
+    return vma_flags & VM_SHARED ? frame != zero_page : frame->flags & PAGE_EXCLUSIVE;
 }
 
 /* zap.c */
@@ -186,8 +179,23 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
                  struct list_node *dead);
 void free_dead(struct list_node *dead);
 
-/* remap.c: 0, -EAGAIN or -ENOMEM: do the limits allow @more_bytes more in @vma? */
+/* limits.c: what an address space may have. mmap_lock held for writing. */
+
+enum area_kind vma_kind(uint32_t flags);
+
+/* @nr_pages more, or fewer, in areas of these flags. */
+void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
+
+/* Does RLIMIT_MEMLOCK allow more locked memory? RLIMIT_AS and RLIMIT_DATA more of any? */
+bool limits_allow_locked(const struct mm *mm, uint64_t more_pages);
+bool limits_allow(const struct mm *mm, uint32_t flags, uint64_t more_pages);
+
+/* The same for an area that is there, and promise the memory: area_count() comes next.
+ * 0, -EAGAIN or -ENOMEM. */
 int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes);
+
+/* Is an area made with these flags counted as memory that may be needed? */
+bool vma_must_account(uint32_t flags);
 
 /* thp.c */
 

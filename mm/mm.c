@@ -128,7 +128,7 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
         if (err)
             return err;
         spin_lock(pt_lock(run.table));
-        spin_lock_nested(pt_lock(to.table)); /* parent, then child: the only place with two */
+        spin_lock_nested(pt_lock(to.table)); /* parent, then child */
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
             share_leaf(child, &run, i, &to, gather);
         spin_unlock_nested(pt_lock(to.table));

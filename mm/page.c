@@ -139,6 +139,14 @@ static const uint32_t legal_steps[PAGE_STATES] = {
     [PAGE_HUGETLB] = TO(PAGE_POOL),
 };
 
+void page_count_steps(enum page_state old, enum page_state next, unsigned nr)
+{
+    int64_t *frames = cpu_counts[cpu_id()].frames;
+
+    cpu_counter_add(&frames[old], -(int64_t)nr);
+    cpu_counter_add(&frames[next], nr);
+}
+
 void page_set_state(struct page *page, enum page_state next)
 {
     enum page_state old = page->state;
@@ -146,14 +154,8 @@ void page_set_state(struct page *page, enum page_state next)
     DEBUG_ASSERT(legal_steps[old] & TO(next), "frame %lx: %s to %s", page_to_pfn(page),
                  page_state_names[old], page_state_names[next]);
     page->state = (uint8_t)next;
-    if (old == PAGE_TAIL || next == PAGE_TAIL)
-        return;
-
-    int64_t *frames = cpu_counts[cpu_id()].frames;
-    int64_t nr = 1L << page->order;
-
-    cpu_counter_add(&frames[old], -nr);
-    cpu_counter_add(&frames[next], nr);
+    if (old != PAGE_TAIL && next != PAGE_TAIL)
+        page_count_steps(old, next, 1U << page->order);
 }
 
 /* A block is aligned to its size: its head is one of the pages with low bits of the pfn zero. */

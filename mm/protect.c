@@ -3,7 +3,7 @@
  * mm/protect.c - changing the rights of areas and of their leaves
  *
  * Room:   mm.
- * Owns:   mprotect's walk over areas.
+ * Owns:   what a leaf may grant (vma_pgprot), and mprotect's walk over areas.
  * Locks:  mmap_lock for writing; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when its page is exclusive;
  *         (2) one flush per call, and none where rights only grow.
@@ -13,41 +13,47 @@
 #include "internal.h"
 #include <uapi/errno.h>
 
-/* The rights of an area's leaves: with write, and without. */
-struct leaf_rights {
-    pgprot_t plain, writable;
+/* Without write: whether a leaf may be writable depends on its page, too. */
+pgprot_t vma_pgprot(const struct vma *vma)
+{
+    if (!(vma->flags & VM_RIGHTS))
+        return pgprot_supported(pgprot_none());
+    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
+    return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
+}
+
+/* What becomes of an area's leaves: without write, and of those that may have it. */
+struct leaf_changes {
+    struct pte_change plain, writable;
 };
 
 /* True: CPUs may remember more than the leaf grants now. */
-static bool change_slot(const struct vma *vma, const struct leaf_rights *rights, struct pt_run *run,
-                        unsigned i)
+static inline bool change_slot(uint32_t vma_flags, struct leaf_changes *changes, pte_t *slot,
+                               enum pt_level level)
 {
-    pte_t old = pte_read(&run->slot[i]);
+    pte_t old = pte_read(slot);
     if (!pte_has_frame(old))
         return false;
-    pgprot_t prot = rights->plain;
-    if (vma->flags & VM_WRITE) {
-        if (vma_leaf_may_write(vma, phys_to_page(pte_phys(old, run->level))))
-            prot = rights->writable;
-    }
-    pte_t next = pte_with_prot(old, prot);
-    pte_t was = pte_exchange(&run->slot[i], next);
+    bool write = vma_leaf_may_write(vma_flags, phys_to_page(pte_phys(old, level)));
+    struct pte_change *change = write ? &changes->writable : &changes->plain;
+    pte_t was = pte_exchange(slot, pte_changed(change, old));
     if (unlikely(was.raw != old.raw)) /* the CPU marked it between the read and the write */
-        pte_write(&run->slot[i], pte_with_prot(was, prot));
-    return pte_needs_flush(was, next);
+        pte_write(slot, pte_changed(change, was));
+    return change->flush;
 }
 
-static void change_run(const struct vma *vma, const struct leaf_rights *rights, struct pt_run *run,
+static void change_run(uint32_t vma_flags, struct leaf_changes *changes, struct pt_run *run,
                        struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(run->level);
-    unsigned first = run->nr, end = 0; /* the slots to flush */
+    unsigned nr = run->nr, first = 0, end = 0; /* slots: of the run; to flush */
 
     spin_lock(pt_lock(run->table));
-    for (unsigned i = 0; i < run->nr; i++) {
-        if (!change_slot(vma, rights, run, i))
+    pte_t *slot = run->slot;
+    for (unsigned i = 0; i < nr; i++) {
+        if (!change_slot(vma_flags, changes, slot + i, run->level))
             continue;
-        first = min(first, i);
+        first = end ? first : i;
         end = i + 1;
     }
     spin_unlock(pt_lock(run->table));
@@ -57,11 +63,12 @@ static void change_run(const struct vma *vma, const struct leaf_rights *rights, 
 
 static void change_leaves(struct vma *vma, struct tlb_gather *gather)
 {
-    struct leaf_rights rights = {vma_pgprot(vma), pgprot_write(vma_pgprot(vma))};
+    pgprot_t plain = vma_pgprot(vma);
+    struct leaf_changes changes = {pte_change_to(plain), pte_change_to(pgprot_write(plain))};
     struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
 
     for (; run.nr; pt_run_next(&run))
-        change_run(vma, &rights, &run, gather);
+        change_run(vma->flags, &changes, &run, gather);
 }
 
 /* The flags of an area that gets @rights. What was never written to stops being counted. */

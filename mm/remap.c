@@ -5,7 +5,7 @@
  * Room:   mm.
  * Owns:   mremap's choice between the three, and the moving of leaves.
  * Locks:  mmap_lock for writing; object.mappings_lock over a whole move, so that nobody truncates
- *         pages that are on their way; a table's lock, and that of the table its leaves go to.
+ *         pages that are on their way; one table lock at a time.
  * Always: (1) old translations are flushed before the new ones can be truncated and their pages
  *             reused.
  * Source: mremap(2); trust.md B11, B12.
@@ -18,37 +18,51 @@
 #define REMAP_FIXED     2
 #define REMAP_DONTUNMAP 4
 
-/* The slots from @i on of a run that go to one table; returns how many. The tables exist. */
+/* Two tables of one level, the lower address first. */
+static void lock_tables(struct page *a, struct page *b)
+{
+    spin_lock(pt_lock(min(a, b)));
+    if (a != b)
+        spin_lock_nested(pt_lock(max(a, b)));
+}
+
+static void unlock_tables(struct page *a, struct page *b)
+{
+    if (a != b)
+        spin_unlock_nested(pt_lock(max(a, b)));
+    spin_unlock(pt_lock(min(a, b)));
+}
+
+/* Move entries from slot @i on, as many as have their new places, all empty, in one table. Returns
+ * the slot to go on with. The tables for the new places exist. */
 static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64_t offset,
                            struct tlb_gather *gather)
 {
-    uint64_t size = pt_level_size(run->level), va = run->va + i * size;
-    struct pt_walk to = pt_walk(&mm->pgtable, user(va + offset));
-    unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(va + offset, run->level));
-    unsigned moved = 0, first = nr, end = 0; /* the slots to flush */
-    bool two = to.table != run->table;
+    uint64_t size = pt_level_size(run->level), va = run->va + i * size, new_va = va + offset;
+    struct pt_walk to = pt_walk(&mm->pgtable, user(new_va));
+    unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(new_va, run->level));
+    unsigned moved = 0, first = 0, end = 0;
+    pte_t *slot = run->slot + i;
 
-    spin_lock(pt_lock(run->table));
-    if (two)
-        spin_lock_nested(pt_lock(to.table)); /* from, then to: nobody else holds two of them */
+    lock_tables(run->table, to.table);
     for (unsigned k = 0; k < nr; k++) {
-        if (pte_is_none(pte_read(&run->slot[i + k])))
+        pte_t pte = pte_read(slot + k);
+        if (pte_is_none(pte))
             continue;
-        pte_t pte = pte_exchange(&run->slot[i + k], pte_none());
-        pte_write(&to.slot[k], pte);
+        pte = pte_exchange(slot + k, pte_none());
+        pte_write(to.slot + k, pte);
         moved++;
-        if (pte_needs_flush(pte, pte_none())) {
-            first = min(first, k);
+        if (pte_is_present(pte)) {
+            first = end ? first : k;
             end = k + 1;
         }
     }
-    pt_entries_moved(run->table, to.table, moved);
-    if (two)
-        spin_unlock_nested(pt_lock(to.table));
-    spin_unlock(pt_lock(run->table));
+    pt_entries_gone(run->table, moved);
+    pt_entries_came(to.table, moved);
+    unlock_tables(run->table, to.table);
     if (end)
         tlb_gather_range(gather, va + first * size, va + end * size, run->level);
-    return nr;
+    return i + nr;
 }
 
 /* Can the huge leaf at @from, if there is one, be moved to @to as it is? */
@@ -103,8 +117,8 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     tlb_gather_begin(&gather, &mm->pgtable);
     struct pt_run run = pt_run_first(&mm->pgtable, user(from), user(from + len));
     for (; run.nr; pt_run_next(&run))
-        for (unsigned done = 0; done < run.nr;)
-            done += move_slots(mm, &run, done, to - from, &gather);
+        for (unsigned i = 0; i < run.nr;)
+            i = move_slots(mm, &run, i, to - from, &gather);
     tlb_gather_end(&gather);
     if (vma->object)
         spin_unlock(&vma->object->mappings_lock);

@@ -31,36 +31,39 @@ void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
 /* What one pass along a run found; accounted once at its end. */
 struct zapped {
     unsigned entries;     /* taken out */
-    int64_t anon, file;   /* leaves */
-    uint64_t first, last; /* addresses that CPUs may remember */
+    unsigned pages, anon; /* to put; of these, private ones */
+    unsigned first, end;  /* slots that CPUs may remember */
 };
 
-static void zap_slot(struct pt_run *run, unsigned i, enum zap_what what, struct tlb_gather *gather,
-                     struct zapped *z)
+/* Slot @i goes. Returns the page whose leaf it was; NULL: none that is counted. */
+static inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level,
+                                    enum zap_what what, struct zapped *z)
 {
-    pte_t pte = pte_read(&run->slot[i]);
+    pte_t pte = pte_read(slot);
     if (!pte_has_frame(pte)) {
-        if (what == ZAP_AREA && !pte_is_none(pte))
-            pt_set(run->table, &run->slot[i], pte_none());
-        return;
+        if (what == ZAP_AREA && !pte_is_none(pte)) {
+            pte_write(slot, pte_none());
+            z->entries++;
+        }
+        return NULL;
     }
-    struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
-    if (what == ZAP_OBJECT_PAGES && page->state == PAGE_ANON)
-        return;
-    pte = pte_exchange(&run->slot[i], pte_none());
+    struct page *page = page_head(phys_to_page(pte_phys(pte, level)));
+    bool anon = page->state == PAGE_ANON;
+    if (what == ZAP_OBJECT_PAGES && anon)
+        return NULL;
+    pte = pte_exchange(slot, pte_none());
     z->entries++;
-    if (pte_needs_flush(pte, pte_none())) {
-        z->last = run->va + (i + 1) * pt_level_size(run->level);
-        if (!z->first)
-            z->first = z->last;
+    if (pte_is_present(pte)) {
+        z->first = z->end ? z->first : i;
+        z->end = i + 1;
     }
     if (page == zero_page)
-        return;
+        return NULL;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
-    if (run->level > PT_4K)
+    if (level > PT_4K)
         thp_leaf_gone(page_folio(page));
-    *(page->state == PAGE_ANON ? &z->anon : &z->file) += 1;
-    gather->pages[gather->nr_pages++] = page; /* there is room: the caller looked */
+    z->anon += anon;
+    return page;
 }
 
 static void zapped_account(struct mm *mm, const struct pt_run *run, const struct zapped *z,
@@ -70,10 +73,10 @@ static void zapped_account(struct mm *mm, const struct pt_run *run, const struct
     struct mm_cpu *cpu = &mm->cpus[cpu_id()];
 
     pt_entries_gone(run->table, z->entries);
-    cpu->rss_anon -= z->anon * (int64_t)(size >> PAGE_SHIFT);
-    cpu->rss_file -= z->file * (int64_t)(size >> PAGE_SHIFT);
-    if (z->first)
-        tlb_gather_range(gather, z->first - size, z->last, run->level);
+    cpu->rss_anon -= (int64_t)(z->anon * (size >> PAGE_SHIFT));
+    cpu->rss_file -= (int64_t)((z->pages - z->anon) * (size >> PAGE_SHIFT));
+    if (z->end)
+        tlb_gather_range(gather, run->va + z->first * size, run->va + z->end * size, run->level);
 }
 
 /* A large leaf that is only partly in the range came after the range's borders were split. Of an
@@ -92,12 +95,20 @@ static bool spared(const struct pt_run *run)
 static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum zap_what what,
                           struct tlb_gather *gather)
 {
+    struct page **pages = gather->pages + gather->nr_pages;
     struct zapped z = {0};
 
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
-    for (unsigned i = from; i < end && !spared(run); i++)
-        zap_slot(run, i, what, gather, &z);
+    pte_t *slot = run->slot;
+    if (spared(run))
+        from = end;
+    for (unsigned i = from; i < end; i++) {
+        struct page *page = zap_slot(slot + i, i, run->level, what, &z);
+        if (page)
+            pages[z.pages++] = page;
+    }
+    gather->nr_pages += z.pages;
     zapped_account(mm, run, &z, gather);
     spin_unlock(pt_lock(run->table));
     return end;

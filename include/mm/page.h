@@ -172,6 +172,9 @@ void page_chunk_init(const struct memmap *map, uint64_t first_pfn);
  */
 void page_set_state(struct page *page, enum page_state next);
 
+/* The counters' part of @nr single frames going from one state to another. */
+void page_count_steps(enum page_state old, enum page_state next, unsigned nr);
+
 /* The first page of the block that @page, a tail, lies in. */
 struct page *page_head_of_tail(struct page *page);
 

@@ -268,7 +268,7 @@ KTEST(protnone_entry_hides_its_frame_from_speculation)
     EXPECT(pte_phys(pte, PT_4K).raw == FRAME.raw);
     EXPECT((pte.raw & 0x000ffffffffff000UL) == (~FRAME.raw & 0x000ffffffffff000UL), "%#lx",
            pte.raw);
-    pte_t back = pte_with_prot(pte_made_dirty(pte), pgprot_write(pgprot_user()));
+    pte_t back = pte_with_prot(pte_made_dirty(pte), pgprot_supported(pgprot_write(pgprot_user())));
     EXPECT(pte_phys(back, PT_4K).raw == FRAME.raw && pte_is_dirty(back) && pte_is_writable(back));
 }
 
@@ -288,7 +288,7 @@ KTEST(flush_is_needed_exactly_where_a_right_is_lost)
     for (unsigned from = 0; from < 5; from++) {
         for (unsigned to = 0; to < 5; to++) {
             pte_t old = pte_leaf(FRAME, rights[from], PT_4K);
-            pte_t next = pte_with_prot(old, rights[to]);
+            pte_t next = pte_with_prot(old, pgprot_supported(rights[to]));
             bool expected = needed[from][to];
             if (!cpu_has(CPU_NX)) /* x is no right of its own */
                 expected = (from && !to) || ((from == 2 || from == 4) && to != 2 && to != 4);

@@ -126,6 +126,12 @@ static inline pte_t pte_guard(void)
     return (pte_t){PTE_SOFT_GUARD};
 }
 
+/* May a CPU use it, and remember it? */
+static inline bool pte_is_present(pte_t pte)
+{
+    return pte.raw & PTE_P;
+}
+
 /* Does it hold a frame: LEAF or PROTNONE? */
 static inline bool pte_has_frame(pte_t pte)
 {
@@ -150,10 +156,11 @@ static inline pte_t pte_kernel_table(phys_addr_t table)
     return (pte_t){table.raw | PTE_P | PTE_W | PTE_A};
 }
 
-/* Questions to a LEAF or PROTNONE entry. */
+/* Questions to a LEAF or PROTNONE entry. The constructors left no bit below the level's size. */
 static inline phys_addr_t pte_phys(pte_t pte, enum pt_level level)
 {
-    return phys(pte_phys_bits(pte) & ~(pt_level_size(level) - 1));
+    (void)level;
+    return phys(pte_phys_bits(pte));
 }
 
 static inline bool pte_is_writable(pte_t pte)
@@ -197,10 +204,17 @@ static inline phys_addr_t pte_table_phys(pte_t pte)
     return phys(pte.raw & PTE_PHYS);
 }
 
-/* Changed copies of a LEAF or PROTNONE entry; accessed and dirty are kept unless named. */
+/* Without what this CPU would take for a reserved bit. Constructors of entries do it themselves. */
+static inline pgprot_t pgprot_supported(pgprot_t prot)
+{
+    return (pgprot_t){prot.raw & pte_supported_mask};
+}
+
+/* Changed copies of a LEAF or PROTNONE entry; accessed and dirty are kept unless named. @prot went
+ * through pgprot_supported(). */
 static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot)
 {
-    uint64_t next = (pte.raw & ~PTE_RIGHTS) | (prot.raw & pte_supported_mask);
+    uint64_t next = (pte.raw & ~PTE_RIGHTS) | prot.raw;
     bool turns = (pte.raw ^ prot.raw) & PTE_SOFT_PROTNONE; /* the frame is inverted on one side */
     return (pte_t){turns ? next ^ PTE_PHYS : next};
 }
@@ -237,11 +251,38 @@ static inline pte_t pte_made_young(pte_t pte)
 /* Does going from @old to @next take a right away, so that CPUs must forget @old? */
 static inline bool pte_needs_flush(pte_t old, pte_t next)
 {
+    const uint64_t rights = PTE_P | PTE_W | PTE_U | PTE_D; /* missed when they go */
+    uint64_t matters = (old.raw & rights) | (next.raw & PTE_NX) | PTE_PHYS | PTE_PKEY;
+
     if (!(old.raw & PTE_P))
         return false; /* what is not present is never remembered */
-    uint64_t lost = old.raw & ~next.raw & (PTE_P | PTE_W | PTE_U | PTE_D);
-    uint64_t gained = next.raw & ~old.raw & PTE_NX;
-    return lost || gained || ((old.raw ^ next.raw) & (PTE_PHYS | PTE_PKEY));
+    return (old.raw ^ next.raw) & matters;
+}
+
+/* A change of rights that many entries go through, most of them from the same rights as the one
+ * before: what that means for an entry is worked out once. */
+struct pte_change {
+    pgprot_t prot; /* the rights they get */
+    uint64_t from; /* the rights that the following is about */
+    uint64_t flip; /* bits that change */
+    bool flush;    /* CPUs must forget what they remember */
+};
+
+static inline struct pte_change pte_change_to(pgprot_t prot)
+{
+    return (struct pte_change){.prot = pgprot_supported(prot), .from = ~0UL};
+}
+
+/* The changed copy of a LEAF or PROTNONE entry; c->flush is about it afterwards. */
+static inline pte_t pte_changed(struct pte_change *c, pte_t old)
+{
+    if (unlikely((old.raw & PTE_RIGHTS) != c->from)) {
+        pte_t next = pte_with_prot(old, c->prot);
+        c->from = old.raw & PTE_RIGHTS;
+        c->flip = old.raw ^ next.raw;
+        c->flush = pte_needs_flush(old, next);
+    }
+    return (pte_t){old.raw ^ c->flip};
 }
 
 /* Read once, write once, exchange: entries change under the CPU's own page walker. */
