@@ -19,6 +19,8 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/commit.h>
+#include <uapi/errno.h>
 
 struct page *zero_page;
 
@@ -177,9 +179,10 @@ static enum fault_result fault_object(struct fault *f)
         return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    if (object->ops->get_page(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,
-                              &page))
-        return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
+    int err = object->ops->get_page(object, index,
+                                    own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE, &page);
+    if (err)
+        return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
     if (!page)
         return fault_private(f, NULL);
     if (f->access == ACCESS_WRITE && private) {
@@ -361,7 +364,7 @@ static bool keeps_distance(const struct vma *vma, uint64_t start)
     const struct vma *below = vma_prev(vma);
     bool counts = below && (below->flags & VM_RIGHTS) && !(below->flags & VM_GROWSDOWN);
 
-    return !counts || start - below->end >= MM_STACK_GUARD_GAP;
+    return !counts || start - below->end >= STACK_GUARD_GAP;
 }
 
 /* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */
@@ -374,14 +377,14 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return false;
     if (vma->start <= addr)
         return true; /* somebody else was faster */
-    if (!(vma->flags & VM_GROWSDOWN) || start < USER_MIN || !keeps_distance(vma, start))
+    if (!(vma->flags & VM_GROWSDOWN) || start < vm_settings.mmap_min_addr ||
+        !keeps_distance(vma, start))
         return false;
     vma_anon_begin(vma);
     if (vma->end - start > mm->limits.stack || area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
-    mm->total_pages += pages;
-    mm->locked_pages += vma->flags & VM_LOCKED ? pages : 0;
+    area_count(mm, vma->flags, pages);
     vma_set_start(vma, start);
     return true;
 }
@@ -398,7 +401,9 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
         reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
-    if (vma && vma->start <= addr.raw)
+    if (unlikely(READ_ONCE(mm->reaped)))
+        result = FAULT_BEYOND;
+    else if (vma && vma->start <= addr.raw)
         result = fault_in_area(mm, vma, addr.raw, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;

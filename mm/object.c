@@ -13,6 +13,7 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 static struct slab_cache index_node_cache;
@@ -61,6 +62,15 @@ int object_create(const struct object_ops *ops, uint64_t size_bytes, struct obje
     return 0;
 }
 
+int object_promise(struct object *object)
+{
+    uint64_t pages = round_up(object_size(object), PAGE_SIZE) >> PAGE_SHIFT;
+    int err = commit_charge(pages, 0);
+    if (!err)
+        object->promised = pages;
+    return err;
+}
+
 void object_get(struct object *object)
 {
     uint32_t before = atomic_fetch_add_explicit(&object->refcount, 1, memory_order_relaxed);
@@ -74,6 +84,7 @@ void object_put(struct object *object)
     ASSERT(list_empty(&object->mappings), "claim: a mapping holds a reference");
     if (object->ops)
         object->ops->remove_folios(object, 0, UINT64_MAX);
+    commit_release(object->promised);
     object->release(object);
 }
 
@@ -100,6 +111,9 @@ bool object_has_page(struct object *object, uint64_t index)
 
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
+    bool promises = promises_pages(object);
+    if (promises && commit_charge(1, 0))
+        return -ENOSPC;
     spin_lock(&object->index_lock);
     int err = index_insert(&object->folios, index, page);
     if (!err) {
@@ -109,6 +123,8 @@ int object_add_page(struct object *object, uint64_t index, struct page *page)
         atomic_fetch_add_explicit(&object->nr_pages, 1, memory_order_relaxed);
     }
     spin_unlock(&object->index_lock);
+    if (err && promises)
+        commit_release(1);
     return err;
 }
 
@@ -133,6 +149,8 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
         }
         atomic_fetch_sub_explicit(&object->nr_pages, nr, memory_order_relaxed);
         spin_unlock(&object->index_lock);
+        if (promises_pages(object))
+            commit_release(nr); /* of one page each */
         folios_put(batch, nr);
     } while (nr == ARRAY_SIZE(batch));
 }

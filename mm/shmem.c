@@ -39,5 +39,6 @@ const struct object_ops shmem_ops = {
     .name = "shmem",
     .get_page = shmem_get_page,
     .remove_folios = object_remove_folios,
+    .promises = true,
     .kernel_access = true,
 };

@@ -55,6 +55,9 @@ struct object_ops {
     /* A mapping of @nr_pages 4 KiB pages from @pgoff is about to be made: reserve. May be NULL. */
     int (*reserve)(struct object *object, uint64_t pgoff, uint64_t nr_pages);
 
+    /* Its pages are promised memory: one by one, or all at once by object_promise(). */
+    bool promises;
+
     /* The kernel can read and write its folios through their kernel address. */
     bool kernel_access;
 };
@@ -79,6 +82,7 @@ struct object {
     struct index folios;         /* [x] */
     _Atomic uint64_t size_bytes; /* written under lock [a] */
     _Atomic uint64_t nr_pages;   /* 4 KiB frames in the index [a] */
+    uint64_t promised;           /* pages of object_promise(); 0: each for itself [I] */
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
     struct list_node mappings; /* struct vma.mapping_node [r] */
@@ -94,6 +98,9 @@ void object_init(struct object *object, const struct object_ops *ops,
  * 0 with one reference in *@out, or -ENOMEM. */
 int __must_check object_create(const struct object_ops *ops, uint64_t size_bytes,
                                struct object **out);
+
+/* Promise a new object the memory for all of its size. 0 or -ENOMEM. */
+int __must_check object_promise(struct object *object);
 
 void object_get(struct object *object);
 
@@ -119,7 +126,8 @@ bool object_has_page(struct object *object, uint64_t index);
 /**
  * object_add_page() - put a new page into the index
  * On success the index took over the caller's reference and the caller has one more.
- * Return: 0; -EEXIST when somebody was faster; -ENOMEM. Then nothing changed.
+ * Return: 0; -EEXIST when somebody was faster; -ENOMEM; -ENOSPC, which is no memory that could be
+ *         promised. Then nothing changed.
  */
 int __must_check object_add_page(struct object *object, uint64_t index, struct page *page);
 
