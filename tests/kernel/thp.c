@@ -177,6 +177,12 @@ KTEST(split_of_a_pinned_block_keeps_it_until_the_pin_goes)
     EXPECT(mm_check(mm) == 0);
     EXPECT(kit_write(mm, 5, 56)); /* still exclusive: the pin sees it */
     EXPECT_EQ(((uint64_t *)page_kva(&folio->page))[5 * UNIT], 56);
+    struct mm *child = child_of(mm);
+    REQUIRE(child);
+    EXPECT(kit_write(mm, 5, 57)); /* a copy: the child has the page, too, and so has the pin */
+    EXPECT(kit_read(child, 5) == 56 && kit_read(mm, 5) == 57);
+    EXPECT_EQ(((uint64_t *)page_kva(&folio->page))[5 * UNIT], 56);
+    kit_mm_put(child);
     EXPECT(mm_unmap(mm, AT(0), UNIT * PAGE_SIZE) == 0);
     EXPECT_EQ(folio_refcount(folio), 1);
     folio_put(folio);
