@@ -15,6 +15,7 @@
 #include "futex.h"
 #include "process.h"
 #include "ptrace.h"
+#include "quiet.h"
 #include "syscall.h"
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
@@ -353,6 +354,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
         if (pid_ns_is_init(p))
             end_namespace(p);
         process_ends(p);
+        machine_check_after_exit();
     }
     task_die();
 }

@@ -14,6 +14,7 @@
 #include "files.h"
 #include "fs.h"
 #include "layout.h"
+#include "quiet.h"
 #include "syscall.h"
 #include "task.h"
 #include <asm/console.h>
@@ -168,7 +169,7 @@ void machine_shutdown(uint32_t status)
              first_user_tsc - entry_tsc);
     if (status)
         log_info("process 1 ended with status %#x", status);
-    if ((DEBUG >= 2 || option("vm_check", 0)) && vm_check())
+    if ((DEBUG >= 2 || option("vm_check", 0)) && machine_check_last())
         code = EXIT_CODE_FAILED;
     machine_power_off(code);
 }
@@ -196,6 +197,8 @@ void kernel_main(struct boot_info *info)
     if (parse_has_option(cmdline, "norandmaps"))
         layout_randomize_set(RANDOMIZE_NOTHING);
     fail_at_set(option("fail_at", 0));
+    if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
+        machine_check_often(option("vm_check", 1000));
     huge_pages_init();
     root_init(info);
     if (process_create_init(init_start, NULL))

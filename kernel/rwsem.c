@@ -119,3 +119,8 @@ rwsem_reader_t rwsem_downgrade(struct rwsem *s)
     rwsem_write_unlock(s);
     return cpu;
 }
+
+bool rwsem_is_held(const struct rwsem *s)
+{
+    return has_readers(s) || mutex_is_locked(&s->writers);
+}

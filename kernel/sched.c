@@ -15,6 +15,7 @@
  */
 #include "sched.h"
 
+#include "quiet.h"
 #include "task.h"
 #include <asm/cpu.h>
 #include <asm/smp.h>
@@ -146,7 +147,7 @@ static void resched(struct run_queue *q)
     sched_add_exit_work(task_current());
 }
 
-static bool somebody_waits(void)
+bool sched_somebody_waits(void)
 {
     for (unsigned i = 0; i < nr_cpus(); i++)
         if (READ_ONCE(queues[i].nr))
@@ -447,9 +448,10 @@ _Noreturn void sched_idle_loop(void)
         irq_enable();
         sched_run_deferred();
         schedule();
+        quiet_idle();
         irq_disable();
         atomic_store(&q->idling, true);
-        if (!somebody_waits() && !q->resched && list_empty(&q->deferred))
+        if (!sched_somebody_waits() && !q->resched && list_empty(&q->deferred))
             cpu_idle();
         atomic_store(&q->idling, false);
     }

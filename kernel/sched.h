@@ -133,6 +133,9 @@ void sched_sleep_for_signal(uint64_t set, uint64_t ns);
 /* Before the first task: the boot CPU's idle task is who runs now. */
 void sched_init_cpu(unsigned cpu);
 
+/* Is a task that could run on no CPU? */
+bool sched_somebody_waits(void);
+
 /* This CPU has nothing else to do, ever. */
 _Noreturn void sched_idle_loop(void);
 

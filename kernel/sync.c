@@ -94,7 +94,7 @@ void mutex_unlock(struct mutex *m)
     hand_over(m);
 }
 
-bool mutex_is_locked(struct mutex *m)
+bool mutex_is_locked(const struct mutex *m)
 {
     return atomic_load_explicit(&m->word, memory_order_relaxed);
 }

@@ -13,6 +13,7 @@
  */
 #include "syscall.h"
 
+#include "quiet.h"
 #include "sys_fs.h"
 #include <base/log.h>
 #include <base/panic.h>
@@ -117,10 +118,12 @@ static __cold void do_exit_work(struct trap_frame *frame)
         atomic_store(&task->sched.exit_work, false);
         bool signals =
             signal_work_current() || restart_undecided(frame) || task->signals.restore_mask;
-        bool deferred = sched_has_deferred(), moved = task->rseq.stale;
-        if (!signals && !moved && !deferred && !sched_wanted())
+        bool deferred = sched_has_deferred(), moved = task->rseq.stale, quiet = quiet_is_wanted();
+        if (!signals && !moved && !deferred && !quiet && !sched_wanted())
             return;
         irq_enable();
+        if (quiet)
+            quiet_wait();
         if (deferred)
             sched_run_deferred();
         if (sched_wanted())
@@ -135,6 +138,7 @@ static __cold void do_exit_work(struct trap_frame *frame)
 bool exit_to_user(struct trap_frame *frame)
 {
     irq_disable();
+    DEBUG_ASSERT(!locks_are_held(), "V29: on the way to ring 3");
     if (likely(!atomic_load_explicit(&task_current()->sched.exit_work, memory_order_acquire)))
         return false;
     irq_enable();

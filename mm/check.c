@@ -24,6 +24,12 @@
         }                                                           \
     } while (0)
 
+static bool is_listed(const struct vma *vma)
+{
+    const struct list_node *node = &vma->mapping_node;
+    return node->next != node && node->next->prev == node && node->prev->next == node;
+}
+
 static int check_areas(struct mm *mm)
 {
     uint64_t before = 0, pages = 0, locked = 0, kinds[AREA_KINDS] = {0};
@@ -40,6 +46,8 @@ static int check_areas(struct mm *mm)
         CLAIM(vma_prev(vma) == last && (!last || vma_next(last) == vma), "V1",
               "list and tree differ at %#lx", vma->start);
         CLAIM(!last || mm->unmerged || !vma_can_merge(last, vma), "V2", "areas meet at %#lx",
+              vma->start);
+        CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         pages += vma_pages(vma);
         kinds[vma_kind(vma->flags)] += vma_pages(vma);
@@ -74,6 +82,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
+    CLAIM(pte_kind(pte, level) == PTE_KIND_PROTNONE || vma->flags & VM_RIGHTS, "V5",
+          "leaf at %#lx in an area without rights", va);
     if (page == zero_page) {
         CLAIM(!write, "V10", "the zero page is writable at %#lx", va);
         return 0;
@@ -86,6 +96,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     *(page->state == PAGE_ANON ? &rss->anon : &rss->file) += pt_level_size(level) >> PAGE_SHIFT;
     if (page_is_private(page)) {
         CLAIM(!(vma->flags & VM_SHARED), "V11", "private page at %#lx, shared area", va);
+        CLAIM(!(frame->flags & PAGE_EXCLUSIVE) || !whole || maps == 1, "V10",
+              "frame %#lx at %#lx is exclusive and has %u leaves", page_to_pfn(page), va, maps);
         CLAIM(!write || (frame->flags & PAGE_EXCLUSIVE && (maps == 1 || !whole)), "V10",
               "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
         return 0;
@@ -93,6 +105,9 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(frame->object == vma->object && vma->object, "V11",
           "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
           page_state_names[page->state], va);
+    CLAIM(page->index + (frame - page) == vma->pgoff + ((va - vma->start) >> PAGE_SHIFT), "V9",
+          "frame %#lx at %#lx is page %lu of its object", page_to_pfn(frame), va,
+          page->index + (frame - page));
     CLAIM(!write || vma->flags & VM_SHARED, "V10", "object's page writable in private area %#lx",
           va);
     return 0;
@@ -144,11 +159,22 @@ static int check_secret(void)
     return 0;
 }
 
+static int check_spaces(void)
+{
+    struct mm *mm;
+    int err = 0;
+
+    list_for_each_entry (mm, &all_mms, all_node)
+        err = err ? err : mm_check(mm);
+    return err;
+}
+
 int vm_check(void)
 {
-    static int (*const checks[])(void) = {buddy_check,          slab_check,          hugetlb_check,
-                                          direct_map_check,     kernel_tables_check, check_secret,
-                                          page_accounting_check};
+    static int (*const checks[])(void) = {buddy_check,           slab_check,          hugetlb_check,
+                                          direct_map_check,      kernel_tables_check, check_secret,
+                                          page_accounting_check, tlb_check,           check_spaces,
+                                          frames_check};
     for (unsigned i = 0; i < ARRAY_SIZE(checks); i++) {
         int err = checks[i]();
         if (err)

@@ -23,6 +23,12 @@
 /* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
 extern struct page *zero_page;
 
+/* mm.c: every address space that is in use, from mm_create() on. */
+extern struct list_node all_mms;
+
+/* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
+int __must_check frames_check(void);
+
 /* vma.c: the tree of areas. mmap_lock held for writing. */
 
 void vma_boot_init(void);
@@ -103,8 +109,14 @@ static inline bool vma_is_writer(uint32_t flags)
     return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
-/* What leaves of an area may grant at most. */
-pgprot_t vma_pgprot(const struct vma *vma);
+/* What leaves of an area may grant, but for writing: that depends on their page, too. */
+static inline pgprot_t vma_pgprot(const struct vma *vma)
+{
+    if (!(vma->flags & VM_RIGHTS))
+        return pgprot_supported(pgprot_none());
+    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
+    return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
+}
 
 /* May a leaf of @frame in an area of these flags be writable now? Table of the leaf locked. Only
  * private frames are ever exclusive; the zero page is none. */

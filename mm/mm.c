@@ -15,6 +15,22 @@
 #include <uapi/errno.h>
 
 static struct slab_cache mm_cache;
+static spinlock_t mms_lock = SPINLOCK_INIT(LOCK_RANK_MMS);
+struct list_node all_mms = LIST_INIT(all_mms);
+
+static void list_mm(struct mm *mm)
+{
+    spin_lock(&mms_lock);
+    list_add_tail(&mm->all_node, &all_mms);
+    spin_unlock(&mms_lock);
+}
+
+static void unlist_mm(struct mm *mm)
+{
+    spin_lock(&mms_lock);
+    list_del(&mm->all_node);
+    spin_unlock(&mms_lock);
+}
 
 void mm_boot_init(void)
 {
@@ -44,6 +60,7 @@ int mm_create(struct mm **out)
     mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;
     mm->limits.stack = 8 * MIB;
     mm->limits.locked = 8 * MIB;
+    list_mm(mm);
     *out = mm;
     return 0;
 
@@ -67,6 +84,7 @@ void mm_put(struct mm *mm)
 
     if (atomic_fetch_sub(&mm->refcount, 1) != 1)
         return;
+    unlist_mm(mm);
     list_init(&dead);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, 0), *next; vma; vma = next) {

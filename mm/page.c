@@ -286,6 +286,20 @@ static int count_chunk(uint64_t first_pfn, uint64_t frames[PAGE_STATES])
     return 0;
 }
 
+int page_each_head(int (*look)(const struct page *head))
+{
+    int err = 0;
+
+    for (uint64_t chunk = 0; chunk < nr_chunks; chunk++) {
+        uint64_t pfn = chunk * CHUNK_PAGES, end = pfn + CHUNK_PAGES;
+        if (!bitmap_test(chunks_initialised, (unsigned)chunk))
+            continue;
+        for (; pfn < end && !err; pfn += 1UL << pfn_to_page(pfn)->order)
+            err = look(pfn_to_page(pfn));
+    }
+    return err;
+}
+
 static int count_all(uint64_t frames[PAGE_STATES])
 {
     for (uint64_t chunk = 0; chunk < nr_chunks; chunk++) {

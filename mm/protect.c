@@ -3,7 +3,7 @@
  * mm/protect.c - changing the rights of areas and of their leaves
  *
  * Room:   mm.
- * Owns:   what a leaf may grant (vma_pgprot), and mprotect's walk over areas.
+ * Owns:   mprotect's walk over areas.
  * Locks:  mmap_lock for writing; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when its page is exclusive;
  *         (2) one flush per call, and none where rights only grow.
@@ -13,15 +13,6 @@
 #include "internal.h"
 #include <mm/commit.h>
 #include <uapi/errno.h>
-
-/* Without write: whether a leaf may be writable depends on its page, too. */
-pgprot_t vma_pgprot(const struct vma *vma)
-{
-    if (!(vma->flags & VM_RIGHTS))
-        return pgprot_supported(pgprot_none());
-    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
-    return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
-}
 
 /* What becomes of an area's leaves: without write, and of those that may have it. */
 struct leaf_changes {

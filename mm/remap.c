@@ -5,7 +5,7 @@
  * Room:   mm.
  * Owns:   mremap's choice between the three, and the moving of leaves.
  * Locks:  mmap_lock for writing; object.mappings_lock over a whole move, so that nobody truncates
- *         pages that are on their way; one table lock at a time.
+ *         pages that are on their way; a table's lock, and that of the table its leaves go to.
  * Always: (1) old translations are flushed before the new ones can be truncated and their pages
  *             reused.
  * Source: mremap(2); trust.md B11, B12.

@@ -66,6 +66,25 @@ int pgtable_check(struct pgtable *pgt)
     return 0;
 }
 
+static uint64_t tables_below(phys_addr_t table, enum pt_level level)
+{
+    struct page *page = phys_to_page(table);
+    bool owned = page_is_initialised(page_to_pfn(page)) && page->state == PAGE_TABLE;
+    uint64_t nr = owned;
+
+    for (unsigned i = 0; level > PT_4K && i < PT_ENTRIES; i++) {
+        pte_t pte = pte_read(kernel_table(table) + i);
+        if (pte_kind(pte, level) == PTE_KIND_TABLE)
+            nr += tables_below(pte_table_phys(pte), level - 1);
+    }
+    return nr;
+}
+
+uint64_t kernel_tables_count(void)
+{
+    return tables_below(kernel_pgtable.root, PT_512G);
+}
+
 /* V13, V14: no leaf of the kernel half is writable and executable, none is the user's. */
 static int check_kernel_table(phys_addr_t table, enum pt_level level, uint64_t va)
 {

@@ -23,6 +23,7 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 
+#define STACK_CANARY 0x57ac57ac57ac57acUL
 #define PKRU_AT_EXEC 0x55555554 /* every key but 0 refuses everything */
 
 void context_swap(uint64_t *save_rsp, uint64_t load_rsp);
@@ -33,12 +34,19 @@ struct trap_frame *context_frame(const struct context *c)
     return (struct trap_frame *)((char *)c->kstack + KSTACK_SIZE) - 1;
 }
 
+bool context_is_sound(const struct context *c)
+{
+    return DEBUG < 1 || *(const uint64_t *)c->kstack == STACK_CANARY;
+}
+
 int context_init_kernel(struct context *c, void (*fn)(void *), void *arg)
 {
     memset(c, 0, sizeof(*c));
     c->kstack = kstack_alloc();
     if (!c->kstack)
         return -ENOMEM;
+    if (DEBUG >= 1)
+        *(uint64_t *)c->kstack = STACK_CANARY;
 
     struct {
         uint64_t r15, r14, r13, r12, rbp, rbx, rip, pad;
@@ -73,6 +81,7 @@ void context_destroy(struct context *c)
         memset(c->fpu, 0, fpu_size());
         page_free(kva_to_page(c->fpu), 0);
     }
+    DEBUG_ASSERT(context_is_sound(c), "V30: the stack's end was written to");
     memset(c->kstack, 0, KSTACK_SIZE);
     kstack_free(c->kstack);
 }

@@ -12,12 +12,25 @@
 #include "percpu.h"
 #include <asm/spinlock.h>
 
+/* Interrupts take these, too: docs/locking.md says "IRQs off". */
+static bool taken_without_irqs(enum lock_rank rank)
+{
+    return rank == LOCK_RANK_SIGNAL || rank >= LOCK_RANK_SLAB_CPU;
+}
+
+bool locks_are_held(void)
+{
+    return DEBUG >= 1 && this_cpu()->nr_locks_held;
+}
+
 void lock_debug_acquire(const void *lock, enum lock_rank rank)
 {
     irq_flags_t flags = irq_save();
     struct cpu *cpu = this_cpu();
     unsigned n = cpu->nr_locks_held;
 
+    ASSERT(!irq_flags_enabled(flags) || !taken_without_irqs(rank),
+           "V29: a lock of rank %d is taken with IRQs on", rank);
     ASSERT(n < LOCKS_HELD_MAX, "lock %p of rank %d would be number %u", lock, rank, n);
     ASSERT(n == 0 || cpu->locks_held[n - 1].rank < rank,
            "claim: locks are taken in rising rank; rank %d is held, %d is wanted",

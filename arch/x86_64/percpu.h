@@ -44,6 +44,7 @@ struct cpu {
     struct pgtable *pgt;         /* the address space that is loaded */
     _Atomic bool online;         /* [a] takes part in shootdowns */
     _Atomic uint64_t tlb_wanted; /* [a] bit n: CPU n waits for this one to flush */
+    _Atomic uint64_t tlb_seen;   /* [a] debug builds: the generation of pgt it has flushed for */
     uint64_t tlb_events[TLB_EVENTS];
     unsigned nr_locks_held; /* debug builds: ranks of the spinning locks held */
     struct {

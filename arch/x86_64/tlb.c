@@ -20,15 +20,18 @@
 #include "insn.h"
 #include "percpu.h"
 #include <asm/memory_layout.h>
+#include <base/log.h>
 #include <base/panic.h>
 #include <mm/buddy.h>
 #include <mm/page.h>
+#include <uapi/errno.h>
 
 /* Above so many single invalidations one full flush is cheaper. */
 #define SINGLE_FLUSH_MAX 33
 
 struct tlb_request {
     struct pgtable *pgt; /* NULL: kernel addresses */
+    uint64_t generation; /* of pgt, when it was asked for */
     uint64_t start, end, stride;
     _Atomic uint64_t pending; /* bit n: CPU n has not flushed yet */
 } __aligned(CACHE_LINE_SIZE);
@@ -67,10 +70,28 @@ void tlb_flush_all_local(void)
     count(TLB_LOCAL_ALL);
 }
 
+/* The ledger (V25), in debug builds: which generation of its address space a CPU has flushed for.
+ * What left at a generation is freed when every CPU that has the space loaded has seen that. */
+static void ledger_note(uint64_t generation)
+{
+    if (DEBUG >= 1)
+        atomic_store(&this_cpu()->tlb_seen, generation);
+}
+
+static void ledger_assert(const struct pgtable *pgt, uint64_t generation)
+{
+    for (unsigned i = 0; DEBUG >= 1 && i < nr_cpus(); i++)
+        ASSERT(READ_ONCE(cpus[i].pgt) != pgt || atomic_load(&cpus[i].tlb_seen) >= generation,
+               "V25: CPU %u has flushed for generation %lu of %lu", i,
+               atomic_load(&cpus[i].tlb_seen), generation);
+}
+
 static void flush_local(const struct tlb_request *r)
 {
     if (r->pgt && this_cpu()->pgt != r->pgt)
         return; /* it was loaded when the bit was read, and has been left since: CR3 was written */
+    if (r->pgt)
+        ledger_note(max(r->generation, atomic_load(&this_cpu()->tlb_seen)));
     if (r->end - r->start > SINGLE_FLUSH_MAX * r->stride) {
         r->pgt ? flush_user_all() : tlb_flush_all_local();
         return;
@@ -105,6 +126,7 @@ static void shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64
     struct tlb_request *r = &requests[self];
 
     r->pgt = pgt;
+    r->generation = pgt ? atomic_load(&pgt->generation) : 0;
     r->start = start;
     r->end = end;
     r->stride = stride;
@@ -157,9 +179,12 @@ void tlb_switch(struct pgtable *pgt)
     if (old == pgt)
         return;
     uint64_t bit = 1UL << cpu->id;
+    ledger_note(~0UL); /* about to flush everything */
     atomic_fetch_or(&pgt->cpus, bit);
+    uint64_t generation = atomic_load(&pgt->generation);
     cpu->pgt = pgt;
     write_cr3(pgt->root.raw);
+    ledger_note(generation);
     atomic_fetch_and(&old->cpus, ~bit);
     count(TLB_SWITCH);
 }
@@ -190,13 +215,16 @@ void tlb_gather_table(struct tlb_gather *g, struct page *table)
 
 void tlb_gather_flush(struct tlb_gather *g)
 {
+    uint64_t generation = atomic_fetch_add(&g->pgt->generation, 1) + 1;
     uint64_t targets = atomic_load(&g->pgt->cpus);
+    bool flushes = g->tables || g->start < g->end;
     /* INVLPG of any address drops the paging-structure caches; without a leaf, flush all. */
     if (g->tables && g->start >= g->end)
         shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, targets);
     else if (g->start < g->end)
         shoot_down(g->pgt, g->start, g->end, g->stride, targets);
-    atomic_fetch_add_explicit(&g->pgt->generation, 1, memory_order_relaxed);
+    if (flushes)
+        ledger_assert(g->pgt, generation);
 
     folios_put(g->pages, g->nr_pages);
     page_free_singles(&g->tables_list);
@@ -206,4 +234,23 @@ void tlb_gather_flush(struct tlb_gather *g)
 void tlb_gather_end(struct tlb_gather *g)
 {
     tlb_gather_flush(g);
+}
+
+int tlb_check(void)
+{
+    const struct cpu *me = this_cpu();
+
+    if ((read_cr3() & ~(PAGE_SIZE - 1)) != me->pgt->root.raw) {
+        log_error("vm_check: V26: CPU %u walks root %#lx, and knows of %#lx", me->id, read_cr3(),
+                  me->pgt->root.raw);
+        return -EUCLEAN;
+    }
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        const struct pgtable *pgt = cpus[i].pgt;
+        if (pgt != &kernel_pgtable && !(atomic_load(&pgt->cpus) & 1UL << i)) {
+            log_error("vm_check: V26: CPU %u has loaded a root that does not know of it", i);
+            return -EUCLEAN;
+        }
+    }
+    return 0;
 }

@@ -29,7 +29,7 @@ struct mutex {
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
-bool mutex_is_locked(struct mutex *m);
+bool mutex_is_locked(const struct mutex *m);
 
 /*
  * Many readers, or one writer. Each CPU has a line of its own in which its readers count
@@ -57,6 +57,9 @@ rwsem_reader_t rwsem_read_lock(struct rwsem *s);
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader);
 void rwsem_write_lock(struct rwsem *s);
 void rwsem_write_unlock(struct rwsem *s);
+
+/* By a writer or a reader. For checks. */
+bool rwsem_is_held(const struct rwsem *s);
 
 /* From writer to reader without a gap. */
 rwsem_reader_t rwsem_downgrade(struct rwsem *s);

@@ -81,6 +81,7 @@ struct mm_cpu {
 
 struct mm {
     struct pgtable pgtable;
+    struct list_node all_node; /* on the list of all */
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
     struct rb_root vmas;        /* [m] */
@@ -315,10 +316,10 @@ static inline struct vma *vma_prev(const struct vma *vma)
     return node == &vma->mm->areas ? NULL : list_entry(node, struct vma, area_node);
 }
 
-/* V1, V2, V5, V7 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
+/* V1-V7, V9-V11, V23, V26 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
 int __must_check mm_check(struct mm *mm);
 
-/* The whole kernel half and the allocators: V3, V13-V15, V19-V24. Machine quiet. */
+/* All address spaces, the kernel half, the allocators: V1-V11, V13-V26. Machine quiet. */
 int __must_check vm_check(void);
 
 /* Slab caches and the zero page. Boot. */

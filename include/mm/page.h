@@ -240,6 +240,10 @@ struct page_counts {
 
 void page_counts(struct page_counts *counts);
 
+/* Look at every block of initialised memory, used or free, until @look returns an error: that, or
+ * 0. Context: nobody allocates or frees meanwhile. */
+int __must_check page_each_head(int (*look)(const struct page *head));
+
 /**
  * page_accounting_check() - V23: every frame is counted once, in the state it is in
  * Context: nobody allocates or frees meanwhile. Looks at each block of each chunk.

@@ -210,6 +210,7 @@ KTEST_PANICS(locks_in_falling_rank_panic, "claim: locks are taken in rising rank
     static spinlock_t inner = SPINLOCK_INIT(LOCK_RANK_BUDDY);
     static spinlock_t outer = SPINLOCK_INIT(LOCK_RANK_OBJECT);
 
+    irq_disable();
     spin_lock(&inner);
     spin_lock(&outer);
 }

@@ -44,9 +44,9 @@ enum {
     FDS = 24,
     ARENA_PAGES = 64,
     DATA_BYTES = 16 * 4096,
-    SETTLE_MS = 5000, /* after a round */
-    RARELY = 0,       /* weights of calls: those that end a worker's life .. */
-    COMMON = 16,      /* .. against the others */
+    SETTLE_MS = 30000, /* after a round */
+    RARELY = 0,        /* weights of calls: those that end a worker's life .. */
+    COMMON = 16,       /* .. against the others */
 };
 
 #define ARENA      0x10000000000UL

@@ -73,6 +73,9 @@ int __must_check context_fpu_legacy_set(struct context *c, const void *image);
 /* Wipe and free stack and FPU area. Not the one that runs. */
 void context_destroy(struct context *c);
 
+/* Is the lowest word of its stack still what was put there? Debug builds. */
+bool context_is_sound(const struct context *c);
+
 /* Memory of all kernel stacks: those in use, and those that wait for the next task. */
 uint64_t kstack_total_bytes(void);
 

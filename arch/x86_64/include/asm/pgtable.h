@@ -161,3 +161,6 @@ int __must_check pgtable_check(struct pgtable *pgt);
 
 /* V13, V14, V15 for the kernel half: W^X, nothing of it the user's. 0 or -EUCLEAN. */
 int __must_check kernel_tables_check(void);
+
+/* How many frames in state TABLE the kernel half is made of. */
+uint64_t kernel_tables_count(void);

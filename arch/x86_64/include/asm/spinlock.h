@@ -69,6 +69,9 @@ static inline void irq_restore(irq_flags_t flags)
         __asm__ volatile("sti" ::: "memory");
 }
 
+/* Does this CPU hold a spinning lock? Debug builds know, others say no. IRQs off. */
+bool locks_are_held(void);
+
 /* Rank book-keeping of this CPU: arch/x86_64/lock_debug.c. Sleeping locks are checked per task. */
 void lock_debug_acquire(const void *lock, enum lock_rank rank);
 void lock_debug_release(const void *lock, enum lock_rank rank);

@@ -95,3 +95,6 @@ enum tlb_event {
 
 /* Sum over all CPUs since boot. */
 uint64_t tlb_events(enum tlb_event event);
+
+/* V26: each CPU is known to the address space it has loaded. 0 or -EUCLEAN. */
+int __must_check tlb_check(void);

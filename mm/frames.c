@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/frames.c - has every frame as many leaves and owners as it says?
+ *
+ * Room:   mm.
+ * Owns:   the checks V4 (no table is lost), V7, V8 over all address spaces.
+ * Locks:  none: the machine stands still.
+ * Always: (1) the counts are what they were when the check is done: leaves are counted by taking
+ *             them off mapcount, which must leave nothing, and putting them back.
+ * Source: trust.md section 2.
+ * Tour:   after mm/check.c.
+ */
+#include "internal.h"
+#include <base/log.h>
+#include <uapi/errno.h>
+
+#define CLAIM(cond, number, fmt, ...)                               \
+    do {                                                            \
+        if (!(cond)) {                                              \
+            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
+            return -EUCLEAN;                                        \
+        }                                                           \
+    } while (0)
+
+#define HAS_OWNERS (1U << PAGE_ANON | 1U << PAGE_OBJECT | 1U << PAGE_SECRET | 1U << PAGE_HUGETLB)
+
+static int check_owners(const struct page *head)
+{
+    uint32_t maps = atomic_load(&head->mapcount), refs = atomic_load(&head->refcount);
+
+    if (!(HAS_OWNERS & 1U << head->state))
+        return 0;
+    CLAIM(refs == maps + (head->object ? 1 : 0), "V8",
+          "frame %#lx (%s): %u references, %u leaves, %s", page_to_pfn(head),
+          page_state_names[head->state], refs, maps, head->object ? "in an object" : "in none");
+    return 0;
+}
+
+static int check_no_leaf_left(const struct page *head)
+{
+    CLAIM(atomic_load(&head->mapcount) == 0, "V7", "frame %#lx (%s): %d more leaves than are found",
+          page_to_pfn(head), page_state_names[head->state], (int)atomic_load(&head->mapcount));
+    return 0;
+}
+
+static void count_run(const struct pt_run *run, uint32_t by)
+{
+    for (unsigned i = 0; i < run->nr; i++) {
+        pte_t pte = pte_read(&run->slot[i]);
+        if (!pte_has_frame(pte))
+            continue;
+        struct page *head = page_head(phys_to_page(pte_phys(pte, run->level)));
+        if (head != zero_page)
+            atomic_fetch_add_explicit(&head->mapcount, by, memory_order_relaxed);
+    }
+}
+
+/* Change the counts of all that is mapped. */
+static void count_leaves(uint32_t by)
+{
+    struct mm *mm;
+
+    list_for_each_entry (mm, &all_mms, all_node) {
+        struct pt_run run = pt_run_first(&mm->pgtable, user(0), user(USER_END));
+        for (; run.nr; pt_run_next(&run))
+            count_run(&run, by);
+    }
+}
+
+/* Each table belongs to one address space, or to the kernel half. */
+static int check_tables(void)
+{
+    struct page_counts pages;
+    uint64_t nr = kernel_tables_count();
+    struct mm *mm;
+
+    list_for_each_entry (mm, &all_mms, all_node)
+        nr += atomic_load(&mm->pgtable.nr_tables);
+    page_counts(&pages);
+    CLAIM(nr == pages.frames[PAGE_TABLE], "V4", "%lu tables found, %lu frames are tables", nr,
+          pages.frames[PAGE_TABLE]);
+    return 0;
+}
+
+int frames_check(void)
+{
+    int err = check_tables();
+    if (!err)
+        err = page_each_head(check_owners);
+    if (err)
+        return err;
+    count_leaves(-1U);
+    err = page_each_head(check_no_leaf_left);
+    count_leaves(1);
+    return err;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/check.c - damage that vm_check() and the debug kernel's claims must find
+ *
+ * Room:   tests/kernel.
+ * Owns:   nothing.
+ * Locks:  those of the calls.
+ * Always: (1) what a test damages it mends, or the machine ends with it.
+ * Source: trust.md V4, V7-V10, V25, V26, V29, V30.
+ * Tour:   after mm/check.c, mm/frames.c, kernel/check.c; others are in tests/kernel/fault.c.
+ */
+#include "kit.h"
+
+#include "../../arch/x86_64/percpu.h"
+#include "../../kernel/quiet.h"
+#include "../../kernel/syscall.h"
+#include <asm/context.h>
+
+#define SHARED (RW | VM_SHARED)
+
+/* A space that has written to page 0 of an object, and what it wrote to. */
+struct shared_page {
+    struct object *object;
+    struct mm *mm;
+    struct page *page;
+};
+
+static bool shared_page_make(struct shared_page *s)
+{
+    s->object = kit_object(&shmem_ops, 4);
+    s->mm = kit_mm();
+    if (!s->object || !s->mm ||
+        !EXPECT(kit_map_object(s->mm, 0, 4, SHARED, s->object, 0) == 0 && kit_write(s->mm, 0, 1)))
+        return false;
+    s->page = kit_page(s->mm, 0);
+    return true;
+}
+
+static void shared_page_drop(struct shared_page *s)
+{
+    EXPECT(vm_check() == 0);
+    kit_mm_put(s->mm);
+    object_put(s->object);
+}
+
+KTEST(a_leaf_too_many_or_an_owner_too_many_is_found)
+{
+    struct shared_page s;
+    REQUIRE(shared_page_make(&s));
+
+    atomic_fetch_add(&s.page->refcount, 1);
+    EXPECT_FINDS(vm_check(), "V8");
+    atomic_fetch_add(&s.page->mapcount, 1);
+    EXPECT_FINDS(vm_check(), "V7");
+    atomic_fetch_sub(&s.page->mapcount, 1);
+    atomic_fetch_sub(&s.page->refcount, 1);
+    shared_page_drop(&s);
+}
+
+KTEST(a_leaf_of_the_wrong_page_of_its_object_is_found)
+{
+    struct shared_page s;
+    REQUIRE(shared_page_make(&s));
+
+    s.page->index++;
+    EXPECT_FINDS(vm_check(), "V9");
+    s.page->index--;
+    shared_page_drop(&s);
+}
+
+KTEST(an_exclusive_page_with_two_leaves_is_found)
+{
+    struct mm *mm = kit_mm(), *child;
+    REQUIRE(mm);
+
+    EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
+    REQUIRE(mm_fork(mm, &child) == 0);
+    kit_page(mm, 0)->flags |= PAGE_EXCLUSIVE;
+    EXPECT_FINDS(vm_check(), "V10");
+    kit_page(mm, 0)->flags &= ~PAGE_EXCLUSIVE;
+    EXPECT(vm_check() == 0);
+    kit_mm_put(child);
+    kit_mm_put(mm);
+}
+
+KTEST(a_table_in_no_tree_is_found)
+{
+    struct page *page;
+    REQUIRE(page_alloc(0, PAGE_ALLOC_ZERO, &page) == 0);
+
+    page_set_state(page, PAGE_TABLE);
+    EXPECT_FINDS(vm_check(), "V4");
+    page_free(page, 0);
+}
+
+KTEST(a_cpu_that_its_address_space_does_not_know_of_is_found)
+{
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+    uint64_t bit = 1UL << cpu_id();
+
+    kit_load(mm);
+    EXPECT(tlb_check() == 0);
+    atomic_fetch_and(&mm->pgtable.cpus, ~bit);
+    EXPECT_FINDS(tlb_check(), "V26");
+    atomic_fetch_or(&mm->pgtable.cpus, bit);
+    kit_unload();
+    kit_mm_put(mm);
+}
+
+KTEST(everybody_stands_while_it_is_quiet)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        REQUIRE(quiet_begin());
+        EXPECT(!irqs_enabled());
+        EXPECT(!quiet_begin()); /* one at a time */
+        quiet_end();
+        EXPECT(irqs_enabled() && !quiet_is_wanted());
+    }
+}
+
+KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPU 1 has flushed for generation")
+{
+    struct mm *mm = kit_mm();
+
+    if (nr_cpus() < 2) {
+        ktest_skip("one CPU");
+        return;
+    }
+    EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
+    cpus[1].pgt = &mm->pgtable; /* loaded, but the space's mask does not say so */
+    EXPECT(mm_unmap(mm, AT(0), PAGE_SIZE) == 0);
+}
+
+KTEST_PANICS(lock_of_interrupts_taken_with_irqs_on_panics, "V29: a lock of rank 65")
+{
+    spinlock_t lock;
+
+    spin_lock_init(&lock, LOCK_RANK_BUDDY);
+    spin_lock(&lock);
+}
+
+KTEST_PANICS(ring_3_with_a_lock_held_panics, "V29: on the way to ring 3")
+{
+    spinlock_t lock;
+
+    spin_lock_init(&lock, LOCK_RANK_FILES);
+    spin_lock(&lock);
+    exit_to_user(NULL);
+}
+
+KTEST_PANICS(stack_written_past_its_end_panics, "V30: the stack's end was written to")
+{
+    struct context c;
+
+    EXPECT(context_init_kernel(&c, NULL, NULL) == 0);
+    EXPECT(context_is_sound(&c));
+    *(uint64_t *)c.kstack = 0;
+    EXPECT(!context_is_sound(&c));
+    context_destroy(&c);
+}
