@@ -189,6 +189,8 @@ int64_t inode_seek(struct inode *inode, int64_t pos, bool data)
 
     if (pos < 0 || pos >= size)
         return -ENXIO;
+    if (object->ops->folio_order) /* huge pages are all data, as on Linux; their index has marks */
+        return data ? pos : size;
     uint64_t folio_bytes = object_folio_bytes(object), key = pos / folio_bytes;
     bool found = true;
     spin_lock(&object->index_lock);

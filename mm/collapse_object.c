@@ -38,22 +38,26 @@ static void holes_empty(struct object *object, uint64_t first, const struct page
 }
 
 /* Slots that are empty get their part of @huge. -EINVAL: all are. -ENOMEM: as before. */
-static int holes_fill(struct object *object, uint64_t first, struct page *huge, unsigned *holes)
+static int holes_fill(struct object *object, uint64_t first, struct page *huge)
 {
     uint64_t at = first;
+    unsigned holes = 0;
     int err = 0;
 
-    *holes = 0;
     if (!index_next(&object->folios, &at) || at >= first + PT_ENTRIES)
         return -EINVAL;
     for (unsigned i = 0; i < PT_ENTRIES && !err; i++) {
         if (index_find(&object->folios, first + i))
             continue;
         err = index_insert(&object->folios, first + i, huge + i);
-        *holes += !err;
+        holes += !err;
     }
+    if (!err && promises_pages(object))
+        err = commit_charge(holes, 0);
     if (err)
         holes_empty(object, first, huge);
+    else
+        atomic_fetch_add(&object->nr_pages, holes);
     return err;
 }
 
@@ -91,18 +95,12 @@ static void pages_replace(struct object *object, uint64_t first, struct page *hu
 
 static int unit_collapse(struct object *object, uint64_t first, struct page *huge)
 {
-    unsigned holes;
-    int err = holes_fill(object, first, huge, &holes);
-    if (!err && object_promises_pages(object) && commit_charge(holes, 0)) {
-        holes_empty(object, first, huge);
-        err = -ENOMEM;
-    }
+    int err = holes_fill(object, first, huge);
     if (err)
         return err;
     pages_disown(object, first, huge);
     object_unmap(object, first, first + PT_ENTRIES, ZAP_OBJECT_PAGES);
     pages_replace(object, first, huge);
-    atomic_fetch_add(&object->nr_pages, holes);
     WRITE_ONCE(object->has_huge, true);
     return 0;
 }

@@ -262,6 +262,12 @@ int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
 
+/* Does each page of it count as promised memory? */
+static inline bool promises_pages(const struct object *object)
+{
+    return object->ops->promises && !object->promised;
+}
+
 /**
  * object_unmap() - take pages [first, last) of @object out of all mappings
  * Context: no table's lock held; IRQs on. TLB: flushed on return.

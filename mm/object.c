@@ -71,11 +71,6 @@ int object_promise(struct object *object)
     return err;
 }
 
-bool object_promises_pages(const struct object *object)
-{
-    return object->ops->promises && !object->promised;
-}
-
 void object_get(struct object *object)
 {
     uint32_t before = atomic_fetch_add_explicit(&object->refcount, 1, memory_order_relaxed);
@@ -116,7 +111,7 @@ bool object_has_page(struct object *object, uint64_t index)
 
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
-    bool promises = object_promises_pages(object);
+    bool promises = promises_pages(object);
     if (promises && commit_charge(1, 0))
         return -ENOSPC;
     spin_lock(&object->index_lock);
@@ -154,7 +149,7 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
         }
         atomic_fetch_sub_explicit(&object->nr_pages, nr, memory_order_relaxed);
         spin_unlock(&object->index_lock);
-        if (object_promises_pages(object))
+        if (promises_pages(object))
             commit_release(nr); /* of one page each */
         folios_put(batch, nr);
     } while (nr == ARRAY_SIZE(batch));

@@ -51,6 +51,24 @@ static void sizes_are_whole_pages(void)
     close(fd);
 }
 
+/* Whether there are pages, promises of some, or nothing. */
+static void all_of_a_huge_file_is_data(void)
+{
+    NEED_POOL(2);
+    int fd = huge_file(2);
+
+    EXPECT_IS(lseek(fd, 5, SEEK_DATA), 5);
+    char *p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT_IS(lseek(fd, 0, SEEK_DATA), 0);
+    EXPECT_IS(lseek(fd, 0, SEEK_HOLE), 2 * HUGE);
+    p[HUGE] = 1;
+    EXPECT_IS(lseek(fd, 7, SEEK_DATA), 7);
+    EXPECT_IS(lseek(fd, 7, SEEK_HOLE), 2 * HUGE);
+    EXPECT_ERR(lseek(fd, 2 * HUGE, SEEK_DATA), ENXIO);
+    munmap(p, 2 * HUGE);
+    close(fd);
+}
+
 static void writing_is_refused_reading_a_hole_gives_zeroes(void)
 {
     int fd = huge_file(1);
@@ -208,6 +226,7 @@ static void write_seal_waits_for_huge_mappings_too(void)
 
 static const struct ktap_test tests[] = {
     TEST(sizes_are_whole_pages),
+    TEST(all_of_a_huge_file_is_data),
     TEST(writing_is_refused_reading_a_hole_gives_zeroes),
     TEST(offsets_must_be_aligned),
     TEST(pages_are_aligned_zero_and_large),
