@@ -18,7 +18,7 @@
 #define REMAP_FIXED     2
 #define REMAP_DONTUNMAP 4
 
-/* Two tables of one level, the lower address first: the order in which both are ever locked here. */
+/* Two tables of one level, the lower address first: the order in which both are locked here. */
 static void lock_tables(struct page *a, struct page *b)
 {
     spin_lock(pt_lock(min(a, b)));
@@ -207,6 +207,8 @@ static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, stru
         err = tables_for(mm, vma, r->old, r->to, moved);
     if (!err && !keeps_old)
         err = cut_prepare(mm, r->old, r->old + r->old_len, spare);
+    if (!err && !keeps_old)
+        err = spares_get(mm, SPARES, spare); /* the new area may merge with the old one */
     if (err)
         return err;
     struct vma *new = area_like(mm, vma, r);
@@ -217,13 +219,14 @@ static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, stru
     vma_insert(mm, new);
     mm->total_pages += vma_pages(new);
     mm->locked_pages += new->flags &VM_LOCKED ? vma_pages(new) : 0;
+    vma_merge(mm, new);
     if (moved)
-        move_leaves(mm, vma, r->old, r->to, moved);
+        move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved);
     if (!keeps_old)
         unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
     else if (r->old_len)
         leave_empty(mm, r);
-    vma_merge(mm, vma_find(mm, r->to));
+    spares_put(spare);
     return 0;
 }
 
