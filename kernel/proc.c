@@ -22,6 +22,7 @@
 #include <asm/direct_map.h>
 #include <asm/time.h>
 #include <asm/tlb.h>
+#include <base/fail.h>
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
@@ -239,6 +240,20 @@ static int show_resv_hugepages(struct text *t, struct dentry *dentry)
 }
 
 /* As many as there are: the pool grows as far as memory allows, and does not shrink. */
+/* Not Linux's, which has a directory of debugfs for this. */
+static int show_fail_at(struct text *t, struct dentry *dentry)
+{
+    (void)dentry;
+    text_add(t, "%lu\n", fail_at_left());
+    return 0;
+}
+
+static int store_fail_at(uint64_t n)
+{
+    fail_at_set(n);
+    return 0;
+}
+
 static int store_nr_hugepages(uint64_t wanted)
 {
     struct hugetlb_counts huge;
@@ -352,6 +367,7 @@ static const struct text_kind proc_files[] = {
 };
 
 static const struct text_kind proc_sys_vm[] = {
+    {"fail_at", 0600, show_fail_at, store_fail_at, NULL},
     {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages, NULL},
     {"overcommit_memory", 0444, show_zero, NULL, NULL},
     {"memfd_noexec", 0444, show_zero, NULL, NULL},
