@@ -67,13 +67,13 @@ static int cpu_clock_now(int clock, uint64_t *ns)
         return -EINVAL;
     tasks_lock();
     if (CPU_CLOCK_IS_THREAD(clock)) {
-        const struct task *task = id ? task_find(id) : task_current();
+        const struct task *task = id ? task_named(id) : task_current();
         if (task && task->process == process_current())
             *ns = sched_run_ns(task);
         else
             err = -EINVAL;
     } else {
-        const struct process *process = id ? process_find(id) : process_current();
+        const struct process *process = id ? process_named(id) : process_current();
         if (process)
             *ns = process_run_ns(process);
         else

@@ -27,7 +27,7 @@ static void cloned_task_start(void *arg)
     sched_finish_switch();
     irq_enable();
     if (task->set_child_tid) {
-        int tid = task->tid;
+        int tid = pid_here(task->tid);
         if (copy_to_user(user(task->set_child_tid), &tid, sizeof(tid)))
             log_debug("clone: the child's tid could not be stored");
     }
@@ -44,7 +44,7 @@ struct clone_args {
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |        \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM |        \
      CLONE_VFORK | CLONE_DETACHED | CLONE_IO | CLONE_PARENT | CLONE_UNTRACED | CLONE_PTRACE | \
-     CLONE_CLEAR_SIGHAND)
+     CLONE_CLEAR_SIGHAND | CLONE_NEWPID)
 
 static int check_flags(uint64_t flags)
 {
@@ -56,8 +56,23 @@ static int check_flags(uint64_t flags)
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
         return -EINVAL;
-    if ((flags & CLONE_PARENT) && process_current()->pid == 1)
+    if ((flags & CLONE_PARENT) && pid_ns_is_init(process_current()))
         return -EINVAL; /* nobody would wait for it */
+    bool elsewhere = task_current()->ns_for_children != process_current()->ns;
+    if (elsewhere && (flags & (CLONE_THREAD | CLONE_NEWPID)))
+        return -EINVAL;
+    return (flags & CLONE_THREAD) && (flags & CLONE_NEWPID) ? -EINVAL : 0;
+}
+
+/* Where a child is born, with a reference. */
+static int namespace_copy(uint64_t flags, struct pid_ns **out)
+{
+    struct pid_ns *ns = task_current()->ns_for_children;
+
+    if (flags & CLONE_NEWPID)
+        return pid_ns_create(ns, out);
+    pid_ns_get(ns);
+    *out = ns;
     return 0;
 }
 
@@ -67,12 +82,18 @@ static int process_copy(uint64_t flags, struct process **out)
     struct process *me = process_current(), *p = process_alloc();
     if (!p)
         return -ENOMEM;
+    int err = namespace_copy(flags, &p->ns);
+    if (err) {
+        process_put(p);
+        return err;
+    }
     memcpy(p->limits, me->limits, sizeof(p->limits));
     memcpy(p->signals.action, me->signals.action, sizeof(p->signals.action));
     if (flags & CLONE_CLEAR_SIGHAND)
         signals_clear_handlers(&p->signals);
     p->membarrier = me->membarrier;
     p->personality = me->personality;
+    p->oom_adj = me->oom_adj;
     p->no_dump = me->no_dump;
     p->cwd = me->cwd;
     dentry_get(p->cwd);
@@ -138,9 +159,9 @@ free_task:
     return err;
 }
 
-/* Into the tree; from here on others can see it. Not when this process is being ended, or has to
- * take a signal first: a group that forks must not outrun its killer. */
-static int adopt(struct task *task, struct process *process, const struct clone_args *a)
+/* Into the tree, where others can see it; *@told: what the parent calls it. Not when this process
+ * is being ended, or has to take a signal first: a group that forks must not outrun its killer. */
+static int adopt(struct task *task, struct process *process, const struct clone_args *a, int *told)
 {
     struct process *me = process_current();
 
@@ -150,6 +171,14 @@ static int adopt(struct task *task, struct process *process, const struct clone_
         return tids_are_left() ? -ERESTARTNOINTR : -EAGAIN;
     }
     task->tid = tid_new();
+    int err = pid_ns_name(process->ns, task->tid);
+    if (err) {
+        tasks_unlock();
+        return err;
+    }
+    *told = pid_in(me->ns, task->tid);
+    task->ns_for_children = process->ns;
+    pid_ns_get(process->ns);
     task->process = process;
     process_get(process);
     if (process != me) {
@@ -158,6 +187,8 @@ static int adopt(struct task *task, struct process *process, const struct clone_
         process->sid = me->sid;
         process->parent = a->flags & CLONE_PARENT ? me->parent : me;
         process->exit_signal = a->flags & CLONE_PARENT ? me->exit_signal : a->exit_signal;
+        if (!process->ns->init)
+            process->ns->init = process;
         process_link(process);
     }
     task_publish(task);
@@ -200,6 +231,7 @@ static int64_t do_clone(const struct clone_args *a)
     struct process *process = process_current();
     struct wait_queue vfork_queue;
     struct task *task;
+    int tid;
 
     int err = check_flags(a->flags);
     if (err)
@@ -221,12 +253,11 @@ static int64_t do_clone(const struct clone_args *a)
         wait_queue_init(&vfork_queue);
         process->vfork_done = &vfork_queue;
     }
-    err = adopt(task, process, a);
+    err = adopt(task, process, a, &tid);
     if (err) {
         abandon(task, process);
         return err;
     }
-    int tid = task->tid;
     if ((a->flags & CLONE_PARENT_SETTID) && copy_to_user(user(a->parent_tid), &tid, sizeof(tid)))
         log_debug("clone: the tid could not be stored");
     if (vfork)
@@ -293,4 +324,24 @@ int64_t sys_clone3(user_addr_t args, size_t size)
                                          .parent_tid = u.parent_tid,
                                          .child_tid = u.child_tid,
                                          .tls = u.tls});
+}
+
+int64_t sys_unshare(uint64_t flags)
+{
+    struct task *me = task_current();
+    struct pid_ns *ns;
+
+    if (flags & ~(uint64_t)(CLONE_NEWPID | CLONE_FILES | CLONE_FS | CLONE_SYSVSEM))
+        return -EINVAL;
+    if ((flags & CLONE_NEWPID) && me->ns_for_children != me->process->ns)
+        return -EINVAL;
+    int err = flags & CLONE_FILES ? files_unshare() : 0;
+    if (err || !(flags & CLONE_NEWPID))
+        return err;
+    err = pid_ns_create(me->ns_for_children, &ns);
+    if (err)
+        return err;
+    pid_ns_put(me->ns_for_children);
+    me->ns_for_children = ns;
+    return 0;
 }

@@ -224,8 +224,7 @@ static struct mm *mm_switch(struct mm *mm)
     return old;
 }
 
-/* Descriptors are shared with nobody after this: the new program's closing is its own. */
-static int own_files(void)
+int files_unshare(void)
 {
     struct task *task = task_current();
     struct files *shared = task->files, *copy;
@@ -302,7 +301,7 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
     if (!err)
         err = stack_build(image, args, name, mm, &stack);
     if (!err)
-        err = own_files();
+        err = files_unshare();
     if (!err)
         err = process_become_single();
     if (err) {

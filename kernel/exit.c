@@ -21,6 +21,8 @@
 #include <asm/uaccess.h>
 #include <uapi/errno.h>
 
+#define MEMBERS_PAUSE_NS 1000000 /* between looks at who is left of a namespace */
+
 uint64_t process_run_ns(const struct process *process)
 {
     uint64_t ns = atomic_load(&process->run_ns);
@@ -38,7 +40,7 @@ void signal_child_changed(struct process *child, int code, int status)
     struct uapi_siginfo info = {
         .signo = ended ? child->exit_signal : SIGCHLD,
         .code = code,
-        .pid = child->pid,
+        .pid = pid_in(parent->ns, child->pid),
         .status = status,
         .utime = process_run_ns(child) / NS_PER_TICK,
     };
@@ -91,10 +93,15 @@ static void orphans_continue(const struct process *member, const struct process 
 
 static struct process *new_parent(const struct process *p)
 {
-    for (struct process *a = p->parent; a != init_process; a = a->parent)
+    struct process *heir = pid_ns_is_init(p) ? NULL : p->ns->init;
+
+    for (struct process *a = p->parent; a != heir && a->ns == p->ns && a != init_process;
+         a = a->parent)
         if (a->subreaper && !a->zombie)
             return a;
-    return init_process;
+    for (const struct pid_ns *ns = p->ns; !heir; ns = ns->parent)
+        heir = ns->init != p ? ns->init : NULL;
+    return heir;
 }
 
 static void send_parent_death_signals(struct process *child)
@@ -129,6 +136,57 @@ static void give_children_away(struct process *p, struct list_node *dead)
     }
 }
 
+/* Everybody in @p's namespace but itself ends, or has ended: is told to, and reaped. How many are
+ * left. tasks_lock held. */
+static unsigned end_members(struct process *p, struct list_node *dead)
+{
+    struct uapi_siginfo info = {.signo = SIGKILL, .code = SI_KERNEL};
+    struct process *member, *next;
+    unsigned living = 0;
+
+    for_each_process(member)
+    {
+        if (member == p || member->zombie || !pid_ns_contains(p->ns, member->ns))
+            continue;
+        signal_send_process(member, &info);
+        living++;
+    }
+    list_for_each_safe (member, next, &p->children, sibling) {
+        if (member->zombie) {
+            process_unlink(member);
+            list_add_tail(&member->sibling, dead);
+        }
+    }
+    return living;
+}
+
+static void put_dead(struct list_node *dead)
+{
+    while (!list_empty(dead)) {
+        struct process *gone = list_first_entry(dead, struct process, sibling);
+        list_del(&gone->sibling);
+        process_put(gone);
+    }
+}
+
+/* The end of process 1 is the end of its namespace. */
+static void end_namespace(struct process *p)
+{
+    struct list_node dead;
+    unsigned living;
+
+    list_init(&dead);
+    do {
+        tasks_lock();
+        p->ns->dead = true;
+        living = end_members(p, &dead);
+        tasks_unlock();
+        put_dead(&dead);
+        if (living)
+            sched_pause(MEMBERS_PAUSE_NS);
+    } while (living);
+}
+
 /* The last task of @p is gone; its own reference in the tree goes, too, if nobody will wait. */
 static void process_ends(struct process *p)
 {
@@ -146,12 +204,10 @@ static void process_ends(struct process *p)
     }
     process_notify_parent(p);
     orphans_continue(p, p->parent);
+    if (pid_ns_is_init(p))
+        p->ns->init = NULL;
     tasks_unlock();
-    while (!list_empty(&dead)) {
-        struct process *gone = list_first_entry(&dead, struct process, sibling);
-        list_del(&gone->sibling);
-        process_put(gone);
-    }
+    put_dead(&dead);
 }
 
 /* The others have to end; each does it on its own way to ring 3. tasks_lock held. */
@@ -286,7 +342,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
 
     if (group)
         kill_siblings(p, status);
-    if (p->pid == 1 && (group || p->nr_tasks == 1))
+    if (p == init_process && (group || p->nr_tasks == 1))
         machine_shutdown(p->exiting ? p->status : status);
     usage_peak(p, task->mm);
     release_memory(task);
@@ -295,6 +351,8 @@ _Noreturn void task_exit(uint32_t status, bool group)
         vfork_finished(p);
         timers_exit(p);
         release_names(p);
+        if (pid_ns_is_init(p))
+            end_namespace(p);
         process_ends(p);
         machine_check_after_exit();
     }

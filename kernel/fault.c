@@ -10,10 +10,10 @@
  * Source: sigaction(2), "The si_code field"; Intel SDM 3A, "Interrupt and Exception Handling".
  * Tour:   after arch/x86_64/trap.c; mm/fault.c does the work.
  */
+#include "oom.h"
 #include "syscall.h"
 #include "task.h"
 #include "tty.h"
-#include <base/log.h>
 #include <uapi/errno.h>
 #include <upcalls.h>
 
@@ -24,24 +24,16 @@ static enum fault_access access_of(uint64_t error)
     return error & FAULT_WRITE ? ACCESS_WRITE : ACCESS_READ;
 }
 
-/* Nothing is left to give: end this process, say so. */
-static void out_of_memory(void)
-{
-    log_warn("%s[%d]: out of memory, killed", task_current()->name, task_current()->tid);
-    struct uapi_siginfo info = {.signo = SIGKILL, .code = SI_KERNEL};
-    signal_force(&info);
-}
-
-static void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
+static __cold void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SEGV_MAPERR, .addr = address};
 
     switch (result) {
     case FAULT_RESOLVED:
         return;
-    case FAULT_NO_MEMORY:
-        out_of_memory();
-        return;
+    case FAULT_NO_MEMORY: /* nothing is left to give */
+        info = (struct uapi_siginfo){.signo = SIGKILL, .code = SI_KERNEL};
+        break;
     case FAULT_BEYOND:
         info.signo = SIGBUS;
         info.code = BUS_ADRERR;
@@ -65,7 +57,9 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
     if (frame->error & FAULT_PKEY)
         result = FAULT_NO_RIGHT;
     else if (mm && address < USER_END)
-        result = mm_fault(mm, user(address), access_of(frame->error));
+        do
+            result = mm_fault(mm, user(address), access_of(frame->error));
+        while (unlikely(result == FAULT_NO_MEMORY) && oom_make_room());
     if (likely(result == FAULT_RESOLVED))
         return true;
     if (from_user)
@@ -73,7 +67,7 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
     return false;
 }
 
-static void exception_signal(struct trap_frame *frame)
+static __cold void exception_signal(struct trap_frame *frame)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SI_KERNEL};
 

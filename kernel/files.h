@@ -81,6 +81,9 @@ static inline bool file_writable(const struct file *f)
 
 int __must_check files_create(struct files **out);
 int __must_check files_copy(struct files *from, struct files **out);
+/* The running task shares its descriptors with nobody after this. 0 or -ENOMEM. kernel/exec.c */
+int __must_check files_unshare(void);
+
 void files_get(struct files *files);
 void files_put(struct files *files);
 void files_close_on_exec(struct files *files);

@@ -335,7 +335,7 @@ static int lock_abandon(const struct task *task, uint64_t address, bool pending)
         return 0;
     }
     for (;;) {
-        if ((word & FUTEX_TID_MASK) != (uint32_t)task->tid)
+        if ((word & FUTEX_TID_MASK) != (uint32_t)pid_here(task->tid))
             return 0;
         uint32_t seen = word;
         if (cmpxchg32_user(user(address), &seen, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
@@ -386,7 +386,7 @@ int64_t sys_get_robust_list(int tid, user_addr_t head_out, user_addr_t len_out)
     uint64_t head = 0, len = sizeof(struct uapi_robust_list_head);
 
     tasks_lock();
-    const struct task *task = tid ? task_find(tid) : task_current();
+    const struct task *task = tid ? task_named(tid) : task_current();
     if (task)
         head = task->robust_list;
     tasks_unlock();

@@ -16,25 +16,26 @@
 
 static int send_to(struct process *p, int signo)
 {
-    struct uapi_siginfo info = {.signo = signo, .code = SI_USER, .pid = process_current()->pid};
+    struct uapi_siginfo info = {
+        .signo = signo, .code = SI_USER, .pid = pid_in(p->ns, process_current()->pid)};
     return signo ? signal_send_process(p, &info) : 0;
 }
 
 static bool is_meant(const struct process *p, int pid)
 {
     const struct process *me = process_current();
-    if (pid > 0)
-        return p->pid == pid;
     if (pid == 0)
         return p->pgid == me->pgid;
-    return pid == -1 ? p->pid != 1 && p != me : p->pgid == -pid;
+    if (pid != -1)
+        return p->pgid == pid_meant(-pid);
+    return p != me->ns->init && p != me && pid_ns_contains(me->ns, p->ns);
 }
 
 /* One of the process's tasks may be named instead of the process. */
 static struct process *process_of(int tid)
 {
-    struct process *process = process_find(tid);
-    struct task *task = process ? NULL : task_find(tid);
+    struct process *process = process_named(tid);
+    struct task *task = process ? NULL : task_named(tid);
     return task ? task->process : process;
 }
 
@@ -80,22 +81,30 @@ int signal_send_group(int pgid, int signo)
     return found;
 }
 
+/* The receiver calls the sender by its own number. */
+static int send_task(struct task *task, struct uapi_siginfo *info)
+{
+    if (info->code == SI_TKILL)
+        info->pid = pid_in(task->process->ns, process_current()->pid);
+    return signal_send_task(task, info);
+}
+
 /* @pid -1: of any process. */
-static int64_t send_to_task(int pid, int tid, const struct uapi_siginfo *info)
+static int64_t send_to_task(int pid, int tid, struct uapi_siginfo *info)
 {
     int64_t result = -ESRCH;
 
     tasks_lock();
-    struct task *task = task_find(tid);
-    if (task && (pid < 0 || task->process->pid == pid))
-        result = info->signo ? signal_send_task(task, info) : 0;
+    struct task *task = task_named(tid);
+    if (task && (pid < 0 || task->process->pid == pid_meant(pid)))
+        result = info->signo ? send_task(task, info) : 0;
     tasks_unlock();
     return result;
 }
 
 int64_t sys_tgkill(int pid, int tid, int signo)
 {
-    struct uapi_siginfo info = {.signo = signo, .code = SI_TKILL, .pid = process_current()->pid};
+    struct uapi_siginfo info = {.signo = signo, .code = SI_TKILL};
 
     if (pid <= 0 || tid <= 0 || signo < 0 || signo > SIGNALS)
         return -EINVAL;
@@ -104,7 +113,7 @@ int64_t sys_tgkill(int pid, int tid, int signo)
 
 int64_t sys_tkill(int tid, int signo)
 {
-    struct uapi_siginfo info = {.signo = signo, .code = SI_TKILL, .pid = process_current()->pid};
+    struct uapi_siginfo info = {.signo = signo, .code = SI_TKILL};
 
     if (tid <= 0 || signo < 0 || signo > SIGNALS)
         return -EINVAL;
@@ -120,7 +129,7 @@ static int info_read(user_addr_t from, int pid, int signo, struct uapi_siginfo *
         return -EINVAL;
     info->signo = signo;
     bool pretends = info->code >= 0 || info->code == SI_TKILL;
-    return pretends && pid != process_current()->pid ? -EPERM : 0;
+    return pretends && pid != pid_here(process_current()->pid) ? -EPERM : 0;
 }
 
 int64_t sys_rt_sigqueueinfo(int pid, int signo, user_addr_t from)

@@ -56,7 +56,7 @@ static uint64_t random_pages(unsigned bits)
 /* Claim 1. */
 static uint64_t stack_gap(const struct mm *mm, bool random)
 {
-    uint64_t pad = MM_STACK_GUARD_GAP + (random ? PAGE_SIZE << STACK_RANDOM_BITS : 0);
+    uint64_t pad = STACK_GUARD_GAP + (random ? PAGE_SIZE << STACK_RANDOM_BITS : 0);
     uint64_t gap = mm->limits.stack;
 
     if (gap + pad > gap)

@@ -11,6 +11,7 @@
  */
 #include "files.h"
 #include "fs.h"
+#include "task.h"
 #include <lib/string.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
@@ -29,9 +30,26 @@ static int64_t object_file_read(struct file *f, struct object_copy *c, size_t le
     return n;
 }
 
+/* RLIMIT_FSIZE: -EFBIG, and the signal that says so, where no byte may be at @pos. */
+static int check_size_limit(uint64_t pos)
+{
+    struct uapi_siginfo info = {.signo = SIGXFSZ, .code = SI_USER, .pid = process_current()->pid};
+
+    if (pos < process_current()->limits[RLIMIT_FSIZE].soft)
+        return 0;
+    tasks_lock();
+    signal_send_task(task_current(), &info);
+    tasks_unlock();
+    return -EFBIG;
+}
+
 /* How much of a write at @pos may happen. object->lock held. */
 static int64_t writable_bytes(const struct object *object, uint64_t pos, size_t len)
 {
+    int err = check_size_limit(pos);
+    if (err)
+        return err;
+    len = min(len, process_current()->limits[RLIMIT_FSIZE].soft - pos);
     if (object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
         return -EPERM;
     if (pos >= SIZE_LIMIT)
@@ -67,7 +85,10 @@ static int64_t object_file_write(struct file *f, struct object_copy *c, size_t l
 static int check_truncate(const struct object *object, uint64_t size_bytes)
 {
     uint64_t size = object_size(object);
+    int err = size_bytes > size ? check_size_limit(size_bytes - 1) : 0;
 
+    if (err)
+        return err;
     if (size_bytes & (object_folio_bytes(object) - 1) && object->ops->folio_order > 0)
         return -EINVAL;
     if (size_bytes < size && (object->seals & SEAL_SHRINK))
@@ -128,7 +149,9 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
         err = punch(object, start, end);
     } else {
         bool grows = end > object_size(object);
-        err = grows && (object->seals & SEAL_GROW) ? -EPERM : allocate(object, start, end);
+        err = grows ? check_size_limit(end - 1) : 0;
+        if (!err)
+            err = grows && (object->seals & SEAL_GROW) ? -EPERM : allocate(object, start, end);
         if (!err && grows && !(mode & FALLOC_FL_KEEP_SIZE))
             object_truncate(object, end);
     }
@@ -143,10 +166,10 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
 /* The first folio from *@key on that somebody touched; false: there is none. index_lock held. */
 static bool next_data(struct object *object, uint64_t *key)
 {
-    struct folio *folio;
+    const struct page *page;
 
-    for (; (folio = index_next(&object->folios, key)); ++*key)
-        if (!(READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED))
+    for (; (page = index_next(&object->folios, key)); ++*key)
+        if (!(READ_ONCE(page->flags) & PAGE_UNTOUCHED))
             return true;
     return false;
 }

@@ -15,36 +15,36 @@
 
 int64_t sys_getpid(void)
 {
-    return process_current()->pid;
+    return pid_here(process_current()->pid);
 }
 
 int64_t sys_gettid(void)
 {
-    return task_current()->tid;
+    return pid_here(task_current()->tid);
 }
 
 int64_t sys_getppid(void)
 {
     struct process *me = process_current();
-    return me->pid == 1 ? 0 : READ_ONCE(me->parent)->pid;
+    return me == init_process ? 0 : pid_here(READ_ONCE(me->parent)->pid);
 }
 
 int64_t sys_set_tid_address(uint64_t at)
 {
     task_current()->clear_child_tid = at;
-    return task_current()->tid;
+    return pid_here(task_current()->tid);
 }
 
 static struct process *self_or(int pid)
 {
-    return pid == 0 ? process_current() : process_find(pid);
+    return pid == 0 ? process_current() : process_named(pid);
 }
 
 int64_t sys_getpgid(int pid)
 {
     tasks_lock();
     struct process *p = self_or(pid);
-    int64_t result = p ? p->pgid : -ESRCH;
+    int64_t result = p ? pid_in(process_current()->ns, p->pgid) : -ESRCH;
     tasks_unlock();
     return result;
 }
@@ -58,9 +58,24 @@ int64_t sys_getsid(int pid)
 {
     tasks_lock();
     struct process *p = self_or(pid);
-    int64_t result = p ? p->sid : -ESRCH;
+    int64_t result = p ? pid_in(process_current()->ns, p->sid) : -ESRCH;
     tasks_unlock();
     return result;
+}
+
+/* Its own group, or one that is there in its session. tasks_lock held. */
+static int join_group(struct process *joining, int pgid)
+{
+    int before = joining->pgid;
+    bool there = joining->pid == pgid;
+    struct process *p;
+
+    for_each_process(p) there |= p->pgid == pgid && p->sid == joining->sid;
+    if (!there)
+        return -EPERM;
+    joining->pgid = pgid;
+    pid_ns_forget(before);
+    return 0;
 }
 
 int64_t sys_setpgid(int pid, int pgid)
@@ -77,7 +92,7 @@ int64_t sys_setpgid(int pid, int pgid)
     else if (p->sid == p->pid || p->sid != me->sid)
         result = -EPERM;
     else
-        p->pgid = pgid ? pgid : p->pid;
+        result = join_group(p, pgid ? pid_meant(pgid) : p->pid);
     tasks_unlock();
     return result;
 }
@@ -85,16 +100,19 @@ int64_t sys_setpgid(int pid, int pgid)
 int64_t sys_setsid(void)
 {
     struct process *me = process_current(), *p;
-    int64_t result = me->pid;
-
     tasks_lock();
+    int64_t result = pid_in(me->ns, me->pid);
+    int group = me->pgid, session = me->sid;
     for_each_process(p)
     {
         if (p->pgid == me->pid)
             result = -EPERM;
     }
-    if (result > 0)
+    if (result > 0) {
         me->sid = me->pgid = me->pid;
+        pid_ns_forget(group);
+        pid_ns_forget(session);
+    }
     tasks_unlock();
     return result;
 }
@@ -105,7 +123,7 @@ bool group_is_orphaned(int pgid)
     for_each_process(p)
     {
         const struct process *parent = p->parent;
-        if (p->pgid == pgid && !p->zombie && parent != p && parent->pid != 1 &&
+        if (p->pgid == pgid && !p->zombie && parent != p && !pid_ns_is_init(parent) &&
             parent->pgid != pgid && parent->sid == p->sid)
             return false;
     }

@@ -24,6 +24,7 @@
 #include <asm/tlb.h>
 #include <base/fail.h>
 #include <mm/buddy.h>
+#include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
 #include <mm/slab.h>
@@ -89,7 +90,10 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "KernelStack:", kstack_total_bytes() / KIB);
     add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
     add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
+    add_kib(t, "CommitLimit:", commit_limit() * PAGE_KIB);
+    add_kib(t, "Committed_AS:", commit_sum() * PAGE_KIB);
     add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
+    add_kib(t, "ShmemPmdMapped:", thp_events(THP_OBJECT) * HUGE_KIB);
     add_huge_pages(t);
     add_direct_map(t);
     return 0;
@@ -328,20 +332,6 @@ static int show_randomize(struct text *t, struct dentry *dentry)
     return 0;
 }
 
-static int show_max_map_count(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "%u\n", MM_MAX_VMAS);
-    return 0;
-}
-
-static int show_mmap_min_addr(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "%lu\n", (uint64_t)USER_MIN);
-    return 0;
-}
-
 static int show_cpus(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
@@ -353,48 +343,68 @@ static int show_cpus(struct text *t, struct dentry *dentry)
 }
 
 static const struct text_kind proc_files[] = {
-    {"cmdline", 0444, show_cmdline, NULL, NULL},
-    {"cpuinfo", 0444, show_cpuinfo, NULL, NULL},
-    {"filesystems", 0444, show_filesystems, NULL, NULL},
-    {"loadavg", 0444, show_loadavg, NULL, NULL},
-    {"meminfo", 0444, show_meminfo, NULL, NULL},
-    {"mounts", 0444, show_mounts, NULL, NULL},
-    {"slabinfo", 0400, show_slabinfo, NULL, NULL},
-    {"stat", 0444, show_stat, NULL, NULL},
-    {"uptime", 0444, show_uptime, NULL, NULL},
-    {"version", 0444, show_version, NULL, NULL},
-    {"vmstat", 0444, show_vmstat, NULL, NULL},
+    {"cmdline", 0444, .show = show_cmdline},         {"cpuinfo", 0444, .show = show_cpuinfo},
+    {"filesystems", 0444, .show = show_filesystems}, {"loadavg", 0444, .show = show_loadavg},
+    {"meminfo", 0444, .show = show_meminfo},         {"mounts", 0444, .show = show_mounts},
+    {"slabinfo", 0400, .show = show_slabinfo},       {"stat", 0444, .show = show_stat},
+    {"uptime", 0444, .show = show_uptime},           {"version", 0444, .show = show_version},
+    {"vmstat", 0444, .show = show_vmstat},
 };
 
+/* A ratio and a number of KiB: the one that was set last counts. */
+static void ratio_changed(void)
+{
+    vm_settings.overcommit_kbytes = 0;
+}
+
+static void kbytes_changed(void)
+{
+    vm_settings.overcommit_ratio = 0;
+}
+
+static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCOMMIT_NEVER, NULL},
+                            overcommit_ratio = {&vm_settings.overcommit_ratio, INT32_MAX,
+                                                ratio_changed},
+                            overcommit_kbytes = {&vm_settings.overcommit_kbytes, INT64_MAX,
+                                                 kbytes_changed},
+                            admin_reserve = {&vm_settings.admin_reserve_kbytes, INT64_MAX, NULL},
+                            user_reserve = {&vm_settings.user_reserve_kbytes, INT64_MAX, NULL},
+                            max_map_count = {&vm_settings.max_map_count, INT32_MAX, NULL},
+                            mmap_min_addr = {&vm_settings.mmap_min_addr, GIGA_SIZE, NULL};
+
 static const struct text_kind proc_sys_vm[] = {
-    {"fail_at", 0600, show_fail_at, store_fail_at, NULL},
-    {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages, NULL},
-    {"overcommit_memory", 0444, show_zero, NULL, NULL},
-    {"memfd_noexec", 0444, show_zero, NULL, NULL},
-    {"max_map_count", 0444, show_max_map_count, NULL, NULL},
-    {"mmap_min_addr", 0444, show_mmap_min_addr, NULL, NULL},
+    {"fail_at", 0600, .show = show_fail_at, .store = store_fail_at},
+    {"nr_hugepages", 0644, .show = show_nr_hugepages, .store = store_nr_hugepages},
+    {"memfd_noexec", 0444, .show = show_zero},
+    {"overcommit_memory", 0644, .setting = &overcommit_memory},
+    {"overcommit_ratio", 0644, .setting = &overcommit_ratio},
+    {"overcommit_kbytes", 0644, .setting = &overcommit_kbytes},
+    {"admin_reserve_kbytes", 0644, .setting = &admin_reserve},
+    {"user_reserve_kbytes", 0644, .setting = &user_reserve},
+    {"max_map_count", 0644, .setting = &max_map_count},
+    {"mmap_min_addr", 0644, .setting = &mmap_min_addr},
 };
 
 static const struct text_kind proc_sys_kernel[] = {
-    {"printk", 0644, show_printk, store_printk, NULL},
-    {"osrelease", 0444, show_release, NULL, NULL},
-    {"ostype", 0444, show_ostype, NULL, NULL},
-    {"hostname", 0444, show_hostname, NULL, NULL},
-    {"pid_max", 0444, show_pid_max, NULL, NULL},
-    {"randomize_va_space", 0644, show_randomize, layout_randomize_set, NULL},
+    {"printk", 0644, .show = show_printk, .store = store_printk},
+    {"osrelease", 0444, .show = show_release},
+    {"ostype", 0444, .show = show_ostype},
+    {"hostname", 0444, .show = show_hostname},
+    {"pid_max", 0444, .show = show_pid_max},
+    {"randomize_va_space", 0644, .show = show_randomize, .store = layout_randomize_set},
 };
 
 static const struct text_kind sys_hugepages[] = {
-    {"nr_hugepages", 0644, show_nr_hugepages, store_nr_hugepages, NULL},
-    {"free_hugepages", 0444, show_free_hugepages, NULL, NULL},
-    {"resv_hugepages", 0444, show_resv_hugepages, NULL, NULL},
-    {"surplus_hugepages", 0444, show_zero, NULL, NULL},
+    {"nr_hugepages", 0644, .show = show_nr_hugepages, .store = store_nr_hugepages},
+    {"free_hugepages", 0444, .show = show_free_hugepages},
+    {"resv_hugepages", 0444, .show = show_resv_hugepages},
+    {"surplus_hugepages", 0444, .show = show_zero},
 };
 
 static const struct text_kind sys_cpu[] = {
-    {"online", 0444, show_cpus, NULL, NULL},
-    {"possible", 0444, show_cpus, NULL, NULL},
-    {"present", 0444, show_cpus, NULL, NULL},
+    {"online", 0444, .show = show_cpus},
+    {"possible", 0444, .show = show_cpus},
+    {"present", 0444, .show = show_cpus},
 };
 
 static void text_files(struct dentry *dir, const struct text_kind *kinds, unsigned nr)

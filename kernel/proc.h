@@ -30,7 +30,7 @@ static inline int proc_pid(const struct dentry *dir)
 struct mm *proc_mm(int pid);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 7
+#define NR_PROC_FILES 9
 extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
 
 /* The line of an area in maps and smaps; @path: room for its name. */

@@ -32,22 +32,11 @@ static int name_to_number(const char *name)
     return strcmp(name, again) ? -1 : (int)n;
 }
 
-/* Some task of @process that has not begun to end, or NULL. tasks_lock held. */
-static struct task *living_task(const struct process *process)
-{
-    struct task *task;
-    list_for_each_entry (task, &process->tasks, process_node) {
-        if (task->mm && task->files)
-            return task;
-    }
-    return NULL;
-}
-
 struct mm *proc_mm(int pid)
 {
     tasks_lock();
     struct process *process = process_find(pid);
-    struct task *task = process ? living_task(process) : NULL;
+    struct task *task = process ? process_living_task(process) : NULL;
     struct mm *mm = task ? task->mm : NULL;
     if (mm)
         mm_get(mm);
@@ -59,7 +48,7 @@ static struct files *files_of(int pid)
 {
     tasks_lock();
     struct process *process = process_find(pid);
-    struct task *task = process ? living_task(process) : NULL;
+    struct task *task = process ? process_living_task(process) : NULL;
     struct files *files = task ? task->files : NULL;
     if (files)
         files_get(files);

@@ -13,6 +13,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "oom.h"
 #include "task.h"
 #include "text_file.h"
 #include <asm/tlb.h>
@@ -192,8 +193,11 @@ static void add_status_memory(struct text *t, struct mm *mm)
     text_add(t, "VmRSS:\t%8lu kB\n", (anon + file) * PAGE_KIB);
     text_add(t, "RssAnon:\t%8lu kB\n", anon * PAGE_KIB);
     text_add(t, "RssFile:\t%8lu kB\n", file * PAGE_KIB);
-    text_add(t, "VmData:\t%8lu kB\n", (mm->brk - mm->brk_start) / KIB);
-    text_add(t, "VmExe:\t%8lu kB\n", (mm->end_code - mm->start_code) / KIB);
+    text_add(t, "VmData:\t%8lu kB\n", mm->kind_pages[AREA_DATA] * PAGE_KIB);
+    text_add(t, "VmStk:\t%8lu kB\n", mm->kind_pages[AREA_STACK] * PAGE_KIB);
+    uint64_t code = round_up(mm->end_code, PAGE_SIZE) - round_down(mm->start_code, PAGE_SIZE);
+    text_add(t, "VmExe:\t%8lu kB\n", code / KIB);
+    text_add(t, "VmLib:\t%8lu kB\n", mm->kind_pages[AREA_CODE] * PAGE_KIB - code / KIB);
     text_add(t, "VmSwap:\t%8lu kB\n", 0UL);
 }
 
@@ -323,12 +327,50 @@ static int show_cmdline(struct text *t, struct dentry *dentry)
     return bytes ? 0 : -ENOMEM;
 }
 
-static const struct text_kind maps = {"maps", 0444, show_maps, NULL, NULL},
-                              stat = {"stat", 0444, show_stat, NULL, NULL},
-                              status = {"status", 0444, show_status, NULL, NULL},
-                              comm = {"comm", 0444, show_comm, NULL, NULL},
-                              cmdline = {"cmdline", 0444, show_cmdline, NULL, NULL};
+/* oom_score, oom_score_adj */
+
+static int show_oom_score(struct text *t, struct dentry *dentry)
+{
+    tasks_lock();
+    struct process *process = process_find(proc_pid(dentry->parent));
+    uint64_t score = process ? oom_score(process) : 0;
+    tasks_unlock();
+    text_add(t, "%lu\n", score);
+    return process ? 0 : -ESRCH;
+}
+
+static int show_oom_adj(struct text *t, struct dentry *dentry)
+{
+    tasks_lock();
+    struct process *process = process_find(proc_pid(dentry->parent));
+    int adj = process ? process->oom_adj : 0;
+    tasks_unlock();
+    text_add(t, "%d\n", adj);
+    return process ? 0 : -ESRCH;
+}
+
+static int store_oom_adj(struct dentry *dentry, int64_t adj)
+{
+    if (adj < OOM_ADJ_MIN || adj > OOM_ADJ_MAX)
+        return -EINVAL;
+    tasks_lock();
+    struct process *process = process_find(proc_pid(dentry->parent));
+    if (process)
+        process->oom_adj = adj;
+    tasks_unlock();
+    return process ? 0 : -ESRCH;
+}
+
+static const struct text_kind maps = {"maps", 0444, .show = show_maps},
+                              stat = {"stat", 0444, .show = show_stat},
+                              status = {"status", 0444, .show = show_status},
+                              comm = {"comm", 0444, .show = show_comm},
+                              cmdline = {"cmdline", 0444, .show = show_cmdline},
+                              oom_score_file = {"oom_score", 0444, .show = show_oom_score},
+                              oom_adj_file = {"oom_score_adj", 0644, .show = show_oom_adj,
+                                              .store_for = store_oom_adj};
 
 const struct text_kind *const proc_files_of_process[NR_PROC_FILES] = {
-    &maps, &stat, &status, &comm, &cmdline, &proc_smaps, &proc_smaps_rollup,
+    &maps,           &stat,         &status, &comm, &cmdline, &proc_smaps, &proc_smaps_rollup,
+    &oom_score_file, &oom_adj_file,
 };

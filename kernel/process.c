@@ -66,7 +66,7 @@ struct task *task_find(int tid)
     return NULL;
 }
 
-static bool tid_taken(int tid)
+bool tid_taken(int tid)
 {
     struct process *p;
     if (task_find(tid))
@@ -112,6 +112,16 @@ struct process *process_after(int pid)
     return next;
 }
 
+struct task *process_living_task(const struct process *process)
+{
+    struct task *task;
+    list_for_each_entry (task, &process->tasks, process_node) {
+        if (task->mm && task->files)
+            return task;
+    }
+    return NULL;
+}
+
 void process_get(struct process *process)
 {
     atomic_fetch_add(&process->refcount, 1);
@@ -122,6 +132,7 @@ void process_put(struct process *process)
     if (atomic_fetch_sub(&process->refcount, 1) != 1)
         return;
     pending_drop(&process->signals.shared);
+    pid_ns_put(process->ns);
     kmem_free(process);
 }
 
@@ -154,6 +165,7 @@ void task_free(struct task *task)
 
     ASSERT(list_empty(&task->signals.pending.queue), "claim: task_exit() dropped what was pending");
     context_destroy(&task->context);
+    pid_ns_put(task->ns_for_children);
     slab_free(&task_cache, task);
     if (process)
         process_put(process);
@@ -210,6 +222,7 @@ void task_unpublish(struct task *task)
     list_del(&task->table_node);
     task->process->nr_tasks--;
     nr_known_tasks--;
+    pid_ns_forget(task->tid);
 }
 
 void process_link(struct process *p)
@@ -224,13 +237,19 @@ void process_unlink(struct process *p)
     list_del(&p->sibling);
     list_del(&p->all_node);
     nr_known_processes--;
+    pid_ns_forget(p->pid);
+    pid_ns_forget(p->pgid);
+    pid_ns_forget(p->sid);
 }
 
 void task_rename(struct task *task, int tid)
 {
+    int before = task->tid;
+
     list_del(&task->table_node);
     task->tid = tid;
     list_add(&task->table_node, bucket_of(tid));
+    pid_ns_forget(before);
 }
 
 struct process *process_alloc(void)
@@ -286,13 +305,16 @@ int process_create_init(void (*fn)(void *), void *arg)
     dentry_get(fs_root);
     task->process = p;
     process_get(p);
+    p->ns = task->ns_for_children = &first_pid_ns;
+    pid_ns_get(p->ns);
+    pid_ns_get(p->ns);
     strlcpy(task->name, "init", sizeof(task->name));
     tasks_lock();
     p->pid = p->pgid = p->sid = task->tid = last_tid = 1;
     p->parent = p;
     list_add(&p->all_node, &all_processes);
     task_publish(task);
-    init_process = p;
+    init_process = first_pid_ns.init = p;
     tasks_unlock();
     sched_start(task);
     return 0;

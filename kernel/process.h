@@ -23,6 +23,9 @@ struct task *task_alloc(void);
 void task_dealloc(struct task *task); /* one whose context was not made */
 struct process *process_alloc(void);
 
+/* Has anybody, or a group, or a session, this number? */
+bool tid_taken(int tid);
+
 /* A number that nobody has; there is one if tids_are_left(). */
 int tid_new(void);
 bool tids_are_left(void);

@@ -192,7 +192,7 @@ static int64_t attach(int tid)
     int64_t err = 0;
 
     tasks_lock();
-    struct task *task = task_find(tid);
+    struct task *task = task_named(tid);
     if (!task || !task->process)
         err = -ESRCH;
     else if (task->process == process_current() || task->trace.tracer)
@@ -211,7 +211,7 @@ static int64_t attach(int tid)
 /* A tracee of ours that is stopped and saved, or NULL. Claim 1. tasks_lock held. */
 static struct task *stopped_tracee(int tid)
 {
-    struct task *task = task_find(tid);
+    struct task *task = task_named(tid);
     if (!task || task->trace.tracer != process_current() || !task->trace.stop_code)
         return NULL;
     while (atomic_load(&task->sched.on_cpu))

@@ -603,6 +603,19 @@ uint64_t sched_sleep(uint64_t ns)
     }
 }
 
+void sched_pause(uint64_t ns)
+{
+    struct sleep_timer sleep = {.timer.fire = sleep_over, .task = task_current()};
+    uint64_t end = clock_ns() + ns;
+
+    while (clock_ns() < end) {
+        WRITE_ONCE(task_current()->sched.state, TASK_BLOCKED);
+        timer_start(&sleep.timer, end);
+        schedule();
+        timer_stop(&sleep.timer);
+    }
+}
+
 void sched_sleep_for_signal(uint64_t set, uint64_t ns)
 {
     struct task *task = task_current();

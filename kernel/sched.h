@@ -123,7 +123,11 @@ uint64_t sched_run_ns(const struct task *task);
 /* Put the running task to sleep for @ns: 0, or what was left when a signal came. */
 uint64_t sched_sleep(uint64_t ns);
 
-/* The same, ended by any wake-up: the caller looks at why it came. @set: signals that end it. */
+/* The same, whatever signals come. */
+void sched_pause(uint64_t ns);
+
+/* The same as sched_sleep(), ended by any wake-up: the caller looks at why it came.
+ * @set: signals that end it. */
 void sched_sleep_for_signal(uint64_t set, uint64_t ns);
 
 /* Before the first task: the boot CPU's idle task is who runs now. */

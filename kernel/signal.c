@@ -164,6 +164,19 @@ static bool stop_and_cont(struct process *process, int signo)
     return told;
 }
 
+/* Process 1 of a namespace is immune to what it does not handle, but for SIGKILL and SIGSTOP from
+ * outside. */
+static bool is_immune(const struct process *process, const struct uapi_siginfo *info)
+{
+    const struct process *me = process_current();
+    bool deadly = sigmask(info->signo) & (sigmask(SIGKILL) | sigmask(SIGSTOP));
+
+    if (process == init_process || !pid_ns_is_init(process) ||
+        process->signals.action[info->signo - 1].handler != SIG_DFL)
+        return false;
+    return !deadly || (info->code != SI_KERNEL && me && pid_ns_contains(process->ns, me->ns));
+}
+
 /* tasks_lock held. */
 static int send(struct process *process, struct task *only, const struct uapi_siginfo *info)
 {
@@ -176,7 +189,8 @@ static int send(struct process *process, struct task *only, const struct uapi_si
     bool continued = stop_and_cont(process, signo);
     const struct task *judge =
         only ? only : list_first_entry(&process->tasks, struct task, process_node);
-    bool kept = !signal_is_ignored(state, signo) || !lets_through(judge, signo) ||
+    bool ignored = signal_is_ignored(state, signo) || is_immune(process, info);
+    bool kept = !ignored || !lets_through(judge, signo) ||
                 (judge->signals.blocked & sigmask(signo)) || ptrace_wants(judge, signo);
     if (kept) {
         err = queue_signal(process, only ? &only->signals.pending : &state->shared, info);
@@ -376,6 +390,9 @@ int signal_dequeue(struct task *task, uint64_t blocked, struct uapi_siginfo *inf
 {
     struct process *process = task->process;
     irq_flags_t flags = spin_lock_irqsave(&process->signals.lock);
+    uint64_t pending = task->signals.pending.mask | process->signals.shared.mask;
+    if (pending & ~blocked & sigmask(SIGKILL))
+        blocked = ~sigmask(SIGKILL); /* whatever else happens to the dying does not matter */
     int signo = dequeue_from(process, &task->signals.pending, blocked, info);
     if (!signo)
         signo = dequeue_from(process, &process->signals.shared, blocked, info);
@@ -494,7 +511,8 @@ static void default_action(const struct trap_frame *f, const struct uapi_siginfo
 
     if (bit & IGNORED_SET)
         return;
-    if (process->pid == 1 && info->code <= 0)
+    bool from_above = process != init_process && (bit & (sigmask(SIGKILL) | sigmask(SIGSTOP)));
+    if (pid_ns_is_init(process) && info->code <= 0 && !from_above)
         return; /* process 1 gets only what it handles: kill(2) */
     if (bit & STOP_SET) {
         stop_process(info->signo);

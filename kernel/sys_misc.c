@@ -58,14 +58,15 @@ int64_t sys_arch_prctl(int code, uint64_t addr)
     }
 }
 
-/* Limits that mm enforces are told to it. */
+/* Limits that mm enforces are told to it. tasks_lock held. */
 static void limit_changed(struct process *process, unsigned which)
 {
-    struct mm *mm = task_current()->mm;
+    const struct task *task = process_living_task(process);
     uint64_t soft = process->limits[which].soft;
 
-    if (process != process_current())
-        return; /* another process's mm learns of it at its next exec */
+    if (!task)
+        return;
+    struct mm *mm = task->mm;
     if (which == RLIMIT_AS)
         mm->limits.address_space = soft;
     else if (which == RLIMIT_DATA)
@@ -88,7 +89,7 @@ int64_t sys_prlimit64(int pid, unsigned which, user_addr_t new, user_addr_t old)
     if (new.raw && limit.soft > limit.hard)
         return -EINVAL;
     tasks_lock();
-    struct process *process = pid ? process_find(pid) : process_current();
+    struct process *process = pid ? process_named(pid) : process_current();
     if (process) {
         before = process->limits[which];
         if (new.raw) {

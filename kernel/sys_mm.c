@@ -13,6 +13,7 @@
 #include "fs.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
+#include <mm/commit.h>
 #include <mm/object.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
@@ -22,6 +23,12 @@
 #define FILE_SIZE_MAX  INT64_MAX
 #define MAP_HUGE_SHIFT 26
 #define RDEV_ZERO      0x105 /* /dev/zero: mapping it is mapping nothing */
+
+/* What MAP_SHARED_VALIDATE takes without asking the file: flags that are older than it. */
+#define FLAGS_OF_OLD                                                                        \
+    (MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |     \
+     MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
+     MAP_HUGETLB | MAP_32BIT | MAP_ABOVE4G | MAP_HUGE_SIZES)
 
 /* PROT_ bits as rights; in some programs what can be read can be executed. */
 static uint32_t rights_of(uint64_t prot)
@@ -55,10 +62,7 @@ static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *v
     bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
     struct object *object = &f->inode->object;
 
-    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE &&
-        (flags & ~(uint64_t)(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_LOCKED | MAP_NORESERVE |
-                             MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |
-                             MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE)))
+    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (flags & ~(uint64_t)FLAGS_OF_OLD))
         return -EOPNOTSUPP;
     if (shared && (prot & PROT_WRITE) && !file_writable(f))
         return -EACCES;
@@ -113,6 +117,12 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
     struct mm *mm = task_current()->mm;
     struct object *object;
 
+    if ((flags & MAP_TYPE) == MAP_DROPPABLE) {
+        if (flags & (MAP_LOCKED | MAP_HUGETLB | MAP_GROWSDOWN))
+            return -EINVAL; /* cannot be lost, or is never short */
+        r->flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+        return mm_map(mm, r, out);
+    }
     if ((flags & MAP_TYPE) == MAP_PRIVATE)
         return mm_map(mm, r, out);
     if ((flags & MAP_TYPE) != MAP_SHARED)
@@ -125,7 +135,10 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
     r->object = object;
     r->pgoff = 0;
     r->flags |= VM_SHARED;
-    err = mm_map(mm, r, out);
+    if (!(flags & MAP_NORESERVE) || vm_settings.overcommit == OVERCOMMIT_NEVER)
+        err = object_promise(object);
+    if (!err)
+        err = mm_map(mm, r, out);
     object_put(object); /* the area has its own reference */
     return err;
 }

@@ -29,7 +29,7 @@ int64_t sys_sched_yield(void)
 /* tasks_lock held. */
 static struct task *self_or(int tid)
 {
-    return tid ? task_find(tid) : task_current();
+    return tid ? task_named(tid) : task_current();
 }
 
 static int64_t task_exists(int tid)

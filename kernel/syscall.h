@@ -35,6 +35,7 @@ int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t 
 int64_t sys_clone3(user_addr_t args, size_t size);
 int64_t sys_fork(void);
 int64_t sys_vfork(void);
+int64_t sys_unshare(uint64_t flags);
 
 /* exit.c, wait.c */
 int64_t sys_exit(int code);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "files.h"
+#include "pid_ns.h"
 #include "ptrace.h"
 #include "rseq.h"
 #include "sched.h"
@@ -36,7 +37,8 @@ struct usage {
 };
 
 struct process {
-    int pid;
+    int pid;                   /* in the first namespace, as all numbers here: pid_ns.h */
+    struct pid_ns *ns;         /* [I] */
     _Atomic uint32_t refcount; /* one per task, one of the parent's tree until reaped */
     struct process *parent;    /* [t] */
     struct list_node children; /* [t] */
@@ -68,6 +70,8 @@ struct process {
     uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
     uint32_t personality;         /* personality(2) [c] */
     bool no_dump;                 /* prctl(PR_SET_DUMPABLE, 0) [a] */
+    int oom_adj;                  /* oom_score_adj [a] */
+    bool oom_chosen;              /* killed for its memory [t] */
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct dentry *cwd;
     struct dentry *exe;
@@ -80,6 +84,7 @@ struct task {
     struct process *process; /* NULL: a kernel thread */
     struct mm *mm;           /* NULL: a kernel thread */
     struct files *files;
+    struct pid_ns *ns_for_children; /* where they are born: unshare(2) [c] */
     int tid;
     char name[TASK_NAME_MAX];
     struct list_node process_node; /* on process->tasks [t] */
@@ -146,6 +151,8 @@ _Noreturn void task_exit(uint32_t status, bool group);
 struct process *process_find(int pid);  /* tasks_lock held */
 struct task *task_find(int tid);        /* tasks_lock held */
 struct process *process_after(int pid); /* the one with the next higher pid; tasks_lock held */
+/* Some task of @process that has not begun to end, or NULL; tasks_lock held. */
+struct task *process_living_task(const struct process *process);
 void tasks_lock(void);
 void tasks_unlock(void);
 void process_get(struct process *process);

@@ -82,12 +82,48 @@ static const struct text_kind *kind_of(const struct file *f)
     return (const struct text_kind *)f->inode->private;
 }
 
+static int show(const struct text_kind *kind, struct text *t, struct dentry *dentry)
+{
+    if (!kind->setting)
+        return kind->show(t, dentry);
+    text_add(t, "%lu\n", READ_ONCE(*kind->setting->value));
+    return 0;
+}
+
+static int setting_change(const struct setting *setting, uint64_t number)
+{
+    if (number > setting->max)
+        return -EINVAL;
+    WRITE_ONCE(*setting->value, number);
+    if (setting->changed)
+        setting->changed();
+    return 0;
+}
+
+static int store(struct file *f, uint64_t number, bool negative)
+{
+    const struct text_kind *kind = kind_of(f);
+
+    if (kind->store_for)
+        return number > INT32_MAX
+                   ? -EINVAL
+                   : kind->store_for(f->dentry, negative ? -(int64_t)number : (int64_t)number);
+    if (negative)
+        return -EINVAL;
+    return kind->setting ? setting_change(kind->setting, number) : kind->store(number);
+}
+
+static bool can_store(const struct text_kind *kind)
+{
+    return kind->store || kind->store_for || kind->store_word || kind->setting;
+}
+
 static int text_make(struct file *f, struct text **out)
 {
     struct text *t = kmem_alloc(sizeof(*t), SLAB_ALLOC_ZERO);
     if (!t)
         return -ENOMEM;
-    int err = kind_of(f)->show(t, f->dentry);
+    int err = show(kind_of(f), t, f->dentry);
     if (!err && t->failed)
         err = -ENOMEM;
     if (err)
@@ -134,15 +170,20 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     (void)pos;
 
     const struct text_kind *kind = kind_of(f);
-    if (!(kind->store || kind->store_word) || len >= sizeof(bytes))
+    if (!can_store(kind) || len >= sizeof(bytes))
         return -EINVAL;
     if (c->copy(c, bytes, 0, len))
         return -EFAULT;
     bytes[len] = '\0';
     bytes[strlen(bytes) - (len && bytes[len - 1] == '\n')] = '\0';
-    int err = kind->store_word ? kind->store_word(kind, bytes) : parse_number(bytes, &number);
-    if (!err && !kind->store_word)
-        err = kind->store(number);
+    if (kind->store_word) {
+        int err = kind->store_word(kind, bytes);
+        return err ? err : (int64_t)len;
+    }
+    bool negative = bytes[0] == '-';
+    if (parse_number(bytes + negative, &number))
+        return -EINVAL;
+    int err = store(f, number, negative);
     return err ? err : (int64_t)len;
 }
 

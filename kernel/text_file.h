@@ -32,9 +32,16 @@ void text_add_bytes(struct text *t, const char *bytes, size_t len);
 struct text_kind {
     const char *name;
     uint32_t rights;
-    int (*show)(struct text *t, struct dentry *dentry); /* 0 or a negative errno */
-    int (*store)(uint64_t number);                      /* NULL, and: cannot be written */
+    int (*show)(struct text *t, struct dentry *dentry);      /* 0 or a negative errno */
+    int (*store)(uint64_t number);                           /* NULL: cannot be written */
+    int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */
     int (*store_word)(const struct text_kind *kind, const char *word); /* what is no number */
+    const struct setting *setting; /* instead of all: a number to show and change */
+};
+
+struct setting {
+    uint64_t *value, max;
+    void (*changed)(void); /* NULL: nobody has to know */
 };
 
 /* Of a file that was made from one. */

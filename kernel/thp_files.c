@@ -51,9 +51,9 @@ static int store_choice(const struct text_kind *kind, const char *word)
 
 static unsigned defrag = 3, shmem_enabled = 3;
 
-#define CHOICE(name)                                \
-    {                                               \
-        name, 0644, show_choice, NULL, store_choice \
+#define CHOICE(name)                                                \
+    {                                                               \
+        name, 0644, .show = show_choice, .store_word = store_choice \
     }
 
 static const struct choice choices[] = {
@@ -94,13 +94,13 @@ static uint64_t use_zero_page, huge_bytes = HUGE_SIZE;
 static uint64_t alloc_sleep = 60000, scan_sleep = 10000, pages_to_scan = 4096, defrag_too = 1;
 static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapsed;
 
-#define NUMBER(name)                                \
-    {                                               \
-        name, 0644, show_number, NULL, store_number \
+#define NUMBER(name)                                                \
+    {                                                               \
+        name, 0644, .show = show_number, .store_word = store_number \
     }
-#define CONSTANT(name)                      \
-    {                                       \
-        name, 0444, show_number, NULL, NULL \
+#define CONSTANT(name)                  \
+    {                                   \
+        name, 0444, .show = show_number \
     }
 
 static const struct number numbers[] = {
@@ -144,7 +144,7 @@ void thp_boot_option(const char *cmdline)
 
 void thp_add_vmstat(struct text *t)
 {
-    static const char *const names[THP_ANON] = {
+    static const char *const names[THP_EVENTS_COUNTED] = {
         [THP_FAULT_ALLOC] = "thp_fault_alloc",
         [THP_FAULT_FALLBACK] = "thp_fault_fallback",
         [THP_COLLAPSE_ALLOC] = "thp_collapse_alloc",
@@ -154,6 +154,6 @@ void thp_add_vmstat(struct text *t)
     };
 
     text_add(t, "nr_anon_transparent_hugepages %lu\n", thp_events(THP_ANON));
-    for (unsigned i = 0; i < THP_ANON; i++)
+    for (unsigned i = 0; i < THP_EVENTS_COUNTED; i++)
         text_add(t, "%s %lu\n", names[i], thp_events(i));
 }

@@ -457,12 +457,13 @@ static int event_apply(struct process_timer *t, const struct uapi_sigevent *even
         return -EINVAL;
     if (event->notify == SIGEV_THREAD_ID) {
         tasks_lock();
-        const struct task *task = task_find(event->tid);
+        const struct task *task = task_named(event->tid);
         bool ours = task && task->process == process_current();
+        int tid = ours ? task->tid : 0;
         tasks_unlock();
         if (!ours)
             return -EINVAL;
-        t->tid = event->tid;
+        t->tid = tid;
     } else if (t->clock == CLOCK_THREAD_CPUTIME_ID) {
         t->tid = task_current()->tid;
     }

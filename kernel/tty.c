@@ -319,7 +319,9 @@ static int64_t set_foreground(struct tty *t, uint64_t arg)
         return -EFAULT;
     if (pgid <= 0)
         return -EINVAL;
-    t->pgrp = pgid;
+    tasks_lock();
+    t->pgrp = pid_meant(pgid);
+    tasks_unlock();
     return 0;
 }
 
@@ -327,6 +329,7 @@ static int64_t put_id(const struct tty *t, int id, uint64_t arg)
 {
     if (t->session != process_current()->sid)
         return -ENOTTY;
+    id = pid_here(id);
     return copy_to_user(user(arg), &id, sizeof(id));
 }
 

@@ -124,8 +124,8 @@ static int memory_of(int pid, struct mm **out)
     int err = -ESRCH;
 
     tasks_lock();
-    struct task *task = task_find(pid);
-    struct process *process = task ? task->process : process_find(pid);
+    struct task *task = task_named(pid);
+    struct process *process = task ? task->process : process_named(pid);
     if (!task && process && !list_empty(&process->tasks))
         task = list_first_entry(&process->tasks, struct task, process_node);
     if (task && task->mm) {

@@ -85,7 +85,7 @@ static bool look_at(const struct wait_request *r, struct process *child, struct 
 
     if (!has_news(r, child, out))
         return false;
-    out->pid = child->pid;
+    out->pid = pid_in(process_current()->ns, child->pid);
     out->usage = usage_of_process(child);
     out->reaped = NULL;
     if (keep)
@@ -105,7 +105,7 @@ static bool look_at_traced(const struct wait_request *r, struct task *task, stru
     struct trace *trace = &task->trace;
     if (!trace->stop_code || trace->reported)
         return false;
-    *out = (struct wait_result){.pid = task->tid,
+    *out = (struct wait_result){.pid = pid_in(process_current()->ns, task->tid),
                                 .code = CLD_TRAPPED,
                                 .status = trace->stop_code,
                                 .usage = usage_of_process(task->process)};
@@ -179,6 +179,14 @@ static uint32_t status_word(const struct wait_result *r)
     }
 }
 
+static int meant(int nr)
+{
+    tasks_lock();
+    int tid = pid_meant(nr);
+    tasks_unlock();
+    return tid;
+}
+
 int64_t sys_wait4(int pid, user_addr_t status_out, int options, user_addr_t rusage)
 {
     struct wait_request r = {.which = P_ALL, .options = options | WEXITED};
@@ -189,9 +197,9 @@ int64_t sys_wait4(int pid, user_addr_t status_out, int options, user_addr_t rusa
     if (pid == INT32_MIN)
         return -ESRCH;
     if (pid > 0)
-        r = (struct wait_request){P_PID, pid, r.options};
+        r = (struct wait_request){P_PID, meant(pid), r.options};
     else if (pid != -1)
-        r = (struct wait_request){P_PGID, pid ? -pid : process_current()->pgid, r.options};
+        r = (struct wait_request){P_PGID, pid ? meant(-pid) : process_current()->pgid, r.options};
     int err = wait_for(&r, &result);
     if (err != 1)
         return err;
@@ -237,8 +245,7 @@ int64_t sys_waitid(int which, int id, user_addr_t info, int options, user_addr_t
     int err = check_waitid(which, id, options);
     if (err)
         return err;
-    if (which == P_PGID && !id)
-        r.id = process_current()->pgid;
+    r.id = which == P_PGID && !id ? process_current()->pgid : meant(id);
     err = wait_for(&r, &result);
     if (err < 0)
         return err;

@@ -75,9 +75,16 @@ static struct index_node *find_leaf(const struct index *index, uint64_t key)
 
 void *index_find(const struct index *index, uint64_t key)
 {
-    struct index_node *leaf = find_leaf(index, key);
+    const struct index_node *node = index->root;
 
-    return leaf == NULL ? NULL : leaf->slots[slot_of(leaf, key)];
+    if (node == NULL || !shift_covers(node->shift, key))
+        return NULL;
+    while (node->shift > 0) {
+        node = node->slots[slot_of(node, key)];
+        if (node == NULL)
+            return NULL;
+    }
+    return node->slots[slot_of(node, key)];
 }
 
 void *index_replace(struct index *index, uint64_t key, void *item)

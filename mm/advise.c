@@ -33,7 +33,8 @@ static bool is_secret(const struct vma *vma)
     return vma->object && !vma->object->ops->kernel_access;
 }
 
-/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. Secrets stay locked. */
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. Secrets stay locked, what can
+ * be dropped stays unlocked. */
 enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
@@ -52,9 +53,11 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
         if (vma->start > at)
             gap = -ENOMEM;
         uint64_t from = max(vma->start, at), to = min(vma->end, end);
-        bool spared = walk == LOCK && is_secret(vma);
+        bool spared = walk == LOCK && (is_secret(vma) || (vma->flags & VM_DROPPABLE));
         if ((set & VM_WIPEONFORK) && vma->object)
             return -EINVAL; /* it is not this process's alone */
+        if ((vma->flags & VM_DROPPABLE) && (clear & (VM_WIPEONFORK | VM_DONTDUMP)))
+            return -EINVAL;
         int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
         if (err)
             return err;
@@ -330,7 +333,7 @@ int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
         struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
         out[i] = pte_has_frame(pte_read(walk.slot));
         if (!out[i] && vma->object)
-            out[i] = object_has_folio(vma->object, vma_folio_index(vma, va));
+            out[i] = object_has_page(vma->object, vma_folio_index(vma, va));
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;

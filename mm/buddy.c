@@ -404,7 +404,7 @@ int page_alloc(unsigned order, unsigned flags, struct page **out)
     page->flags = 0;
     atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);
     if (flags & PAGE_ALLOC_ZERO)
-        memset(page_kva(page), 0, PAGE_SIZE << order);
+        zero_words(page_kva(page), (PAGE_SIZE << order) / sizeof(uint64_t));
     *out = page;
     return 0;
 }

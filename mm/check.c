@@ -32,7 +32,7 @@ static bool is_listed(const struct vma *vma)
 
 static int check_areas(struct mm *mm)
 {
-    uint64_t before = 0, pages = 0, locked = 0;
+    uint64_t before = 0, pages = 0, locked = 0, kinds[AREA_KINDS] = {0};
     uint32_t nr = 0;
     struct vma *last = NULL;
 
@@ -40,7 +40,7 @@ static int check_areas(struct mm *mm)
     for (struct rb_node *n = rb_first(&mm->vmas); n; n = rb_next(n), nr++) {
         struct vma *vma = rb_entry(n, struct vma, node);
         CLAIM(vma->start < vma->end && is_aligned(vma->start | vma->end, PAGE_SIZE) &&
-                  vma->start >= max(before, USER_MIN) && vma->end <= USER_END,
+                  vma->start >= before && vma->end <= USER_END,
               "V1", "area %#lx-%#lx after %#lx", vma->start, vma->end, before);
         CLAIM(vma->gap == vma->start - before, "V1", "gap of %#lx", vma->start);
         CLAIM(vma_prev(vma) == last && (!last || vma_next(last) == vma), "V1",
@@ -50,12 +50,16 @@ static int check_areas(struct mm *mm)
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         pages += vma_pages(vma);
+        kinds[vma_kind(vma->flags)] += vma_pages(vma);
         locked += vma->flags & VM_LOCKED ? vma_pages(vma) : 0;
         before = vma->end;
         last = vma;
     }
     CLAIM(nr == mm->nr_vmas, "V1", "%u areas, %u counted", nr, mm->nr_vmas);
     CLAIM(pages == mm->total_pages, "V23", "%lu pages, %lu counted", pages, mm->total_pages);
+    for (unsigned kind = 0; kind < AREA_KINDS; kind++)
+        CLAIM(kinds[kind] == mm->kind_pages[kind], "V23", "%lu pages of kind %u, %lu counted",
+              kinds[kind], kind, mm->kind_pages[kind]);
     CLAIM(locked == mm->locked_pages, "V23", "%lu locked, %lu counted", locked, mm->locked_pages);
     return 0;
 }
@@ -98,7 +102,7 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
               "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
         return 0;
     }
-    CLAIM(page->object == vma->object && vma->object, "V11",
+    CLAIM(frame->object == vma->object && vma->object, "V11",
           "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
           page_state_names[page->state], va);
     CLAIM(page->index + (frame - page) == vma->pgoff + ((va - vma->start) >> PAGE_SHIFT), "V9",

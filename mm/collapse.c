@@ -15,13 +15,17 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
-/* Does the area have a unit, and pages that are its own? */
+/* Does the area have a unit, and either pages that are its own or an object of small ones? */
 static bool area_can(const struct vma *vma)
 {
     uint64_t first = round_up(vma->start, HUGE_SIZE);
 
-    return !vma->object && vma->anon && !(vma->flags & VM_NOHUGEPAGE) && !vma->mm->thp_disabled &&
-           first + HUGE_SIZE <= vma->end;
+    if ((vma->flags & VM_NOHUGEPAGE) || vma->mm->thp_disabled || first + HUGE_SIZE > vma->end)
+        return false;
+    if (!vma->object)
+        return vma->anon;
+    return vma->object->ops == &shmem_ops &&
+           is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE);
 }
 
 /* Is there something to collapse, and nothing that must stay small? */
@@ -97,14 +101,63 @@ static int collapse_table(const struct vma *vma, uint64_t va, struct page *table
     return 0;
 }
 
-/* The unit at @va of the range that began as [start, end) of one area. */
-static int collapse_unit(struct mm *mm, uint64_t va)
+/* The small leaves of an object at @va make way for a huge one. -EINVAL: some are private. */
+static int drop_table(const struct vma *vma, uint64_t va)
+{
+    struct pgtable *pgt = &vma->mm->pgtable;
+    struct tlb_gather gather;
+    int err = 0;
+
+    spin_lock(&vma->object->mappings_lock); /* nobody truncates along a table that goes */
+    tlb_gather_begin(&gather, pgt);
+    zap_range(vma->mm, va, va + HUGE_SIZE, ZAP_OBJECT_PAGES, &gather);
+    struct pt_walk walk = pt_walk(pgt, user(va));
+    if (walk.level == PT_4K && walk.table->table.used) {
+        err = -EINVAL;
+    } else if (walk.level == PT_4K) {
+        pt_detach(pgt, user(va), walk.table);
+        tlb_gather_range(&gather, va, va + HUGE_SIZE, PT_4K);
+    }
+    tlb_gather_end(&gather);
+    if (!err && walk.level == PT_4K)
+        pt_spare_put(pgt, walk.table);
+    spin_unlock(&vma->object->mappings_lock);
+    return err;
+}
+
+/* Is @vma what the object's page @first is at @va in? */
+static bool still_maps(const struct vma *vma, const struct object *object, uint64_t va,
+                       uint64_t first)
+{
+    return vma && vma->object == object && va + HUGE_SIZE <= vma->end &&
+           vma_folio_index(vma, va) == first;
+}
+
+/* Collapse within the object, then here: other mappings do it when they have no small leaf left. */
+static int collapse_of_object(struct mm *mm, struct object *object, uint64_t va, uint64_t first)
+{
+    int err = object_collapse(object, first);
+    if (err)
+        return err;
+    rwsem_write_lock(&mm->mmap_lock);
+    const struct vma *vma = vma_find(mm, va);
+    bool maps = still_maps(vma, object, va, first);
+    err = maps ? drop_table(vma, va) : -EINVAL;
+    bool readable = maps && (vma->flags & VM_RIGHTS);
+    rwsem_write_unlock(&mm->mmap_lock);
+    if (!err && readable && mm_fault(mm, user(va), ACCESS_READ) == FAULT_NO_MEMORY)
+        err = -ENOMEM;
+    return err;
+}
+
+/* The unit at @va of private memory. */
+static int collapse_private(struct mm *mm, uint64_t va)
 {
     int err = -EINVAL;
 
     rwsem_write_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find(mm, va);
-    if (vma && va + HUGE_SIZE <= vma->end && area_can(vma)) {
+    if (vma && !vma->object && va + HUGE_SIZE <= vma->end && area_can(vma)) {
         struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
         if (walk.level == PT_4K)
             err = collapse_table(vma, va, walk.table);
@@ -112,6 +165,33 @@ static int collapse_unit(struct mm *mm, uint64_t va)
             err = 0; /* it is one already */
     }
     rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}
+
+/* What lies at @va now: its object with a reference, or NULL. */
+static struct object *object_at(struct mm *mm, uint64_t va, uint64_t *first)
+{
+    struct object *object = NULL;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    const struct vma *vma = vma_find(mm, va);
+    if (vma && vma->object && area_can(vma)) {
+        object = vma->object;
+        object_get(object);
+        *first = vma_folio_index(vma, va);
+    }
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return object;
+}
+
+static int collapse_unit(struct mm *mm, uint64_t va)
+{
+    uint64_t first;
+    struct object *object = object_at(mm, va, &first);
+    if (!object)
+        return collapse_private(mm, va);
+    int err = collapse_of_object(mm, object, va, first);
+    object_put(object);
     return err;
 }
 

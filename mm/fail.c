@@ -12,14 +12,22 @@
  */
 #include <base/fail.h>
 
-#include <stdatomic.h>
+#define ALL_SITES ((1U << FAIL_SITES) - 1)
 
+_Atomic uint32_t fail_attention = ALL_SITES;
 static _Atomic uint64_t countdown;
 static _Atomic uint32_t seen, failed;
+
+/* The countdown first: whoever ends it, or begins it, comes here afterwards. */
+static void attention_update(void)
+{
+    atomic_store(&fail_attention, atomic_load(&countdown) ? ALL_SITES : ALL_SITES & ~seen);
+}
 
 void fail_at_set(uint64_t n)
 {
     atomic_store(&countdown, n);
+    attention_update();
 }
 
 uint64_t fail_at_left(void)
@@ -35,17 +43,21 @@ static void record(_Atomic uint32_t *sites, enum fail_site site)
         atomic_fetch_or(sites, bit);
 }
 
-bool fail_injected(enum fail_site site)
+bool fail_look_closer(enum fail_site site)
 {
     uint64_t left = atomic_load_explicit(&countdown, memory_order_relaxed);
 
     record(&seen, site);
+    if (left == 0)
+        attention_update();
     while (left != 0) {
-        if (atomic_compare_exchange_weak(&countdown, &left, left - 1)) {
-            if (left == 1)
-                record(&failed, site);
-            return left == 1;
-        }
+        if (!atomic_compare_exchange_weak(&countdown, &left, left - 1))
+            continue;
+        if (left > 1)
+            return false;
+        record(&failed, site);
+        attention_update();
+        return true;
     }
     return false;
 }

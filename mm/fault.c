@@ -13,12 +13,14 @@
  * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
- *         (3) a copy is first mapped read-only, flushed, then made writable: no stale reads.
+ *         (3) a copy that others could write is mapped read-only, flushed, and only then writable.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
  * Tour:   after mm/map.c, mm/protect.c.
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/commit.h>
+#include <uapi/errno.h>
 
 struct page *zero_page;
 
@@ -48,10 +50,11 @@ static pte_t leaf_for(const struct fault *f, struct page *frame)
 /* Account a page that got a leaf. */
 static void leaf_added(const struct fault *f, struct page *page)
 {
-    atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
-    rss_add(f->mm, page_folio(page), pt_level_size(f->walk.level) >> PAGE_SHIFT);
+    struct folio *folio = page_folio(page);
+    atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+    rss_add(f->mm, folio, pt_level_size(f->walk.level) >> PAGE_SHIFT);
     if (f->walk.level > PT_4K)
-        thp_leaf_added(f->mm, page_folio(page));
+        thp_leaf_added(f->mm, folio);
 }
 
 /* Claims 1, 2. @source: of the object, @page or what it was copied from; NULL: neither.
@@ -61,6 +64,7 @@ static bool publish(const struct fault *f, struct page *page, const struct page 
     spin_lock(pt_lock(f->walk.table));
     bool empty = pte_is_none(pte_read(f->walk.slot));
     bool valid = !source || READ_ONCE(source->object) == f->vma->object;
+    valid &= f->walk.level == PT_4K || !(page->flags & PAGE_PARTIAL);
     bool done = empty && valid;
     if (done) {
         pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
@@ -76,11 +80,9 @@ static enum fault_result private_page(const struct fault *f, unsigned alloc_flag
                                       struct page **out)
 {
     struct object *object = f->vma->object;
-    struct folio *folio;
     if (object && object->ops->get_copy) {
-        if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), &folio))
+        if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), out))
             return FAULT_BEYOND;
-        *out = &folio->page;
     } else {
         if (page_alloc(0, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out))
             return FAULT_NO_MEMORY;
@@ -137,11 +139,36 @@ static bool fault_huge(struct fault *f)
     return true;
 }
 
+/* The object's huge page, if it has one there. */
+static bool fault_huge_object(struct fault *f)
+{
+    struct object *object = f->vma->object;
+    uint64_t unit = round_down(f->va, HUGE_SIZE);
+    struct page *page = object_find_page(object, vma_folio_index(f->vma, unit));
+
+    if (!page)
+        return false;
+    bool whole = page_is_whole(page);
+    f->va = whole ? unit : f->va;
+    if (!whole || !publish(f, page, page))
+        page_put(page);
+    return whole;
+}
+
+/* May the area have a huge leaf at @addr, which is not there yet? */
+static bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_access access)
+{
+    if (vma->object)
+        return thp_fits_object(vma, addr) &&
+               (access != ACCESS_WRITE || (vma->flags & VM_SHARED)); /* a copy is of one page */
+    return access == ACCESS_WRITE && thp_allows(vma, addr);
+}
+
 static enum fault_result fault_object(struct fault *f)
 {
     struct object *object = f->vma->object;
     uint64_t index = vma_folio_index(f->vma, f->va);
-    struct folio *folio;
+    struct page *page;
 
     if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
@@ -152,18 +179,19 @@ static enum fault_result fault_object(struct fault *f)
         return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    if (object->ops->get_folio(object, index, own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE,
-                               &folio))
-        return object->ops->folio_order ? FAULT_BEYOND : FAULT_NO_MEMORY;
-    if (!folio)
+    int err = object->ops->get_page(object, index,
+                                    own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE, &page);
+    if (err)
+        return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
+    if (!page)
         return fault_private(f, NULL);
     if (f->access == ACCESS_WRITE && private) {
-        enum fault_result result = fault_private(f, &folio->page);
-        folio_put(folio);
+        enum fault_result result = fault_private(f, page);
+        page_put(page);
         return result;
     }
-    if (!publish(f, &folio->page, &folio->page))
-        folio_put(folio); /* somebody was faster, or it was truncated: the access tries again */
+    if (!publish(f, page, page))
+        page_put(page); /* somebody was faster, or it was truncated: the access tries again */
     return FAULT_RESOLVED;
 }
 
@@ -193,7 +221,11 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     if (result != FAULT_RESOLVED)
         return result;
     copy_page(page, old_frame);
-    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), vma_pgprot(f->vma), level));
+    bool alone = atomic_load(&f->mm->refcount) == 1; /* then nobody writes before we return */
+    pgprot_t prot = vma_pgprot(f->vma);
+    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), prot, level));
+    if (alone)
+        copy = pte_made_writable(pte_made_dirty(copy));
 
     spin_lock(pt_lock(f->walk.table));
     pte_t now = pte_read(f->walk.slot);
@@ -218,6 +250,8 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     if (old_page != zero_page)
         tlb_gather_page(&gather, old_page);
     tlb_gather_end(&gather);
+    if (alone)
+        return FAULT_RESOLVED;
 
     spin_lock(pt_lock(f->walk.table));
     now = pte_read(f->walk.slot);
@@ -298,12 +332,12 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
     if (!grants(vma, access))
         return FAULT_NO_RIGHT;
     f.va = round_down(addr, vma_unit(vma));
-    bool huge = access == ACCESS_WRITE && thp_allows(vma, addr);
+    bool huge = may_be_huge(vma, addr, access);
     pte_t pte;
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
     if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
-        if (fault_huge(&f))
+        if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
             return FAULT_RESOLVED;
         f.va = round_down(addr, PAGE_SIZE);
         if (slot_find(&f, PT_4K, &pte))
@@ -330,7 +364,7 @@ static bool keeps_distance(const struct vma *vma, uint64_t start)
     const struct vma *below = vma_prev(vma);
     bool counts = below && (below->flags & VM_RIGHTS) && !(below->flags & VM_GROWSDOWN);
 
-    return !counts || start - below->end >= MM_STACK_GUARD_GAP;
+    return !counts || start - below->end >= STACK_GUARD_GAP;
 }
 
 /* The area above @addr is a stack that may grow down to it. mmap_lock held for writing. */
@@ -343,14 +377,14 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
         return false;
     if (vma->start <= addr)
         return true; /* somebody else was faster */
-    if (!(vma->flags & VM_GROWSDOWN) || start < USER_MIN || !keeps_distance(vma, start))
+    if (!(vma->flags & VM_GROWSDOWN) || start < vm_settings.mmap_min_addr ||
+        !keeps_distance(vma, start))
         return false;
     vma_anon_begin(vma);
     if (vma->end - start > mm->limits.stack || area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
-    mm->total_pages += pages;
-    mm->locked_pages += vma->flags & VM_LOCKED ? pages : 0;
+    area_count(mm, vma->flags, pages);
     vma_set_start(vma, start);
     return true;
 }
@@ -367,7 +401,9 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
         reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
-    if (vma && vma->start <= addr.raw)
+    if (unlikely(READ_ONCE(mm->reaped)))
+        result = FAULT_BEYOND;
+    else if (vma && vma->start <= addr.raw)
         result = area_fault(mm, vma, addr.raw, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;

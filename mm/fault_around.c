@@ -43,7 +43,7 @@ static bool map_page(const struct vma *vma, const struct pt_walk *walk, pte_t *s
     if (vma_leaf_may_write(vma->flags, page))
         prot = pgprot_write(prot);
     folio_get(page_folio(page));
-    atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&page_head(page)->mapcount, 1, memory_order_relaxed);
     pt_set(walk->table, slot, pte_made_young(pte_leaf(page_to_phys(page), prot, PT_4K)));
     return true;
 }
@@ -53,21 +53,21 @@ bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk
     struct object *object = vma->object;
     struct window window = window_around(vma, va);
     uint64_t here = vma_folio_index(vma, va);
-    struct folio *folio, *last = NULL;
+    struct page *page, *last = NULL;
     int64_t mapped = 0;
 
     if (object->ops->folio_order || !object->ops->kernel_access)
         return false;
     spin_lock(&object->index_lock);
     spin_lock(pt_lock(walk->table));
-    for (uint64_t i = window.first; (folio = index_next(&object->folios, &i)) && i < window.end;
+    for (uint64_t i = window.first; (page = index_next(&object->folios, &i)) && i < window.end;
          i++) {
         pte_t *slot = walk->slot + (int64_t)(i - here);
-        mapped += map_page(vma, walk, slot, &folio->page);
-        last = folio;
+        mapped += map_page(vma, walk, slot, page);
+        last = page;
     }
     if (mapped)
-        rss_add(vma->mm, last, mapped);
+        rss_add(vma->mm, page_folio(last), mapped);
     bool found = !pte_is_none(pte_read(walk->slot));
     spin_unlock(pt_lock(walk->table));
     spin_unlock(&object->index_lock);

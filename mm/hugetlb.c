@@ -222,34 +222,38 @@ static int make_folio(struct object *object, uint64_t index, struct folio **out)
     return err;
 }
 
-static int hugetlb_get_folio(struct object *object, uint64_t index, enum object_get how,
-                             struct folio **out)
+static int hugetlb_get_page(struct object *object, uint64_t index, enum object_get how,
+                            struct page **out)
 {
     struct folio *found = lookup(object, index);
-    *out = found == RESERVED ? NULL : found;
+    *out = found == RESERVED || !found ? NULL : &found->page;
     if (*out || how == OBJECT_GET_EXISTING)
         return 0;
     mutex_lock(&promise_lock);
-    int err = make_folio(object, index, out);
+    int err = make_folio(object, index, &found);
     mutex_unlock(&promise_lock);
+    *out = err ? NULL : &found->page;
     return err;
 }
 
 /* A private copy uses up the promise that mmap() made for its index, if it is still there. */
-static int hugetlb_get_copy(struct object *object, uint64_t index, struct folio **out)
+static int hugetlb_get_copy(struct object *object, uint64_t index, struct page **out)
 {
+    struct folio *folio;
     mutex_lock(&promise_lock);
     bool promised = lookup_is_promise(object, index);
-    int err = pool_take(promised, out);
+    int err = pool_take(promised, &folio);
     if (!err && promised) {
         spin_lock(&object->index_lock);
         index_remove(&object->folios, index);
         spin_unlock(&object->index_lock);
     }
     mutex_unlock(&promise_lock);
-    if (!err)
-        (*out)->page.flags |= PAGE_COPY;
-    return err;
+    if (err)
+        return err;
+    folio->page.flags |= PAGE_COPY;
+    *out = &folio->page;
+    return 0;
 }
 
 static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_t end)
@@ -277,7 +281,7 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
 const struct object_ops hugetlb_ops = {
     .name = "hugetlb",
     .folio_order = HUGETLB_ORDER,
-    .get_folio = hugetlb_get_folio,
+    .get_page = hugetlb_get_page,
     .get_copy = hugetlb_get_copy,
     .remove_folios = hugetlb_remove_folios,
     .reserve = hugetlb_reserve,

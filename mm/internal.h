@@ -109,8 +109,14 @@ static inline bool vma_is_writer(uint32_t flags)
     return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
-/* What leaves of an area may grant at most. */
-pgprot_t vma_pgprot(const struct vma *vma);
+/* What leaves of an area may grant, but for writing: that depends on their page, too. */
+static inline pgprot_t vma_pgprot(const struct vma *vma)
+{
+    if (!(vma->flags & VM_RIGHTS))
+        return pgprot_supported(pgprot_none());
+    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
+    return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
+}
 
 /* May a leaf of @frame in an area of these flags be writable now? Table of the leaf locked. Only
  * private frames are ever exclusive; the zero page is none. */
@@ -189,8 +195,23 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
                  struct list_node *dead);
 void free_dead(struct list_node *dead);
 
-/* remap.c: 0, -EAGAIN or -ENOMEM: do the limits allow @more_bytes more in @vma? */
+/* limits.c: what an address space may have. mmap_lock held for writing. */
+
+enum area_kind vma_kind(uint32_t flags);
+
+/* @nr_pages more, or fewer, in areas of these flags. */
+void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
+
+/* Does RLIMIT_MEMLOCK allow more locked memory? RLIMIT_AS and RLIMIT_DATA more of any? */
+bool limits_allow_locked(const struct mm *mm, uint64_t more_pages);
+bool limits_allow(const struct mm *mm, uint32_t flags, uint64_t more_pages);
+
+/* The same for an area that is there, and promise the memory: area_count() comes next.
+ * 0, -EAGAIN or -ENOMEM. */
 int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes);
+
+/* Is an area made with these flags counted as memory that may be needed? */
+bool vma_must_account(uint32_t flags);
 
 /* thp.c */
 
@@ -213,6 +234,16 @@ static inline bool thp_allows(const struct vma *vma, uint64_t va)
     return unit >= vma->start && unit + HUGE_SIZE <= vma->end && !vma->mm->thp_disabled;
 }
 
+/* May a fault at @va map the object's huge page, if it has one there? mmap_lock held. */
+static inline bool thp_fits_object(const struct vma *vma, uint64_t va)
+{
+    uint64_t unit = round_down(va, HUGE_SIZE);
+
+    return vma->object && READ_ONCE(vma->object->has_huge) && !(vma->flags & VM_NOHUGEPAGE) &&
+           unit >= vma->start && unit + HUGE_SIZE <= vma->end &&
+           is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) && !vma->mm->thp_disabled;
+}
+
 enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };
 
 /* A block for one huge leaf, private and exclusive, with one reference. 0 or -ENOMEM. */
@@ -232,6 +263,29 @@ int __must_check thp_split(const struct vma *vma, uint64_t va);
 
 /* No huge leaf lies across @start or @end. Context, Return: as thp_split(). */
 int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
+
+/* object.c */
+
+/**
+ * object_unmap() - take pages [first, last) of @object out of all mappings
+ * Context: no table's lock held; IRQs on. TLB: flushed on return.
+ */
+void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap_what what);
+
+/* collapse_object.c */
+
+/* Is @page the head of a huge page that its object has all parts of? */
+bool page_is_whole(struct page *page);
+
+/**
+ * object_collapse() - the unit of 2 MiB at page @first of a shmem object becomes one huge page
+ * Holes become zeros. Context: no lock held.
+ * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM with nothing changed.
+ */
+int __must_check object_collapse(struct object *object, uint64_t first);
+
+/* The block that lost a slot at a border @index falls into pages, if nobody uses it just now. */
+void object_break(struct object *object, uint64_t index);
 
 /* fault.c: mm_fault() of an address in @vma. mmap_lock held, for reading at least. */
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,

@@ -11,6 +11,7 @@
  * Tour:   after mm/vma.c; then mm/fault.c.
  */
 #include "internal.h"
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 /* Where MAP_BELOW_2G looks. */
@@ -56,7 +57,7 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     struct vma *spare[SPARES] = {NULL}, *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
-    if (splits && mm->nr_vmas + splits > MM_MAX_VMAS)
+    if (splits && mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
     int err = thp_split_borders(mm, start, end);
     if (!err)
@@ -86,13 +87,6 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
     return err ? err : spares_get(mm, cuts_first + cuts_last, spare);
 }
 
-static void account_area(struct mm *mm, const struct vma *vma, int sign)
-{
-    mm->total_pages += sign * (int64_t)vma_pages(vma);
-    if (vma->flags & VM_LOCKED)
-        mm->locked_pages += sign * (int64_t)vma_pages(vma);
-}
-
 void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
                  struct list_node *dead)
 {
@@ -114,7 +108,9 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
             vma = below;
         }
         zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
-        account_area(mm, vma, -1);
+        area_count(mm, vma->flags, -(int64_t)vma_pages(vma));
+        if (vma->flags & VM_ACCOUNT)
+            commit_release(vma_pages(vma));
         vma_remove(mm, vma);
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
@@ -133,27 +129,29 @@ void free_dead(struct list_node *dead)
     }
 }
 
-/* How many pages of [start, end) are in areas: what a mapping there replaces. */
-static uint64_t pages_in_areas(struct mm *mm, uint64_t start, uint64_t end)
+/* What a mapping of [start, end) replaces: pages in areas, and how many of them are promised. */
+static void count_replaced(struct mm *mm, uint64_t start, uint64_t end, uint64_t *all,
+                           uint64_t *promised)
 {
-    uint64_t pages = 0;
-    for (struct vma *vma = vma_find_from(mm, start); vma && vma->start < end; vma = vma_next(vma))
-        pages += (min(vma->end, end) - max(vma->start, start)) >> PAGE_SHIFT;
-    return pages;
+    *all = *promised = 0;
+    for (struct vma *vma = vma_find_from(mm, start); vma && vma->start < end; vma = vma_next(vma)) {
+        uint64_t pages = (min(vma->end, end) - max(vma->start, start)) >> PAGE_SHIFT;
+        *all += pages;
+        *promised += vma->flags & VM_ACCOUNT ? pages : 0;
+    }
 }
 
-/* Do more pages at @addr break a limit? */
-static int check_limits(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len)
+/* Do the limits and the machine's memory allow @vma? If so it is promised its memory. */
+static int check_limits(struct mm *mm, const struct vma *vma)
 {
-    uint64_t pages = len >> PAGE_SHIFT;
+    uint64_t pages = vma_pages(vma), replaced, promised;
 
-    if ((r->flags & VM_LOCKED) && !mm->limits.locked_exempt &&
-        (mm->locked_pages + pages) << PAGE_SHIFT > mm->limits.locked)
+    if ((vma->flags & VM_LOCKED) && !limits_allow_locked(mm, pages))
         return -EAGAIN;
-    pages -= pages_in_areas(mm, addr, addr + len);
-    if ((mm->total_pages + pages) << PAGE_SHIFT > mm->limits.address_space)
+    count_replaced(mm, vma->start, vma->end, &replaced, &promised);
+    if (!limits_allow(mm, vma->flags, pages - replaced))
         return -ENOMEM;
-    return 0;
+    return vma->flags & VM_ACCOUNT ? commit_charge(pages, promised) : 0;
 }
 
 /* Where the area goes. */
@@ -165,8 +163,6 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
-        if (r->addr < USER_MIN)
-            return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);
         if (r->place == MAP_FIXED_NEW && at && at->start < r->addr + len)
             return -EEXIST;
@@ -175,7 +171,9 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
     }
     const uint64_t end = r->place == MAP_BELOW_2G ? LOW_END : USER_END;
     uint64_t hint = round_up(round_down(r->addr, PAGE_SIZE), unit);
-    if (hint >= USER_MIN && len <= end && hint <= end - len) {
+    if (hint)
+        hint = max(hint, round_up(vm_settings.mmap_min_addr, unit));
+    if (hint && len <= end && hint <= end - len) {
         struct vma *at = vma_find_from(mm, hint);
         if (!at || vma_guarded_start(at) >= hint + len) {
             *out = hint;
@@ -186,6 +184,15 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
         return vma_find_gap(mm, &(struct gap_wanted){len, unit, LOW_START, LOW_END}, GAP_LOWEST,
                             out);
     return vma_find_place(mm, len, unit, out);
+}
+
+/* The flags of the new area. Where nothing is promised that is not there, all is reserved. */
+static uint32_t request_flags(const struct mm *mm, const struct map_request *r)
+{
+    uint32_t flags = r->flags | mm->default_flags;
+    if (vm_settings.overcommit == OVERCOMMIT_NEVER && !(flags & (VM_HUGETLB | VM_DROPPABLE)))
+        flags &= ~VM_NORESERVE;
+    return vma_must_account(flags) ? flags | VM_ACCOUNT : flags;
 }
 
 int mm_check_place(struct mm *mm, const struct map_request *r)
@@ -206,9 +213,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
         return -ENOMEM;
     vma->start = addr;
     vma->end = addr + len;
-    vma->flags = r->flags | mm->default_flags;
-    if ((r->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE)
-        vma->flags |= VM_ACCOUNT;
+    vma->flags = request_flags(mm, r);
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
     int err = 0;
     if (r->object && vma_is_writer(r->flags))
@@ -234,11 +239,9 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     struct vma *spare[SPARES] = {NULL};
     uint64_t addr;
 
-    if (mm->nr_vmas >= MM_MAX_VMAS)
+    if (mm->nr_vmas > vm_settings.max_map_count)
         return -ENOMEM;
     int err = choose_place(mm, r, len, unit, &addr);
-    if (!err)
-        err = check_limits(mm, r, addr, len);
     if (err)
         return err;
     bool replaces = r->place == MAP_FIXED_REPLACE;
@@ -247,6 +250,11 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     struct vma *vma;
     if (!err)
         err = area_make(mm, r, addr, len, &vma);
+    if (!err) {
+        err = check_limits(mm, vma);
+        if (err)
+            vma_free(vma);
+    }
     if (err) {
         spares_put(spare);
         return err;
@@ -254,7 +262,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (replaces)
         unmap_areas(mm, addr, addr + len, spare, dead);
     vma_insert(mm, vma);
-    account_area(mm, vma, 1);
+    area_count(mm, vma->flags, vma_pages(vma));
     vma_merge(mm, vma);
     *out = addr;
     return 0;
@@ -296,7 +304,7 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     if (!first || first->start >= end)
         return 0;
     bool hole = first->start < start && first->end > end; /* the one way to end up with more */
-    if (hole && mm->nr_vmas >= MM_MAX_VMAS)
+    if (hole && mm->nr_vmas >= vm_settings.max_map_count)
         return -ENOMEM;
     int err = cut_prepare(mm, start, end, spare);
     if (err)
@@ -336,7 +344,7 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
         uint64_t at;
         struct map_request r = {
             .addr = old, .len_bytes = new - old, .place = MAP_FIXED_NEW, .flags = HEAP_FLAGS};
-        if (new - mm->brk_start > mm->limits.data)
+        if (new - mm->brk_start + (mm->end_data - mm->start_data) > mm->limits.data)
             err = -ENOMEM;
         else
             err = mm_map(mm, &r, &at);

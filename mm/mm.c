@@ -11,6 +11,7 @@
  */
 #include "internal.h"
 #include <asm/cpu.h>
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 static struct slab_cache mm_cache;
@@ -91,6 +92,8 @@ void mm_put(struct mm *mm)
         zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
         pt_free_tables(&mm->pgtable, user(vma->start), user(vma->end), user(0), user(KERNEL_HALF),
                        &gather);
+        if (vma->flags & VM_ACCOUNT)
+            commit_release(vma_pages(vma));
         vma_remove(mm, vma);
         list_add_tail(&vma->mapping_node, &dead);
     }
@@ -160,9 +163,13 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
 {
     if (vma->flags & VM_DONTFORK)
         return 0;
-    struct vma *copy = vma_alloc(child);
-    if (!copy)
+    if ((vma->flags & VM_ACCOUNT) && commit_charge(vma_pages(vma), 0))
         return -ENOMEM;
+    struct vma *copy = vma_alloc(child);
+    if (!copy) {
+        commit_release(vma->flags & VM_ACCOUNT ? vma_pages(vma) : 0);
+        return -ENOMEM;
+    }
     copy->start = vma->start;
     copy->end = vma->end;
     copy->flags = vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT); /* mlock(2): not inherited */
@@ -179,7 +186,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
             atomic_fetch_add(&copy->object->writers, 1);
     }
     vma_insert(child, copy);
-    child->total_pages += vma_pages(copy);
+    area_count(child, copy->flags, vma_pages(copy));
     return copy->anon ? share_leaves(mm, child, vma, gather) : 0;
 }
 

@@ -13,6 +13,7 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 static struct slab_cache index_node_cache;
@@ -61,6 +62,21 @@ int object_create(const struct object_ops *ops, uint64_t size_bytes, struct obje
     return 0;
 }
 
+int object_promise(struct object *object)
+{
+    uint64_t pages = round_up(object_size(object), PAGE_SIZE) >> PAGE_SHIFT;
+    int err = commit_charge(pages, 0);
+    if (!err)
+        object->promised = pages;
+    return err;
+}
+
+/* Does each page of it count as promised memory? */
+static bool promises_pages(const struct object *object)
+{
+    return object->ops->promises && !object->promised;
+}
+
 void object_get(struct object *object)
 {
     uint32_t before = atomic_fetch_add_explicit(&object->refcount, 1, memory_order_relaxed);
@@ -74,73 +90,79 @@ void object_put(struct object *object)
     ASSERT(list_empty(&object->mappings), "claim: a mapping holds a reference");
     if (object->ops)
         object->ops->remove_folios(object, 0, UINT64_MAX);
+    commit_release(object->promised);
     object->release(object);
 }
 
-struct folio *object_find_folio(struct object *object, uint64_t index)
+struct page *object_find_page(struct object *object, uint64_t index)
 {
     spin_lock(&object->index_lock);
-    struct folio *folio = index_find(&object->folios, index);
-    if (folio)
-        folio_get(folio);
+    struct page *page = index_find(&object->folios, index);
+    if (page)
+        folio_get(page_folio(page));
     spin_unlock(&object->index_lock);
-    return folio;
+    return page;
 }
 
-bool object_has_folio(struct object *object, uint64_t index)
+bool object_has_page(struct object *object, uint64_t index)
 {
-    struct folio *folio;
-    int err = object->ops->get_folio(object, index, OBJECT_GET_EXISTING, &folio);
-    if (err || !folio)
+    struct page *page;
+    int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
+    if (err || !page)
         return false;
-    bool touched = !(READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED);
-    folio_put(folio);
+    bool touched = !(READ_ONCE(page->flags) & PAGE_UNTOUCHED);
+    page_put(page);
     return touched;
 }
 
-int object_add_folio(struct object *object, uint64_t index, struct folio *folio)
+int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
+    bool promises = promises_pages(object);
+    if (promises && commit_charge(1, 0))
+        return -ENOSPC;
     spin_lock(&object->index_lock);
-    int err = index_insert(&object->folios, index, folio);
+    int err = index_insert(&object->folios, index, page);
     if (!err) {
-        folio_get(folio);
-        folio->page.index = index << object->ops->folio_order;
-        WRITE_ONCE(folio->page.object, object);
-        atomic_fetch_add_explicit(&object->nr_pages, folio_nr_pages(folio), memory_order_relaxed);
+        folio_get(page_folio(page));
+        page->index = index;
+        WRITE_ONCE(page->object, object);
+        atomic_fetch_add_explicit(&object->nr_pages, 1, memory_order_relaxed);
     }
     spin_unlock(&object->index_lock);
+    if (err && promises)
+        commit_release(1);
     return err;
 }
 
 /* Take out a batch under the lock, drop it outside: dropping may flush, which waits. */
 void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
 {
-    struct folio *batch[32];
+    struct page *batch[32];
     unsigned nr;
 
     do {
         nr = 0;
         spin_lock(&object->index_lock);
-        struct folio *folio;
+        struct page *page;
         for (uint64_t i = start;
-             nr < ARRAY_SIZE(batch) && (folio = index_next(&object->folios, &i)) && i < end; i++) {
+             nr < ARRAY_SIZE(batch) && (page = index_next(&object->folios, &i)) && i < end; i++) {
             index_remove(&object->folios, i);
-            WRITE_ONCE(folio->page.object, NULL);
-            atomic_fetch_sub_explicit(&object->nr_pages, folio_nr_pages(folio),
-                                      memory_order_relaxed);
-            batch[nr++] = folio;
+            struct page *head = page_head(page);
+            if (head->order)
+                head->flags |= PAGE_PARTIAL;
+            WRITE_ONCE(page->object, NULL);
+            batch[nr++] = head;
         }
+        atomic_fetch_sub_explicit(&object->nr_pages, nr, memory_order_relaxed);
         spin_unlock(&object->index_lock);
-        for (unsigned i = 0; i < nr; i++)
-            folio_put(batch[i]);
+        if (promises_pages(object))
+            commit_release(nr); /* of one page each */
+        folios_put(batch, nr);
     } while (nr == ARRAY_SIZE(batch));
 }
 
-/* Take [start, end) (bytes, folio-aligned) out of all mappings. TLB: flushed on return. */
-static void unmap_range(struct object *object, uint64_t start, uint64_t end, enum zap_what what)
+void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap_what what)
 {
-    uint64_t first = start >> PAGE_SHIFT;
-    uint64_t last = end >> PAGE_SHIFT; /* past the last page */
     struct vma *vma;
 
     spin_lock(&object->mappings_lock);
@@ -158,12 +180,12 @@ static void unmap_range(struct object *object, uint64_t start, uint64_t end, enu
     spin_unlock(&object->mappings_lock);
 }
 
-static struct folio *existing_folio(struct object *object, uint64_t index)
+static struct page *existing_page(struct object *object, uint64_t index)
 {
-    struct folio *folio;
-    int err = object->ops->get_folio(object, index, OBJECT_GET_EXISTING, &folio);
+    struct page *page;
+    int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
     ASSERT(!err, "claim: looking up allocates nothing");
-    return folio;
+    return page;
 }
 
 /* Zero [start, end), which lies in one folio, if that exists. */
@@ -173,11 +195,11 @@ static void zero_part(struct object *object, uint64_t start, uint64_t end)
 
     if (start >= end || !object->ops->kernel_access)
         return;
-    struct folio *folio = existing_folio(object, start / folio_bytes);
-    if (!folio)
+    struct page *page = existing_page(object, start / folio_bytes);
+    if (!page)
         return;
-    memset((char *)page_kva(&folio->page) + (start & (folio_bytes - 1)), 0, end - start);
-    folio_put(folio);
+    memset((char *)page_kva(page) + (start & (folio_bytes - 1)), 0, end - start);
+    page_put(page);
 }
 
 void object_truncate(struct object *object, uint64_t size_bytes)
@@ -190,7 +212,8 @@ void object_truncate(struct object *object, uint64_t size_bytes)
         return; /* the same size again drops what fallocate() put behind the end */
     uint64_t keep = round_up(size_bytes, folio_bytes);
     object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
-    unmap_range(object, keep, PAGE_MASK, ZAP_PAGES);
+    object_unmap(object, keep >> PAGE_SHIFT, PAGE_MASK >> PAGE_SHIFT, ZAP_PAGES);
+    object_break(object, keep >> PAGE_SHIFT);
     zero_part(object, size_bytes, keep); /* must read as zeros when the object grows again */
 }
 
@@ -206,7 +229,9 @@ void object_punch(struct object *object, uint64_t start, uint64_t end)
     zero_part(object, start, first);
     zero_part(object, last, end);
     object->ops->remove_folios(object, first / folio_bytes, last / folio_bytes);
-    unmap_range(object, first, last, ZAP_OBJECT_PAGES);
+    object_unmap(object, first >> PAGE_SHIFT, last >> PAGE_SHIFT, ZAP_OBJECT_PAGES);
+    object_break(object, first >> PAGE_SHIFT);
+    object_break(object, last >> PAGE_SHIFT);
 }
 
 int object_allocate(struct object *object, uint64_t start, uint64_t end)
@@ -214,11 +239,11 @@ int object_allocate(struct object *object, uint64_t start, uint64_t end)
     uint64_t folio_bytes = object_folio_bytes(object);
 
     for (uint64_t i = start / folio_bytes; i * folio_bytes < end; i++) {
-        struct folio *folio;
-        int err = object->ops->get_folio(object, i, OBJECT_GET_RESERVE, &folio);
+        struct page *page;
+        int err = object->ops->get_page(object, i, OBJECT_GET_RESERVE, &page);
         if (err)
             return err;
-        folio_put(folio);
+        page_put(page);
     }
     return 0;
 }
@@ -254,10 +279,10 @@ static size_t folio_chunk(const struct object *object, uint64_t pos, size_t len)
     return min(len, folio_bytes - (pos & (folio_bytes - 1)));
 }
 
-static size_t copy_folio(struct folio *folio, uint64_t offset, struct object_copy *c, size_t done,
-                         size_t len)
+static size_t copy_page(const struct page *page, uint64_t offset, struct object_copy *c,
+                        size_t done, size_t len)
 {
-    return c->copy(c, (char *)page_kva(&folio->page) + offset, done, len);
+    return c->copy(c, (char *)page_kva(page) + offset, done, len);
 }
 
 /* Holes read as zeros, a page at a time. */
@@ -284,11 +309,11 @@ int64_t object_read(struct object *object, uint64_t pos, size_t len, struct obje
         if (pos >= size)
             break;
         size_t chunk = folio_chunk(object, pos, min(len - done, size - pos));
-        struct folio *folio = existing_folio(object, pos / folio_bytes);
-        size_t left = folio ? copy_folio(folio, pos & (folio_bytes - 1), c, done, chunk)
-                            : copy_zeros(c, done, chunk);
-        if (folio)
-            folio_put(folio);
+        struct page *page = existing_page(object, pos / folio_bytes);
+        size_t left = page ? copy_page(page, pos & (folio_bytes - 1), c, done, chunk)
+                           : copy_zeros(c, done, chunk);
+        if (page)
+            page_put(page);
         done += chunk - left;
         pos += chunk - left;
         if (left)
@@ -304,12 +329,12 @@ int64_t object_write(struct object *object, uint64_t pos, size_t len, struct obj
 
     while (done < len) {
         size_t chunk = folio_chunk(object, pos, len - done);
-        struct folio *folio;
-        int err = object->ops->get_folio(object, pos / folio_bytes, OBJECT_GET_ALLOCATE, &folio);
+        struct page *page;
+        int err = object->ops->get_page(object, pos / folio_bytes, OBJECT_GET_ALLOCATE, &page);
         if (err)
             return done ? (int64_t)done : err;
-        size_t left = copy_folio(folio, pos & (folio_bytes - 1), c, done, chunk);
-        folio_put(folio);
+        size_t left = copy_page(page, pos & (folio_bytes - 1), c, done, chunk);
+        page_put(page);
         done += chunk - left;
         pos += chunk - left;
         if (pos > object_size(object))

@@ -181,22 +181,19 @@ void folio_get(struct folio *folio)
 }
 
 /* The counters stay: as many frames as before are in the state. */
-void folio_break(struct folio *folio)
+void folio_break(struct folio *folio, uint32_t leaves)
 {
     struct page *head = &folio->page;
     uint64_t nr = folio_nr_pages(folio);
 
-    ASSERT(head->refcount == 1 && head->mapcount == 1, "frame %lx: ref=%u map=%u",
-           page_to_pfn(head), head->refcount, head->mapcount);
-    for (struct page *page = head + 1; page < head + nr; page++) {
-        page->object = NULL;
+    ASSERT(head->mapcount == leaves, "frame %lx: map=%u", page_to_pfn(head), head->mapcount);
+    for (struct page *page = head + nr - 1; page >= head; page--) {
         page->flags = head->flags;
         atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);
-        atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
+        atomic_store_explicit(&page->mapcount, leaves, memory_order_relaxed);
         page->order = 0;
         WRITE_ONCE(page->state, head->state);
     }
-    head->order = 0;
 }
 
 void folio_set_release(enum page_state state, void (*release)(struct folio *folio))

@@ -3,7 +3,7 @@
  * mm/protect.c - changing the rights of areas and of their leaves
  *
  * Room:   mm.
- * Owns:   what a leaf may grant (vma_pgprot), and mprotect's walk over areas.
+ * Owns:   mprotect's walk over areas.
  * Locks:  mmap_lock for writing; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when its page is exclusive;
  *         (2) one flush per call, and none where rights only grow.
@@ -11,16 +11,8 @@
  * Tour:   after mm/map.c.
  */
 #include "internal.h"
+#include <mm/commit.h>
 #include <uapi/errno.h>
-
-/* Without write: whether a leaf may be writable depends on its page, too. */
-pgprot_t vma_pgprot(const struct vma *vma)
-{
-    if (!(vma->flags & VM_RIGHTS))
-        return pgprot_supported(pgprot_none());
-    pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
-    return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
-}
 
 /* What becomes of an area's leaves: without write, and of those that may have it. */
 struct leaf_changes {
@@ -78,11 +70,23 @@ static uint32_t flags_with_rights(const struct vma *vma, uint32_t rights)
 
     if (flags == vma->flags)
         return flags;
-    if ((rights & VM_WRITE) && !(vma->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB)))
+    if (!(vma->flags & VM_WRITE) && vma_must_account(flags))
         return flags | VM_ACCOUNT;
     if (!(rights & VM_WRITE) && !vma->object && !vma->anon)
         return flags & ~VM_ACCOUNT;
     return flags;
+}
+
+/* @nr_pages of @vma become @flags: do the limits allow that, and is the memory there? */
+static int may_change(struct mm *mm, const struct vma *vma, uint32_t flags, uint64_t nr_pages)
+{
+    bool more_data = vma_kind(flags) == AREA_DATA && vma_kind(vma->flags) != AREA_DATA;
+
+    if (more_data && !limits_allow(mm, flags, nr_pages) && limits_allow(mm, vma->flags, nr_pages))
+        return -ENOMEM;
+    if ((flags & ~vma->flags & VM_ACCOUNT) && commit_charge(nr_pages, 0))
+        return -ENOMEM;
+    return 0;
 }
 
 /* One mprotect(). */
@@ -119,11 +123,21 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
         return -EINVAL;
     if (flags == vma->flags)
         return 0;
-    int err = vma_isolate(mm, at, start, end);
+    uint64_t pages = (end - start) >> PAGE_SHIFT;
+    int err = may_change(mm, vma, flags, pages);
     if (err)
         return err;
+    bool promised = flags & ~vma->flags & VM_ACCOUNT;
+    err = vma_isolate(mm, at, start, end);
+    if (err) {
+        commit_release(promised ? pages : 0);
+        return err;
+    }
     vma = *at;
     bool fills = needs_fill(vma, flags);
+    area_count(mm, vma->flags, -(int64_t)pages);
+    area_count(mm, flags, pages);
+    commit_release(vma->flags & ~flags & VM_ACCOUNT ? pages : 0);
     vma->flags = flags;
     change_leaves(vma, &c->gather);
     *at = vma_merge(mm, vma);

@@ -5,20 +5,21 @@
  * Room:   mm.
  * Owns:   mremap's choice between the three, and the moving of leaves.
  * Locks:  mmap_lock for writing; object.mappings_lock over a whole move, so that nobody truncates
- *         pages that are on their way; one table lock at a time.
+ *         pages that are on their way; a table's lock, and that of the table its leaves go to.
  * Always: (1) old translations are flushed before the new ones can be truncated and their pages
  *             reused.
  * Source: mremap(2); trust.md B11, B12.
  * Tour:   after mm/map.c.
  */
 #include "internal.h"
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 #define REMAP_MAYMOVE   1
 #define REMAP_FIXED     2
 #define REMAP_DONTUNMAP 4
 
-/* Two tables of one level, the lower address first: the order in which both are locked here. */
+/* Two tables of one level, the lower address first. */
 static void lock_tables(struct page *a, struct page *b)
 {
     spin_lock(pt_lock(min(a, b)));
@@ -124,15 +125,6 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
         spin_unlock(&vma->object->mappings_lock);
 }
 
-int area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes)
-{
-    uint64_t pages = more_bytes >> PAGE_SHIFT;
-    if ((vma->flags & VM_LOCKED) && !mm->limits.locked_exempt &&
-        (mm->locked_pages + pages) << PAGE_SHIFT > mm->limits.locked)
-        return -EAGAIN;
-    return (mm->total_pages + pages) << PAGE_SHIFT > mm->limits.address_space ? -ENOMEM : 0;
-}
-
 static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
 {
     struct vma *next = vma_next(vma);
@@ -141,8 +133,7 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
     int err = area_may_grow(mm, vma, end - vma->end);
     if (err)
         return err;
-    mm->total_pages += (end - vma->end) >> PAGE_SHIFT;
-    mm->locked_pages += vma->flags & VM_LOCKED ? (end - vma->end) >> PAGE_SHIFT : 0;
+    area_count(mm, vma->flags, (end - vma->end) >> PAGE_SHIFT);
     vma_set_end(vma, end);
     vma_merge(mm, vma);
     return 0;
@@ -193,15 +184,15 @@ static void leave_empty(struct mm *mm, const struct remap *r)
     mm->unmerged = true; /* with its neighbours: Linux leaves that to the next call */
 }
 
-static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, struct list_node *dead)
+static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
+                         struct list_node *dead)
 {
     struct vma *spare[SPARES] = {NULL};
     uint64_t moved = min(r->old_len, r->new_len); /* 0: a second mapping of the same object */
     bool keeps_old = r->old_len == 0 || (r->flags & REMAP_DONTUNMAP);
-    uint64_t more = keeps_old ? r->new_len : r->new_len - moved;
+    int err = 0;
 
-    int err = area_may_grow(mm, vma, more);
-    if (!err && mm->nr_vmas >= MM_MAX_VMAS - 3)
+    if (mm->nr_vmas >= vm_settings.max_map_count - 3)
         err = -ENOMEM;
     if (!err)
         err = tables_for(mm, vma, r->old, r->to, moved);
@@ -217,8 +208,9 @@ static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, stru
         return -ENOMEM;
     }
     vma_insert(mm, new);
-    mm->total_pages += vma_pages(new);
-    mm->locked_pages += new->flags &VM_LOCKED ? vma_pages(new) : 0;
+    area_count(mm, new->flags, vma_pages(new));
+    if (!keeps_old && (new->flags &VM_ACCOUNT))
+        commit_twice(moved >> PAGE_SHIFT); /* the old area gives them back */
     vma_merge(mm, new);
     if (moved)
         move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved);
@@ -228,6 +220,22 @@ static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, stru
         leave_empty(mm, r);
     spares_put(spare);
     return 0;
+}
+
+/* The same, within the limits. */
+static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, struct list_node *dead)
+{
+    bool keeps_old = r->old_len == 0 || (r->flags & REMAP_DONTUNMAP);
+    uint64_t more = r->new_len - (keeps_old ? 0 : min(r->old_len, r->new_len));
+    bool promised = vma->flags & VM_ACCOUNT;
+
+    int err = area_may_grow(mm, vma, more);
+    if (err)
+        return err;
+    err = move_promised(mm, vma, r, dead);
+    if (err && promised)
+        commit_release(more >> PAGE_SHIFT);
+    return err;
 }
 
 static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
@@ -295,7 +303,8 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
     uint64_t hint = r->to;
     err = vma_find_place(mm, r->new_len, PAGE_SIZE, &r->to);
     struct vma *at_hint = vma_find_from(mm, hint);
-    if (hint >= USER_MIN && (!at_hint || vma_guarded_start(at_hint) >= hint + r->new_len))
+    if (hint >= vm_settings.mmap_min_addr &&
+        (!at_hint || vma_guarded_start(at_hint) >= hint + r->new_len))
         r->to = hint;
     else if (err)
         return err;
@@ -342,7 +351,7 @@ static int check_arguments(const struct remap *r)
     if (named && (!is_aligned(r->to, PAGE_SIZE) || r->to > USER_END - r->new_len ||
                   (r->to < r->old + r->old_len && r->old < r->to + r->new_len)))
         return -EINVAL;
-    return (r->flags & REMAP_FIXED) && r->to < USER_MIN ? -EPERM : 0;
+    return 0;
 }
 
 /* An area that is locked gets the pages it grew by. */

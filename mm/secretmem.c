@@ -40,7 +40,7 @@ static void secret_release(struct folio *folio)
 }
 
 /* Claim 1, up to the index. */
-static int secret_alloc(struct folio **out)
+static int secret_alloc(struct page **out)
 {
     struct page *page;
     int err = page_alloc(0, PAGE_ALLOC_ZERO, &page);
@@ -57,24 +57,24 @@ static int secret_alloc(struct folio **out)
     }
     page_set_state(page, PAGE_SECRET);
     atomic_fetch_add(&nr_secret, 1);
-    *out = page_folio(page);
+    *out = page;
     return 0;
 }
 
-static int secretmem_get_folio(struct object *object, uint64_t index, enum object_get how,
-                               struct folio **out)
+static int secretmem_get_page(struct object *object, uint64_t index, enum object_get how,
+                              struct page **out)
 {
     for (;;) {
-        *out = object_find_folio(object, index);
+        *out = object_find_page(object, index);
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
         int err = secret_alloc(out);
         if (err)
             return err;
-        err = object_add_folio(object, index, *out);
+        err = object_add_page(object, index, *out);
         if (!err)
             return 0;
-        folio_put(*out);
+        page_put(*out);
         if (err != -EEXIST)
             return err;
     }
@@ -82,7 +82,7 @@ static int secretmem_get_folio(struct object *object, uint64_t index, enum objec
 
 const struct object_ops secretmem_ops = {
     .name = "secretmem",
-    .get_folio = secretmem_get_folio,
+    .get_page = secretmem_get_page,
     .remove_folios = object_remove_folios,
 };
 

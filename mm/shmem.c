@@ -12,26 +12,24 @@
 #include "internal.h"
 #include <uapi/errno.h>
 
-static int shmem_get_folio(struct object *object, uint64_t index, enum object_get how,
-                           struct folio **out)
+static int shmem_get_page(struct object *object, uint64_t index, enum object_get how,
+                          struct page **out)
 {
     for (;;) {
-        *out = object_find_folio(object, index);
-        if (*out && how != OBJECT_GET_EXISTING && ((*out)->page.flags & PAGE_UNTOUCHED))
-            (*out)->page.flags &= (uint16_t)~PAGE_UNTOUCHED;
+        *out = object_find_page(object, index);
+        if (*out && how != OBJECT_GET_EXISTING && ((*out)->flags & PAGE_UNTOUCHED))
+            (*out)->flags &= (uint16_t)~PAGE_UNTOUCHED;
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
-        struct page *page;
-        int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), &page);
+        int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), out);
         if (err)
             return err;
         if (how == OBJECT_GET_RESERVE)
-            page->flags |= PAGE_UNTOUCHED;
-        *out = page_folio(page);
-        err = object_add_folio(object, index, *out);
+            (*out)->flags |= PAGE_UNTOUCHED;
+        err = object_add_page(object, index, *out);
         if (!err)
             return 0;
-        folio_put(*out);
+        page_put(*out);
         if (err != -EEXIST)
             return err;
     }
@@ -39,7 +37,8 @@ static int shmem_get_folio(struct object *object, uint64_t index, enum object_ge
 
 const struct object_ops shmem_ops = {
     .name = "shmem",
-    .get_folio = shmem_get_folio,
+    .get_page = shmem_get_page,
     .remove_folios = object_remove_folios,
+    .promises = true,
     .kernel_access = true,
 };

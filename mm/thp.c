@@ -66,17 +66,24 @@ int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page *
     return 0;
 }
 
+static enum thp_event mapped_kind(const struct folio *folio)
+{
+    return folio->page.state == PAGE_ANON ? THP_ANON : THP_OBJECT;
+}
+
 void thp_leaf_added(struct mm *mm, struct folio *folio)
 {
+    if (folio->page.state == PAGE_HUGETLB)
+        return;
     WRITE_ONCE(mm->has_huge, true);
-    if (folio->page.state == PAGE_ANON && !atomic_fetch_add(&folio->page.huge_leaves, 1))
-        thp_count(THP_ANON, 1);
+    if (!atomic_fetch_add(&folio->page.huge_leaves, 1))
+        thp_count(mapped_kind(folio), 1);
 }
 
 void thp_leaf_gone(struct folio *folio)
 {
-    if (folio->page.state == PAGE_ANON && atomic_fetch_sub(&folio->page.huge_leaves, 1) == 1)
-        thp_count(THP_ANON, -1);
+    if (folio->page.state != PAGE_HUGETLB && atomic_fetch_sub(&folio->page.huge_leaves, 1) == 1)
+        thp_count(mapped_kind(folio), -1);
 }
 
 /* Claim 3: the huge leaf of an area that may be executed stops being executable everywhere. */
@@ -102,7 +109,7 @@ static void share_out(struct page *head)
 {
     thp_leaf_gone(page_folio(head));
     if (folio_refcount(page_folio(head)) == 1) {
-        folio_break(page_folio(head));
+        folio_break(page_folio(head), 1);
         thp_count(THP_SPLIT_PAGE, 1);
         return;
     }
@@ -130,6 +137,17 @@ static bool split_leaf(const struct vma *vma, const struct pt_walk *walk, struct
     return is_leaf;
 }
 
+/* An object's pages are found again by faults: the leaf just goes. */
+static void drop_leaf(const struct vma *vma, uint64_t unit)
+{
+    struct tlb_gather gather;
+
+    tlb_gather_begin(&gather, &vma->mm->pgtable);
+    zap_range(vma->mm, unit, unit + HUGE_SIZE, ZAP_OBJECT_PAGES, &gather);
+    tlb_gather_end(&gather);
+    thp_count(THP_SPLIT_PMD, 1);
+}
+
 int thp_split(const struct vma *vma, uint64_t va)
 {
     struct pgtable *pgt = &vma->mm->pgtable;
@@ -138,6 +156,10 @@ int thp_split(const struct vma *vma, uint64_t va)
 
     if (walk.level != PT_2M || vma_unit(vma) != PAGE_SIZE || pte_is_none(pte_read(walk.slot)))
         return 0;
+    if (vma->object) {
+        drop_leaf(vma, round_down(va, HUGE_SIZE));
+        return 0;
+    }
     int err = pt_spare_get(pgt, &table);
     if (err)
         return err;

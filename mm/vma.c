@@ -12,6 +12,7 @@
  * Tour:   after include/mm/mm.h, before mm/map.c.
  */
 #include "internal.h"
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 static struct slab_cache vma_cache;
@@ -292,7 +293,7 @@ uint64_t vma_guarded_start(const struct vma *vma)
 {
     if (!(vma->flags & VM_GROWSDOWN))
         return vma->start;
-    return vma->start - min(vma->start, MM_STACK_GUARD_GAP);
+    return vma->start - min(vma->start, STACK_GUARD_GAP);
 }
 
 /* The highest place in the free range [low, high) that is aligned; false if it does not fit. */
@@ -351,7 +352,7 @@ int vma_find_gap(struct mm *mm, const struct gap_wanted *w, enum gap_order order
 
 int vma_find_place(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *out)
 {
-    struct gap_wanted down = {len_bytes, align, USER_MIN, mm->mmap_top};
+    struct gap_wanted down = {len_bytes, align, vm_settings.mmap_min_addr, mm->mmap_top};
     struct gap_wanted up = {len_bytes, align, mm->mmap_bottom, USER_END};
 
     if (!mm->mmap_upwards && !vma_find_gap(mm, &down, GAP_HIGHEST, out))

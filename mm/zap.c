@@ -79,11 +79,16 @@ static void zapped_account(struct mm *mm, const struct pt_run *run, const struct
         tlb_gather_range(gather, run->va + z->first * size, run->va + z->end * size, run->level);
 }
 
-/* A large leaf that is only partly in the range: it came after the range's borders were split. */
-static bool lies_across(const struct pt_run *run)
+/* A large leaf that is only partly in the range came after the range's borders were split. Of an
+ * object it goes all the same: truncation counts on it, and it can be had again. */
+static bool spared(const struct pt_run *run)
 {
-    return run->from > run->va ||
-           (run->level > PT_4K && run->va + pt_level_size(run->level) > run->end);
+    bool part = run->from > run->va ||
+                (run->level > PT_4K && run->va + pt_level_size(run->level) > run->end);
+    if (likely(!part))
+        return false;
+    pte_t pte = pte_read(run->slot);
+    return pte_has_frame(pte) && phys_to_page(pte_phys(pte, run->level))->state != PAGE_OBJECT;
 }
 
 /* As many slots as the gather has room for; returns how many were done. */
@@ -96,7 +101,7 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
     pte_t *slot = run->slot;
-    if (lies_across(run))
+    if (spared(run))
         from = end;
     for (unsigned i = from; i < end; i++) {
         struct page *page = zap_slot(slot + i, i, run->level, what, &z);

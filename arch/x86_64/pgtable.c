@@ -86,40 +86,21 @@ void pgtable_destroy(struct pgtable *pgt)
     ASSERT(atomic_load(&pgt->nr_tables) == 0);
 }
 
-spinlock_t *pt_lock(struct page *table)
-{
-    return &table->table.lock;
-}
-
-pte_t pt_set(struct page *table, pte_t *slot, pte_t pte)
-{
-    pte_t old = pte_exchange(slot, pte);
-    table->table.used += !pte_is_none(pte) - !pte_is_none(old);
-    return old;
-}
-
-void pt_entries_gone(struct page *table, unsigned nr)
-{
-    table->table.used -= nr;
-}
-
-void pt_entries_came(struct page *table, unsigned nr)
-{
-    table->table.used += nr;
-}
-
-/* As pt_walk(), but not below @floor. */
+/* As pt_walk(), but not below @floor. Unrolled: a fault spends much of its time here. */
 static inline struct pt_walk walk_down_to(struct pgtable *pgt, user_addr_t va, enum pt_level floor)
 {
     phys_addr_t table = pgt->root;
+    pte_t *slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, PT_512G);
 
-    for (enum pt_level level = PT_512G;; level--) {
-        pte_t *slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level);
+#pragma GCC unroll 4
+    for (enum pt_level level = PT_512G; level > floor; level--) {
         pte_t pte = pte_read(slot);
-        if (level == floor || pte_kind(pte, level) != PTE_KIND_TABLE)
+        if (unlikely(pte_kind(pte, level) != PTE_KIND_TABLE))
             return (struct pt_walk){table_page(table), slot, level};
         table = pte_table_phys(pte);
+        slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level - 1);
     }
+    return (struct pt_walk){table_page(table), slot, floor};
 }
 
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
@@ -156,16 +137,22 @@ static int table_publish(struct pgtable *pgt, struct page *parent, pte_t *slot)
     return 0;
 }
 
-int pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_level level, struct pt_walk *out)
+static int walk_and_make(struct pgtable *pgt, user_addr_t va, enum pt_level level,
+                         struct pt_walk *out)
 {
-    for (;;) {
-        *out = pt_walk(pgt, va);
-        if (out->level <= level || !pte_is_none(pte_read(out->slot)))
-            return 0;
+    while (out->level > level && pte_is_none(pte_read(out->slot))) {
         int err = table_publish(pgt, out->table, out->slot);
         if (err)
             return err;
+        *out = pt_walk(pgt, va);
     }
+    return 0;
+}
+
+int pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_level level, struct pt_walk *out)
+{
+    *out = pt_walk(pgt, va);
+    return likely(out->level <= level) ? 0 : walk_and_make(pgt, va, level, out);
 }
 
 /* The first run at or after run->va; empty spans of higher levels are passed over. */

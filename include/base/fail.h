@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include <lib/compiler.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,8 +32,16 @@ void fail_at_set(uint64_t n);
 /* How much is left of the countdown: 0 after it fired or when it is off. */
 uint64_t fail_at_left(void);
 
+/* Bit n: site n has to look closer, because it was never seen or the countdown is on. */
+extern _Atomic uint32_t fail_attention;
+bool fail_look_closer(enum fail_site site);
+
 /* Asked by every allocation before it does anything. True: return -ENOMEM, change nothing. */
-bool fail_injected(enum fail_site site);
+static inline bool fail_injected(enum fail_site site)
+{
+    uint32_t sites = atomic_load_explicit(&fail_attention, memory_order_relaxed);
+    return unlikely(sites & 1U << site) && fail_look_closer(site);
+}
 
 /* Which sites were asked / were made to fail since boot: bit n is enum fail_site n. */
 uint32_t fail_sites_seen(void);

@@ -46,7 +46,8 @@ enum vm_flags {
     VM_HUGEPAGE = 1 << 18,
     VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
     VM_SEQ_READ = 1 << 20,
-    VM_ACCOUNT = 1 << 22, /* private, and was writable: counted as memory that may be needed */
+    VM_DROPPABLE = 1 << 21, /* its pages may go when memory is short: MAP_DROPPABLE */
+    VM_ACCOUNT = 1 << 22,   /* private, and was writable: counted as memory that may be needed */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -70,6 +71,9 @@ struct vma {
     bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
 };
 
+/* What setrlimit(2) and /proc/PID/status tell apart. */
+enum area_kind { AREA_OTHER, AREA_DATA, AREA_CODE, AREA_STACK, AREA_KINDS };
+
 /* What faults on one CPU count: a line of its own. */
 struct mm_cpu {
     int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
@@ -84,16 +88,18 @@ struct mm {
     struct list_node areas;     /* the same, in order [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
+    bool reaped;                /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
     bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
-    uint64_t total_pages;    /* sum of all areas [m] */
-    uint64_t locked_pages;   /* sum of VM_LOCKED areas [m] */
-    uint32_t default_flags;  /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
-    uint64_t mmap_top;       /* mmap searches downwards from here */
-    uint64_t mmap_bottom;    /* and then upwards from here */
-    bool mmap_upwards;       /* only upwards: the layout of old */
-    uint64_t brk_start, brk; /* [m] */
+    uint64_t total_pages;            /* sum of all areas [m] */
+    uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
+    uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
+    uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint64_t mmap_top;               /* mmap searches downwards from here */
+    uint64_t mmap_bottom;            /* and then upwards from here */
+    bool mmap_upwards;               /* only upwards: the layout of old */
+    uint64_t brk_start, brk;         /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
     struct mm_cpu *cpus;                                        /* one per CPU [I] */
@@ -103,9 +109,8 @@ struct mm {
     } limits;
 };
 
-#define MM_STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
-#define MM_MAX_VMAS        65530             /* vm.max_map_count */
-#define MM_NO_LIMIT        (~0UL)
+#define STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
+#define MM_NO_LIMIT     (~0UL)
 
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
@@ -139,7 +144,7 @@ struct map_request {
 
 /**
  * mm_map() - make an area
- * Return: 0 with the address in *@out; -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EAGAIN (locked limit),
+ * Return: 0 with the address in *@out; -EINVAL, -ENOMEM, -EEXIST, -EAGAIN (locked limit),
  *         with nothing changed, except that MAP_FIXED_REPLACE may have removed what was there.
  * TLB: what was replaced is flushed.
  */
@@ -239,7 +244,7 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
  * mm_remap() - mremap(2)
  * @old_len: 0: a second mapping of a shared object
  * @flags: MREMAP_MAYMOVE 1, MREMAP_FIXED 2, MREMAP_DONTUNMAP 4
- * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM, -EAGAIN, -EPERM.
+ * Return: 0 with the address in *@out, -EINVAL, -EFAULT, -ENOMEM, -EAGAIN.
  * TLB: what left its place is flushed before anybody can truncate it at its new one.
  */
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
@@ -272,6 +277,14 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
  */
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
                   bool force);
+
+/**
+ * mm_drop() / mm_reap() - take pages away: of MAP_DROPPABLE areas; all private ones, for good
+ * Context: task; mmap_lock of @mm not held. TLB: flushed on return.
+ * Return: how many went, about.
+ */
+uint64_t mm_drop(struct mm *mm);
+uint64_t mm_reap(struct mm *mm);
 
 /**
  * mm_fault_in() - take the faults that an access would take, up to one that refuses

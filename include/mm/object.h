@@ -6,8 +6,8 @@
  * Owns:   struct object: an index of folios, a size, seals, who maps it; its operations.
  * Locks:  lock (mutex, rank INODE): size, seals, content changes by calls (Linux: i_rwsem).
  *         index_lock (spin, rank OBJECT): the index. mappings_lock (spin, rank RMAP): the list.
- * Always: (1) the index holds one reference on each of its folios, each mapping leaf one more;
- *         (2) a folio in the index has folio.object == this object; taken out, NULL;
+ * Always: (1) the index holds one reference for each of its slots, each mapping leaf one more;
+ *         (2) a page in the index, be it a tail, has page.object == this object; taken out, NULL;
  *         (3) a mapping is on the list as long as its page tables may hold folios of the object.
  * Source: design.md section 2.
  * Tour:   after include/mm/page.h; then mm/shmem.c, mm/hugetlb.c, mm/secretmem.c.
@@ -35,25 +35,28 @@ struct object_ops {
     unsigned folio_order; /* size of its folios, and of its mappings' leaves: 0 or 9 */
 
     /**
-     * get_folio() - the folio at @index (in units of the folio size)
+     * get_page() - the page at @index (in units of the folio size): a head, or where an object of
+     * small pages has a huge one, the part of it that lies there
      * The caller checked the size. Context: task, no spinning lock held.
      * Return: 0 with a reference in *@out (NULL only for OBJECT_GET_EXISTING), -ENOMEM with
      *         nothing changed.
      */
-    int (*get_folio)(struct object *object, uint64_t index, enum object_get how,
-                     struct folio **out);
+    int (*get_page)(struct object *object, uint64_t index, enum object_get how, struct page **out);
 
     /**
      * get_copy() - a zeroed folio for a private mapping's own bytes at @index. May be NULL: then a
      * page of the system does. Return: 0 with a reference and PAGE_COPY set, or -ENOMEM.
      */
-    int (*get_copy)(struct object *object, uint64_t index, struct folio **out);
+    int (*get_copy)(struct object *object, uint64_t index, struct page **out);
 
     /* Take whole folios [start, end) out of the index and drop them. Mappings are gone already. */
     void (*remove_folios)(struct object *object, uint64_t start, uint64_t end);
 
     /* A mapping of @nr_pages 4 KiB pages from @pgoff is about to be made: reserve. May be NULL. */
     int (*reserve)(struct object *object, uint64_t pgoff, uint64_t nr_pages);
+
+    /* Its pages are promised memory: one by one, or all at once by object_promise(). */
+    bool promises;
 
     /* The kernel can read and write its folios through their kernel address. */
     bool kernel_access;
@@ -79,9 +82,11 @@ struct object {
     struct index folios;         /* [x] */
     _Atomic uint64_t size_bytes; /* written under lock [a] */
     _Atomic uint64_t nr_pages;   /* 4 KiB frames in the index [a] */
+    uint64_t promised;           /* pages of object_promise(); 0: each for itself [I] */
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
-    struct list_node mappings;              /* struct vma.mapping_node [r] */
+    struct list_node mappings; /* struct vma.mapping_node [r] */
+    bool has_huge;             /* there was a huge page among small ones once; never cleared [a] */
     void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
 };
 
@@ -93,6 +98,9 @@ void object_init(struct object *object, const struct object_ops *ops,
  * 0 with one reference in *@out, or -ENOMEM. */
 int __must_check object_create(const struct object_ops *ops, uint64_t size_bytes,
                                struct object **out);
+
+/* Promise a new object the memory for all of its size. 0 or -ENOMEM. */
+int __must_check object_promise(struct object *object);
 
 void object_get(struct object *object);
 
@@ -110,17 +118,18 @@ static inline uint64_t object_folio_bytes(const struct object *object)
 }
 
 /* Look up @index and take a reference; NULL when there is none. */
-struct folio *object_find_folio(struct object *object, uint64_t index);
+struct page *object_find_page(struct object *object, uint64_t index);
 
 /* Is there a page at @index? */
-bool object_has_folio(struct object *object, uint64_t index);
+bool object_has_page(struct object *object, uint64_t index);
 
 /**
- * object_add_folio() - put a new folio into the index
+ * object_add_page() - put a new page into the index
  * On success the index took over the caller's reference and the caller has one more.
- * Return: 0; -EEXIST when somebody was faster; -ENOMEM. Then nothing changed.
+ * Return: 0; -EEXIST when somebody was faster; -ENOMEM; -ENOSPC, which is no memory that could be
+ *         promised. Then nothing changed.
  */
-int __must_check object_add_folio(struct object *object, uint64_t index, struct folio *folio);
+int __must_check object_add_page(struct object *object, uint64_t index, struct page *page);
 
 /* The plain form of ops->remove_folios(). */
 void object_remove_folios(struct object *object, uint64_t start, uint64_t end);

@@ -62,7 +62,8 @@ enum page_flag {
     PAGE_UNTOUCHED = 1 << 2, /* OBJECT: made by fallocate, nobody looked at it yet */
     PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy.
                                 Of the frame the leaf points to, be it a tail */
-    PAGE_COPY = 1 << 4       /* HUGETLB: a private copy, never in an object */
+    PAGE_COPY = 1 << 4,      /* HUGETLB: a private copy, never in an object */
+    PAGE_PARTIAL = 1 << 5    /* OBJECT, head: not all of its pages are in the object any more */
 };
 
 struct object;
@@ -204,6 +205,12 @@ void folio_get(struct folio *folio);
 /* One owner less; the last one releases the folio as its state asks. */
 void folio_put(struct folio *folio);
 
+/* The same for any page of a folio. */
+static inline void page_put(struct page *page)
+{
+    folio_put(page_folio(page));
+}
+
 /* The same for many, which may name one folio more than once. What dies dies together. */
 void folios_put(struct page *const heads[], unsigned nr);
 
@@ -218,10 +225,11 @@ void folio_set_release(enum page_state state, void (*release)(struct folio *foli
 
 /**
  * folio_break() - a block of 1 << order frames becomes as many folios of one frame
- * Each has the head's state and flags, one reference and one leaf.
- * Context: the one reference and the one leaf are the caller's, who keeps others from the leaf.
+ * @leaves: that each is mapped by: 1 where one large leaf is split, else 0
+ * Each has the head's state and flags, and one reference; what object it is in stays.
+ * Context: nobody else has a reference, or can get one.
  */
-void folio_break(struct folio *folio);
+void folio_break(struct folio *folio, uint32_t leaves);
 
 /* Frames by state, summed over all CPUs; exact when nobody allocates meanwhile. */
 struct page_counts {

@@ -29,7 +29,9 @@ enum thp_event {
     THP_COLLAPSE_ALLOC_FAILED,
     THP_SPLIT_PAGE, /* a block became pages of their own */
     THP_SPLIT_PMD,  /* a huge leaf became a table of small ones */
-    THP_ANON,       /* not an event: blocks of private memory that some huge leaf maps now */
+    THP_EVENTS_COUNTED,
+    THP_ANON = THP_EVENTS_COUNTED, /* no event: private blocks that some huge leaf maps now */
+    THP_OBJECT,                    /* the same of objects */
     THP_EVENTS
 };
 

@@ -21,10 +21,12 @@
 #define MAP_SHARED          0x01
 #define MAP_PRIVATE         0x02
 #define MAP_SHARED_VALIDATE 0x03
+#define MAP_DROPPABLE       0x08
 #define MAP_TYPE            0x0f
 #define MAP_FIXED           0x10
 #define MAP_ANONYMOUS       0x20
 #define MAP_32BIT           0x40
+#define MAP_ABOVE4G         0x80
 #define MAP_GROWSDOWN       0x0100
 #define MAP_DENYWRITE       0x0800
 #define MAP_EXECUTABLE      0x1000
@@ -36,6 +38,7 @@
 #define MAP_HUGETLB         0x40000
 #define MAP_SYNC            0x80000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_HUGE_SIZES      0x7c000000
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2

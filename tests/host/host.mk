@@ -54,7 +54,7 @@ $(HOST_BUILD)/$(1)/$(2): $(HOST_BUILD)/$(1)/tests/host/$(2).o \
 	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$^ -lcmocka -o $$@
 
 HOST_PROGRAMS += $(HOST_BUILD)/$(1)/$(2)
--include $(HOST_BUILD)/$(1)/tests/host/$(2).d
+-include $(HOST_BUILD)/$(1)/tests/host/$(2).d $$(HOST_SOURCES_$(2):%.c=$(HOST_BUILD)/$(1)/%.d)
 endef
 
 $(foreach flavour,$(HOST_FLAVOURS),$(eval $(call host_flavour,$(flavour))))

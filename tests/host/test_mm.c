@@ -382,6 +382,32 @@ static void op_huge(void)
     compare_page(s, page + (unsigned)host_random_below(2 * STRETCHES), ACCESS_WRITE);
 }
 
+/* Huge pages within objects, in whatever mappings they have. */
+static void op_collapse_object(void)
+{
+    struct object *object = objects[host_random_below(OBJECTS)].object;
+    uint64_t unit = host_random_below(OBJECT_MAX / STRETCHES);
+    int err = object_collapse(object, unit * HUGE_SIZE / PAGE_SIZE);
+
+    if (!failed(err))
+        assert_true(err == 0 || err == -EINVAL || err == -ENOMEM);
+}
+
+/* A hole of whole pages of the model. */
+static void op_punch(void)
+{
+    int which = (int)host_random_below(OBJECTS);
+    struct model_object *o = &objects[which];
+    uint64_t first = host_random_below(OBJECT_MAX), nr = 1 + host_random_below(3);
+
+    fail_at_set(0);
+    nr = min(nr, OBJECT_MAX - first);
+    mutex_lock(&o->object->lock);
+    object_punch(o->object, first * UNIT, (first + nr) * UNIT);
+    mutex_unlock(&o->object->lock);
+    memset(&o->words[first], 0, nr * sizeof(o->words[0]));
+}
+
 static void op_collapse(void)
 {
     unsigned page = (unsigned)host_random_below(PAGES / STRETCHES) * STRETCHES;
@@ -392,6 +418,10 @@ static void op_collapse(void)
         return;
     assert_true(err == 0 || err == -EINVAL || err == -ENOMEM);
 }
+
+static void (*const huge_ops[])(void) = {
+    op_huge, op_huge, op_collapse, op_collapse_object, op_collapse_object, op_punch,
+};
 
 static void (*const ops[])(void) = {
     op_map,   op_map,   op_unmap, op_protect,  op_protect, op_discard, op_move, op_fork,
@@ -456,8 +486,8 @@ static void storm(uint64_t seed, unsigned steps, unsigned fail_one_in)
         if (fail_one_in && chance(fail_one_in))
             fail_at_set(1 + host_random_below(5));
         mmu_cpu = (unsigned)host_random_below(MMU_CPUS);
-        if (unit_pages > 1 && chance(6))
-            chance(3) ? op_collapse() : op_huge();
+        if (unit_pages > 1 && chance(5))
+            huge_ops[host_random_below(ARRAY_SIZE(huge_ops))]();
         else
             ops[host_random_below(ARRAY_SIZE(ops))]();
         fail_at_set(0);
@@ -603,7 +633,7 @@ static void huge_step(struct huge_model *m, struct object *object, uint64_t *sha
 {
     unsigned unit = (unsigned)host_random_below(HUGE_UNITS);
     uint64_t va = BASE + (private ? GIGA_SIZE : 0) + unit * HUGE_SIZE;
-    bool write = chance(2), missing = !object_has_folio(object, unit);
+    bool write = chance(2), missing = !object_has_page(object, unit);
     uint64_t word = next_word;
     enum fault_result result = mmu_access(m->mm, va, write ? ACCESS_WRITE : ACCESS_READ, &word);
 

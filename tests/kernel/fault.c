@@ -317,7 +317,11 @@ KTEST(planted_damage_of_an_address_space_is_found)
     mm->total_pages--;
     struct vma *vma = vma_find(mm, AT(4));
     vma->flags &= ~VM_WRITE;
+    EXPECT_FINDS(mm_check(mm), "V23");
+    mm->kind_pages[AREA_OTHER] = 4;
+    mm->kind_pages[AREA_DATA] = 0;
     EXPECT_FINDS(mm_check(mm), "V5");
     vma->flags |= VM_WRITE;
+    mm->kind_pages[AREA_OTHER] = mm->kind_pages[AREA_DATA] = 2;
     kit_mm_put(mm);
 }

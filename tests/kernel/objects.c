@@ -364,16 +364,16 @@ KTEST(planted_damage_of_the_pool_is_found)
 {
     REQUIRE(need_pool());
     struct object *object = kit_object(&hugetlb_ops, 1);
-    struct folio *folio;
+    struct page *page;
     REQUIRE(object);
 
-    REQUIRE(object->ops->get_folio(object, 0, OBJECT_GET_ALLOCATE, &folio) == 0);
-    page_set_state(&folio->page, PAGE_POOL);
+    REQUIRE(object->ops->get_page(object, 0, OBJECT_GET_ALLOCATE, &page) == 0);
+    page_set_state(page, PAGE_POOL);
     EXPECT(hugetlb_check() == 0); /* it is on no list: the frame count tells */
-    folio->page.state = PAGE_ANON;
+    page->state = PAGE_ANON;
     EXPECT_FINDS(page_accounting_check(), "V23");
-    folio->page.state = PAGE_POOL;
-    page_set_state(&folio->page, PAGE_HUGETLB);
-    folio_put(folio);
+    page->state = PAGE_POOL;
+    page_set_state(page, PAGE_HUGETLB);
+    page_put(page);
     object_put(object);
 }

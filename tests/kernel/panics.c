@@ -99,11 +99,11 @@ KTEST_PANICS(jump_into_user_memory_panics, "not executable for the kernel (NX or
 static struct page *secret_page(void)
 {
     struct object *object = kit_object(&secretmem_ops, 1);
-    struct folio *folio = NULL;
+    struct page *page = NULL;
 
     if (object)
-        EXPECT(object->ops->get_folio(object, 0, OBJECT_GET_ALLOCATE, &folio) == 0);
-    return &folio->page;
+        EXPECT(object->ops->get_page(object, 0, OBJECT_GET_ALLOCATE, &page) == 0);
+    return page;
 }
 
 KTEST_PANICS(address_of_a_secret_page_panics, "is secret")

@@ -201,9 +201,9 @@ KTEST(ten_thousand_secret_pages_leave_no_trace)
         struct object *object = kit_object(&secretmem_ops, 1000);
         REQUIRE(object);
         for (uint64_t i = 0; i < 1000; i++) {
-            struct folio *folio;
-            REQUIRE(object->ops->get_folio(object, i, OBJECT_GET_ALLOCATE, &folio) == 0);
-            folio_put(folio);
+            struct page *page;
+            REQUIRE(object->ops->get_page(object, i, OBJECT_GET_ALLOCATE, &page) == 0);
+            page_put(page);
         }
         EXPECT_EQ(secretmem_pages(), 1000);
         object_put(object);

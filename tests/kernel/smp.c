@@ -366,13 +366,13 @@ static void work_same_index(struct crew *crew, unsigned who)
     (void)who;
 
     for (uint64_t i = 0; i < nr; i++) {
-        struct folio *folio;
-        if (crew->object->ops->get_folio(crew->object, i, OBJECT_GET_ALLOCATE, &folio)) {
+        struct page *page;
+        if (crew->object->ops->get_page(crew->object, i, OBJECT_GET_ALLOCATE, &page)) {
             atomic_fetch_add(&crew->wrong, 1);
             continue;
         }
-        atomic_fetch_add(&crew->wrong, folio->page.object != crew->object);
-        folio_put(folio);
+        atomic_fetch_add(&crew->wrong, page->object != crew->object);
+        page_put(page);
     }
 }
 

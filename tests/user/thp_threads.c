@@ -145,6 +145,69 @@ static void protect_loses_no_store(void)
     writers_lose_nothing(protect_beside);
 }
 
+/* The same for memory that is shared, where a split drops the leaf and a fault brings it again. */
+static void shared_memory_loses_no_store(void)
+{
+    char *p = unit_map(MADV_NORMAL);
+
+    unit = mmap(p, HUGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    writers_lose_nothing(split_and_collapse);
+}
+
+static int file;
+
+/* Holes where nobody writes; the rest of the block must stay. */
+static void punch_beside(unsigned round)
+{
+    size_t page = (round * 29 % 30 + 1) * 16 + 8;
+
+    wrong += fallocate(file, 3, (off_t)(page * PAGE), 4 * PAGE) != 0;
+    wrong += *word(page + 1) != 0;
+    if (round % 2)
+        madvise(unit, HUGE, COLLAPSE);
+}
+
+static void holes_lose_no_store(void)
+{
+    char *p = unit_map(MADV_NORMAL);
+
+    file = memfd_create("unit", 0);
+    EXPECT_IS(ftruncate(file, HUGE), 0);
+    unit = mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, file, 0);
+    writers_lose_nothing(punch_beside);
+    close(file);
+}
+
+/* The file is read by calls while it is collapsed and punched: a word is as it was or newer. */
+static void *read_back(void *arg)
+{
+    size_t last = 0, now;
+    (void)arg;
+
+    while (!over) {
+        if (pread(file, &now, sizeof(now), 0) != sizeof(now) || now < last)
+            wrong++;
+        last = now;
+    }
+    return NULL;
+}
+
+static void reader_of_the_file_sees_no_word_go_back(void)
+{
+    pthread_t reader;
+    char *p = unit_map(MADV_NORMAL);
+
+    file = memfd_create("unit", 0);
+    EXPECT_IS(ftruncate(file, HUGE), 0);
+    unit = mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, file, 0);
+    over = false;
+    EXPECT_IS(pthread_create(&reader, NULL, read_back, NULL), 0);
+    writers_lose_nothing(punch_beside);
+    pthread_join(reader, NULL);
+    EXPECT_IS(wrong, 0);
+    close(file);
+}
+
 /* Writes a mark of its own, and finds that, or the zero that somebody's DONTNEED left. */
 static void *write_or_zero(void *arg)
 {
@@ -207,6 +270,9 @@ int main(void)
         TEST(fork_loses_no_store),
         TEST(protect_loses_no_store),
         TEST(fill_and_discard_show_marks_or_zeros),
+        TEST(shared_memory_loses_no_store),
+        TEST(holes_lose_no_store),
+        TEST(reader_of_the_file_sees_no_word_go_back),
     };
 
     huge_pages_allow();

@@ -16,8 +16,7 @@
 
 #include <asm/pte.h>
 #include <asm/spinlock.h>
-
-struct page;
+#include <mm/page.h>
 
 struct pgtable {
     phys_addr_t root;            /* [I] */
@@ -62,19 +61,34 @@ int __must_check pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_leve
                                struct pt_walk *out);
 
 /* The lock of a walk's or run's table. */
-spinlock_t *pt_lock(struct page *table);
+static inline spinlock_t *pt_lock(struct page *table)
+{
+    return &table->table.lock;
+}
 
 /**
  * pt_set() - write an entry and keep the table's count
  * Context: pt_lock(table) held. TLB: none; the caller gathers.
  * Return: what was there before (with accessed and dirty bits as the CPU left them).
  */
-pte_t pt_set(struct page *table, pte_t *slot, pte_t pte);
+static inline pte_t pt_set(struct page *table, pte_t *slot, pte_t pte)
+{
+    pte_t old = pte_exchange(slot, pte);
+    table->table.used += !pte_is_none(pte) - !pte_is_none(old);
+    return old;
+}
 
 /* The table's count after @nr entries were taken out, or put in, by pte_exchange() or pte_write()
  * alone; the lock is held. */
-void pt_entries_gone(struct page *table, unsigned nr);
-void pt_entries_came(struct page *table, unsigned nr);
+static inline void pt_entries_gone(struct page *table, unsigned nr)
+{
+    table->table.used -= nr;
+}
+
+static inline void pt_entries_came(struct page *table, unsigned nr)
+{
+    table->table.used += nr;
+}
 
 /*
  * A run: neighbouring slots of one table, the unit in which ranges are worked on.

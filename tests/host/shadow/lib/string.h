@@ -14,3 +14,8 @@
 #include <string.h>
 
 size_t strlcpy(char *dst, const char *src, size_t size_bytes);
+
+static inline void zero_words(void *dst, size_t nr_words)
+{
+    memset(dst, 0, nr_words * 8);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/collapse_object.c - huge pages among the small ones of a shmem object
+ *
+ * Room:   mm.
+ * Owns:   how 512 slots of an index come to hold one block, and how it falls into pages again.
+ * Locks:  object.lock, then index_lock over the whole copy (a millisecond): a fault that wants a
+ *         page of the unit waits for the new one.
+ * Always: (1) a block holds a reference for each of its slots, as if its pages were single;
+ *         (2) old pages leave the object before they leave the mappings, and the mappings before
+ *             they are copied: no store is lost;
+ *         (3) a block that lost a slot is PAGE_PARTIAL, and gets no huge leaf any more.
+ * Source: Linux mm/khugepaged.c, collapse_file() (behaviour).
+ * Tour:   after mm/collapse.c and mm/object.c.
+ */
+#include "internal.h"
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+bool page_is_whole(struct page *page)
+{
+    return page_head(page) == page && page->order == HUGE_ORDER && !(page->flags & PAGE_PARTIAL);
+}
+
+/* index_lock held, as in all of these. */
+static bool unit_is_whole(struct object *object, uint64_t first)
+{
+    struct page *page = index_find(&object->folios, first);
+    return page && page_is_whole(page);
+}
+
+/* Slots that are empty get their part of @huge. -EINVAL: all are. -ENOMEM: as before. */
+static int holes_fill(struct object *object, uint64_t first, struct page *huge, unsigned *holes)
+{
+    uint64_t at = first;
+    int err = 0;
+
+    *holes = 0;
+    if (!index_next(&object->folios, &at) || at >= first + PT_ENTRIES)
+        return -EINVAL;
+    for (unsigned i = 0; i < PT_ENTRIES && !err; i++) {
+        if (index_find(&object->folios, first + i))
+            continue;
+        err = index_insert(&object->folios, first + i, huge + i);
+        *holes += !err;
+    }
+    for (unsigned i = 0; i < PT_ENTRIES && err; i++)
+        if (index_find(&object->folios, first + i) == huge + i)
+            index_remove(&object->folios, first + i);
+    return err;
+}
+
+/* Claim 2, its first half: no fault publishes an old page any more. */
+static void pages_disown(struct object *object, uint64_t first, const struct page *huge)
+{
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        struct page *old = index_find(&object->folios, first + i);
+        if (old == huge + i)
+            continue;
+        if (page_head(old)->order)
+            page_head(old)->flags |= PAGE_PARTIAL;
+        WRITE_ONCE(old->object, NULL);
+    }
+}
+
+static void pages_replace(struct object *object, uint64_t first, struct page *huge)
+{
+    atomic_store(&huge->refcount, PT_ENTRIES);
+    atomic_store(&huge->huge_leaves, 0);
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        struct page *frame = huge + i, *old = index_find(&object->folios, first + i);
+        frame->flags = 0;
+        frame->index = first + i;
+        WRITE_ONCE(frame->object, object);
+        if (old == frame) {
+            memset(page_kva(frame), 0, PAGE_SIZE);
+            continue;
+        }
+        memcpy(page_kva(frame), page_kva(old), PAGE_SIZE);
+        index_replace(&object->folios, first + i, frame);
+        page_put(old);
+    }
+}
+
+static int unit_collapse(struct object *object, uint64_t first, struct page *huge)
+{
+    unsigned holes;
+    int err = holes_fill(object, first, huge, &holes);
+    if (err)
+        return err;
+    pages_disown(object, first, huge);
+    object_unmap(object, first, first + PT_ENTRIES, ZAP_OBJECT_PAGES);
+    pages_replace(object, first, huge);
+    atomic_fetch_add(&object->nr_pages, holes);
+    WRITE_ONCE(object->has_huge, true);
+    return 0;
+}
+
+int object_collapse(struct object *object, uint64_t first)
+{
+    struct page *huge;
+
+    int err = page_alloc(HUGE_ORDER, PAGE_ALLOC_AS(PAGE_OBJECT), &huge);
+    thp_count(err ? THP_COLLAPSE_ALLOC_FAILED : THP_COLLAPSE_ALLOC, 1);
+    if (err)
+        return err;
+    mutex_lock(&object->lock);
+    spin_lock(&object->index_lock);
+    bool whole = unit_is_whole(object, first);
+    if (!whole && (first + PT_ENTRIES) << PAGE_SHIFT > round_up(object_size(object), PAGE_SIZE))
+        err = -EINVAL; /* a huge leaf would show what lies behind the end */
+    if (!whole && !err)
+        err = unit_collapse(object, first, huge);
+    spin_unlock(&object->index_lock);
+    mutex_unlock(&object->lock);
+    if (whole || err)
+        page_free(huge, HUGE_ORDER);
+    return err;
+}
+
+/* How many slots of its unit the block of @head still has. */
+static unsigned slots_of(const struct page *head)
+{
+    unsigned slots = 0;
+
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        slots += head[i].object != NULL;
+    return slots;
+}
+
+void object_break(struct object *object, uint64_t index)
+{
+    uint64_t first = round_down(index, PT_ENTRIES), at = first;
+
+    if (likely(!READ_ONCE(object->has_huge)) || first == index)
+        return;
+    spin_lock(&object->index_lock);
+    struct page *page = index_next(&object->folios, &at);
+    struct page *head = page && at < first + PT_ENTRIES ? page_head(page) : NULL;
+    if (head && head->order == HUGE_ORDER && (head->flags & PAGE_PARTIAL)) {
+        object_unmap(object, first, first + PT_ENTRIES, ZAP_OBJECT_PAGES);
+        if (folio_refcount(page_folio(head)) == slots_of(head)) {
+            head->flags &= ~PAGE_PARTIAL;
+            folio_break(page_folio(head), 0);
+            thp_count(THP_SPLIT_PAGE, 1);
+            for (unsigned i = 0; i < PT_ENTRIES; i++)
+                if (!head[i].object)
+                    page_put(&head[i]);
+        }
+    }
+    spin_unlock(&object->index_lock);
+}
