@@ -325,23 +325,3 @@ int64_t sys_clone3(user_addr_t args, size_t size)
                                          .child_tid = u.child_tid,
                                          .tls = u.tls});
 }
-
-int64_t sys_unshare(uint64_t flags)
-{
-    struct task *me = task_current();
-    struct pid_ns *ns;
-
-    if (flags & ~(uint64_t)(CLONE_NEWPID | CLONE_FILES | CLONE_FS | CLONE_SYSVSEM))
-        return -EINVAL;
-    if ((flags & CLONE_NEWPID) && me->ns_for_children != me->process->ns)
-        return -EINVAL;
-    int err = flags & CLONE_FILES ? files_unshare() : 0;
-    if (err || !(flags & CLONE_NEWPID))
-        return err;
-    err = pid_ns_create(me->ns_for_children, &ns);
-    if (err)
-        return err;
-    pid_ns_put(me->ns_for_children);
-    me->ns_for_children = ns;
-    return 0;
-}

@@ -139,7 +139,6 @@ int dentry_create(const char *name, struct dentry *parent, struct inode *inode, 
         inode_put(inode);
         return -ENOMEM;
     }
-    ASSERT(!inode->dentry, "claim 3: an inode has one name");
     memcpy(copy, name, len + 1);
     atomic_store(&dentry->refcount, 1);
     dentry->name = copy;
@@ -147,7 +146,8 @@ int dentry_create(const char *name, struct dentry *parent, struct inode *inode, 
     if (parent)
         dentry_get(parent);
     dentry->inode = inode;
-    inode->dentry = dentry;
+    if (!inode->dentry)
+        inode->dentry = dentry; /* claim 3 */
     list_init(&dentry->children);
     list_init(&dentry->sibling);
     *out = dentry;
@@ -160,20 +160,21 @@ void dentry_get(struct dentry *dentry)
 }
 
 /*
- * The name of a file stays with its inode, which a mapping may keep for long. A directory is not
- * mapped: it goes at once, and its parent may be the next, without recursion.
+ * The first name of a file stays with its inode, which a mapping may keep for long. A directory is
+ * not mapped: it goes at once, and its parent may be the next, without recursion.
  */
 void dentry_put(struct dentry *dentry)
 {
     while (atomic_fetch_sub_explicit(&dentry->refcount, 1, memory_order_acq_rel) == 1) {
         struct inode *inode = dentry->inode;
         struct dentry *parent = dentry->parent;
-        if (!inode_is(inode, S_IFDIR)) {
+        if (!inode_is(inode, S_IFDIR) && dentry == inode->dentry) {
             inode_put(inode);
             return;
         }
         ASSERT(!dentry->in_tree && list_empty(&dentry->children), "claim 2");
-        inode->dentry = NULL;
+        if (dentry == inode->dentry)
+            inode->dentry = NULL;
         dentry_free(dentry);
         inode_put(inode);
         if (!parent)
@@ -217,7 +218,8 @@ static void take_off(struct dentry *dentry)
 void dentry_unlink(struct dentry *dentry)
 {
     take_off(dentry);
-    dentry->inode->nlink = 0;
+    struct inode *inode = dentry->inode;
+    inode->nlink = inode_is(inode, S_IFDIR) ? 0 : inode->nlink - 1;
     dentry_put(dentry);
 }
 

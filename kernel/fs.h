@@ -8,7 +8,7 @@
  *         by its object's lock (rank INODE).
  * Always: (1) a regular file is a memory object: its inode begins with it, and they die together;
  *         (2) a dentry is in the tree, or only kept by those who hold a reference;
- *         (3) an inode has one name, whose memory lives as long as the inode does.
+ *         (3) the memory of an inode's first name lives as long as the inode does.
  * Source: path_resolution(7), inode(7).
  * Tour:   after include/mm/object.h; then kernel/fs.c.
  */
@@ -58,7 +58,7 @@ struct inode {
     magic_link follow;                    /* instead of target, for following */
     uint64_t private;                     /* the kind's own word .. */
     void (*release)(struct inode *inode); /* .. and how it is given back; may be NULL */
-    struct dentry *dentry;                /* its name (claim 3) */
+    struct dentry *dentry;                /* its first name (claim 3) */
 };
 
 struct dentry {
@@ -151,6 +151,10 @@ int __must_check fs_lookup_parent(struct dentry *start, const char *path, struct
 /* Create: 0; -EEXIST, -ENOENT, -ENOTDIR, -ENOMEM. @out may be NULL. Takes over @inode. */
 int __must_check fs_create(struct dentry *start, const char *path, struct inode *inode,
                            struct dentry **out);
+
+/* One name more for @inode, which stays the caller's: -EPERM of a directory, -ENOENT of what has no
+ * name any more, or as fs_create(). */
+int __must_check fs_link(struct dentry *start, const char *path, struct inode *inode);
 int __must_check fs_remove(struct dentry *start, const char *path, bool directory);
 int __must_check fs_rename(struct dentry *start_old, const char *old, struct dentry *start_new,
                            const char *new);

@@ -216,29 +216,55 @@ static int check_directory(const struct dentry *dir)
     return dir->in_tree || dir == fs_root ? 0 : -ENOENT;
 }
 
-int fs_create(struct dentry *start, const char *path, struct inode *inode, struct dentry **out)
+/* May @inode get the name at the end of @path in @dir? */
+static int check_create(const struct dentry *dir, const struct dentry *existing, const char *path,
+                        const struct inode *inode, bool link)
+{
+    int err = existing ? -EEXIST : check_directory(dir);
+
+    if (err)
+        return err;
+    if (link && inode_is(inode, S_IFDIR))
+        return -EPERM;
+    if (link && !inode->nlink)
+        return -ENOENT;
+    if (ends_in_slash(path) && !inode_is(inode, S_IFDIR))
+        return link ? -ENOENT : -EISDIR;
+    return 0;
+}
+
+/* A name for @inode, whose reference it takes over. @link: it had one before. */
+static int name_create(struct dentry *start, const char *path, struct inode *inode, bool link,
+                       struct dentry **out)
 {
     char name[NAME_MAX + 1];
-    struct dentry *parent, *existing, *dentry;
+    struct dentry *parent, *existing;
 
     int err = fs_lookup_parent(start, path, &parent, name, &existing);
     if (err) {
         inode_put(inode);
         return err;
     }
-    err = existing ? -EEXIST : check_directory(parent);
-    if (!err && ends_in_slash(path) && !inode_is(inode, S_IFDIR))
-        err = -EISDIR;
+    err = check_create(parent, existing, path, inode, link);
     if (err)
         inode_put(inode);
     else
-        err = dentry_create(name, parent, inode, &dentry);
-    if (!err)
-        dentry_link(dentry);
+        err = dentry_create(name, parent, inode, out);
+    if (!err) {
+        dentry_link(*out);
+        inode->nlink += link;
+    }
     mutex_unlock(&fs_lock);
     if (existing)
         dentry_put(existing);
     dentry_put(parent);
+    return err;
+}
+
+int fs_create(struct dentry *start, const char *path, struct inode *inode, struct dentry **out)
+{
+    struct dentry *dentry;
+    int err = name_create(start, path, inode, false, &dentry);
     if (err)
         return err;
     if (out)
@@ -246,6 +272,17 @@ int fs_create(struct dentry *start, const char *path, struct inode *inode, struc
     else
         dentry_put(dentry);
     return 0;
+}
+
+int fs_link(struct dentry *start, const char *path, struct inode *inode)
+{
+    struct dentry *dentry;
+
+    inode_get(inode);
+    int err = name_create(start, path, inode, true, &dentry);
+    if (!err)
+        dentry_put(dentry);
+    return err;
 }
 
 static int check_remove(const struct dentry *parent, const struct dentry *victim, bool directory)
@@ -314,7 +351,7 @@ static int rename_found(struct dentry *from_dir, struct dentry *from, struct den
         return -ENOENT;
     if (from == from_dir)
         return -EBUSY;
-    if (from == to)
+    if (to && from->inode == to->inode)
         return 0;
     int err = check_directory(from_dir);
     if (!err)

@@ -12,9 +12,14 @@
  */
 #include "pid_ns.h"
 
+#include "files.h"
+#include "fs.h"
 #include "process.h"
+#include "syscall.h"
+#include <lib/format.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
+#include <uapi/sched.h>
 
 #define FIRST_ID   4026531836UL /* Linux's */
 #define PID_NOBODY INT32_MAX    /* no task has it */
@@ -62,6 +67,31 @@ void pid_ns_put(struct pid_ns *ns)
         kmem_free(ns);
         ns = parent;
     }
+}
+
+static void release_ns(struct inode *inode)
+{
+    pid_ns_put((struct pid_ns *)inode->private);
+}
+
+static const struct file_ops ns_file_ops = {.no_seek = true};
+
+int pid_ns_dentry(struct pid_ns *ns, struct dentry **out)
+{
+    struct inode *inode;
+    char name[32];
+
+    int err = inode_create(S_IFREG | 0444, NULL, &inode);
+    if (err) {
+        pid_ns_put(ns);
+        return err;
+    }
+    inode->ino = ns->id;
+    inode->private = (uint64_t)ns;
+    inode->release = release_ns;
+    inode->file_ops = &ns_file_ops;
+    snprintf(name, sizeof(name), "pid:[%lu]", ns->id);
+    return dentry_create(name, NULL, inode, out);
 }
 
 bool pid_ns_contains(const struct pid_ns *outer, const struct pid_ns *ns)
@@ -118,12 +148,10 @@ int pid_meant(int nr)
     return names ? names->tid : PID_NOBODY;
 }
 
-int pid_here(int tid)
+__cold int pid_here_below(int tid)
 {
     const struct pid_ns *ns = process_current()->ns;
 
-    if (likely(!ns->level))
-        return tid;
     tasks_lock();
     int nr = pid_in(ns, tid);
     tasks_unlock();
@@ -177,4 +205,51 @@ void pid_ns_forget(int tid)
     list_del(&names->node);
     pid_ns_put(names->ns);
     kmem_free(names);
+}
+
+/* Children of the running task are born there from now on. */
+static int children_go_to(struct pid_ns *ns)
+{
+    struct task *me = task_current();
+
+    if (!pid_ns_contains(me->process->ns, ns))
+        return -EINVAL; /* nobody goes up, or to the side */
+    pid_ns_get(ns);
+    tasks_lock();
+    struct pid_ns *before = me->ns_for_children;
+    me->ns_for_children = ns;
+    tasks_unlock();
+    pid_ns_put(before);
+    return 0;
+}
+
+int64_t sys_setns(int fd, int kind)
+{
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    bool fits = f->inode->file_ops == &ns_file_ops && (!kind || kind == CLONE_NEWPID);
+    int err = fits ? children_go_to((struct pid_ns *)f->inode->private) : -EINVAL;
+    file_put(f);
+    return err;
+}
+
+int64_t sys_unshare(uint64_t flags)
+{
+    struct task *me = task_current();
+    struct pid_ns *ns;
+
+    if (flags & ~(uint64_t)(CLONE_NEWPID | CLONE_FILES | CLONE_FS | CLONE_SYSVSEM))
+        return -EINVAL;
+    if ((flags & CLONE_NEWPID) && me->ns_for_children != me->process->ns)
+        return -EINVAL;
+    int err = flags & CLONE_FILES ? files_unshare() : 0;
+    if (err || !(flags & CLONE_NEWPID))
+        return err;
+    err = pid_ns_create(me->ns_for_children, &ns);
+    if (err)
+        return err;
+    err = children_go_to(ns);
+    pid_ns_put(ns);
+    return err;
 }

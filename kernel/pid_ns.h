@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct dentry;
 struct process;
 struct task;
 
@@ -39,6 +40,9 @@ int __must_check pid_ns_create(struct pid_ns *parent, struct pid_ns **out);
 void pid_ns_get(struct pid_ns *ns);
 void pid_ns_put(struct pid_ns *ns);
 
+/* What /proc/PID/ns/pid stands for; takes over the reference on @ns. 0 or -ENOMEM. */
+int __must_check pid_ns_dentry(struct pid_ns *ns, struct dentry **out);
+
 /* Is @ns @outer, or somewhere below it? */
 bool pid_ns_contains(const struct pid_ns *outer, const struct pid_ns *ns);
 
@@ -57,8 +61,9 @@ int pid_in(const struct pid_ns *ns, int tid);
 /* What the running program means by @nr; a number that nobody has where it means nobody. */
 int pid_meant(int nr);
 
-/* What the running program calls @tid. Takes tasks_lock. */
-int pid_here(int tid);
+/* What the running program, not in the first namespace, calls @tid: pid_here() asks. Takes
+ * tasks_lock. */
+int pid_here_below(int tid);
 
 /* task_find() and process_find() by the number that the running program says. */
 struct task *task_named(int nr);

@@ -196,8 +196,55 @@ static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
 
 static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry};
 
-/* The files of a process come first, then its links, then "fd". */
+/* /proc/PID/ns */
+
+/* The namespace of a process, or that of its children, with a reference. NULL: it is gone. */
+static struct pid_ns *namespace_of(int pid, bool for_children)
+{
+    tasks_lock();
+    struct process *process = process_find(pid);
+    const struct task *task = process ? process_living_task(process) : NULL;
+    struct pid_ns *ns = !task ? NULL : for_children ? task->ns_for_children : process->ns;
+    if (ns)
+        pid_ns_get(ns);
+    tasks_unlock();
+    return ns;
+}
+
+static int follow_ns(struct dentry *link, struct dentry **out)
+{
+    struct pid_ns *ns = namespace_of(proc_pid(link->parent), link->inode->private);
+    return ns ? pid_ns_dentry(ns, out) : -ENOENT;
+}
+
+static const char *const links_of_ns[] = {"pid", "pid_for_children"};
+
+static int ns_lookup(struct dentry *dir, const char *name, struct dentry **out)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(links_of_ns); i++)
+        if (!strcmp(name, links_of_ns[i]))
+            return link_create(dir, name, follow_ns, i, out);
+    return -ENOENT;
+}
+
+static bool ns_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
+{
+    if (*n >= ARRAY_SIZE(links_of_ns))
+        return false;
+    entry_fill(out, links_of_ns[*n], dir->inode->ino, DT_LNK);
+    return true;
+}
+
+static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry};
+
+static const struct {
+    const char *name;
+    const struct dynamic_dir *dir;
+} dirs_of_process[] = {{"fd", &fd_dir}, {"ns", &ns_dir}};
+
+/* The files of a process come first, then its links, then its directories. */
 #define NR_LINKS ARRAY_SIZE(links_of_process)
+#define NR_DIRS  ARRAY_SIZE(dirs_of_process)
 
 static int process_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
@@ -207,8 +254,9 @@ static int process_lookup(struct dentry *dir, const char *name, struct dentry **
     for (unsigned i = 0; i < NR_LINKS; i++)
         if (!strcmp(name, links_of_process[i].name))
             return link_create(dir, name, links_of_process[i].follow, 0, out);
-    if (!strcmp(name, "fd"))
-        return directory_create(dir, name, &fd_dir, proc_pid(dir), out);
+    for (unsigned i = 0; i < NR_DIRS; i++)
+        if (!strcmp(name, dirs_of_process[i].name))
+            return directory_create(dir, name, dirs_of_process[i].dir, proc_pid(dir), out);
     return -ENOENT;
 }
 
@@ -220,8 +268,8 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
         entry_fill(out, proc_files_of_process[*n]->name, ino, DT_REG);
     else if (*n < NR_PROC_FILES + NR_LINKS)
         entry_fill(out, links_of_process[*n - NR_PROC_FILES].name, ino, DT_LNK);
-    else if (*n == NR_PROC_FILES + NR_LINKS)
-        entry_fill(out, "fd", ino, DT_DIR);
+    else if (*n < NR_PROC_FILES + NR_LINKS + NR_DIRS)
+        entry_fill(out, dirs_of_process[*n - NR_PROC_FILES - NR_LINKS].name, ino, DT_DIR);
     else
         return false;
     return true;

@@ -61,6 +61,48 @@ int64_t sys_fstat(int fd, user_addr_t out)
     return err;
 }
 
+static int64_t put_statx(const struct inode *inode, user_addr_t out)
+{
+    struct uapi_stat st;
+
+    inode_stat(inode, &st);
+    struct uapi_statx x = {
+        .mask = STATX_BASIC_STATS,
+        .blksize = st.blksize,
+        .nlink = st.nlink,
+        .uid = st.uid,
+        .gid = st.gid,
+        .mode = st.mode,
+        .ino = st.ino,
+        .size = st.size,
+        .blocks = st.blocks,
+        .atime = {.sec = st.atime.sec, .nsec = st.atime.nsec},
+        .ctime = {.sec = st.ctime.sec, .nsec = st.ctime.nsec},
+        .mtime = {.sec = st.mtime.sec, .nsec = st.mtime.nsec},
+        .rdev_major = st.rdev >> 8 & 0xfff,
+        .rdev_minor = st.rdev & 0xff,
+        .dev_major = st.dev >> 8 & 0xfff,
+        .dev_minor = st.dev & 0xff,
+    };
+    return copy_to_user(out, &x, sizeof(x));
+}
+
+int64_t sys_statx(int dirfd, user_addr_t path, int flags, unsigned mask, user_addr_t out)
+{
+    const int known = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
+    struct dentry *dentry;
+
+    if ((mask & STATX_RESERVED) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+        (flags & ~known))
+        return -EINVAL;
+    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    if (err)
+        return err;
+    err = put_statx(dentry->inode, out);
+    dentry_put(dentry);
+    return err;
+}
+
 static int64_t put_statfs(const struct inode *inode, user_addr_t out)
 {
     struct page_counts pages;

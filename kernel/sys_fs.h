@@ -49,6 +49,7 @@ int64_t sys_stat(user_addr_t path, user_addr_t out);
 int64_t sys_lstat(user_addr_t path, user_addr_t out);
 int64_t sys_fstat(int fd, user_addr_t out);
 int64_t sys_newfstatat(int dirfd, user_addr_t path, user_addr_t out, int flags);
+int64_t sys_statx(int dirfd, user_addr_t path, int flags, unsigned mask, user_addr_t out);
 int64_t sys_statfs(user_addr_t path, user_addr_t out);
 int64_t sys_fstatfs(int fd, user_addr_t out);
 int64_t sys_access(user_addr_t path, int mode);
@@ -91,6 +92,14 @@ int64_t sys_umount2(user_addr_t target, int flags);
 int64_t sys_pipe(user_addr_t out);
 int64_t sys_pipe2(user_addr_t out, int flags);
 
+/* select.c, eventfd.c */
+int64_t sys_select(int nr, user_addr_t in, user_addr_t out, user_addr_t except,
+                   user_addr_t timeout);
+int64_t sys_pselect6(int nr, user_addr_t in, user_addr_t out, user_addr_t except,
+                     user_addr_t timeout, user_addr_t mask_at);
+int64_t sys_eventfd(unsigned count);
+int64_t sys_eventfd2(unsigned count, unsigned flags);
+
 /* poll.c */
 int64_t sys_poll(user_addr_t fds, unsigned nr, int timeout_ms);
 int64_t sys_epoll_create(int size);
@@ -103,16 +112,17 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
                   size_t mask_size);
 
 /* For the table of kernel/syscall.c. */
-#define SYS_FS_CALLS                                                                              \
-    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),            \
-        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), \
-        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),             \
-        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),  \
-        CALL(flock), CALL(open), CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat), \
-        CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),             \
-        CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), \
-        CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2), \
-        CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink),                 \
-        CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod),     \
-        CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), \
-        CALL(umask), CALL(mount), CALL(umount2), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll)
+#define SYS_FS_CALLS                                                                               \
+    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),             \
+        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3),  \
+        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),              \
+        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),   \
+        CALL(flock), CALL(open), CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat),  \
+        CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),              \
+        CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat),  \
+        CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2),  \
+        CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink),                  \
+        CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod),      \
+        CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat),  \
+        CALL(umask), CALL(mount), CALL(umount2), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll), \
+        CALL(select), CALL(pselect6), CALL(eventfd), CALL(eventfd2), CALL(statx)

@@ -254,18 +254,24 @@ int64_t sys_rename(user_addr_t old, user_addr_t new)
     return sys_renameat2(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-/* An inode has one name here: link(2) lets a file system say so with EPERM. */
 int64_t sys_linkat(int olddirfd, user_addr_t old, int newdirfd, user_addr_t new, int flags)
 {
     struct dentry *dentry;
+    struct path p;
 
-    (void)newdirfd, (void)new;
-    flags = flags & AT_EMPTY_PATH ? flags : flags | AT_SYMLINK_NOFOLLOW;
-    int64_t err = path_lookup_at(olddirfd, old, flags, &dentry);
+    if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    int follow = flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW;
+    int64_t err = path_lookup_at(olddirfd, old, (flags & AT_EMPTY_PATH) | follow, &dentry);
     if (err)
         return err;
+    err = path_get(newdirfd, new, &p);
+    if (!err) {
+        err = fs_link(p.start, p.text, dentry->inode);
+        path_put(&p);
+    }
     dentry_put(dentry);
-    return -EPERM;
+    return err;
 }
 
 int64_t sys_link(user_addr_t old, user_addr_t new)

@@ -34,11 +34,11 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(brk), CALL(memfd_create), CALL(memfd_secret), CALL(mlock), CALL(mlock2), CALL(munlock),
     CALL(mincore), CALL(msync), CALL(mlockall), CALL(munlockall),
     /* processes */
-    CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(unshare), CALL(execve), CALL(execveat),
-    CALL(exit), CALL(exit_group), CALL(wait4), CALL(waitid), CALL(getpid), CALL(gettid),
-    CALL(getppid), CALL(set_tid_address), CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid),
-    CALL(setsid), CALL(futex), CALL(set_robust_list), CALL(get_robust_list), CALL(rseq),
-    CALL(membarrier), CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev),
+    CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(unshare), CALL(setns), CALL(execve),
+    CALL(execveat), CALL(exit), CALL(exit_group), CALL(wait4), CALL(waitid), CALL(getpid),
+    CALL(gettid), CALL(getppid), CALL(set_tid_address), CALL(getpgid), CALL(getpgrp), CALL(getsid),
+    CALL(setpgid), CALL(setsid), CALL(futex), CALL(set_robust_list), CALL(get_robust_list),
+    CALL(rseq), CALL(membarrier), CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev),
     /* signals */
     CALL(kill), CALL(tgkill), CALL(tkill), CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo),
     CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend),

@@ -36,6 +36,7 @@ int64_t sys_clone3(user_addr_t args, size_t size);
 int64_t sys_fork(void);
 int64_t sys_vfork(void);
 int64_t sys_unshare(uint64_t flags);
+int64_t sys_setns(int fd, int kind);
 
 /* exit.c, wait.c */
 int64_t sys_exit(int code);

@@ -109,6 +109,12 @@ static inline struct process *process_current(void)
     return task_current()->process;
 }
 
+/* What the running program calls the task of this number. Takes tasks_lock, if it has to look. */
+static inline int pid_here(int tid)
+{
+    return likely(!process_current()->ns->level) ? tid : pid_here_below(tid);
+}
+
 /* Has the scheduler to look at the clock for the sake of this process? */
 static inline bool process_counts_cpu_time(const struct process *process)
 {

@@ -15,6 +15,7 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 bool page_is_whole(struct page *page)
@@ -27,6 +28,13 @@ static bool unit_is_whole(struct object *object, uint64_t first)
 {
     struct page *page = index_find(&object->folios, first);
     return page && page_is_whole(page);
+}
+
+static void holes_empty(struct object *object, uint64_t first, const struct page *huge)
+{
+    for (unsigned i = 0; i < PT_ENTRIES; i++)
+        if (index_find(&object->folios, first + i) == huge + i)
+            index_remove(&object->folios, first + i);
 }
 
 /* Slots that are empty get their part of @huge. -EINVAL: all are. -ENOMEM: as before. */
@@ -44,9 +52,8 @@ static int holes_fill(struct object *object, uint64_t first, struct page *huge, 
         err = index_insert(&object->folios, first + i, huge + i);
         *holes += !err;
     }
-    for (unsigned i = 0; i < PT_ENTRIES && err; i++)
-        if (index_find(&object->folios, first + i) == huge + i)
-            index_remove(&object->folios, first + i);
+    if (err)
+        holes_empty(object, first, huge);
     return err;
 }
 
@@ -86,6 +93,10 @@ static int unit_collapse(struct object *object, uint64_t first, struct page *hug
 {
     unsigned holes;
     int err = holes_fill(object, first, huge, &holes);
+    if (!err && object_promises_pages(object) && commit_charge(holes, 0)) {
+        holes_empty(object, first, huge);
+        err = -ENOMEM;
+    }
     if (err)
         return err;
     pages_disown(object, first, huge);

@@ -24,15 +24,25 @@
 
 #define HAS_OWNERS (1U << PAGE_ANON | 1U << PAGE_OBJECT | 1U << PAGE_SECRET | 1U << PAGE_HUGETLB)
 
+/* How often an index holds it: once for each page of it that a shmem object has, or once. */
+static uint32_t slots_of(const struct page *head)
+{
+    uint32_t slots = head->object ? 1 : 0;
+
+    for (unsigned i = 1; head->state == PAGE_OBJECT && i < 1U << head->order; i++)
+        slots += head[i].object ? 1 : 0;
+    return slots;
+}
+
 static int check_owners(const struct page *head)
 {
     uint32_t maps = atomic_load(&head->mapcount), refs = atomic_load(&head->refcount);
 
     if (!(HAS_OWNERS & 1U << head->state))
         return 0;
-    CLAIM(refs == maps + (head->object ? 1 : 0), "V8",
-          "frame %#lx (%s): %u references, %u leaves, %s", page_to_pfn(head),
-          page_state_names[head->state], refs, maps, head->object ? "in an object" : "in none");
+    CLAIM(refs == maps + slots_of(head), "V8", "frame %#lx (%s): %u references, %u leaves, %s",
+          page_to_pfn(head), page_state_names[head->state], refs, maps,
+          head->object ? "in an object" : "in none");
     return 0;
 }
 

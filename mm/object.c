@@ -71,8 +71,7 @@ int object_promise(struct object *object)
     return err;
 }
 
-/* Does each page of it count as promised memory? */
-static bool promises_pages(const struct object *object)
+bool object_promises_pages(const struct object *object)
 {
     return object->ops->promises && !object->promised;
 }
@@ -117,7 +116,7 @@ bool object_has_page(struct object *object, uint64_t index)
 
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
-    bool promises = promises_pages(object);
+    bool promises = object_promises_pages(object);
     if (promises && commit_charge(1, 0))
         return -ENOSPC;
     spin_lock(&object->index_lock);
@@ -155,7 +154,7 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
         }
         atomic_fetch_sub_explicit(&object->nr_pages, nr, memory_order_relaxed);
         spin_unlock(&object->index_lock);
-        if (promises_pages(object))
+        if (object_promises_pages(object))
             commit_release(nr); /* of one page each */
         folios_put(batch, nr);
     } while (nr == ARRAY_SIZE(batch));

@@ -26,6 +26,24 @@ struct uapi_stat {
     int64_t unused[3];
 };
 
+struct uapi_statx {
+    uint32_t mask, blksize;
+    uint64_t attributes;
+    uint32_t nlink, uid, gid;
+    uint16_t mode, pad0;
+    uint64_t ino, size, blocks, attributes_mask;
+    struct {
+        int64_t sec;
+        uint32_t nsec;
+        int32_t pad;
+    } atime, btime, ctime, mtime;
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t mnt_id, spare[13];
+};
+
+#define STATX_BASIC_STATS 0x07ff
+#define STATX_RESERVED    0x80000000U
+
 struct uapi_statfs {
     int64_t type, bsize;
     uint64_t blocks, bfree, bavail, files, ffree;
@@ -51,3 +69,4 @@ struct uapi_dirent64 {
 #define DT_LNK 10
 
 _Static_assert(sizeof(struct uapi_stat) == 144, "struct stat");
+_Static_assert(sizeof(struct uapi_statx) == 256, "struct statx");

@@ -312,6 +312,50 @@ static void flags_that_contradict_are_refused(void)
     EXPECT_IS(unshare(CLONE_FILES), 0);
 }
 
+/* Its end of the line is a number: two links say the same if it is the same namespace. */
+static bool same_namespace(const char *a, const char *b)
+{
+    char text[2][64] = {"", ""};
+
+    EXPECT(readlink(a, text[0], 63) > 0 && readlink(b, text[1], 63) > 0);
+    return !strncmp(text[0], "pid:[", 5) && !strcmp(text[0], text[1]);
+}
+
+static int enter(void)
+{
+    char path[64];
+
+    pid_t first = clone_with(CLONE_NEWPID);
+    if (first == 0) {
+        wait_for_stage(1);
+        _exit(0);
+    }
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", first);
+    EXPECT(!same_namespace(path, "/proc/self/ns/pid"));
+    int there = open(path, O_RDONLY), here = open("/proc/self/ns/pid", O_RDONLY);
+    EXPECT_ERR(setns(there, 0x40000000), EINVAL);
+    EXPECT_ERR(setns(0, CLONE_NEWPID), EINVAL);
+    EXPECT_IS(setns(there, CLONE_NEWPID), 0);
+    EXPECT(same_namespace(path, "/proc/self/ns/pid_for_children"));
+    pid_t second = fork();
+    if (second == 0)
+        _exit(getpid() == 2 && getppid() == 0 && setns(here, 0) == -1 && errno == EINVAL ? 0 : 1);
+    EXPECT_IS(status_of(second), 0);
+    EXPECT_IS(setns(here, 0), 0);
+    EXPECT(same_namespace("/proc/self/ns/pid", "/proc/self/ns/pid_for_children"));
+    shared->stage = 1;
+    EXPECT_IS(status_of(first), 0);
+    return ktap_failed;
+}
+
+static void children_can_be_born_elsewhere(void)
+{
+    pid_t child = clone_with(0);
+    if (child == 0)
+        _exit(enter());
+    EXPECT_IS(status_of(child), 0);
+}
+
 static int groups_inside(void)
 {
     pid_t a = fork(), b;
@@ -357,6 +401,7 @@ static const struct ktap_test tests[] = {
     TEST(unshare_is_for_children),
     TEST(flags_that_contradict_are_refused),
     TEST(groups_have_numbers_too),
+    TEST(children_can_be_born_elsewhere),
 };
 
 int main(void)
