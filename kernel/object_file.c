@@ -135,7 +135,8 @@ static int allocate(struct object *object, uint64_t start, uint64_t end)
     page_counts(&pages);
     if (object->ops == &shmem_ops && (end - start) / PAGE_SIZE > pages.free)
         return -ENOSPC;
-    return object_allocate(object, start, end) ? -ENOSPC : 0;
+    int err = object_allocate(object, start, end);
+    return err && object->ops == &hugetlb_ops ? -ENOSPC : err; /* the pool is its file system */
 }
 
 int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end)

@@ -22,6 +22,7 @@
 #include <asm/direct_map.h>
 #include <asm/time.h>
 #include <asm/tlb.h>
+#include <base/fail.h>
 #include <mm/buddy.h>
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
@@ -243,6 +244,20 @@ static int show_resv_hugepages(struct text *t, struct dentry *dentry)
 }
 
 /* As many as there are: the pool grows as far as memory allows, and does not shrink. */
+/* Not Linux's, which has a directory of debugfs for this. */
+static int show_fail_at(struct text *t, struct dentry *dentry)
+{
+    (void)dentry;
+    text_add(t, "%lu\n", fail_at_left());
+    return 0;
+}
+
+static int store_fail_at(uint64_t n)
+{
+    fail_at_set(n);
+    return 0;
+}
+
 static int store_nr_hugepages(uint64_t wanted)
 {
     struct hugetlb_counts huge;
@@ -358,6 +373,7 @@ static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCO
                             mmap_min_addr = {&vm_settings.mmap_min_addr, GIGA_SIZE, NULL};
 
 static const struct text_kind proc_sys_vm[] = {
+    {"fail_at", 0600, .show = show_fail_at, .store = store_fail_at},
     {"nr_hugepages", 0644, .show = show_nr_hugepages, .store = store_nr_hugepages},
     {"memfd_noexec", 0444, .show = show_zero},
     {"overcommit_memory", 0644, .setting = &overcommit_memory},

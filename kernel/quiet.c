@@ -20,7 +20,7 @@
 #include <base/log.h>
 #include <stdatomic.h>
 
-#define REST_NS 5000000000UL
+#define REST_NS 20000000000UL
 
 static _Atomic bool wanted, held;
 static _Atomic unsigned standing; /* idle, answering interrupts */
@@ -128,8 +128,10 @@ bool quiet_begin(void)
     interrupt_all();
     do {
         if (!wait_for_rest(until_ns)) {
+            log_warn("quiet: some task does not leave the kernel: %u of %u other CPUs stand%s",
+                     atomic_load(&standing), nr_cpus() - 1,
+                     sched_somebody_waits() ? ", tasks wait" : "");
             release_all();
-            log_warn("quiet: some task does not leave the kernel");
             return false;
         }
     } while (!stop_all());

@@ -324,8 +324,8 @@ static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
     return 0;
 }
 
-static enum fault_result fault_in_area(struct mm *mm, struct vma *vma, uint64_t addr,
-                                       enum fault_access access)
+enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
+                             enum fault_access access)
 {
     struct fault f = {.mm = mm, .vma = vma, .access = access};
 
@@ -404,7 +404,7 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
     if (unlikely(READ_ONCE(mm->reaped)))
         result = FAULT_BEYOND;
     else if (vma && vma->start <= addr.raw)
-        result = fault_in_area(mm, vma, addr.raw, access);
+        result = area_fault(mm, vma, addr.raw, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;
 }

@@ -175,6 +175,10 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct
  */
 int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
 
+/* Have at least @nr areas in spare[SPARES], counting those that are there. 0, or -ENOMEM with none
+ * left. */
+int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
+
 /* Free those that were not used. */
 void spares_put(struct vma **spare);
 
@@ -289,7 +293,9 @@ int __must_check object_collapse(struct object *object, uint64_t first);
 /* The block that lost a slot at a border @index falls into pages, if nobody uses it just now. */
 void object_break(struct object *object, uint64_t index);
 
-/* fault.c */
+/* fault.c: mm_fault() of an address in @vma. mmap_lock held, for reading at least. */
+enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
+                             enum fault_access access);
 
 /**
  * fault_around() - map what the object of @vma has cached in the 64 KiB around @va

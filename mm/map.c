@@ -19,10 +19,10 @@
 #define LOW_END   (2 * GIGA_SIZE)
 
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
-static int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
+int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
     for (unsigned i = 0; i < nr; i++) {
-        spare[i] = vma_alloc(mm);
+        spare[i] = spare[i] ? spare[i] : vma_alloc(mm);
         if (!spare[i]) {
             spares_put(spare);
             return -ENOMEM;

@@ -333,7 +333,7 @@ int64_t object_write(struct object *object, uint64_t pos, size_t len, struct obj
         pos += chunk - left;
         if (pos > object_size(object))
             atomic_store(&object->size_bytes, pos);
-        if (left)
+        if (left == chunk) /* after a part the source may be readable: what was written is it */
             return done ? (int64_t)done : -EFAULT;
     }
     return done;

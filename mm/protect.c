@@ -93,19 +93,21 @@ static int may_change(struct mm *mm, const struct vma *vma, uint32_t flags, uint
 struct change {
     uint32_t rights;
     struct tlb_gather gather;
-    uint64_t fill_start, fill_end; /* around the locked areas that can be written from now on */
 };
 
-/* Locked memory that could not be written until now gets its pages, once the lock is free. */
-static bool note_fill(struct change *c, const struct vma *vma, uint64_t start, uint64_t end)
+/* Locked memory that can be written from now on gets its pages, up to one that it cannot have. */
+static void fill(struct vma *vma, uint64_t start, uint64_t end)
+{
+    for (uint64_t va = start; va < end; va += PAGE_SIZE)
+        if (area_fault(vma->mm, vma, va, ACCESS_WRITE) != FAULT_RESOLVED)
+            return;
+}
+
+/* Is it such memory, when its flags become @flags? */
+static bool needs_fill(const struct vma *vma, uint32_t flags)
 {
     bool locked = (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
-
-    if (!locked || (vma->flags & (VM_WRITE | VM_SHARED)) || !(c->rights & VM_WRITE))
-        return false;
-    c->fill_start = min(c->fill_start, start);
-    c->fill_end = max(c->fill_end, end);
-    return true;
+    return locked && !(vma->flags & (VM_WRITE | VM_SHARED)) && (flags & VM_WRITE);
 }
 
 /* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
@@ -132,7 +134,7 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
         return err;
     }
     vma = *at;
-    bool fills = note_fill(c, vma, start, end);
+    bool fills = needs_fill(vma, flags);
     area_count(mm, vma->flags, -(int64_t)pages);
     area_count(mm, flags, pages);
     commit_release(vma->flags & ~flags & VM_ACCOUNT ? pages : 0);
@@ -140,7 +142,7 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
     change_leaves(vma, &c->gather);
     *at = vma_merge(mm, vma);
     if (fills)
-        vma_anon_begin(*at); /* Linux fills it before it goes on to the next */
+        fill(*at, start, end);
     return 0;
 }
 
@@ -170,35 +172,15 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, bool grow
     return 0;
 }
 
-static bool must_be_present(struct mm *mm, uint64_t va)
-{
-    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    struct vma *vma = vma_find(mm, va);
-    bool must = vma && (vma->flags & (VM_LOCKED | VM_LOCKONFAULT | VM_SHARED)) == VM_LOCKED;
-    rwsem_read_unlock(&mm->mmap_lock, reader);
-    return must;
-}
-
-static void fill(struct mm *mm, const struct change *c)
-{
-    for (uint64_t va = c->fill_start; va < c->fill_end; va += PAGE_SIZE)
-        if (must_be_present(mm, va) && mm_fault(mm, user(va), ACCESS_WRITE) != FAULT_RESOLVED)
-            return;
-}
-
 int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, bool grows)
 {
     struct change c; /* not all zeroed: the gather is large */
 
     c.rights = rights;
-    c.fill_start = ~0UL;
-    c.fill_end = 0;
-
     rwsem_write_lock(&mm->mmap_lock);
     tlb_gather_begin(&c.gather, &mm->pgtable);
     int err = protect_locked(mm, addr, addr + len_bytes, grows, &c);
     tlb_gather_end(&c.gather);
     rwsem_write_unlock(&mm->mmap_lock);
-    fill(mm, &c);
     return err;
 }

@@ -198,6 +198,8 @@ static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
         err = tables_for(mm, vma, r->old, r->to, moved);
     if (!err && !keeps_old)
         err = cut_prepare(mm, r->old, r->old + r->old_len, spare);
+    if (!err && !keeps_old)
+        err = spares_get(mm, SPARES, spare); /* the new area may merge with the old one */
     if (err)
         return err;
     struct vma *new = area_like(mm, vma, r);
@@ -209,13 +211,14 @@ static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
     area_count(mm, new->flags, vma_pages(new));
     if (!keeps_old && (new->flags &VM_ACCOUNT))
         commit_twice(moved >> PAGE_SHIFT); /* the old area gives them back */
+    vma_merge(mm, new);
     if (moved)
-        move_leaves(mm, vma, r->old, r->to, moved);
+        move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved);
     if (!keeps_old)
         unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
     else if (r->old_len)
         leave_empty(mm, r);
-    vma_merge(mm, vma_find(mm, r->to));
+    spares_put(spare);
     return 0;
 }
 

@@ -40,6 +40,9 @@ enum {
     FAULTS = 256,      /* pages that a batch of faults touches */
     TABLE_PAGES = 512, /* pages under one page table */
     FEW = 20,          /* operations in a batch of an expensive call */
+    NAMED_ONLY = 6,    /* rows at the end of the table */
+    AREAS_FEW = 1000,
+    AREAS_MANY = 1000000,
 };
 
 static jmp_buf row_gave_up;
@@ -387,6 +390,78 @@ static uint64_t run_secret_life(unsigned ops)
 }
 
 /* In the order of the table that tools/bench prints. */
+/* --- many areas --- */
+
+/* @nr areas of one page, every second one writable. The largest number asked for stays mapped. */
+static char *areas(size_t nr)
+{
+    static char *base;
+    static size_t there;
+    int fd;
+
+    if (!base) {
+        fd = open("/proc/sys/vm/max_map_count", O_WRONLY);
+        MUST(write(fd, "2000000", 7) == 7);
+        close(fd);
+        base = mmap(NULL, AREAS_MANY * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+        MUST(base != MAP_FAILED);
+    }
+    for (; there < nr; there += 2)
+        MUST(mprotect(base + there * PAGE, PAGE, RW) == 0);
+    return base + nr / 2 * PAGE;
+}
+
+/* The first bytes of the areas in the middle: they share a few page tables, which are there. */
+static uint64_t areas_fault(size_t nr, unsigned ops)
+{
+    char *p = areas(nr);
+
+    for (unsigned i = 0; i < ops; i++)
+        MUST(madvise(p + 2 * i * PAGE, PAGE, MADV_DONTNEED) == 0);
+    uint64_t start = ticks();
+    for (unsigned i = 0; i < ops; i++)
+        ((volatile char *)p)[2 * i * PAGE] = 1;
+    return ticks() - start;
+}
+
+static uint64_t areas_protect(size_t nr, unsigned ops)
+{
+    char *p = areas(nr);
+    uint64_t start = ticks();
+
+    for (unsigned i = 0; i < ops; i++) {
+        MUST(mprotect(p + 2 * i * PAGE, PAGE, PROT_READ) == 0);
+        MUST(mprotect(p + 2 * i * PAGE, PAGE, RW) == 0);
+    }
+    return ticks() - start;
+}
+
+static uint64_t areas_replace(size_t nr, unsigned ops)
+{
+    char *p = areas(nr);
+    uint64_t start = ticks();
+
+    for (unsigned i = 0; i < ops; i++) {
+        MUST(munmap(p + 2 * i * PAGE, PAGE) == 0);
+        MUST(mmap(p + 2 * i * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) == p + 2 * i * PAGE);
+    }
+    return ticks() - start;
+}
+
+#define AREAS_ROW(what)                           \
+    static uint64_t run_##what##_1k(unsigned ops) \
+    {                                             \
+        return areas_##what(AREAS_FEW, ops);      \
+    }                                             \
+    static uint64_t run_##what##_1m(unsigned ops) \
+    {                                             \
+        return areas_##what(AREAS_MANY, ops);     \
+    }
+
+AREAS_ROW(fault)
+AREAS_ROW(protect)
+AREAS_ROW(replace)
+
 static const struct row {
     const char *name;
     uint64_t (*batch)(unsigned ops); /* returns the ticks that all @ops took */
@@ -413,6 +488,13 @@ static const struct row {
     {"fork_exit_wait", run_fork, FEW},
     {"fault_cow", run_cow, FAULTS},
     {"mremap_64", run_mremap, FEW},
+    /* From here on only when they are named: they need more memory, and time, than the others. */
+    {"areas_1k_fault", run_fault_1k, 100},
+    {"areas_1k_protect", run_protect_1k, 100},
+    {"areas_1k_replace", run_replace_1k, 100},
+    {"areas_1m_fault", run_fault_1m, 100},
+    {"areas_1m_protect", run_protect_1m, 100},
+    {"areas_1m_replace", run_replace_1m, 100},
 };
 
 static uint64_t best_batch(const struct row *row, unsigned ops, unsigned batches)
@@ -453,7 +535,7 @@ int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
         run_named(argv[i]);
-    for (size_t i = 0; argc == 1 && i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; argc == 1 && i < sizeof rows / sizeof rows[0] - NAMED_ONLY; i++)
         run_row(&rows[i], rows[i].ops, BATCHES);
     return 0;
 }

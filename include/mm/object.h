@@ -102,9 +102,6 @@ int __must_check object_create(const struct object_ops *ops, uint64_t size_bytes
 /* Promise a new object the memory for all of its size. 0 or -ENOMEM. */
 int __must_check object_promise(struct object *object);
 
-/* Does each page of it count as promised memory, because nothing was promised before? */
-bool object_promises_pages(const struct object *object);
-
 void object_get(struct object *object);
 
 /* The last reference removes all folios, then calls release. Task context, no spinning lock. */

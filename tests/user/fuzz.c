@@ -10,12 +10,13 @@
  *         (2) after each round every process has been killed, and the kernel holds as much memory
  *             and as many objects as before.
  * Source: syscalls(2); trust.md V24.
- * Tour:   after user/probe.h, before tests/user/fuzz.
+ * Tour:   after tests/user/held.h, before tests/user/fuzz.
  *
  * Arguments: SEED SECONDS. Prints one line per round; exit status 0 if claim (2) held.
  */
 #define _GNU_SOURCE
-#include "../../user/probe.h"
+#include "held.h"
+#include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -51,7 +52,7 @@ enum {
 
 #define ARENA      0x10000000000UL
 #define HUGE_ARENA 0x10040000000UL
-#define DIR        "/tmp/fuzz"
+#define OWN_DIR    "/tmp/fuzz"
 
 /* One per worker, shared: how far it is, and what it does. */
 struct progress {
@@ -186,11 +187,11 @@ static uint64_t flags(struct chance *c)
 
 static uint64_t path(struct chance *c)
 {
-    static const char *const paths[] = {DIR "/a",
-                                        DIR "/b",
-                                        DIR "/d",
-                                        DIR "/d/e",
-                                        DIR "/l",
+    static const char *const paths[] = {OWN_DIR "/a",
+                                        OWN_DIR "/b",
+                                        OWN_DIR "/d",
+                                        OWN_DIR "/d/e",
+                                        OWN_DIR "/l",
                                         "a",
                                         "d/../b",
                                         "/dev/zero",
@@ -211,9 +212,9 @@ static uint64_t path(struct chance *c)
 /* One that may be changed or removed. */
 static uint64_t own_path(struct chance *c)
 {
-    static const char *const paths[] = {DIR "/a", DIR "/b",       DIR "/d", DIR "/d/e",
-                                        DIR "/l", DIR "/d/../b",  "a",      "a/b",
-                                        "",       "/no/such/file"};
+    static const char *const paths[] = {
+        OWN_DIR "/a", OWN_DIR "/b", OWN_DIR "/d", OWN_DIR "/d/e", OWN_DIR "/l", OWN_DIR "/d/../b",
+        "a",          "a/b",        "",           "/no/such/file"};
 
     return below(c, 12) ? (uint64_t)PICK(c, paths) : pointer(c);
 }
@@ -666,9 +667,9 @@ static void open_some(void)
         fd = epoll_create1(0);
     open("/dev/zero", O_RDWR);
     open("/proc/self/maps", O_RDONLY);
-    open(DIR "/a", O_RDWR | O_CREAT, 0666);
-    open(DIR, O_RDONLY | O_DIRECTORY);
-    open(DIR "/b", O_WRONLY | O_CREAT | O_APPEND, 0666);
+    open(OWN_DIR "/a", O_RDWR | O_CREAT, 0666);
+    open(OWN_DIR, O_RDONLY | O_DIRECTORY);
+    open(OWN_DIR "/b", O_WRONLY | O_CREAT | O_APPEND, 0666);
 }
 
 static void map_some(void)
@@ -687,7 +688,7 @@ _Noreturn static void work(unsigned index, uint64_t seed)
     pthread_t ids[THREADS];
 
     setsid();
-    chdir(DIR);
+    chdir(OWN_DIR);
     open_some();
     map_some();
     interrupt_often();
@@ -782,51 +783,39 @@ static void list_processes(void)
     }
 }
 
-/* What the kernel holds: kB that are neither free nor slabs, and a text of all objects. */
-struct held {
-    long kib, stacks_kib; /* stacks stay where they are for whoever is started next */
-    char objects[8192];
-};
-
-/* Two lines of headings come first. */
-static void look(struct held *h)
+/* What a worker that found its way to the root directory left there goes, too. Without malloc(),
+ * whose memory would count as kept. */
+static void clean_root(bool first)
 {
-    static char text[16384];
-    size_t len = 0;
+    static char known[4096] = "/", entries[8192]; /* known: names, a slash on both sides of each */
+    char name[300];
+    int root = open("/", O_RDONLY | O_DIRECTORY);
+    long len = syscall(SYS_getdents64, root, entries, sizeof entries);
 
-    h->stacks_kib = meminfo("KernelStack");
-    h->kib = meminfo("MemTotal") - meminfo("MemFree") - meminfo("Slab") - h->stacks_kib;
-    h->objects[0] = '\0';
-    if (slurp("/proc/slabinfo", text, sizeof text) < 0)
-        return;
-    for (char *line = strchr(text, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
-        char name[40];
-        unsigned long active;
-
-        if (line[1] != '#' && sscanf(line + 1, "%39s %lu", name, &active) == 2)
-            len += (size_t)snprintf(h->objects + len, sizeof h->objects - len, "%s=%lu ", name,
-                                    active);
+    for (long at = 0; at < len; at += ((struct dirent *)(entries + at))->d_reclen) {
+        snprintf(name, sizeof name, "/%s/", ((struct dirent *)(entries + at))->d_name);
+        if (first)
+            strncat(known, name + 1, sizeof known - strlen(known) - 1);
+        else if (!strstr(known, name)) {
+            name[strlen(name) - 1] = '\0';
+            if (unlink(name) < 0)
+                rmdir(name);
+        }
     }
+    close(root);
 }
 
 static void clean_up(void)
 {
+    clean_root(false);
     pid_t child = fork();
 
     if (child == 0) {
-        execl("/bin/busybox", "rm", "-rf", DIR, NULL);
+        execl("/bin/busybox", "rm", "-rf", OWN_DIR, NULL);
         _exit(1);
     }
     waitpid(child, NULL, 0);
-    mkdir(DIR, 0777);
-}
-
-/* More stacks need more page tables: one page for a MiB of them, and one that was begun. */
-static bool same(const struct held *a, const struct held *b)
-{
-    long tables_kib = (b->stacks_kib - a->stacks_kib) / 1024 * 4 + 4;
-
-    return b->kib >= a->kib && b->kib <= a->kib + tables_kib && !strcmp(a->objects, b->objects);
+    mkdir(OWN_DIR, 0777);
 }
 
 /* Claim 2; what dies takes a moment. */
@@ -836,8 +825,8 @@ static bool settles(const struct held *before)
     uint64_t end = now_ms() + SETTLE_MS;
 
     do {
-        look(&after);
-        if (same(before, &after))
+        held_look(&after);
+        if (held_same(before, &after))
             return true;
         sleep_ms(20);
     } while (now_ms() < end);
@@ -877,7 +866,8 @@ int main(int argc, char **argv)
     progress = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     mlockall(MCL_CURRENT);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    mkdir(DIR, 0777);
+    mkdir(OWN_DIR, 0777);
+    clean_root(true);
     round_of_chaos(&c, 300); /* what is kept once is no leak */
     end = now_ms() + seconds * 1000UL;
     for (unsigned round = 0;; round++) {
@@ -888,7 +878,7 @@ int main(int argc, char **argv)
         }
         clean_up();
         if (round == 0)
-            look(&before);
+            held_look(&before);
         else if (!settles(&before))
             return 1;
         if (now_ms() >= end)

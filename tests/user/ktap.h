@@ -68,18 +68,26 @@ __attribute__((unused)) static bool linux_before(int major, int minor)
     return has_major < major || (has_major == major && has_minor < minor);
 }
 
+/* Was this machine started for the tests, so that its settings may be changed? Never the one of the
+ * person who runs them: tools/run's first program is /init. */
+__attribute__((unused)) static bool machine_is_ours(void)
+{
+    struct utsname name;
+    char exe[16] = "";
+
+    if (uname(&name) == 0 && strstr(name.release, "bulla"))
+        return true;
+    return readlink("/proc/1/exe", exe, sizeof(exe) - 1) == 5 && !strcmp(exe, "/init");
+}
+
 /* Transparent huge pages where madvise() asks, and only there: small machines say "never", large
- * ones of ours "always". Another kernel's choice stays. */
+ * ones "always". */
 __attribute__((unused)) static void huge_pages_allow(void)
 {
-    char word[64] = "";
-    struct utsname name = {0};
-    int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDWR);
-
-    uname(&name);
-
-    if (fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 &&
-        (strstr(word, "[never]") || strstr(name.release, "bulla")) && write(fd, "madvise", 7) != 7)
+    if (!machine_is_ours())
+        return;
+    int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
+    if (fd < 0 || write(fd, "madvise", 7) != 7)
         printf("# huge pages cannot be had\n");
     close(fd);
 }

@@ -3,7 +3,7 @@
  * tests/user/limits.c - what setrlimit(2) and vm.* allow, and what memory is promised
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
- * Owns:   while it runs, the machine's vm.overcommit_memory and vm.max_map_count (if root).
+ * Owns:   while it runs, vm.overcommit_memory and vm.max_map_count of a machine that is ours.
  * Locks:  none.
  * Always: (1) every expectation was seen on Linux 6.18;
  *         (2) other programs may map while this runs: sums have a tolerance, and more tries.
@@ -327,8 +327,15 @@ static long setting(const char *path, long value)
     return done ? before : -1;
 }
 
+#define NEED_OUR_MACHINE                             \
+    do {                                             \
+        if (!machine_is_ours())                      \
+            SKIP("changes settings of the machine"); \
+    } while (0)
+
 static void settings_refuse_nonsense(void)
 {
+    NEED_OUR_MACHINE;
     EXPECT_ERR(setting("/proc/sys/vm/overcommit_memory", 3), EINVAL);
     EXPECT_ERR(setting("/proc/sys/vm/overcommit_memory", -1), EINVAL);
     EXPECT_ERR(setting("/proc/sys/vm/max_map_count", -1), EINVAL);
@@ -339,6 +346,7 @@ static void nobody_overcommits_when_told_not_to(void)
     const char *path = "/proc/sys/vm/overcommit_memory";
     size_t left, len = MIB;
 
+    NEED_OUR_MACHINE;
     long before = setting(path, 2);
     if (before < 0)
         SKIP("not root");
@@ -365,6 +373,7 @@ static void areas_are_limited_in_number(void)
     int max = 65530, count = maps_count(NULL, (size_t)1 << 47), made = 0;
     char *p;
 
+    NEED_OUR_MACHINE;
     if (setting("/proc/sys/vm/max_map_count", count + 20) != max)
         SKIP("not root");
     while ((p = map_as(PAGE, made % 2 ? PROT_READ : RW, MAP_PRIVATE)) != MAP_FAILED && made < 99)

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/user/fail.c - each system call about memory, with its n-th allocation failing, for every n
+ *
+ * Room:   tests/user. Needs /proc/sys/vm/fail_at, which is Bulla's own: on Linux it skips.
+ * Owns:   the countdown, while it runs.
+ * Locks:  none.
+ * Always: (1) a failed allocation is an error of the call, or the end of the process that faulted;
+ *         (2) when all are done the kernel holds what it held before.
+ * Source: trust.md P4; include/base/fail.h.
+ * Tour:   after tests/user/held.h; with tests/kernel/fail.c.
+ */
+#define _GNU_SOURCE
+#include "held.h"
+#include "ktap.h"
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define RW    (PROT_READ | PROT_WRITE)
+#define ANON  (MAP_PRIVATE | MAP_ANONYMOUS)
+#define PAGES 16
+
+enum { TRIES_MAX = 300, SETTLE_TRIES = 100, FIRED = 0, NOT_FIRED = 1, WRONG = 2 };
+
+static int control = -1; /* /proc/sys/vm/fail_at */
+static char *memory;     /* PAGES, written to */
+
+static void fail_at(int n)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%d", n);
+
+    if (write(control, text, (size_t)len) != len)
+        _exit(WRONG);
+}
+
+/* Did the countdown end? Asking allocates: who fails then has ended it just now. */
+static bool fired(void)
+{
+    char text[16] = "";
+    ssize_t n = pread(control, text, sizeof text - 1, 0);
+
+    return n > 0 && atoi(text) == 0;
+}
+
+/* An error is one that lack of memory may cause. */
+static bool honest(long result)
+{
+    return result >= 0 || errno == ENOMEM || errno == EAGAIN || errno == EFAULT;
+}
+
+static long do_fork(void)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    return child < 0 ? -1 : waitpid(child, NULL, 0);
+}
+
+static long do_map(void)
+{
+    char *p = mmap(NULL, 4 * PAGE, RW, ANON, -1, 0);
+
+    if (p == MAP_FAILED)
+        return -1;
+    p[0] = p[3 * PAGE] = 1;
+    return munmap(p, 4 * PAGE);
+}
+
+static long do_map_shared(void)
+{
+    char *p = mmap(NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        return -1;
+    p[PAGE] = 1;
+    return munmap(p, 4 * PAGE);
+}
+
+static long do_fault_far_away(void)
+{
+    char *p = mmap((void *)0x123400000000, PAGE, RW, ANON | MAP_FIXED, -1, 0);
+
+    if (p == MAP_FAILED)
+        return -1;
+    *p = 1;
+    return 0;
+}
+
+static long do_unmap(void)
+{
+    return munmap(memory + 4 * PAGE, 2 * PAGE);
+}
+
+static long do_protect(void)
+{
+    return mprotect(memory + 4 * PAGE, 2 * PAGE, PROT_READ);
+}
+
+static long do_remap(void)
+{
+    return mremap(memory, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0;
+}
+
+static long do_advise(void)
+{
+    static const int advices[] = {
+        MADV_DONTNEED, 23 /* POPULATE_WRITE */, MADV_WIPEONFORK, 102 /* GUARD_INSTALL */, 103,
+        MADV_HUGEPAGE};
+
+    for (unsigned i = 0; i < sizeof advices / sizeof advices[0]; i++)
+        if (madvise(memory + 3 * PAGE, 2 * PAGE, advices[i]) < 0)
+            return -1;
+    return 0;
+}
+
+static long do_lock(void)
+{
+    return mlock(memory + 2 * PAGE, 2 * PAGE);
+}
+
+static long do_copy_on_write(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        memory[0] = memory[5 * PAGE] = 2;
+        _exit(0);
+    }
+    return child < 0 ? -1 : waitpid(child, NULL, 0);
+}
+
+static long do_exec(void)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%d", control);
+    execl("/proc/self/exe", "fail", number, NULL);
+    return -1;
+}
+
+static int thread_main(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static long do_clone(void)
+{
+    static char stack[16 * 1024] __attribute__((aligned(16)));
+    pid_t child = clone(thread_main, stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+
+    return child < 0 ? -1 : waitpid(child, NULL, 0);
+}
+
+static long do_memfd(void)
+{
+    int fd = memfd_create("fail", MFD_ALLOW_SEALING);
+
+    if (fd < 0 || ftruncate(fd, 8 * (off_t)PAGE) < 0 || pwrite(fd, memory, 2 * PAGE, 100) < 0 ||
+        fallocate(fd, 0, 0, 4 * (off_t)PAGE) < 0)
+        return -1;
+    char *p = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return -1;
+    p[PAGE] = 1;
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+}
+
+static long do_secret(void)
+{
+    int fd = (int)syscall(447 /* memfd_secret */, 0);
+
+    if (fd < 0 || ftruncate(fd, 2 * (off_t)PAGE) < 0)
+        return -1;
+    char *p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return -1;
+    p[0] = p[PAGE] = 1;
+    return 0;
+}
+
+static long do_pipe(void)
+{
+    int ends[2];
+
+    return pipe(ends) < 0 ? -1 : write(ends[1], memory, PAGE);
+}
+
+/* Who dies when a fault finds no memory: whoever tries, not the one that counts. */
+static void offer_to_die(const char *score)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+    if (write(fd, score, strlen(score)) < 0)
+        _exit(WRONG);
+    close(fd);
+}
+
+/* In a process of its own, which may die of it. */
+static int attempt(long (*run)(void), int n)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        offer_to_die("1000");
+        fail_at(n);
+        bool good = honest(run());
+        int error = errno;
+        bool done = fired();
+        fail_at(0);
+        if (!good)
+            printf("# allocation %d: %s\n", n, strerror(error));
+        fflush(stdout);
+        _exit(!good ? WRONG : done ? FIRED : NOT_FIRED);
+    }
+    waitpid(child, &status, 0);
+    fail_at(0);
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGBUS ||
+                       WTERMSIG(status) == SIGSEGV
+                   ? FIRED
+                   : WRONG;
+    return WEXITSTATUS(status);
+}
+
+static struct held before, after;
+
+static bool all_is_back(void)
+{
+    for (int i = 0; i < SETTLE_TRIES; i++) {
+        held_look(&after);
+        if (held_same(&before, &after))
+            return true;
+        usleep(10000);
+    }
+    printf("# before: %ld kB, %s\n# after:  %ld kB, %s\n", before.kib, before.objects, after.kib,
+           after.objects);
+    return false;
+}
+
+static void sweep(long (*run)(void))
+{
+    int n = 1, result = FIRED;
+
+    if (control < 0)
+        SKIP("no /proc/sys/vm/fail_at");
+    offer_to_die("-1000");
+    attempt(run, 0);   /* what is kept once is no leak */
+    held_look(&after); /* so that its own pages are there */
+    held_look(&before);
+    for (; result == FIRED && n < TRIES_MAX; n++)
+        result = attempt(run, n);
+    EXPECT_IS(result, NOT_FIRED);
+    EXPECT(all_is_back());
+}
+
+#define SWEEP(name)                                 \
+    static void name##_survives_every_failure(void) \
+    {                                               \
+        sweep(do_##name);                           \
+    }
+
+SWEEP(fork)
+SWEEP(map)
+SWEEP(map_shared)
+SWEEP(fault_far_away)
+SWEEP(unmap)
+SWEEP(protect)
+SWEEP(remap)
+SWEEP(advise)
+SWEEP(lock)
+SWEEP(copy_on_write)
+SWEEP(exec)
+SWEEP(clone)
+SWEEP(memfd)
+SWEEP(secret)
+SWEEP(pipe)
+
+static const struct ktap_test tests[] = {
+    TEST(fork_survives_every_failure),       TEST(map_survives_every_failure),
+    TEST(map_shared_survives_every_failure), TEST(fault_far_away_survives_every_failure),
+    TEST(unmap_survives_every_failure),      TEST(protect_survives_every_failure),
+    TEST(remap_survives_every_failure),      TEST(advise_survives_every_failure),
+    TEST(lock_survives_every_failure),       TEST(copy_on_write_survives_every_failure),
+    TEST(exec_survives_every_failure),       TEST(clone_survives_every_failure),
+    TEST(memfd_survives_every_failure),      TEST(secret_survives_every_failure),
+    TEST(pipe_survives_every_failure),
+};
+
+/* With an argument: it is what do_exec() became. */
+int main(int argc, char **argv)
+{
+    if (argc == 2) {
+        control = atoi(argv[1]);
+        bool done = fired();
+        fail_at(0);
+        return done ? FIRED : NOT_FIRED;
+    }
+    control = open("/proc/sys/vm/fail_at", O_RDWR);
+    memory = mmap(NULL, PAGES * PAGE, RW, ANON, -1, 0);
+    memset(memory, 1, PAGES * PAGE);
+    return KTAP_MAIN(tests);
+}
