@@ -309,7 +309,7 @@ void *slab_alloc(struct slab_cache *cache, unsigned flags)
     if (DEBUG >= 1)
         check_alloc(cache, object);
     if (flags & SLAB_ALLOC_ZERO)
-        memset(object, 0, cache->size);
+        zero_words(object, round_up(cache->size, sizeof(uint64_t)) / sizeof(uint64_t));
     return object;
 }
 
