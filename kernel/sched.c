@@ -451,7 +451,8 @@ _Noreturn void sched_idle_loop(void)
         quiet_idle();
         irq_disable();
         atomic_store(&q->idling, true);
-        if (!sched_somebody_waits() && !q->resched && list_empty(&q->deferred))
+        if (!sched_somebody_waits() && !q->resched && list_empty(&q->deferred) &&
+            !quiet_is_wanted()) /* it may have left quiet_idle() for work that another took */
             cpu_idle();
         atomic_store(&q->idling, false);
     }

@@ -122,7 +122,7 @@ static __cold void do_exit_work(struct trap_frame *frame)
         if (!signals && !moved && !deferred && !quiet && !sched_wanted())
             return;
         irq_enable();
-        if (quiet)
+        if (quiet && !signals) /* who is to end does so first: others may wait for its memory */
             quiet_wait();
         if (deferred)
             sched_run_deferred();
