@@ -433,6 +433,7 @@ static inline void forget_owner(struct page *page, unsigned order)
     check_unused(page, order);
     atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
     page->flags = 0;
+    page->object = NULL; /* whatever else lay in its place */
     if (DEBUG >= 1)
         poison(page);
 }
@@ -517,6 +518,9 @@ static int check_free_page(const struct page *page, enum page_state state, unsig
         return broken(page, "not aligned to its size");
     if (page->refcount != 0 || page->mapcount != 0)
         return broken(page, "free, yet in use");
+    for (uint64_t i = 0; i < 1UL << order; i++)
+        if (page[i].object != NULL)
+            return broken(page + i, "free, yet in an object");
     if (DEBUG >= 1 && poison_damage(page) != NULL)
         return broken(page, "written to after it was freed");
     return 0;

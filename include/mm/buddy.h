@@ -6,7 +6,7 @@
  * Owns:   free frames: the buddy's lists and each CPU's list of single pages.
  * Locks:  page CPU lock (63) > buddy lock (65); both taken here only, with IRQs off.
  * Always: (1) a free block is aligned to its size, and its buddy is not free at the same order;
- *         (2) a free frame has no reference and no mapping;
+ *         (2) a free frame has no reference, no mapping, no object; nor has one just handed out;
  *         (3) in debug builds a freed frame holds the poison byte until it is handed out.
  * Source: Knuth 1, 2.5 "Dynamic Storage Allocation"; trust.md V21.
  * Tour:   after include/mm/page.h, before include/mm/slab.h.
