@@ -12,19 +12,12 @@
 #include "process.h"
 #include "quiet.h"
 #include <asm/time.h>
+#include <base/claim.h>
 #include <base/log.h>
 #include <base/panic.h>
 #include <uapi/errno.h>
 
 #define NS_PER_MS 1000000UL
-
-#define CLAIM(cond, number, fmt, ...)                               \
-    do {                                                            \
-        if (!(cond)) {                                              \
-            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
-            return -EUCLEAN;                                        \
-        }                                                           \
-    } while (0)
 
 static _Atomic uint64_t next_check_ns = ~0UL;
 static uint64_t check_every_ns;

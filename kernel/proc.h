@@ -34,7 +34,11 @@ struct mm *proc_mm(int pid);
 extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
 
 /* The line of an area in maps and smaps; @path: room for its name. */
-void proc_add_area(struct text *t, const struct vma *vma, char *path, size_t size);
+void proc_add_area(struct text *t, struct vma *vma, char *path, size_t size);
+
+/* @add for each area of the process whose file @dentry is. 0 or -ENOMEM. */
+typedef void (*proc_area_fn)(struct text *t, struct vma *vma, char *path, size_t size);
+int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add);
 
 /* proc_smaps.c */
 extern const struct text_kind proc_smaps, proc_smaps_rollup;

@@ -87,26 +87,17 @@ static void add_area(struct text *t, struct vma *vma, struct area_usage *u)
     add_flags(t, vma->flags);
 }
 
+static void add_line_and_area(struct text *t, struct vma *vma, char *path, size_t size)
+{
+    struct area_usage u = {0};
+
+    proc_add_area(t, vma, path, size);
+    add_area(t, vma, &u);
+}
+
 static int show_smaps(struct text *t, struct dentry *dentry)
 {
-    struct mm *mm = proc_mm(proc_pid(dentry->parent));
-    if (!mm)
-        return 0;
-    char *path = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
-    if (!path) {
-        mm_put(mm);
-        return -ENOMEM;
-    }
-    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma)) {
-        struct area_usage u = {0};
-        proc_add_area(t, vma, path, PATH_MAX);
-        add_area(t, vma, &u);
-    }
-    rwsem_read_unlock(&mm->mmap_lock, reader);
-    kmem_free(path);
-    mm_put(mm);
-    return 0;
+    return proc_add_areas(t, dentry, add_line_and_area);
 }
 
 static int show_rollup(struct text *t, struct dentry *dentry)

@@ -51,7 +51,7 @@ static int area_name(const struct vma *vma, char *path, size_t size)
     return vma->flags & VM_STACK ? snprintf(path, size, "[stack]") : 0;
 }
 
-void proc_add_area(struct text *t, const struct vma *vma, char *path, size_t size)
+void proc_add_area(struct text *t, struct vma *vma, char *path, size_t size)
 {
     const struct inode *inode = vma->object ? inode_of_object(vma->object) : NULL;
     uint64_t offset = vma->object ? vma->pgoff << PAGE_SHIFT : 0;
@@ -68,7 +68,7 @@ void proc_add_area(struct text *t, const struct vma *vma, char *path, size_t siz
     text_add(t, "\n");
 }
 
-static int show_maps(struct text *t, struct dentry *dentry)
+int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add)
 {
     struct mm *mm = proc_mm(proc_pid(dentry->parent));
     if (!mm)
@@ -80,11 +80,16 @@ static int show_maps(struct text *t, struct dentry *dentry)
     }
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
-        proc_add_area(t, vma, path, PATH_MAX);
+        add(t, vma, path, PATH_MAX);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     kmem_free(path);
     mm_put(mm);
     return 0;
+}
+
+static int show_maps(struct text *t, struct dentry *dentry)
+{
+    return proc_add_areas(t, dentry, proc_add_area);
 }
 
 /* status, stat */

@@ -12,17 +12,10 @@
 #include "internal.h"
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
+#include <base/claim.h>
 #include <base/log.h>
 #include <mm/hugetlb.h>
 #include <uapi/errno.h>
-
-#define CLAIM(cond, number, fmt, ...)                               \
-    do {                                                            \
-        if (!(cond)) {                                              \
-            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
-            return -EUCLEAN;                                        \
-        }                                                           \
-    } while (0)
 
 static bool is_listed(const struct vma *vma)
 {

@@ -11,16 +11,9 @@
  * Tour:   after mm/check.c.
  */
 #include "internal.h"
+#include <base/claim.h>
 #include <base/log.h>
 #include <uapi/errno.h>
-
-#define CLAIM(cond, number, fmt, ...)                               \
-    do {                                                            \
-        if (!(cond)) {                                              \
-            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
-            return -EUCLEAN;                                        \
-        }                                                           \
-    } while (0)
 
 #define HAS_OWNERS (1U << PAGE_ANON | 1U << PAGE_OBJECT | 1U << PAGE_SECRET | 1U << PAGE_HUGETLB)
 

@@ -14,17 +14,10 @@
 #include "percpu.h"
 #include <asm/machine.h>
 #include <asm/pgtable.h>
+#include <base/claim.h>
 #include <base/log.h>
 #include <mm/page.h>
 #include <uapi/errno.h>
-
-#define CLAIM(cond, number, fmt, ...)                               \
-    do {                                                            \
-        if (!(cond)) {                                              \
-            log_error("vm_check: " number ": " fmt, ##__VA_ARGS__); \
-            return -EUCLEAN;                                        \
-        }                                                           \
-    } while (0)
 
 /* One user table and all below it. */
 static int check_user_table(struct page *table, enum pt_level level, uint64_t *nr_tables)
