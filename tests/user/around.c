@@ -16,6 +16,7 @@
 
 #define RW            PROT_READ | PROT_WRITE
 #define WINDOW        (16 * PAGE)
+#define TABLE         (512 * PAGE)
 #define RSS_KIB(p, n) smaps((p), (n)*PAGE, "Rss")
 
 /* A file of @pages cached pages; each says which it is. */
@@ -28,12 +29,12 @@ static int cached(size_t pages)
     return ftruncate(fd, pages * PAGE) == 0 ? fd : -1;
 }
 
-/* Map @pages of it, @skew pages behind an address that is aligned to the window. */
+/* Map @pages of it, @skew pages behind where a page table begins: a window ends with its table. */
 static char *map(int fd, size_t pages, int prot, int flags, size_t skew, size_t pgoff)
 {
-    size_t len = pages * PAGE + 2 * WINDOW;
+    size_t len = pages * PAGE + 2 * TABLE;
     char *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *at = (char *)(((uintptr_t)p + WINDOW - 1) & ~(WINDOW - 1)) + skew * PAGE;
+    char *at = (char *)(((uintptr_t)p + TABLE - 1) & ~(TABLE - 1)) + skew * PAGE;
 
     munmap(p, len);
     return mmap(at, pages * PAGE, prot, flags | MAP_FIXED, fd, pgoff * PAGE);
