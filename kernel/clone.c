@@ -139,6 +139,8 @@ static int task_copy(const struct clone_args *a, struct task **out)
     if (a->flags & CLONE_SETTLS)
         task->context.fs_base = a->tls;
     strlcpy(task->name, me->name, sizeof(task->name));
+    cred_put(task->cred);
+    task->cred = cred_get(me->cred);
     task->sched.affinity = me->sched.affinity;
     if (!(a->flags & CLONE_VM))
         task->rseq = me->rseq;
