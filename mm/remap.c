@@ -292,7 +292,10 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);
-        return err ? err : move_area(mm, vma_find(mm, r->old), &kept, dead);
+        vma = vma_find(mm, r->old); /* none: a second mapping was wanted in its own place */
+        if (!err && !vma)
+            err = -EFAULT;
+        return err ? err : move_area(mm, vma, &kept, dead);
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
