@@ -94,8 +94,10 @@ void cred_commit(struct cred *cred)
     tasks_lock();
     task->cred = cred;
     tasks_unlock();
-    if (task->mm)
+    if (task->mm) {
         WRITE_ONCE(task->mm->limits.locked_exempt, cred_is_capable(cred, CAP_IPC_LOCK));
+        WRITE_ONCE(task->mm->limits.low_exempt, cred_is_capable(cred, CAP_SYS_RAWIO));
+    }
     cred_put(old);
 }
 

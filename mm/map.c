@@ -163,6 +163,8 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
+        if (r->addr < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
+            return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);
         if (r->place == MAP_FIXED_NEW && at && at->start < r->addr + len)
             return -EEXIST;

@@ -289,6 +289,8 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         return err;
 
     if (r->flags & REMAP_FIXED) {
+        if (r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
+            return -EPERM;
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);

@@ -107,6 +107,7 @@ struct mm {
     struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
+        bool low_exempt;    /* CAP_SYS_RAWIO: may map below vm_settings.mmap_min_addr */
     } limits;
 };
 

@@ -522,6 +522,46 @@ static void limits(void)
     EXPECT_ERR(mlock(page, sizeof(page)), EPERM); /* no memory may be locked at all */
 }
 
+static void processes(void)
+{
+    struct rlimit limit = {1, 1};
+
+    EXPECT_IS(setrlimit(RLIMIT_NPROC, &limit), 0);
+    pid_t pid = fork(); /* root may */
+    if (!pid)
+        _exit(0);
+    EXPECT(pid > 0 && waitpid(pid, NULL, 0) == pid);
+    EXPECT_IS(setuid(OTHER + 1), 0);
+    EXPECT_ERR(fork(), EAGAIN);
+}
+
+static void low_addresses(void)
+{
+    void *low = NULL;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+    EXPECT(mmap(low, 4096, PROT_READ, flags, -1, 0) == low);
+    EXPECT_IS(munmap(low, 4096), 0);
+    EXPECT_IS(setuid(USER), 0);
+    EXPECT(mmap(low, 4096, PROT_READ, flags, -1, 0) == MAP_FAILED && errno == EPERM);
+    void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(mremap(p, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, low) == MAP_FAILED);
+    EXPECT_IS(errno, EPERM);
+    EXPECT_IS(munmap(p, 4096), 0);
+}
+
+static void low_addresses_need_a_capability(void)
+{
+    NEED_ROOT;
+    in_child(low_addresses);
+}
+
+static void users_have_so_many_processes(void)
+{
+    NEED_ROOT;
+    in_child(processes);
+}
+
 static void users_keep_to_their_limits(void)
 {
     NEED_ROOT;
@@ -697,6 +737,8 @@ int main(int argc, char **argv)
         TEST(owner_change_ends_set_id),
         TEST(only_the_same_user_sends_signals),
         TEST(users_keep_to_their_limits),
+        TEST(users_have_so_many_processes),
+        TEST(low_addresses_need_a_capability),
         TEST(ipc_lock_is_without_limit),
         TEST(who_changes_is_not_dumpable),
         TEST(status_tells_who),
