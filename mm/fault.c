@@ -30,6 +30,7 @@ struct fault {
     uint64_t va; /* start of the unit (4K or 2M) */
     enum fault_access access;
     struct pt_walk walk;
+    struct page *spare; /* a table to keep beside a huge leaf of private memory */
 };
 
 static enum pt_level fault_level(const struct fault *f)
@@ -70,6 +71,8 @@ static bool publish(const struct fault *f, struct page *page, const struct page 
         pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
         if (page != zero_page)
             leaf_added(f, page);
+        if (f->spare)
+            pt_keep(f->walk.table, f->spare);
     }
     spin_unlock(pt_lock(f->walk.table));
     return done;
@@ -126,17 +129,27 @@ static bool fault_huge(struct fault *f)
 {
     struct page *page;
 
+    int err = pt_spare_get(&f->mm->pgtable, &f->spare);
+    if (!err)
+        err = thp_page_alloc(THP_LEAVE_SOME, PAGE_ALLOC_ZERO, &page);
+    if (err)
+        goto fall_back;
     f->va = round_down(f->va, HUGE_SIZE);
-    if (thp_page_alloc(THP_LEAVE_SOME, PAGE_ALLOC_ZERO, &page)) {
-        thp_count(THP_FAULT_FALLBACK, 1);
-        return false;
-    }
     vma_anon_begin(f->vma);
-    if (publish(f, page, NULL))
+    if (publish(f, page, NULL)) {
         thp_count(THP_FAULT_ALLOC, 1);
-    else
-        folio_put(page_folio(page));
+        return true;
+    }
+    folio_put(page_folio(page));
+    pt_spare_put(&f->mm->pgtable, f->spare);
     return true;
+
+fall_back:
+    if (f->spare)
+        pt_spare_put(&f->mm->pgtable, f->spare);
+    f->spare = NULL;
+    thp_count(THP_FAULT_FALLBACK, 1);
+    return false;
 }
 
 /* The object's huge page, if it has one there. */
@@ -289,7 +302,8 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     }
     if (f->walk.level > fault_level(f)) { /* copied page by page, as each is written */
         spin_unlock(pt_lock(f->walk.table));
-        return thp_split(f->vma, f->va) ? FAULT_NO_MEMORY : FAULT_RESOLVED;
+        thp_split(f->vma, f->va);
+        return FAULT_RESOLVED;
     }
     if (page != zero_page)
         folio_get(page_folio(page)); /* while it is copied */

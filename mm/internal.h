@@ -253,16 +253,21 @@ int __must_check thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, 
 void thp_leaf_added(struct mm *mm, struct folio *folio);
 void thp_leaf_gone(struct folio *folio);
 
+/* Is a table kept beside this leaf, which has a frame? */
+static inline bool leaf_keeps_table(pte_t pte, enum pt_level level)
+{
+    return level > PT_4K && page_head(phys_to_page(pte_phys(pte, level)))->state == PAGE_ANON;
+}
+
 /**
  * thp_split() - the huge leaf at @va of @vma, if there is one, becomes 512 small ones
  * Rights, accessed and dirty bits stay. Context: mmap_lock held, for reading at least.
  * TLB: none but where the area may be executed.
- * Return: 0, or -ENOMEM with nothing changed.
  */
-int __must_check thp_split(const struct vma *vma, uint64_t va);
+void thp_split(const struct vma *vma, uint64_t va);
 
-/* No huge leaf lies across @start or @end. Context, Return: as thp_split(). */
-int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
+/* No huge leaf lies across @start or @end. Context: as thp_split(). */
+void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
 

@@ -146,10 +146,15 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
     for (; run.nr; pt_run_next(&run)) {
         struct pt_walk to;
         int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);
+        struct page *spare = NULL;
+        if (!err && leaf_keeps_table(pte_read(run.slot), run.level))
+            err = pt_spare_get(&child->pgtable, &spare);
         if (err)
             return err;
         spin_lock(pt_lock(run.table));
         spin_lock_nested(pt_lock(to.table)); /* parent, then child */
+        if (spare)
+            pt_keep(to.table, spare);
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
             share_leaf(child, &run, i, &to, gather);
         spin_unlock_nested(pt_lock(to.table));

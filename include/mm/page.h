@@ -88,7 +88,8 @@ struct page {
         } slab;
         struct { /* TABLE */
             spinlock_t lock;
-            uint16_t used; /* entries that are not zero [l] */
+            uint16_t used;     /* entries that are not zero [l] */
+            struct page *kept; /* asm/pgtable.h, pt_keep() [l] */
         } table;
     };
     _Atomic uint32_t refcount; /* head: 0 exactly while free [a] */

@@ -189,25 +189,83 @@ KTEST(split_of_a_pinned_block_keeps_it_until_the_pin_goes)
     done(mm);
 }
 
-KTEST(split_that_fails_changes_nothing)
+/* Only the call's own needs can fail it: areas. The table is there already. */
+KTEST(split_needs_no_memory)
 {
     if (small())
         return;
+    uint64_t before = kit_frames_free();
     struct mm *mm = huge_mm(1);
     REQUIRE(mm);
 
-    for (uint64_t n = 1; n <= 2; n++) { /* the table, then its page */
+    uint64_t tables = atomic_load(&mm->pgtable.nr_tables);
+    fail_at_set(1); /* the area */
+    EXPECT_EQ(mm_unmap(mm, AT(9), PAGE_SIZE), -ENOMEM);
+    fail_at_set(1);
+    EXPECT_EQ(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false), -ENOMEM);
+    EXPECT(has_huge(mm, 0));
+    EXPECT_AREAS(mm, "0-512 rw-p");
+    fail_at_set(1);
+    EXPECT_EQ(mm_discard(mm, AT(9), PAGE_SIZE), 0);
+    EXPECT(fail_at_left() == 1);
+    fail_at_set(0);
+    EXPECT(!has_huge(mm, 0) && rss_anon(mm) == UNIT - 1);
+    EXPECT_EQ(atomic_load(&mm->pgtable.nr_tables), tables);
+    EXPECT(mm_check(mm) == 0);
+    done(mm);
+    EXPECT_EQ(kit_frames_free(), before);
+}
+
+/* Each side of a fork, each place after a move, has its own. */
+KTEST(table_is_kept_beside_each_huge_leaf)
+{
+    if (small())
+        return;
+    uint64_t before = kit_frames_free(), to;
+    struct mm *mm = huge_mm(2);
+    REQUIRE(mm);
+
+    uint64_t tables = atomic_load(&mm->pgtable.nr_tables);
+    EXPECT_EQ(tables, 4); /* the root, two below it, the one that is kept */
+    struct mm *child = child_of(mm);
+    REQUIRE(child);
+    EXPECT_EQ(atomic_load(&child->pgtable.nr_tables), tables);
+    EXPECT(mm_remap(mm, AT(0), HUGE_SIZE, HUGE_SIZE, 3, AT(2 * UNIT), &to) == 0);
+    EXPECT(has_huge(mm, 2 * UNIT) && mm_check(mm) == 0 && mm_check(child) == 0);
+    EXPECT(mm_remap(mm, AT(2 * UNIT), HUGE_SIZE, HUGE_SIZE, 3, AT(PT_ENTRIES * UNIT), &to) == 0);
+    EXPECT(has_huge(mm, PT_ENTRIES * UNIT) && mm_check(mm) == 0);
+    fail_at_set(1);
+    EXPECT_EQ(mm_discard(child, AT(9), PAGE_SIZE), 0);
+    EXPECT_EQ(mm_discard(mm, AT(PT_ENTRIES * UNIT + 9), PAGE_SIZE), 0);
+    EXPECT(fail_at_left() == 1);
+    fail_at_set(0);
+    EXPECT(mm_check(mm) == 0 && mm_check(child) == 0);
+    kit_mm_put(child);
+    done(mm);
+    EXPECT_EQ(kit_frames_free(), before);
+}
+
+KTEST(fork_without_memory_for_kept_tables_fails)
+{
+    if (small())
+        return;
+    struct mm *mm = huge_mm(1), *child;
+    REQUIRE(mm);
+
+    uint64_t before = kit_frames_free();
+    for (uint64_t n = 1;; n++) {
+        child = NULL;
         fail_at_set(n);
-        EXPECT_EQ(mm_unmap(mm, AT(9), PAGE_SIZE), -ENOMEM);
-        EXPECT(fail_at_left() == 0);
-        fail_at_set(n);
-        EXPECT_EQ(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false), -ENOMEM);
-        fail_at_set(n);
-        EXPECT_EQ(mm_discard(mm, AT(9), PAGE_SIZE), -ENOMEM);
+        int err = mm_fork(mm, &child);
+        bool injected = fail_at_left() == 0;
         fail_at_set(0);
-        EXPECT(has_huge(mm, 0));
-        EXPECT_AREAS(mm, "0-512 rw-p");
+        EXPECT_EQ(err, injected ? -ENOMEM : 0);
+        EXPECT(mm_check(mm) == 0 && has_huge(mm, 0));
+        if (!injected)
+            break;
+        EXPECT_EQ(kit_frames_free(), before);
     }
+    kit_mm_put(child);
     done(mm);
 }
 
