@@ -49,7 +49,17 @@ static int store_choice(const struct text_kind *kind, const char *word)
     return -EINVAL;
 }
 
-static unsigned defrag = 3, shmem_enabled = 3;
+static int store_shmem(const struct text_kind *kind, const char *word)
+{
+    int err = store_choice(kind, word);
+    unsigned setting = READ_ONCE(shmem_huge_setting);
+
+    if (!err && setting < SHMEM_HUGE_DENY)
+        WRITE_ONCE(shmem_huge_no_mount, setting);
+    return err;
+}
+
+static unsigned defrag = 3;
 
 #define CHOICE(name)                                                \
     {                                                               \
@@ -59,9 +69,9 @@ static unsigned defrag = 3, shmem_enabled = 3;
 static const struct choice choices[] = {
     {CHOICE("enabled"), {"always", "madvise", "never"}, &thp_mode},
     {CHOICE("defrag"), {"always", "defer", "defer+madvise", "madvise", "never"}, &defrag},
-    {CHOICE("shmem_enabled"),
+    {{"shmem_enabled", 0644, .show = show_choice, .store_word = store_shmem},
      {"always", "within_size", "advise", "never", "deny", "force"},
-     &shmem_enabled},
+     &shmem_huge_setting},
 };
 
 /* A setting that is a number. */
@@ -149,11 +159,16 @@ void thp_add_vmstat(struct text *t)
         [THP_FAULT_FALLBACK] = "thp_fault_fallback",
         [THP_COLLAPSE_ALLOC] = "thp_collapse_alloc",
         [THP_COLLAPSE_ALLOC_FAILED] = "thp_collapse_alloc_failed",
+        [THP_FILE_ALLOC] = "thp_file_alloc",
+        [THP_FILE_FALLBACK] = "thp_file_fallback",
+        [THP_FILE_MAPPED] = "thp_file_mapped",
         [THP_SPLIT_PAGE] = "thp_split_page",
         [THP_SPLIT_PMD] = "thp_split_pmd",
     };
 
     text_add(t, "nr_anon_transparent_hugepages %lu\n", thp_events(THP_ANON));
+    text_add(t, "nr_shmem_hugepages %lu\n", thp_events(THP_SHMEM));
+    text_add(t, "nr_shmem_pmdmapped %lu\n", thp_events(THP_OBJECT));
     for (unsigned i = 0; i < THP_EVENTS_COUNTED; i++)
         text_add(t, "%s %lu\n", names[i], thp_events(i));
 }

@@ -152,18 +152,29 @@ fall_back:
     return false;
 }
 
-/* The object's huge page, if it has one there. */
+/* Does the object end before what the fault is about? */
+static bool is_beyond(const struct fault *f)
+{
+    uint64_t bytes = object_folio_bytes(f->vma->object);
+    return vma_folio_index(f->vma, f->va) >= round_up(object_size(f->vma->object), bytes) / bytes;
+}
+
+/* The object's huge page, if it has one there or gets one now. */
 static bool fault_huge_object(struct fault *f)
 {
     struct object *object = f->vma->object;
-    uint64_t unit = round_down(f->va, HUGE_SIZE);
-    struct page *page = object_find_page(object, vma_folio_index(f->vma, unit));
+    uint64_t index = vma_folio_index(f->vma, f->va);
+    struct page *page;
 
-    if (!page)
+    if (object->ops->get_page(object, index, thp_wanted(f->vma), &page))
         return false;
-    bool whole = page_is_whole(page);
-    f->va = whole ? unit : f->va;
-    if (!whole || !publish(f, page, page))
+    struct page *head = page_head(page);
+    bool whole = page_is_whole(head);
+    if (whole)
+        f->va = round_down(f->va, HUGE_SIZE);
+    if (whole && publish(f, head, head))
+        thp_count(THP_FILE_MAPPED, 1);
+    else
         page_put(page);
     return whole;
 }
@@ -180,20 +191,18 @@ static bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_access 
 static enum fault_result fault_object(struct fault *f)
 {
     struct object *object = f->vma->object;
-    uint64_t index = vma_folio_index(f->vma, f->va);
     struct page *page;
 
     if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
-    if (index >=
-        round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
+    if (is_beyond(f))
         return FAULT_BEYOND;
     if (f->access != ACCESS_WRITE && fault_around(f->vma, f->va, &f->walk))
         return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    int err = object->ops->get_page(object, index,
-                                    own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE, &page);
+    int err = object->ops->get_page(object, vma_folio_index(f->vma, f->va),
+                                    own_pages ? OBJECT_GET_EXISTING : thp_wanted(f->vma), &page);
     if (err)
         return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
     if (!page)
@@ -351,6 +360,8 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
     if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
+        if (vma->object && is_beyond(&f))
+            return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
         if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
             return FAULT_RESOLVED;
         f.va = round_down(addr, PAGE_SIZE);

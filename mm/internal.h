@@ -213,6 +213,14 @@ int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t mo
 /* Is an area made with these flags counted as memory that may be needed? */
 bool vma_must_account(uint32_t flags);
 
+/* shmem.c */
+
+/* May it get huge pages, so that mappings should lie where those fit? */
+bool shmem_wants_units(const struct object *object);
+
+/* Would the page at @index, which is missing, be made as a part of a huge one? */
+bool shmem_wants_huge(const struct object *object, uint64_t index, enum object_get how);
+
 /* thp.c */
 
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
@@ -234,17 +242,31 @@ static inline bool thp_allows(const struct vma *vma, uint64_t va)
     return unit >= vma->start && unit + HUGE_SIZE <= vma->end && !vma->mm->thp_disabled;
 }
 
-/* May a fault at @va map the object's huge page, if it has one there? mmap_lock held. */
+/* How a fault in @vma asks its object for what is missing. mmap_lock held. */
+static inline enum object_get thp_wanted(const struct vma *vma)
+{
+    if ((vma->flags & VM_NOHUGEPAGE) || vma->mm->thp_disabled)
+        return OBJECT_GET_SMALL;
+    return vma->flags & VM_HUGEPAGE ? OBJECT_GET_ADVISED : OBJECT_GET_ALLOCATE;
+}
+
+/* May a fault at @va map a huge page of the object, if it has one there or gets one? mmap_lock
+ * held. */
 static inline bool thp_fits_object(const struct vma *vma, uint64_t va)
 {
     uint64_t unit = round_down(va, HUGE_SIZE);
+    enum object_get how = thp_wanted(vma);
 
-    return vma->object && READ_ONCE(vma->object->has_huge) && !(vma->flags & VM_NOHUGEPAGE) &&
-           unit >= vma->start && unit + HUGE_SIZE <= vma->end &&
-           is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) && !vma->mm->thp_disabled;
+    return unit >= vma->start && unit + HUGE_SIZE <= vma->end && how != OBJECT_GET_SMALL &&
+           is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) &&
+           (READ_ONCE(vma->object->has_huge) ||
+            shmem_wants_huge(vma->object, vma_folio_index(vma, va), how));
 }
 
 enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };
+
+/* 2 MiB in one piece. 0 or -ENOMEM. */
+int __must_check thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out);
 
 /* A block for one huge leaf, private and exclusive, with one reference. 0 or -ENOMEM. */
 int __must_check thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out);
@@ -285,6 +307,9 @@ void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap
 
 /* collapse_object.c */
 
+/* A huge page lost a slot of its object's index. index_lock held. */
+void block_lost_slot(struct page *head);
+
 /* Is @page the head of a huge page that its object has all parts of? */
 bool page_is_whole(struct page *page);
 
@@ -294,6 +319,13 @@ bool page_is_whole(struct page *page);
  * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM with nothing changed.
  */
 int __must_check object_collapse(struct object *object, uint64_t first);
+
+/**
+ * object_add_block() - a zeroed huge page for the unit round @index of a shmem object, all hole
+ * @untouched: it counts as a hole until asked for again
+ * Context: no spinning lock held. Return: 0; -EEXIST: some of it is there; -ENOMEM, -ENOSPC.
+ */
+int __must_check object_add_block(struct object *object, uint64_t index, bool untouched);
 
 /* The block that lost a slot at a border @index falls into pages, if nobody uses it just now. */
 void object_break(struct object *object, uint64_t index);

@@ -155,6 +155,18 @@ static int check_limits(struct mm *mm, const struct vma *vma)
     return vma->flags & VM_ACCOUNT ? commit_charge(pages, promised) : 0;
 }
 
+/* A place where huge pages of the object could be mapped, if there is one, instead of *@at. */
+static void find_units(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t *at)
+{
+    uint64_t skew = (r->pgoff << PAGE_SHIFT) & (HUGE_SIZE - 1), wide;
+
+    if (len < HUGE_SIZE || (skew && skew + len < 2 * HUGE_SIZE) || *at % HUGE_SIZE == skew ||
+        vma_find_place(mm, len + HUGE_SIZE - PAGE_SIZE, PAGE_SIZE, &wide))
+        return;
+    *at = round_down(wide, HUGE_SIZE) + skew;
+    *at += *at < wide ? HUGE_SIZE : 0;
+}
+
 /* Where the area goes. */
 static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t unit,
                         uint64_t *out)
@@ -184,7 +196,10 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
     if (r->place == MAP_BELOW_2G)
         return vma_find_gap(mm, &(struct gap_wanted){len, unit, LOW_START, LOW_END}, GAP_LOWEST,
                             out);
-    return vma_find_place(mm, len, unit, out);
+    int err = vma_find_place(mm, len, unit, out);
+    if (!err && r->object && shmem_wants_units(r->object))
+        find_units(mm, r, len, out);
+    return err;
 }
 
 /* The flags of the new area. Where nothing is promised that is not there, all is reserved. */

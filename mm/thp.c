@@ -49,7 +49,7 @@ uint64_t thp_events(enum thp_event event)
     return sum;
 }
 
-int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+int thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
 {
     struct page_counts counts;
 
@@ -58,7 +58,12 @@ int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page *
         if (counts.free < PT_ENTRIES + (counts.total >> RESERVE_SHIFT))
             return -ENOMEM;
     }
-    int err = page_alloc(HUGE_ORDER, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out);
+    return page_alloc(HUGE_ORDER, alloc_flags, out);
+}
+
+int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+{
+    int err = thp_block_alloc(reserve, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out);
     if (err)
         return err;
     (*out)->object = NULL;

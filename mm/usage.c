@@ -56,5 +56,9 @@ void area_usage_add(struct vma *vma, struct area_usage *u)
 
 int area_takes_huge(const struct vma *vma)
 {
-    return thp_allows(vma, round_up(vma->start, HUGE_SIZE));
+    uint64_t unit = round_up(vma->start, HUGE_SIZE);
+
+    if (!vma->object)
+        return thp_allows(vma, unit);
+    return thp_fits_object(vma, unit) && shmem_wants_huge(vma->object, vma->pgoff, thp_wanted(vma));
 }

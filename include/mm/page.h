@@ -59,7 +59,7 @@ extern const char *const page_state_names[PAGE_STATES];
 enum page_flag {
     PAGE_POISONED = 1 << 0,  /* free, and filled with the poison byte (debug builds) */
     PAGE_DIRTY = 1 << 1,     /* content differs from what backs it */
-    PAGE_UNTOUCHED = 1 << 2, /* OBJECT: made by fallocate, nobody looked at it yet */
+    PAGE_UNTOUCHED = 1 << 2, /* OBJECT, head: made by fallocate, nobody looked at it yet */
     PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy.
                                 Of the frame the leaf points to, be it a tail */
     PAGE_COPY = 1 << 4,      /* HUGETLB: a private copy, never in an object */
@@ -198,6 +198,12 @@ static inline uint64_t folio_nr_pages(const struct folio *folio)
 static inline uint32_t folio_refcount(const struct folio *folio)
 {
     return atomic_load_explicit(&folio->page.refcount, memory_order_relaxed);
+}
+
+/* Did nobody look at it since fallocate(2) made it? A block is looked at as a whole. */
+static inline bool page_is_untouched(struct page *page)
+{
+    return READ_ONCE(page_head(page)->flags) & PAGE_UNTOUCHED;
 }
 
 /* One more owner. The caller has a reference already. A saturated count stays: leak, not reuse. */
