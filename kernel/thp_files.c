@@ -145,11 +145,19 @@ void thp_boot_files(struct dentry *mm)
 
 void thp_boot_option(const char *cmdline)
 {
+    static const struct {
+        const char *name;
+        const struct text_kind *kind;
+    } options[] = {
+        {"transparent_hugepage", &choices[0].kind},
+        {"transparent_hugepage_shmem", &choices[2].kind},
+    };
     char word[16];
 
-    if (!parse_option(cmdline, "transparent_hugepage", word, sizeof(word)) &&
-        store_choice(&choices[0].kind, word))
-        log_warn("transparent_hugepage=%s: always, madvise or never", word);
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+        if (!parse_option(cmdline, options[i].name, word, sizeof(word)) &&
+            options[i].kind->store_word(options[i].kind, word))
+            log_warn("%s=%s is not understood", options[i].name, word);
 }
 
 void thp_add_vmstat(struct text *t)

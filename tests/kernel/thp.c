@@ -3,7 +3,7 @@
  * tests/kernel/thp.c - huge leaves, counted: who owns the block, and when its pages come back
  *
  * Room:   tests/kernel. The spaces here are never loaded: leaves are read by walks.
- * Owns:   thp_mode, while a test runs.
+ * Owns:   thp_mode and shmem_huge_setting, while a test runs.
  * Locks:  those of the calls.
  * Always: (1) every space is checked before it is dropped.
  * Source: mm/thp.c, mm/collapse.c, mm/collapse_object.c; trust.md V7, V10, V23.
@@ -347,6 +347,32 @@ KTEST(object_block_that_is_in_use_is_cut_later)
     EXPECT(has_huge(mm, 0) && kit_read(mm, 5) == 55 && kit_read(mm, 6) == 0);
     kit_mm_put(mm);
     object_put(object);
+    EXPECT_EQ(kit_frames_free(), before);
+}
+
+/* The one allocation that fails may be the block's, or one for the index. */
+KTEST(object_that_cannot_have_a_block_gets_a_page)
+{
+    if (small())
+        return;
+    uint64_t blocks = thp_events(THP_SHMEM), before = kit_frames_free();
+
+    shmem_huge_setting = SHMEM_HUGE_FORCE;
+    for (uint64_t n = 1, injected = true; injected; n++) {
+        struct object *object = kit_object(&shmem_ops, UNIT);
+        struct page *page;
+        REQUIRE(object);
+        fail_at_set(n);
+        EXPECT(object->ops->get_page(object, 3, OBJECT_GET_ALLOCATE, &page) == 0);
+        injected = fail_at_left() == 0;
+        fail_at_set(0);
+        EXPECT_EQ(atomic_load(&object->nr_pages), injected ? 1 : UNIT);
+        EXPECT_EQ(thp_events(THP_SHMEM) - blocks, !injected);
+        page_put(page);
+        object_put(object);
+        EXPECT_EQ(thp_events(THP_SHMEM), blocks);
+    }
+    shmem_huge_setting = SHMEM_HUGE_NEVER;
     EXPECT_EQ(kit_frames_free(), before);
 }
 
