@@ -100,7 +100,7 @@ static int store_number(const struct text_kind *kind, const char *word)
     return 0;
 }
 
-static uint64_t use_zero_page, huge_bytes = HUGE_SIZE;
+static uint64_t huge_bytes = HUGE_SIZE;
 static uint64_t alloc_sleep = 60000, scan_sleep = 10000, pages_to_scan = 4096, defrag_too = 1;
 static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapsed;
 
@@ -114,7 +114,7 @@ static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapse
     }
 
 static const struct number numbers[] = {
-    {NUMBER("use_zero_page"), &use_zero_page, 1},
+    {NUMBER("use_zero_page"), &thp_use_zeros, 1},
     {CONSTANT("hpage_pmd_size"), &huge_bytes, 0},
 };
 
@@ -170,6 +170,8 @@ void thp_add_vmstat(struct text *t)
         [THP_FILE_ALLOC] = "thp_file_alloc",
         [THP_FILE_FALLBACK] = "thp_file_fallback",
         [THP_FILE_MAPPED] = "thp_file_mapped",
+        [THP_ZERO_PAGE_ALLOC] = "thp_zero_page_alloc",
+        [THP_ZERO_PAGE_ALLOC_FAILED] = "thp_zero_page_alloc_failed",
         [THP_SPLIT_PAGE] = "thp_split_page",
         [THP_SPLIT_PMD] = "thp_split_pmd",
     };

@@ -47,7 +47,7 @@ static void take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
     pte_t pte = pt_set(table, slot, pte_none());
     struct page *frame = pte_has_frame(pte) ? phys_to_page(pte_phys(pte, PT_4K)) : zero_page;
 
-    if (frame == zero_page) {
+    if (page_is_zeros(page_head(frame))) {
         memset(to, 0, PAGE_SIZE);
         return;
     }

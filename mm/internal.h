@@ -20,8 +20,25 @@
 #include <mm/slab.h>
 #include <mm/thp.h>
 
-/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
+/* zeros.c */
+
+/* Mapped read-only for reads of untouched memory. */
 extern struct page *zero_page;
+
+void zeros_boot_init(void);
+
+/**
+ * zeros_get() - the same of 2 MiB
+ * It stays until zeros_put() of the same address space. Context: mmap_lock held.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int __must_check zeros_get(struct mm *mm, struct page **out);
+
+/* A child gets its parent's leaves. */
+void zeros_inherit(struct mm *child, const struct mm *mm);
+
+/* @mm has no leaf any more, and gets none. */
+void zeros_put(struct mm *mm);
 
 /* mm.c: every address space that is in use, from mm_create() on. */
 extern struct list_node all_mms;
@@ -124,7 +141,7 @@ static inline bool vma_leaf_may_write(uint32_t vma_flags, const struct page *fra
 {
     if (!(vma_flags & VM_WRITE))
         return false;
-    return vma_flags & VM_SHARED ? frame != zero_page : frame->flags & PAGE_EXCLUSIVE;
+    return vma_flags & VM_SHARED ? !page_is_zeros(frame) : frame->flags & PAGE_EXCLUSIVE;
 }
 
 /* zap.c */
@@ -230,7 +247,7 @@ void thp_boot_init(void);
 
 void thp_count(enum thp_event event, int64_t nr);
 
-/* Would a write fault at @va give out a huge page? mmap_lock held. */
+/* Would a fault at @va give out a huge page? mmap_lock held. */
 static inline bool thp_allows(const struct vma *vma, uint64_t va)
 {
     unsigned mode = READ_ONCE(thp_mode);
@@ -278,7 +295,10 @@ void thp_leaf_gone(struct folio *folio);
 /* Is a table kept beside this leaf, which has a frame? */
 static inline bool leaf_keeps_table(pte_t pte, enum pt_level level)
 {
-    return level > PT_4K && page_head(phys_to_page(pte_phys(pte, level)))->state == PAGE_ANON;
+    if (level == PT_4K)
+        return false;
+    const struct page *page = phys_to_page(pte_phys(pte, level));
+    return page->state == PAGE_ANON || page_is_zeros(page);
 }
 
 /**

@@ -113,6 +113,8 @@ static void stop_execution(const struct vma *vma, const struct pt_walk *walk, ui
 /* Claim 2. The table locked. */
 static void share_out(struct page *head)
 {
+    if (page_is_zeros(head))
+        return;
     thp_leaf_gone(page_folio(head));
     if (folio_refcount(page_folio(head)) == 1) {
         folio_break(page_folio(head), 1);

@@ -24,7 +24,7 @@ static void add_leaf(const struct vma *vma, pte_t pte, enum pt_level level, stru
     struct page *page = page_head(phys_to_page(pte_phys(pte, level)));
     uint64_t size = pt_level_size(level);
 
-    if (page == zero_page || (vma->flags & VM_HUGETLB))
+    if (page_is_zeros(page) || (vma->flags & VM_HUGETLB))
         return;
     uint64_t leaves = leaves_of(page, level);
     bool anon = page->state == PAGE_ANON, dirty = pte_is_dirty(pte);

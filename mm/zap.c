@@ -59,7 +59,7 @@ static inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level
         z->first = z->end ? z->first : i;
         z->end = i + 1;
     }
-    if (page == zero_page)
+    if (page_is_zeros(page))
         return NULL;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
     if (level > PT_4K)

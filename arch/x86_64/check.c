@@ -34,7 +34,8 @@ static bool is_private_leaf(pte_t pte)
     struct page *page = phys_to_page(pte_phys(pte, PT_2M));
 
     return pte_has_frame(pte) && pte_kind(pte, PT_2M) != PTE_KIND_TABLE &&
-           page_is_initialised(page_to_pfn(page)) && page->state == PAGE_ANON;
+           page_is_initialised(page_to_pfn(page)) &&
+           (page->state == PAGE_ANON || page_is_zeros(page));
 }
 
 /* One user table and all below it. */

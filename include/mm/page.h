@@ -63,7 +63,8 @@ enum page_flag {
     PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy.
                                 Of the frame the leaf points to, be it a tail */
     PAGE_COPY = 1 << 4,      /* HUGETLB: a private copy, never in an object */
-    PAGE_PARTIAL = 1 << 5    /* OBJECT, head: not all of its pages are in the object any more */
+    PAGE_PARTIAL = 1 << 5,   /* OBJECT, head: not all of its pages are in the object any more */
+    PAGE_ZEROS = 1 << 6      /* KERNEL, head: one of mm/zeros.c */
 };
 
 struct object;
@@ -198,6 +199,12 @@ static inline uint64_t folio_nr_pages(const struct folio *folio)
 static inline uint32_t folio_refcount(const struct folio *folio)
 {
     return atomic_load_explicit(&folio->page.refcount, memory_order_relaxed);
+}
+
+/* Is this page, a head, all zeros for ever, and never counted? */
+static inline bool page_is_zeros(const struct page *page)
+{
+    return page->flags & PAGE_ZEROS;
 }
 
 /* Did nobody look at it since fallocate(2) made it? A block is looked at as a whole. */

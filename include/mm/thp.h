@@ -35,6 +35,9 @@ enum shmem_huge {
 extern unsigned shmem_huge_setting;  /* as it was written */
 extern unsigned shmem_huge_no_mount; /* what was written last but deny and force */
 
+/* Do reads of untouched memory get the huge page of zeros, not one of their own? 0 or 1. */
+extern uint64_t thp_use_zeros;
+
 /* Numbered as a table of names in kernel/thp_files.c. */
 enum thp_event {
     THP_FAULT_ALLOC,    /* a fault made a huge page */
@@ -44,8 +47,10 @@ enum thp_event {
     THP_FILE_ALLOC,    /* an object got a huge page by itself */
     THP_FILE_FALLBACK, /* it would have, but there was no memory for it */
     THP_FILE_MAPPED,   /* a huge leaf of an object appeared by a fault */
-    THP_SPLIT_PAGE,    /* a block became pages of their own */
-    THP_SPLIT_PMD,     /* a huge leaf became a table of small ones */
+    THP_ZERO_PAGE_ALLOC,
+    THP_ZERO_PAGE_ALLOC_FAILED,
+    THP_SPLIT_PAGE, /* a block became pages of their own */
+    THP_SPLIT_PMD,  /* a huge leaf became a table of small ones */
     THP_EVENTS_COUNTED,
     THP_ANON = THP_EVENTS_COUNTED, /* no event: private blocks that some huge leaf maps now */
     THP_OBJECT,                    /* the same of objects */
