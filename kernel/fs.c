@@ -120,7 +120,7 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
         .gid = inode->gid,
         .rdev = inode->rdev,
         .size = object_size(object),
-        .blksize = object->ops ? object_folio_bytes(object) : PAGE_SIZE,
+        .blksize = object->ops ? object_block_bytes(object) : PAGE_SIZE,
         .blocks = atomic_load(&object->nr_pages) * (PAGE_SIZE / SECTOR_SIZE),
         .atime = inode->mtime,
         .mtime = inode->mtime,

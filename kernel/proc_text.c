@@ -232,6 +232,7 @@ static void add_status_memory(struct text *t, struct mm *mm)
     uint64_t code = round_up(mm->end_code, PAGE_SIZE) - round_down(mm->start_code, PAGE_SIZE);
     text_add(t, "VmExe:\t%8lu kB\n", code / KIB);
     text_add(t, "VmLib:\t%8lu kB\n", mm->kind_pages[AREA_CODE] * PAGE_KIB - code / KIB);
+    text_add(t, "VmPTE:\t%8lu kB\n", (atomic_load(&mm->pgtable.nr_tables) - 1) * PAGE_KIB);
     text_add(t, "VmSwap:\t%8lu kB\n", 0UL);
 }
 
