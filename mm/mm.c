@@ -98,7 +98,7 @@ void mm_put(struct mm *mm)
         list_add_tail(&vma->mapping_node, &dead);
     }
     tlb_gather_end(&gather);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);
     kmem_free(mm->cpus);
