@@ -266,6 +266,7 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
     below->pgoff = vma->pgoff;
     below->object = vma->object;
     below->anon_inherited = vma->anon_inherited;
+    below->guarded = vma->guarded;
     atomic_store_explicit(&below->anon, vma->anon, memory_order_relaxed);
     if (below->object) {
         object_get(below->object);
@@ -330,6 +331,7 @@ static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
     take_out(mm, right);
     if (!left->anon)
         atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
+    left->guarded |= right->guarded;
     changes_end(mm);
     unlist_from_object(right);
     rwsem_seekers_wait(&mm->mmap_lock);
