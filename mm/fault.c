@@ -10,12 +10,12 @@
  *
  * Room:   mm.
  * Owns:   the decision above, copy on write, growth of stacks.
- * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
+ * Locks:  mmap_lock for reading what it reaches (all for writing: stacks); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
  *         (3) a copy that others could write is mapped read-only, flushed, and only then writable.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
- * Tour:   after mm/map.c, mm/protect.c.
+ * Tour:   after mm/map.c, mm/protect.c; docs/decisions/0006-ranges.md.
  */
 #include "internal.h"
 #include <lib/string.h>
@@ -373,15 +373,32 @@ static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
     return 0;
 }
 
-enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
-                             enum fault_access access)
+/* What a fault may fill in: the unit it is about, the huge page, or cached neighbours. */
+struct reach {
+    uint64_t start, end;
+    bool huge;
+};
+
+static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault_access access)
+{
+    bool huge = may_be_huge(vma, addr, access);
+    uint64_t unit = huge ? HUGE_SIZE : vma_unit(vma), start = round_down(addr, unit);
+
+    if (vma->object && access != ACCESS_WRITE && unit < FAULT_AROUND_REACH) {
+        start = round_down(addr, FAULT_AROUND_REACH);
+        unit = 2 * FAULT_AROUND_REACH;
+    }
+    return (struct reach){start, start + unit, huge};
+}
+
+static enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+                                  enum fault_access access, bool huge)
 {
     struct fault f = {.mm = mm, .vma = vma, .access = access};
 
     if (!grants(vma, access))
         return FAULT_NO_RIGHT;
     f.va = round_down(addr, vma_unit(vma));
-    bool huge = may_be_huge(vma, addr, access);
     pte_t pte;
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
@@ -407,6 +424,12 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
         break;
     }
     panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
+}
+
+enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
+                             enum fault_access access)
+{
+    return fault_in(mm, vma, addr, access, may_be_huge(vma, addr, access));
 }
 
 /* Must @vma, growing down to @start, keep away from what lies below it? */
@@ -440,22 +463,60 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
     return true;
 }
 
-enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+/* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
+static bool changes_area(const struct vma *vma, enum fault_access access)
+{
+    bool own_pages = vma->object && vma->object->ops->get_copy; /* for reads, too */
+    return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || own_pages);
+}
+
+/* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
+static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                         enum fault_result *result)
+{
+    uint64_t page = round_down(addr, PAGE_SIZE);
+    struct reach reach = {page, page + PAGE_SIZE, false};
+    struct vma area;
+    uint32_t when;
+
+    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
+    bool found = vma_look(mm, addr, &area, &when) && !changes_area(&area, access);
+    if (found)
+        reach = fault_reach(&area, addr, access);
+    found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
+    found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
+    if (found)
+        *result = fault_in(mm, &area, addr, access, reach.huge);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return found;
+}
+
+/* With no mapping call meanwhile. */
+static enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    struct vma *vma = vma_find_from(mm, addr.raw);
-    if (vma && vma->start > addr.raw && (vma->flags & VM_GROWSDOWN)) {
+    struct vma *vma = vma_find_from(mm, addr);
+    if (vma && vma->start > addr && (vma->flags & VM_GROWSDOWN)) {
         rwsem_read_unlock(&mm->mmap_lock, reader);
         rwsem_write_lock(&mm->mmap_lock);
-        stack_grow(mm, addr.raw);
-        vma = vma_find_from(mm, addr.raw);
+        stack_grow(mm, addr);
+        vma = vma_find_from(mm, addr);
         reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
-    if (unlikely(READ_ONCE(mm->reaped)))
-        result = FAULT_BEYOND;
-    else if (vma && vma->start <= addr.raw)
-        result = area_fault(mm, vma, addr.raw, access);
+    if (vma && vma->start <= addr)
+        result = area_fault(mm, vma, addr, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;
+}
+
+enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+{
+    enum fault_result result;
+
+    if (unlikely(READ_ONCE(mm->reaped)))
+        return FAULT_BEYOND;
+    if (likely(fault_beside(mm, addr.raw, access, &result)))
+        return result;
+    return fault_alone(mm, addr.raw, access);
 }

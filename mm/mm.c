@@ -97,7 +97,7 @@ void mm_put(struct mm *mm)
         list_add_tail(&vma->mapping_node, &dead);
     }
     tlb_gather_end(&gather);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     zeros_put(mm);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);

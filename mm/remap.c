@@ -387,7 +387,7 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
     rwsem_write_lock(&mm->mmap_lock);
     err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     if (!err && r.new_len > r.old_len)
         fill_locked(mm, r.to + r.old_len, r.to + r.new_len);
     *out = r.to;
