@@ -111,6 +111,7 @@ static void root_init(const struct boot_info *info)
     phys_addr_t start = info->initramfs_start, end = info->initramfs_end;
 
     fs_boot_init();
+    files_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
     if (start.raw == end.raw)

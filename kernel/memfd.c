@@ -73,13 +73,14 @@ static uint32_t first_seals(unsigned flags)
 
 int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
 {
-    char name[NAME_MAX + 1] = NAME_PREFIX;
+    char name[NAME_MAX + 1]; /* not all zeroed: most names are short */
     const struct object_ops *kind = kind_of(flags);
     struct inode *inode;
 
     int err = check_flags(flags);
     if (err)
         return err;
+    memcpy(name, NAME_PREFIX, PREFIX_BYTES);
     long len = copy_string_from_user(name + PREFIX_BYTES, uname, NAME_BYTES);
     if (len < 0)
         return len == -ENAMETOOLONG ? -EINVAL : len;
