@@ -33,7 +33,7 @@ void files_boot_init(void)
 int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                 struct file **out)
 {
-    struct file *file = slab_alloc(&file_cache, SLAB_ALLOC_ZERO);
+    struct file *file = slab_alloc(&file_cache, SLAB_ALLOC_PLAIN);
     if (!file) {
         dentry_put(dentry);
         return -ENOMEM;
@@ -43,6 +43,8 @@ int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flag
     file->dentry = dentry;
     file->inode = dentry->inode;
     file->flags = flags;
+    file->pos = 0;
+    file->private = NULL;
     mutex_init(&file->pos_lock);
     *out = file;
     return 0;

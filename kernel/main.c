@@ -39,6 +39,7 @@
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <uapi/fcntl.h>
+#include <upcalls.h>
 
 static struct memmap map;
 static const char *cmdline;
@@ -157,7 +158,7 @@ static void init_start(void *arg)
         log_error("bulla: cannot run %s: error %d", path, -err);
         machine_power_off(EXIT_CODE_FAILED);
     }
-    exit_to_user(user_frame());
+    upcall_exit(user_frame());
     first_user_tsc = tsc_read();
     return_to_user(user_frame());
 }

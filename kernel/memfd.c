@@ -154,7 +154,7 @@ static bool can_be_sealed(const struct file *f)
     return ops == &shmem_ops || ops == &hugetlb_ops;
 }
 
-static int64_t add_seals(struct file *f, uint32_t seals)
+int64_t memfd_add_seals(struct file *f, uint32_t seals)
 {
     if (!file_writable(f))
         return -EPERM;
@@ -168,9 +168,7 @@ static int64_t add_seals(struct file *f, uint32_t seals)
     return err;
 }
 
-int64_t memfd_fcntl(struct file *f, unsigned cmd, uint64_t arg)
+int64_t memfd_get_seals(const struct file *f)
 {
-    if (cmd == F_ADD_SEALS)
-        return add_seals(f, arg);
     return can_be_sealed(f) ? (int64_t)READ_ONCE(f->inode->object.seals) : -EINVAL;
 }

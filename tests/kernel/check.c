@@ -15,6 +15,7 @@
 #include "../../kernel/quiet.h"
 #include "../../kernel/syscall.h"
 #include <asm/context.h>
+#include <upcalls.h>
 
 #define SHARED (RW | VM_SHARED)
 
@@ -146,7 +147,7 @@ KTEST_PANICS(ring_3_with_a_lock_held_panics, "V29: on the way to ring 3")
 
     spin_lock_init(&lock, LOCK_RANK_FILES);
     spin_lock(&lock);
-    exit_to_user(NULL);
+    upcall_exit(NULL);
 }
 
 KTEST_PANICS(stack_written_past_its_end_panics, "V30: the stack's end was written to")
