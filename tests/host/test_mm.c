@@ -435,7 +435,7 @@ static void release(struct object *object)
 
 static struct object *object_make(const struct object_ops *ops_of_kind, uint64_t size_bytes)
 {
-    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_ZERO);
 
     assert_non_null(object);
     object_init(object, ops_of_kind, release);
