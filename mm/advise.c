@@ -268,7 +268,9 @@ int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
         if ((vma->flags & VM_HUGETLB) || is_secret(vma) || (install && (vma->flags & VM_LOCKED)))
             err = -EINVAL;
         else if (install) {
-            vma_anon_begin(vma); /* a fork must copy its tables */
+            WRITE_ONCE(vma->guarded, true);
+            if (!vma->object)
+                vma_anon_begin(vma);
             err = guard_range(mm, from, at, &gather);
         } else
             unguard_range(mm, from, at);

@@ -185,9 +185,10 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
         if (vma_is_writer(copy->flags))
             atomic_fetch_add(&copy->object->writers, 1);
     }
+    copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     vma_insert(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
-    return copy->anon ? share_leaves(mm, child, vma, gather) : 0;
+    return copy->anon || copy->guarded ? share_leaves(mm, child, vma, gather) : 0;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)

@@ -159,6 +159,7 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
     new->pgoff = vma->pgoff + ((r->old - vma->start) >> PAGE_SHIFT);
     new->object = vma->object;
     new->anon_inherited = vma->anon_inherited;
+    new->guarded = vma->guarded;
     atomic_store_explicit(&new->anon, vma->anon, memory_order_relaxed);
     if (!new->object && !new->anon)
         new->pgoff = r->to >> PAGE_SHIFT; /* without a history it can begin anew */

@@ -202,6 +202,7 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
     below->pgoff = vma->pgoff;
     below->object = vma->object;
     below->anon_inherited = vma->anon_inherited;
+    below->guarded = vma->guarded;
     atomic_store_explicit(&below->anon, vma->anon, memory_order_relaxed);
     if (below->object) {
         object_get(below->object);
@@ -262,6 +263,7 @@ static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
     vma_remove(mm, right);
     if (!left->anon)
         atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
+    left->guarded |= right->guarded;
     vma_free(right);
     return left;
 }

@@ -69,6 +69,7 @@ struct vma {
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
     bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
+    bool guarded;          /* there may be guards: a fork copies its tables [a] */
 };
 
 /* What setrlimit(2) and /proc/PID/status tell apart. */

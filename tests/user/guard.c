@@ -75,19 +75,32 @@ static void guards_outlive_other_advice(void)
     munmap(p, 2 * PAGE);
 }
 
-static void guards_are_inherited(void)
+static bool child_meets_guard(char *p)
 {
-    NEED_GUARDS;
     int status;
-    char *p = map(1, MAP_PRIVATE);
-
-    EXPECT_IS(madvise(p, PAGE, GUARD_INSTALL), 0);
     pid_t pid = fork();
+
     if (!pid)
         _exit(probe(p, PROBE_READ).sig == SIGSEGV);
     waitpid(pid, &status, 0);
-    EXPECT_IS(WEXITSTATUS(status), 1);
+    return WEXITSTATUS(status) == 1;
+}
+
+static void guards_are_inherited(void)
+{
+    NEED_GUARDS;
+    int fd = memfd_create("guard", 0);
+    char *p = map(1, MAP_PRIVATE);
+
+    EXPECT_IS(madvise(p, PAGE, GUARD_INSTALL), 0);
+    EXPECT(child_meets_guard(p));
     munmap(p, PAGE);
+    EXPECT_IS(ftruncate(fd, PAGE), 0);
+    p = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0); /* of a file, and no page is its own */
+    EXPECT_IS(madvise(p, PAGE, GUARD_INSTALL), 0);
+    EXPECT(child_meets_guard(p));
+    munmap(p, PAGE);
+    close(fd);
 }
 
 static void guards_want_ordinary_memory(void)
