@@ -35,7 +35,7 @@ static bool map_page(const struct vma *vma, const struct pt_walk *walk, pte_t *s
 {
     pgprot_t prot = vma_pgprot(vma);
 
-    if (!pte_is_none(pte_read(slot)) || (page->flags & PAGE_UNTOUCHED))
+    if (!pte_is_none(pte_read(slot)) || page_is_untouched(page))
         return false;
     if (vma_leaf_may_write(vma->flags, page))
         prot = pgprot_write(prot);

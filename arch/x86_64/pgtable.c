@@ -38,6 +38,7 @@ static int table_alloc(struct pgtable *pgt, struct page **out)
     if (err)
         return err;
     (*out)->table.used = 0;
+    (*out)->table.kept = NULL;
     spin_lock_init(&(*out)->table.lock, LOCK_RANK_PAGE_TABLE);
     atomic_fetch_add_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
     return 0;
@@ -45,6 +46,7 @@ static int table_alloc(struct pgtable *pgt, struct page **out)
 
 static void table_free(struct pgtable *pgt, struct page *table)
 {
+    DEBUG_ASSERT(!table->table.kept, "claim: what a table keeps goes with its leaves");
     atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
     page_free(table, 0);
 }
@@ -209,6 +211,22 @@ int pt_spare_get(struct pgtable *pgt, struct page **table)
 void pt_spare_put(struct pgtable *pgt, struct page *table)
 {
     table_free(pgt, table);
+}
+
+void pt_keep(struct page *table, struct page *spare)
+{
+    spare->table.kept = table->table.kept;
+    table->table.kept = spare;
+}
+
+struct page *pt_kept_take(struct page *table)
+{
+    struct page *spare = table->table.kept;
+
+    ASSERT(spare, "claim: there is one for each leaf that may be split");
+    table->table.kept = spare->table.kept;
+    spare->table.kept = NULL;
+    return spare;
 }
 
 void pt_split(const struct pt_walk *walk, pte_t leaf, struct page *table)

@@ -92,6 +92,7 @@ struct mm {
     _Atomic uint64_t anon_last; /* the last history that began [a] */
     bool reaped;                /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
+    bool has_zeros;             /* it uses, or used, the huge page of zeros [a] */
     bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;            /* sum of all areas [m] */
@@ -108,6 +109,7 @@ struct mm {
     struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
+        bool low_exempt;    /* CAP_SYS_RAWIO: may map below vm_settings.mmap_min_addr */
     } limits;
 };
 

@@ -22,7 +22,7 @@ struct pgtable {
     phys_addr_t root;            /* [I] */
     _Atomic uint64_t cpus;       /* bit n: CPU n may hold translations of this space [a] */
     _Atomic uint64_t generation; /* rises with every flush [a] */
-    _Atomic uint64_t nr_tables;  /* table pages below and with the root [a] */
+    _Atomic uint64_t nr_tables;  /* table pages below and with the root, kept ones too [a] */
 };
 
 /**
@@ -123,6 +123,15 @@ int __must_check pt_spare_get(struct pgtable *pgt, struct page **table);
 void pt_spare_put(struct pgtable *pgt, struct page *table);
 
 /**
+ * pt_keep() / pt_kept_take() - an empty table, kept for the day when a large leaf must become small
+ * @table: the table that holds the leaf; it keeps as many as it was given, in no order
+ * @spare: of pt_spare_get(), or one that lost all its entries
+ * Context: the lock of @table held. Who takes the leaf away takes one of these, too.
+ */
+void pt_keep(struct page *table, struct page *spare);
+struct page *pt_kept_take(struct page *table);
+
+/**
  * pt_detach() - take a table of 4K leaves out of the tree
  * @table: what pt_walk() finds for @va; its slot becomes empty, its entries stay
  * Context: mmap_lock for writing. TLB: the caller flushes all that the table covered.
@@ -132,7 +141,7 @@ void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table);
 /**
  * pt_split() - replace a 2M or 1G leaf by a table of 512 equal smaller leaves
  * @leaf: what the slot holds, or that with other rights; accessed and dirty bits are kept
- * @table: of pt_spare_get()
+ * @table: of pt_spare_get() or pt_kept_take()
  * Context: the lock of the slot's table held.
  * TLB: none; translations stay the same. The caller flushes before it changes one of them.
  */
