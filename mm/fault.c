@@ -464,9 +464,9 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
 }
 
 /* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
-static bool changes_area(const struct vma *vma, enum fault_access access)
+static bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
 {
-    bool own_pages = vma->object && vma->object->ops->get_copy; /* for reads, too */
+    bool own_pages = vma->object ? vma->object->ops->get_copy != NULL : huge; /* reads, too */
     return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || own_pages);
 }
 
@@ -480,9 +480,10 @@ static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
     uint32_t when;
 
     rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
-    bool found = vma_look(mm, addr, &area, &when) && !changes_area(&area, access);
+    bool found = vma_look(mm, addr, &area, &when);
     if (found)
         reach = fault_reach(&area, addr, access);
+    found = found && !changes_area(&area, access, reach.huge);
     found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
     found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
     if (found)
