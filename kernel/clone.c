@@ -17,6 +17,7 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 #include <uapi/sched.h>
+#include <upcalls.h>
 
 /* Where a cloned task begins: as if its own system call had returned 0. */
 static void cloned_task_start(void *arg)
@@ -31,7 +32,7 @@ static void cloned_task_start(void *arg)
         if (copy_to_user(user(task->set_child_tid), &tid, sizeof(tid)))
             log_debug("clone: the child's tid could not be stored");
     }
-    exit_to_user(frame);
+    upcall_exit(frame);
     return_to_user(frame);
 }
 

@@ -37,13 +37,6 @@ static void wait_for_grant(spinlock_t *lock, struct lock_waiter *w, irq_flags_t 
 
 #define WAITERS 1UL /* in mutex.word; set and cleared with mutex.lock held */
 
-void mutex_init(struct mutex *m)
-{
-    atomic_store_explicit(&m->word, 0, memory_order_relaxed);
-    spin_lock_init(&m->lock, LOCK_RANK_WAIT);
-    list_init(&m->waiters);
-}
-
 /* Holders mostly have little to do, and are on another CPU: to sleep and be woken costs more. */
 #define SPINS 100
 

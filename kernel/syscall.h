@@ -23,12 +23,6 @@ static inline struct trap_frame *user_frame(void)
     return context_frame(&task_current()->context);
 }
 
-/**
- * exit_to_user() - all that is done between the kernel and ring 3: rescheduling, signals
- * Return: with IRQs off, and nothing left to do. False: nothing was, and @frame is as before.
- */
-bool exit_to_user(struct trap_frame *frame);
-
 /* clone.c */
 int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
                   uint64_t tls);

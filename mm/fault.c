@@ -40,9 +40,9 @@ static enum pt_level fault_level(const struct fault *f)
 static pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
-    bool write = vma_leaf_may_write(f->vma->flags, frame);
+    bool own = page_is_private(frame), write = vma_leaf_may_write(f->vma->flags, own);
     pte_t pte = pte_leaf(page_to_phys(frame), write ? pgprot_write(prot) : prot, f->walk.level);
-    pte = pte_made_young(pte);
+    pte = pte_made_young(own ? pte_made_exclusive(pte) : pte);
     return write && f->access == ACCESS_WRITE ? pte_made_dirty(pte) : pte;
 }
 
@@ -91,7 +91,6 @@ static enum fault_result private_page(const struct fault *f, unsigned alloc_flag
         if (page_alloc(0, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out))
             return FAULT_NO_MEMORY;
     }
-    (*out)->flags |= PAGE_EXCLUSIVE;
     (*out)->object = NULL;
     return FAULT_RESOLVED;
 }
@@ -222,18 +221,16 @@ static enum fault_result fault_object(struct fault *f)
 }
 
 /* Only the one who maps it can have a reference, or wants one later. */
-static bool frame_is_mine(struct page *frame)
+static bool page_is_mine(const struct page *page, pte_t pte)
 {
-    const struct page *page = page_head(frame);
-    return page_is_private(page) &&
-           ((frame->flags & PAGE_EXCLUSIVE) || (atomic_load(&page->refcount) == 1));
+    return pte_is_exclusive(pte) || (page_is_private(page) && atomic_load(&page->refcount) == 1);
 }
 
-/* Let the leaf of @frame, which is still the one seen, be written. Table locked. */
-static void make_writable(const struct fault *f, struct page *frame, pte_t pte)
+/* Let the leaf, which is still the one seen, be written. Table locked. */
+static void make_writable(const struct fault *f, pte_t pte)
 {
-    frame->flags |= PAGE_EXCLUSIVE;
-    pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte_made_dirty(pte_made_young(pte))));
+    pte = pte_made_dirty(pte_made_young(pte_made_exclusive(pte)));
+    pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte));
 }
 
 /* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. Of zeros
@@ -252,7 +249,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
         copy_page(page, old_frame);
     bool alone = atomic_load(&f->mm->refcount) == 1; /* then nobody writes before we return */
     pgprot_t prot = vma_pgprot(f->vma);
-    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), prot, level));
+    pte_t copy = pte_made_exclusive(pte_made_young(pte_leaf(page_to_phys(page), prot, level)));
     if (alone)
         copy = pte_made_writable(pte_made_dirty(copy));
 
@@ -285,8 +282,8 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     spin_lock(pt_lock(f->walk.table));
     now = pte_read(f->walk.slot);
     if (pte_kind(now, level) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, level)) == page &&
-        (page->flags & PAGE_EXCLUSIVE))
-        make_writable(f, page, now);
+        pte_is_exclusive(now))
+        make_writable(f, now);
     spin_unlock(pt_lock(f->walk.table));
     return FAULT_RESOLVED;
 }
@@ -326,11 +323,11 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     struct page *frame = phys_to_page(pte_phys(pte, f->walk.level));
     struct page *page = page_head(frame);
     bool shared = f->vma->flags & VM_SHARED;
-    if (shared || frame_is_mine(frame)) {
+    if (shared || page_is_mine(page, pte)) {
         if (shared)
             pt_set(f->walk.table, f->walk.slot, leaf_for(f, frame));
         else
-            make_writable(f, frame, pte);
+            make_writable(f, pte);
         spin_unlock(pt_lock(f->walk.table));
         tlb_flush_user_local(user(f->va));
         return FAULT_RESOLVED;
@@ -466,8 +463,8 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
 /* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
 static bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
 {
-    bool own_pages = vma->object ? vma->object->ops->get_copy != NULL : huge; /* reads, too */
-    return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || own_pages);
+    bool for_reads_too = vma->object ? vma->object->ops->get_copy != NULL : huge;
+    return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || for_reads_too);
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
@@ -481,9 +478,10 @@ static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
 
     rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
     bool found = vma_look(mm, addr, &area, &when);
-    if (found)
+    if (found) {
         reach = fault_reach(&area, addr, access);
-    found = found && !changes_area(&area, access, reach.huge);
+        found = !changes_area(&area, access, reach.huge);
+    }
     found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
     found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
     if (found)

@@ -37,7 +37,7 @@ static bool map_page(const struct vma *vma, const struct pt_walk *walk, pte_t *s
 
     if (!pte_is_none(pte_read(slot)) || page_is_untouched(page))
         return false;
-    if (vma_leaf_may_write(vma->flags, page))
+    if (vma_leaf_may_write(vma->flags, false))
         prot = pgprot_write(prot);
     folio_get(page_folio(page));
     atomic_fetch_add_explicit(&page_head(page)->mapcount, 1, memory_order_relaxed);

@@ -151,13 +151,11 @@ static inline pgprot_t vma_pgprot(const struct vma *vma)
     return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
 }
 
-/* May a leaf of @frame in an area of these flags be writable now? Table of the leaf locked. Only
- * private frames are ever exclusive; the zero page is none. */
-static inline bool vma_leaf_may_write(uint32_t vma_flags, const struct page *frame)
+/* May a leaf in an area of these flags be writable now? A private one if it is exclusive: those of
+ * the zero page and of an object's pages never are. */
+static inline bool vma_leaf_may_write(uint32_t vma_flags, bool exclusive)
 {
-    if (!(vma_flags & VM_WRITE))
-        return false;
-    return vma_flags & VM_SHARED ? !page_is_zeros(frame) : frame->flags & PAGE_EXCLUSIVE;
+    return (vma_flags & VM_WRITE) && ((vma_flags & VM_SHARED) || exclusive);
 }
 
 /* zap.c */

@@ -26,7 +26,13 @@ struct mutex {
     struct list_node waiters; /* first come, first served */
 };
 
-void mutex_init(struct mutex *m);
+static inline void mutex_init(struct mutex *m)
+{
+    atomic_store_explicit(&m->word, 0, memory_order_relaxed);
+    spin_lock_init(&m->lock, LOCK_RANK_WAIT);
+    list_init(&m->waiters);
+}
+
 void mutex_lock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 bool mutex_is_locked(const struct mutex *m);

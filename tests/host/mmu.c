@@ -343,11 +343,6 @@ int direct_map_check(void)
 
 #define HOLDER ((struct task *)8)
 
-void mutex_init(struct mutex *m)
-{
-    *m = (struct mutex){0};
-}
-
 void mutex_lock(struct mutex *m)
 {
     host_may_wait(LOCK_RANK_NONE);

@@ -70,7 +70,7 @@ KTEST(write_fault_gives_out_one_huge_leaf)
     EXPECT(has_huge(mm, 5) && !has_huge(mm, UNIT));
     struct page *head = kit_page(mm, 0);
     EXPECT(head->state == PAGE_ANON && head->order == HUGE_ORDER);
-    EXPECT(head->flags & PAGE_EXCLUSIVE && atomic_load(&head->mapcount) == 1);
+    EXPECT(pte_is_exclusive(kit_leaf(mm, 0)) && atomic_load(&head->mapcount) == 1);
     EXPECT_EQ(refs(mm, 0), 1);
     EXPECT_EQ(rss_anon(mm), UNIT);
     EXPECT_EQ(thp_events(THP_FAULT_ALLOC) - alloc, 1);
