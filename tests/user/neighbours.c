@@ -203,26 +203,26 @@ static void land_of(size_t strip_pages)
 static void stores_next_to_what_comes_and_goes_are_kept(void)
 {
     land_of(TOUCHED);
-    users_see_their_own(use_anonymous, -1, 300);
+    users_see_their_own(use_anonymous, -1, 100);
 }
 
 static void so_are_they_when_all_threads_map(void)
 {
     land_of(TOUCHED);
-    users_see_their_own(use_and_map, -1, 200);
+    users_see_their_own(use_and_map, -1, 50);
 }
 
 static void so_are_they_when_all_threads_map_huge_pages(void)
 {
     land_of(32 * TOUCHED);
-    users_see_their_own(use_and_map, -1, 40);
+    users_see_their_own(use_and_map, -1, 8);
 }
 
 /* A huge page reaches from a strip that stays into one that goes. */
 static void so_are_they_where_a_huge_page_reaches_over(void)
 {
     land_of(32 * TOUCHED);
-    users_see_their_own(use_anonymous, -1, 60);
+    users_see_their_own(use_anonymous, -1, 16);
 }
 
 static void a_file_is_read_right_next_to_what_comes_and_goes(void)
@@ -232,7 +232,7 @@ static void a_file_is_read_right_next_to_what_comes_and_goes(void)
     land_of(TOUCHED);
     for (size_t page = 0; page < STRIPS * pages; page++)
         EXPECT_IS(pwrite(fd, &page, sizeof(page), (off_t)(page * PAGE)), sizeof(page));
-    users_see_their_own(use_file, fd, 300);
+    users_see_their_own(use_file, fd, 100);
     close(fd);
 }
 
