@@ -101,6 +101,39 @@ KTEST(fault_without_a_block_takes_a_small_page)
     done(mm);
 }
 
+/* One page for all who read, given back by the last. Who writes gets a page of his own. */
+KTEST(huge_zeros_live_while_somebody_uses_them)
+{
+    if (small())
+        return;
+    uint64_t before = kit_frames_free(), made = thp_events(THP_ZERO_PAGE_ALLOC);
+    struct mm *mm = huge_mm(4);
+    REQUIRE(mm);
+
+    EXPECT(kit_read(mm, UNIT + 3) == 0 && kit_read(mm, 2 * UNIT) == 0 &&
+           kit_read(mm, 3 * UNIT) == 0);
+    EXPECT(kit_page(mm, UNIT) == kit_page(mm, 2 * UNIT) && has_huge(mm, UNIT));
+    EXPECT_EQ(thp_events(THP_ZERO_PAGE_ALLOC) - made, 1);
+    EXPECT(rss_anon(mm) == UNIT && mm_check(mm) == 0);
+    struct mm *child = child_of(mm);
+    REQUIRE(child);
+    EXPECT(kit_write(child, UNIT + 3, 33) && has_huge(child, UNIT) && rss_anon(child) == 2 * UNIT);
+    fail_at_set(1);
+    EXPECT(mm_fault(child, user(AT(2 * UNIT + 3)), ACCESS_WRITE) == FAULT_RESOLVED);
+    EXPECT(fail_at_left() == 0 && kit_read(child, 2 * UNIT + 3) == 0); /* no block: small zeros */
+    EXPECT(kit_write(child, 2 * UNIT + 3, 44) && !has_huge(child, 2 * UNIT) &&
+           rss_anon(child) == 2 * UNIT + 1);
+    EXPECT(kit_read(child, 2 * UNIT + 4) == 0 && mm_check(child) == 0);
+    EXPECT(kit_read(mm, UNIT + 3) == 0 && kit_read(mm, 2 * UNIT + 3) == 0);
+    kit_mm_put(mm);
+    EXPECT(kit_read(child, 3 * UNIT + 5) == 0 && kit_read(child, UNIT + 3) == 33);
+    EXPECT(mm_collapse(child, AT(2 * UNIT), HUGE_SIZE) == 0);
+    EXPECT(kit_read(child, 2 * UNIT + 3) == 44 && kit_read(child, 2 * UNIT + 4) == 0);
+    done(child);
+    EXPECT_EQ(kit_frames_free(), before);
+    EXPECT_EQ(thp_events(THP_ZERO_PAGE_ALLOC) - made, 1);
+}
+
 /* What one process has alone falls into pages, which come back one by one. */
 KTEST(split_of_an_unshared_block_frees_page_by_page)
 {
