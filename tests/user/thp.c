@@ -188,25 +188,17 @@ static void zeros_are_inherited_and_moved(void)
     munmap(to, HUGE);
 }
 
-static void set_zeros(const char *word)
-{
-    int fd = open("/sys/kernel/mm/transparent_hugepage/use_zero_page", O_WRONLY);
-
-    EXPECT_IS(write(fd, word, 1), 1);
-    close(fd);
-}
-
 static void read_gives_memory_if_zeros_are_off(void)
 {
     if (!machine_is_ours())
         SKIP("not our machine");
     char *p = map_huge(1);
-    set_zeros("0");
+    EXPECT(huge_pages_set("use_zero_page", "0"));
     EXPECT_IS(look(p + 5), 0);
     EXPECT_IS(HUGE_KIB(p, 1), 2048);
     p[5] = 5;
     EXPECT_IS(HUGE_KIB(p, 1), 2048);
-    set_zeros("1");
+    EXPECT(huge_pages_set("use_zero_page", "1"));
     munmap(p, HUGE);
 }
 

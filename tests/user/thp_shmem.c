@@ -15,30 +15,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define PUNCH  3 /* FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
-#define HUGE   (512 * PAGE)
-#define RW     PROT_READ | PROT_WRITE
-#define POLICY "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+#define PUNCH 3 /* FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
+#define HUGE  (512 * PAGE)
+#define RW    PROT_READ | PROT_WRITE
 
 #define HUGE_KIB(p, units) smaps((p), (units)*HUGE, "ShmemPmdMapped")
 #define RSS_KIB(p, units)  smaps((p), (units)*HUGE, "Rss")
 
-/* Of this machine, if it was started for us. */
-static bool set_policy(const char *word)
-{
-    if (!machine_is_ours())
-        return false;
-    int fd = open(POLICY, O_WRONLY);
-    ssize_t n = write(fd, word, strlen(word));
-
-    close(fd);
-    return n > 0;
-}
-
 #define SETTING(word)            \
     if (!machine_is_ours())      \
         SKIP("not our machine"); \
-    EXPECT(set_policy(word))
+    EXPECT(huge_pages_set("shmem_enabled", word))
 
 /* A line of vmstat. */
 static long event(const char *name)
@@ -426,8 +413,8 @@ int main(void)
         TEST(events_are_counted),
     };
 
+    huge_pages_allow();
     int failed = KTAP_MAIN(tests);
-    if (machine_is_ours())
-        set_policy("never");
+    huge_pages_set("shmem_enabled", "never");
     return failed;
 }
