@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * include/upcalls.h - the three ways in which the machine calls the kernel
+ * include/upcalls.h - the ways in which the machine calls the kernel
  *
  * Room:   contract between arch/ (the caller) and kernel/ (the one who answers).
  * Owns:   nothing.
@@ -24,12 +24,22 @@
  */
 bool upcall_fault(struct trap_frame *frame, uint64_t address);
 
+typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+#define SYSCALL_ENTRIES 512
+
+/* System calls by number, made by the entry code with IRQs on; NULL: there is none. */
+extern const syscall_fn syscall_table[SYSCALL_ENTRIES];
+
+/* A system call that is traced, or none: number in orig_rax, result into rax. IRQs on. */
+void upcall_syscall(struct trap_frame *frame);
+
 /**
- * upcall_syscall() - a system call: number in orig_rax, result into rax
- * Context: IRQs on; returns with IRQs off, exit work done.
- * Return:  false: of the frame only rax may have changed. true: look at all of it.
+ * upcall_exit() - all that is done between the kernel and ring 3: rescheduling, signals
+ * Called when context.exit_work of the task says so. Context: IRQs off; on in between.
+ * Return: false: @frame is as before. true: look at all of it.
  */
-bool upcall_syscall(struct trap_frame *frame);
+bool upcall_exit(struct trap_frame *frame);
 
 enum interrupt { INTERRUPT_TIMER, INTERRUPT_RESCHEDULE, INTERRUPT_CONSOLE };
 

@@ -104,7 +104,7 @@ bool upcall_fault(struct trap_frame *frame, uint64_t address)
     else
         exception_signal(frame);
     if (trap_from_user(frame))
-        exit_to_user(frame);
+        upcall_exit(frame);
     return resolved;
 }
 
@@ -122,5 +122,5 @@ void upcall_interrupt(struct trap_frame *frame, enum interrupt what)
         break;
     }
     if (trap_from_user(frame))
-        exit_to_user(frame);
+        upcall_exit(frame);
 }

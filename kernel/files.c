@@ -19,23 +19,32 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
+static struct slab_cache file_cache;
+
 #define CREATE_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 
 /* Open files */
 
+void files_boot_init(void)
+{
+    slab_cache_init(&file_cache, "file", sizeof(struct file), 0);
+}
+
 int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                 struct file **out)
 {
-    struct file *file = kmem_alloc(sizeof(*file), SLAB_ALLOC_ZERO);
+    struct file *file = slab_alloc(&file_cache, SLAB_ALLOC_PLAIN);
     if (!file) {
         dentry_put(dentry);
         return -ENOMEM;
     }
-    atomic_store(&file->refcount, 1);
+    atomic_store_explicit(&file->refcount, 1, memory_order_relaxed);
     file->ops = ops;
     file->dentry = dentry;
     file->inode = dentry->inode;
     file->flags = flags;
+    file->pos = 0;
+    file->private = NULL;
     mutex_init(&file->pos_lock);
     *out = file;
     return 0;
@@ -53,7 +62,7 @@ void file_put(struct file *file)
     if (file->ops->release)
         file->ops->release(file);
     dentry_put(file->dentry);
-    kmem_free(file);
+    slab_free(&file_cache, file);
 }
 
 /* Opening by name */
@@ -109,7 +118,7 @@ int files_create(struct files **out)
         return -ENOMEM;
     spin_lock_init(&files->lock, LOCK_RANK_FILES);
     atomic_store(&files->refcount, 1);
-    files->end = 0;
+    files->end = files->low = 0;
     memset(files->close_on_exec, 0, sizeof(files->close_on_exec));
     *out = files;
     return 0;
@@ -123,6 +132,7 @@ int files_copy(struct files *from, struct files **out)
         return err;
     spin_lock(&from->lock);
     files->end = from->end;
+    files->low = from->low;
     memcpy(files->close_on_exec, from->close_on_exec, sizeof(files->close_on_exec));
     for (int fd = 0; fd < from->end; fd++) {
         files->file[fd] = from->file[fd];
@@ -166,12 +176,18 @@ static void entry_set(struct files *files, int fd, struct file *file, bool close
         bitmap_set(files->close_on_exec, fd);
 }
 
+static void entry_clear(struct files *files, int fd)
+{
+    files->file[fd] = NULL;
+    files->low = min(files->low, fd);
+}
+
 static struct file *take_close_on_exec(struct files *files, int fd)
 {
     spin_lock(&files->lock);
     struct file *file = bitmap_test(files->close_on_exec, fd) ? entry(files, fd) : NULL;
     if (file)
-        entry_set(files, fd, NULL, false);
+        entry_clear(files, fd);
     spin_unlock(&files->lock);
     return file;
 }
@@ -221,13 +237,17 @@ static int fd_limit(void)
 int fd_install(struct file *file, int from, bool close_on_exec)
 {
     struct files *files = task_current()->files;
-    int fd = from, limit = fd_limit();
+    int limit = fd_limit();
 
     spin_lock(&files->lock);
+    bool lowest = from <= files->low;
+    int fd = lowest ? files->low : from;
     while (fd < limit && entry(files, fd))
         fd++;
-    if (fd < limit)
+    if (fd < limit) {
         entry_set(files, fd, file, close_on_exec);
+        files->low = lowest ? fd + 1 : files->low;
+    }
     spin_unlock(&files->lock);
     if (fd < limit)
         return fd;
@@ -259,7 +279,7 @@ int fd_close(int fd)
     spin_lock(&files->lock);
     struct file *file = entry(files, fd);
     if (file)
-        entry_set(files, fd, NULL, false);
+        entry_clear(files, fd);
     spin_unlock(&files->lock);
     if (!file)
         return -EBADF;

@@ -54,9 +54,13 @@ struct files {
     spinlock_t lock;
     _Atomic uint32_t refcount; /* tasks that share it */
     int end;                   /* no descriptor at or above it was ever used: not initialised */
-    uint64_t close_on_exec[FILES_MAX / 64];
+    int low;                   /* no descriptor below it is free */
+    uint64_t close_on_exec[FILES_MAX / 64]; /* means something where a file is */
     struct file *file[FILES_MAX];
 };
+
+/* Boot: the cache of open files. */
+void files_boot_init(void);
 
 /* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
 int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,

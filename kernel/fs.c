@@ -12,6 +12,7 @@
  */
 #include "fs.h"
 
+#include "cred.h"
 #include "files.h"
 #include <asm/time.h>
 #include <base/panic.h>
@@ -37,8 +38,10 @@ static uint64_t last_cookie = COOKIE_FIRST;
 
 static void dentry_free(struct dentry *dentry)
 {
-    kmem_free(dentry->name);
-    slab_free(&dentry_cache, dentry);
+    if (dentry->name != dentry->short_name)
+        kmem_free(dentry->name);
+    if (dentry != &dentry->inode->first_name)
+        slab_free(&dentry_cache, dentry);
 }
 
 /* The last reference on the object went. */
@@ -66,12 +69,15 @@ struct inode *inode_of_object(struct object *object)
 
 int inode_create(uint32_t mode, const struct object_ops *ops, struct inode **out)
 {
-    struct inode *inode = slab_alloc(&inode_cache, SLAB_ALLOC_ZERO);
+    struct inode *inode = slab_alloc(&inode_cache, SLAB_ALLOC_PLAIN);
     if (!inode)
         return -ENOMEM;
+    memset(inode, 0, offsetof(struct inode, first_name)); /* which is filled in when there is one */
     object_init(&inode->object, ops, inode_release);
     inode->ino = atomic_fetch_add(&last_ino, 1) + 1;
     inode->mode = mode;
+    inode->uid = cred_current()->user.fs;
+    inode->gid = cred_current()->group.fs;
     inode->nlink = inode_is(inode, S_IFDIR) ? 2 : 1;
     if (inode_is(inode, S_IFREG))
         inode->file_ops = &object_file_ops;
@@ -127,29 +133,40 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
 
 /* Dentries */
 
+/* Memory for one more name of @inode. */
+static struct dentry *dentry_alloc(struct inode *inode)
+{
+    return inode->dentry ? slab_alloc(&dentry_cache, SLAB_ALLOC_PLAIN) : &inode->first_name;
+}
+
 int dentry_create(const char *name, struct dentry *parent, struct inode *inode, struct dentry **out)
 {
-    size_t len = strlen(name);
-    struct dentry *dentry = slab_alloc(&dentry_cache, SLAB_ALLOC_ZERO);
-    char *copy = kmem_alloc(len + 1, SLAB_ALLOC_PLAIN);
+    size_t size = strlen(name) + 1;
+    bool is_short = size <= SHORT_NAME_BYTES;
+    struct dentry *dentry = dentry_alloc(inode);
+    char *copy = NULL;
 
-    if (!dentry || !copy) {
-        slab_free(&dentry_cache, dentry);
-        kmem_free(copy);
+    if (dentry)
+        copy = is_short ? dentry->short_name : kmem_alloc(size, SLAB_ALLOC_PLAIN);
+    if (!copy) {
+        if (dentry != &inode->first_name)
+            slab_free(&dentry_cache, dentry);
         inode_put(inode);
         return -ENOMEM;
     }
-    memcpy(copy, name, len + 1);
-    atomic_store(&dentry->refcount, 1);
+    memcpy(copy, name, size);
+    atomic_store_explicit(&dentry->refcount, 1, memory_order_relaxed);
     dentry->name = copy;
     dentry->parent = parent;
     if (parent)
         dentry_get(parent);
     dentry->inode = inode;
     if (!inode->dentry)
-        inode->dentry = dentry; /* claim 3 */
+        inode->dentry = dentry;
     list_init(&dentry->children);
     list_init(&dentry->sibling);
+    dentry->cookie = 0;
+    dentry->in_tree = false;
     *out = dentry;
     return 0;
 }
@@ -173,9 +190,9 @@ void dentry_put(struct dentry *dentry)
             return;
         }
         ASSERT(!dentry->in_tree && list_empty(&dentry->children), "claim 2");
+        dentry_free(dentry);
         if (dentry == inode->dentry)
             inode->dentry = NULL;
-        dentry_free(dentry);
         inode_put(inode);
         if (!parent)
             return;
@@ -226,7 +243,7 @@ void dentry_unlink(struct dentry *dentry)
 void dentry_move(struct dentry *from, struct dentry *to_dir, char *name)
 {
     struct dentry *old_parent = from->parent;
-    char *old_name = from->name;
+    char *old_name = from->name == from->short_name ? NULL : from->name;
 
     take_off(from);
     dentry_get(to_dir);

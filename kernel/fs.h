@@ -8,7 +8,7 @@
  *         by its object's lock (rank INODE).
  * Always: (1) a regular file is a memory object: its inode begins with it, and they die together;
  *         (2) a dentry is in the tree, or only kept by those who hold a reference;
- *         (3) the memory of an inode's first name lives as long as the inode does.
+ *         (3) an inode's first name is part of it: most have no other.
  * Source: path_resolution(7), inode(7).
  * Tour:   after include/mm/object.h; then kernel/fs.c.
  */
@@ -43,6 +43,20 @@ struct dynamic_dir {
 /* What a symbolic link of /proc stands for: a dentry with a reference, or a negative errno. */
 typedef int (*magic_link)(struct dentry *link, struct dentry **out);
 
+#define SHORT_NAME_BYTES 39 /* with its NUL */
+
+struct dentry {
+    _Atomic uint32_t refcount;
+    char *name;            /* short_name, or memory of its own */
+    struct dentry *parent; /* a reference; the root is its own; NULL: has no path, only a name */
+    struct inode *inode;
+    struct list_node children; /* in the order of their cookies */
+    struct list_node sibling;
+    uint64_t cookie; /* where getdents() is when it is here; never used twice */
+    bool in_tree;    /* the parent's list holds a reference */
+    char short_name[SHORT_NAME_BYTES];
+};
+
 struct inode {
     struct object object; /* first; ops NULL for what has no contents */
     uint64_t ino;
@@ -58,18 +72,8 @@ struct inode {
     magic_link follow;                    /* instead of target, for following */
     uint64_t private;                     /* the kind's own word .. */
     void (*release)(struct inode *inode); /* .. and how it is given back; may be NULL */
-    struct dentry *dentry;                /* its first name (claim 3) */
-};
-
-struct dentry {
-    _Atomic uint32_t refcount;
-    char *name;
-    struct dentry *parent; /* a reference; the root is its own; NULL: has no path, only a name */
-    struct inode *inode;
-    struct list_node children; /* in the order of their cookies */
-    struct list_node sibling;
-    uint64_t cookie; /* where getdents() is when it is here; never used twice */
-    bool in_tree;    /* the parent's list holds a reference */
+    struct dentry *dentry;                /* &first_name once it has one (claim 3), or NULL */
+    struct dentry first_name;
 };
 
 /* Cookies of "." and ".."; names of the tree come after, entries of a dynamic_dir from DYNAMIC on.

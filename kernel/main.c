@@ -40,6 +40,7 @@
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <uapi/fcntl.h>
+#include <upcalls.h>
 
 static struct memmap map;
 static const char *cmdline;
@@ -112,6 +113,7 @@ static void root_init(const struct boot_info *info)
     phys_addr_t start = info->initramfs_start, end = info->initramfs_end;
 
     fs_boot_init();
+    files_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
     if (start.raw == end.raw)
@@ -157,7 +159,7 @@ static void init_start(void *arg)
         log_error("bulla: cannot run %s: error %d", path, -err);
         machine_power_off(EXIT_CODE_FAILED);
     }
-    exit_to_user(user_frame());
+    upcall_exit(user_frame());
     first_user_tsc = tsc_read();
     return_to_user(user_frame());
 }

@@ -74,13 +74,14 @@ static uint32_t first_seals(unsigned flags)
 
 int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
 {
-    char name[NAME_MAX + 1] = NAME_PREFIX;
+    char name[NAME_MAX + 1]; /* not all zeroed: most names are short */
     const struct object_ops *kind = kind_of(flags);
     struct inode *inode;
 
     int err = check_flags(flags);
     if (err)
         return err;
+    memcpy(name, NAME_PREFIX, PREFIX_BYTES);
     long len = copy_string_from_user(name + PREFIX_BYTES, uname, NAME_BYTES);
     if (len < 0)
         return len == -ENAMETOOLONG ? -EINVAL : len;
@@ -155,7 +156,7 @@ static bool can_be_sealed(const struct file *f)
     return ops == &shmem_ops || ops == &hugetlb_ops;
 }
 
-static int64_t add_seals(struct file *f, uint32_t seals)
+int64_t memfd_add_seals(struct file *f, uint32_t seals)
 {
     if (!file_writable(f))
         return -EPERM;
@@ -169,9 +170,7 @@ static int64_t add_seals(struct file *f, uint32_t seals)
     return err;
 }
 
-int64_t memfd_fcntl(struct file *f, unsigned cmd, uint64_t arg)
+int64_t memfd_get_seals(const struct file *f)
 {
-    if (cmd == F_ADD_SEALS)
-        return add_seals(f, arg);
     return can_be_sealed(f) ? (int64_t)READ_ONCE(f->inode->object.seals) : -EINVAL;
 }

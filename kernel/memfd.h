@@ -15,5 +15,8 @@
 
 struct file;
 
-/* F_ADD_SEALS and F_GET_SEALS. */
-int64_t memfd_fcntl(struct file *f, unsigned cmd, uint64_t arg);
+/* F_ADD_SEALS: 0, -EPERM, -EINVAL, or -EBUSY while somebody may still write. */
+int64_t memfd_add_seals(struct file *f, uint32_t seals);
+
+/* F_GET_SEALS; -EINVAL for what has none. */
+int64_t memfd_get_seals(const struct file *f);

@@ -151,7 +151,7 @@ static void let_go(struct task *task)
     list_del(&task->trace.node);
     task->trace.tracer = NULL;
     task->trace.stop_code = 0;
-    task->trace.calls = false;
+    atomic_store(&task->context.calls_traced, false);
     context_frame(&task->context)->rflags &= ~RFLAGS_TRAP;
     task_wake(task, WAKE_STOPPED);
 }
@@ -195,7 +195,8 @@ static int64_t attach(int tid)
     struct task *task = task_named(tid);
     if (!task || !task->process)
         err = -ESRCH;
-    else if (task->process == process_current() || task->trace.tracer)
+    else if (task->process == process_current() || task->trace.tracer ||
+             !cred_may_access(task, ACCESS_AS_REAL))
         err = -EPERM;
     if (!err) {
         link_tracer(task, process_current());
@@ -247,7 +248,7 @@ static int64_t resume(struct task *task, int request, uint64_t signo)
         frame->rflags |= RFLAGS_TRAP;
     else
         frame->rflags &= ~RFLAGS_TRAP;
-    task->trace.calls = request == PTRACE_SYSCALL;
+    atomic_store(&task->context.calls_traced, request == PTRACE_SYSCALL);
     task->trace.deliver = signo;
     if (request == PTRACE_DETACH) {
         let_go(task);

@@ -27,7 +27,6 @@ struct trace {
     uint32_t options;       /* PTRACE_O_TRACESYSGOOD etc. */
     int stop_code;          /* stopped: what wait() tells, a signal or SIGTRAP | 0x80; 0: runs */
     bool reported;          /* wait() told already */
-    bool calls;             /* stops before and after each system call */
     int deliver;            /* the signal to go on with */
     struct uapi_siginfo info;
 };

@@ -362,7 +362,7 @@ void schedule(void)
 
 void sched_add_exit_work(struct task *task)
 {
-    atomic_store_explicit(&task->sched.exit_work, true, memory_order_release);
+    atomic_store_explicit(&task->context.exit_work, true, memory_order_release);
 }
 
 void sched_kick_task(struct task *task)

@@ -29,14 +29,13 @@ enum task_state {
 
 /* The scheduler's part of a task. */
 struct schedulable {
-    enum task_state state;  /* under the run queue's lock; also set by the task itself */
-    struct list_node node;  /* on a run queue */
-    unsigned cpu;           /* whose run queue it is on, or was last */
-    bool queued;            /* runs or is on a run queue */
-    _Atomic bool on_cpu;    /* its registers are in a CPU, not in its context yet */
-    _Atomic bool exit_work; /* exit_to_user() may find something to do [a] */
-    bool misplaced;         /* leaves this CPU, which it may not use, for a queue of another */
-    uint64_t affinity;      /* the CPUs it may use */
+    enum task_state state; /* under the run queue's lock; also set by the task itself */
+    struct list_node node; /* on a run queue */
+    unsigned cpu;          /* whose run queue it is on, or was last */
+    bool queued;           /* runs or is on a run queue */
+    _Atomic bool on_cpu;   /* its registers are in a CPU, not in its context yet */
+    bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
+    uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
     uint64_t fair_ns; /* its place in the queue: how long it ran, with those that wait */
     uint64_t run_ns;  /* time spent running */
@@ -101,11 +100,11 @@ void sched_yield(void);
 /* A new task may run. */
 void sched_start(struct task *task);
 
-/* There is something that @task must do, or look at, before it returns to ring 3: exit_to_user()
+/* There is something that @task must do, or look at, before it returns to ring 3: upcall_exit()
  * finds out what. Set after whatever it will look at was written. */
 void sched_add_exit_work(struct task *task);
 
-/* The same; and if @task runs on another CPU, make it pass exit_to_user() soon. */
+/* The same; and if @task runs on another CPU, make it pass upcall_exit() soon. */
 void sched_kick_task(struct task *task);
 
 /* Let @task use only the CPUs of @mask, one of which must be there; it moves if it has to. */

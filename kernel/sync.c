@@ -36,13 +36,6 @@ static void wait_for_grant(spinlock_t *lock, struct lock_waiter *w, irq_flags_t 
 
 #define WAITERS 1UL /* in mutex.word; set and cleared with mutex.lock held */
 
-void mutex_init(struct mutex *m)
-{
-    atomic_store_explicit(&m->word, 0, memory_order_relaxed);
-    spin_lock_init(&m->lock, LOCK_RANK_WAIT);
-    list_init(&m->waiters);
-}
-
 /* Somebody has it, or had it a moment ago. */
 static __cold void lock_contended(struct mutex *m, uintptr_t me)
 {

@@ -314,8 +314,9 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
         f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
         return 0;
     case F_ADD_SEALS:
+        return path_only ? -EBADF : memfd_add_seals(f, arg);
     case F_GET_SEALS:
-        return path_only ? -EBADF : memfd_fcntl(f, cmd, arg);
+        return path_only ? -EBADF : memfd_get_seals(f);
     default:
         return path_only ? -EBADF : -EINVAL;
     }

@@ -6,7 +6,7 @@
  * Owns:   the table of system calls.
  * Locks:  none.
  * Always: (1) an unknown number is -ENOSYS, and named once in the log;
- *         (2) whatever leads to ring 3 passes exit_to_user();
+ *         (2) whatever leads to ring 3 passes upcall_exit();
  *         (3) whoever gives a task something to do there marks it by sched_add_exit_work().
  * Source: syscalls(2).
  * Tour:   after arch/x86_64/entry.asm; then the file of the call you care about.
@@ -22,13 +22,11 @@
 #include <uapi/syscall.h>
 #include <upcalls.h>
 
-typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
-
 /* All arguments travel in registers: a function takes as many of them as it declares. */
 #define CALL(name)        [SYS_##name] = (syscall_fn)(void *)sys_##name
 #define CALL_AS(name, fn) [SYS_##name] = (syscall_fn)(void *)fn
 
-static const syscall_fn calls[SYS_MAX] = {
+const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     /* memory */
     CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(mremap), CALL(madvise),
     CALL(brk), CALL(memfd_create), CALL(memfd_secret), CALL(mlock), CALL(mlock2), CALL(munlock),
@@ -55,9 +53,11 @@ static const syscall_fn calls[SYS_MAX] = {
     CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
     /* everything else a program asks for */
     CALL(uname), CALL(personality), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit),
-    CALL(setrlimit), CALL(getrandom), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(reboot),
-    CALL(getuid), CALL_AS(geteuid, sys_getuid), CALL_AS(getgid, sys_getuid),
-    CALL_AS(getegid, sys_getuid),
+    CALL(setrlimit), CALL(getrandom), CALL(prctl), CALL(sysinfo), CALL(reboot),
+    /* who asks */
+    CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid),
+    CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid),
+    CALL(setfsuid), CALL(setfsgid), CALL(getgroups), CALL(setgroups), CALL(capget), CALL(capset),
     /* files */
     SYS_FS_CALLS};
 
@@ -74,7 +74,7 @@ static __cold void name_unknown(uint64_t nr)
 static int64_t call(const struct trap_frame *frame)
 {
     uint64_t nr = frame->orig_rax;
-    syscall_fn fn = nr < SYS_MAX ? calls[nr] : NULL;
+    syscall_fn fn = nr < SYSCALL_ENTRIES ? syscall_table[nr] : NULL;
 
     if (likely(fn))
         return fn(frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9);
@@ -83,23 +83,22 @@ static int64_t call(const struct trap_frame *frame)
 }
 
 /* A tracer that asked for it sees the task stop before and after the call, and may change both. */
-static __cold void traced_call(struct trap_frame *frame)
+static void traced_call(struct trap_frame *frame)
 {
     frame->rax = -ENOSYS;
     ptrace_syscall(frame);
     frame->rax = call(frame);
-    if (READ_ONCE(task_current()->trace.calls))
+    if (atomic_load(&task_current()->context.calls_traced))
         ptrace_syscall(frame);
     sched_add_exit_work(task_current());
 }
 
-bool upcall_syscall(struct trap_frame *frame)
+void upcall_syscall(struct trap_frame *frame)
 {
-    if (unlikely(READ_ONCE(task_current()->trace.calls)))
+    if (atomic_load(&task_current()->context.calls_traced))
         traced_call(frame);
     else
         frame->rax = call(frame);
-    return exit_to_user(frame);
 }
 
 /* An interrupted call that no signal's delivery has decided about yet. */
@@ -115,7 +114,7 @@ static __cold void do_exit_work(struct trap_frame *frame)
 
     for (;;) {
         irq_disable();
-        atomic_store(&task->sched.exit_work, false);
+        atomic_store(&task->context.exit_work, false);
         bool signals =
             signal_work_current() || restart_undecided(frame) || task->signals.restore_mask;
         bool deferred = sched_has_deferred(), moved = task->rseq.stale, quiet = quiet_is_wanted();
@@ -135,11 +134,11 @@ static __cold void do_exit_work(struct trap_frame *frame)
     }
 }
 
-bool exit_to_user(struct trap_frame *frame)
+bool upcall_exit(struct trap_frame *frame)
 {
     irq_disable();
     DEBUG_ASSERT(!locks_are_held(), "V29: on the way to ring 3");
-    if (likely(!atomic_load_explicit(&task_current()->sched.exit_work, memory_order_acquire)))
+    if (likely(!atomic_load_explicit(&task_current()->context.exit_work, memory_order_acquire)))
         return false;
     irq_enable();
     do_exit_work(frame);

@@ -78,7 +78,7 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(pte_kind(pte, level) == PTE_KIND_PROTNONE || vma->flags & VM_RIGHTS, "V5",
           "leaf at %#lx in an area without rights", va);
     if (page_is_zeros(page)) {
-        CLAIM(!write, "V10", "the zero page is writable at %#lx", va);
+        CLAIM(!write && !pte_is_exclusive(pte), "V10", "the zero page is writable at %#lx", va);
         return 0;
     }
     uint32_t maps = atomic_load(&page->mapcount), refs = atomic_load(&page->refcount);
@@ -89,12 +89,13 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     *(page->state == PAGE_ANON ? &rss->anon : &rss->file) += pt_level_size(level) >> PAGE_SHIFT;
     if (page_is_private(page)) {
         CLAIM(!(vma->flags & VM_SHARED), "V11", "private page at %#lx, shared area", va);
-        CLAIM(!(frame->flags & PAGE_EXCLUSIVE) || !whole || maps == 1, "V10",
+        CLAIM(!pte_is_exclusive(pte) || !whole || maps == 1, "V10",
               "frame %#lx at %#lx is exclusive and has %u leaves", page_to_pfn(page), va, maps);
-        CLAIM(!write || (frame->flags & PAGE_EXCLUSIVE && (maps == 1 || !whole)), "V10",
+        CLAIM(!write || (pte_is_exclusive(pte) && (maps == 1 || !whole)), "V10",
               "frame %#lx at %#lx is writable but not exclusive", page_to_pfn(page), va);
         return 0;
     }
+    CLAIM(!pte_is_exclusive(pte), "V10", "object's page exclusive at %#lx", va);
     CLAIM(frame->object == vma->object && vma->object, "V11",
           "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
           page_state_names[page->state], va);

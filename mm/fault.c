@@ -10,12 +10,12 @@
  *
  * Room:   mm.
  * Owns:   the decision above, copy on write, growth of stacks.
- * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
+ * Locks:  mmap_lock for reading what it reaches (all for writing: stacks); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
  *         (3) a copy that others could write is mapped read-only, flushed, and only then writable.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
- * Tour:   after mm/map.c, mm/protect.c.
+ * Tour:   after mm/map.c, mm/protect.c; docs/decisions/0006-ranges.md.
  */
 #include "internal.h"
 #include <lib/string.h>
@@ -40,9 +40,9 @@ static enum pt_level fault_level(const struct fault *f)
 static pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
-    bool write = vma_leaf_may_write(f->vma->flags, frame);
+    bool own = page_is_private(frame), write = vma_leaf_may_write(f->vma->flags, own);
     pte_t pte = pte_leaf(page_to_phys(frame), write ? pgprot_write(prot) : prot, f->walk.level);
-    pte = pte_made_young(pte);
+    pte = pte_made_young(own ? pte_made_exclusive(pte) : pte);
     return write && f->access == ACCESS_WRITE ? pte_made_dirty(pte) : pte;
 }
 
@@ -91,7 +91,6 @@ static enum fault_result private_page(const struct fault *f, unsigned alloc_flag
         if (page_alloc(0, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out))
             return FAULT_NO_MEMORY;
     }
-    (*out)->flags |= PAGE_EXCLUSIVE;
     (*out)->object = NULL;
     return FAULT_RESOLVED;
 }
@@ -222,18 +221,16 @@ static enum fault_result fault_object(struct fault *f)
 }
 
 /* Only the one who maps it can have a reference, or wants one later. */
-static bool frame_is_mine(struct page *frame)
+static bool page_is_mine(const struct page *page, pte_t pte)
 {
-    const struct page *page = page_head(frame);
-    return page_is_private(page) &&
-           ((frame->flags & PAGE_EXCLUSIVE) || (atomic_load(&page->refcount) == 1));
+    return pte_is_exclusive(pte) || (page_is_private(page) && atomic_load(&page->refcount) == 1);
 }
 
-/* Let the leaf of @frame, which is still the one seen, be written. Table locked. */
-static void make_writable(const struct fault *f, struct page *frame, pte_t pte)
+/* Let the leaf, which is still the one seen, be written. Table locked. */
+static void make_writable(const struct fault *f, pte_t pte)
 {
-    frame->flags |= PAGE_EXCLUSIVE;
-    pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte_made_dirty(pte_made_young(pte))));
+    pte = pte_made_dirty(pte_made_young(pte_made_exclusive(pte)));
+    pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte));
 }
 
 /* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. Of zeros
@@ -252,7 +249,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
         copy_page(page, old_frame);
     bool alone = atomic_load(&f->mm->refcount) == 1; /* then nobody writes before we return */
     pgprot_t prot = vma_pgprot(f->vma);
-    pte_t copy = pte_made_young(pte_leaf(page_to_phys(page), prot, level));
+    pte_t copy = pte_made_exclusive(pte_made_young(pte_leaf(page_to_phys(page), prot, level)));
     if (alone)
         copy = pte_made_writable(pte_made_dirty(copy));
 
@@ -285,8 +282,8 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     spin_lock(pt_lock(f->walk.table));
     now = pte_read(f->walk.slot);
     if (pte_kind(now, level) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, level)) == page &&
-        (page->flags & PAGE_EXCLUSIVE))
-        make_writable(f, page, now);
+        pte_is_exclusive(now))
+        make_writable(f, now);
     spin_unlock(pt_lock(f->walk.table));
     return FAULT_RESOLVED;
 }
@@ -326,11 +323,11 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     struct page *frame = phys_to_page(pte_phys(pte, f->walk.level));
     struct page *page = page_head(frame);
     bool shared = f->vma->flags & VM_SHARED;
-    if (shared || frame_is_mine(frame)) {
+    if (shared || page_is_mine(page, pte)) {
         if (shared)
             pt_set(f->walk.table, f->walk.slot, leaf_for(f, frame));
         else
-            make_writable(f, frame, pte);
+            make_writable(f, pte);
         spin_unlock(pt_lock(f->walk.table));
         tlb_flush_user_local(user(f->va));
         return FAULT_RESOLVED;
@@ -373,15 +370,32 @@ static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
     return 0;
 }
 
-enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
-                             enum fault_access access)
+/* What a fault may fill in: the unit it is about, the huge page, or cached neighbours. */
+struct reach {
+    uint64_t start, end;
+    bool huge;
+};
+
+static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault_access access)
+{
+    bool huge = may_be_huge(vma, addr, access);
+    uint64_t unit = huge ? HUGE_SIZE : vma_unit(vma), start = round_down(addr, unit);
+
+    if (vma->object && access != ACCESS_WRITE && unit < FAULT_AROUND_REACH) {
+        start = round_down(addr, FAULT_AROUND_REACH);
+        unit = 2 * FAULT_AROUND_REACH;
+    }
+    return (struct reach){start, start + unit, huge};
+}
+
+static enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+                                  enum fault_access access, bool huge)
 {
     struct fault f = {.mm = mm, .vma = vma, .access = access};
 
     if (!grants(vma, access))
         return FAULT_NO_RIGHT;
     f.va = round_down(addr, vma_unit(vma));
-    bool huge = may_be_huge(vma, addr, access);
     pte_t pte;
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
@@ -410,6 +424,12 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
         break;
     }
     panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
+}
+
+enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
+                             enum fault_access access)
+{
+    return fault_in(mm, vma, addr, access, may_be_huge(vma, addr, access));
 }
 
 /* Must @vma, growing down to @start, keep away from what lies below it? */
@@ -443,22 +463,62 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
     return true;
 }
 
-enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+/* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
+static bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
+{
+    bool for_reads_too = vma->object ? vma->object->ops->get_copy != NULL : huge;
+    return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || for_reads_too);
+}
+
+/* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
+static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                         enum fault_result *result)
+{
+    uint64_t page = round_down(addr, PAGE_SIZE);
+    struct reach reach = {page, page + PAGE_SIZE, false};
+    struct vma area;
+    uint32_t when;
+
+    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
+    bool found = vma_look(mm, addr, &area, &when);
+    if (found) {
+        reach = fault_reach(&area, addr, access);
+        found = !changes_area(&area, access, reach.huge);
+    }
+    found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
+    found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
+    if (found)
+        *result = fault_in(mm, &area, addr, access, reach.huge);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return found;
+}
+
+/* With no mapping call meanwhile. */
+static enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    struct vma *vma = vma_find_from(mm, addr.raw);
-    if (vma && vma->start > addr.raw && (vma->flags & VM_GROWSDOWN)) {
+    struct vma *vma = vma_find_from(mm, addr);
+    if (vma && vma->start > addr && (vma->flags & VM_GROWSDOWN)) {
         rwsem_read_unlock(&mm->mmap_lock, reader);
         rwsem_write_lock(&mm->mmap_lock);
-        stack_grow(mm, addr.raw);
-        vma = vma_find_from(mm, addr.raw);
+        stack_grow(mm, addr);
+        vma = vma_find_from(mm, addr);
         reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
-    if (unlikely(READ_ONCE(mm->reaped)))
-        result = FAULT_BEYOND;
-    else if (vma && vma->start <= addr.raw)
-        result = area_fault(mm, vma, addr.raw, access);
+    if (vma && vma->start <= addr)
+        result = area_fault(mm, vma, addr, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;
+}
+
+enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+{
+    enum fault_result result;
+
+    if (unlikely(READ_ONCE(mm->reaped)))
+        return FAULT_BEYOND;
+    if (likely(fault_beside(mm, addr.raw, access, &result)))
+        return result;
+    return fault_alone(mm, addr.raw, access);
 }

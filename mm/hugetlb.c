@@ -81,7 +81,7 @@ static int pool_take(bool promised, struct folio **out)
 
 static void pool_give_back(struct page *page, bool promised)
 {
-    page->flags &= ~(PAGE_COPY | PAGE_EXCLUSIVE);
+    page->flags &= ~PAGE_COPY;
     page_set_state(page, PAGE_POOL);
     spin_lock(&pool.lock);
     list_add(&page->list, &pool.free_pages);

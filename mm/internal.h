@@ -59,7 +59,8 @@ void vma_free(struct vma *vma);
 /* Put into the tree and on its object's list; takes over the caller's reference on the object. */
 void vma_insert(struct mm *mm, struct vma *vma);
 
-/* Take out of tree and list. The object's reference stays with the area until vma_free(). */
+/* Take out of tree and list. The object's reference stays with the area until vma_free(), for
+ * which those who look at the tree must be waited for: rwsem_seekers_wait(). */
 void vma_remove(struct mm *mm, struct vma *vma);
 
 /**
@@ -77,6 +78,21 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
  * Context: mmap_lock held, for reading at least.
  */
 void vma_anon_begin(struct vma *vma);
+
+/**
+ * vma_look() - what a reader of a range sees while others change the tree
+ * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
+ * @when: for vma_unchanged()
+ * Context: between rwsem_read_seek() and rwsem_read_settle(). Return: false: there is no such area,
+ *          or the tree just changes.
+ */
+bool vma_look(const struct mm *mm, uint64_t addr, struct vma *copy, uint32_t *when);
+
+/* Has no area changed since? Of the range that is read none can, but of those around it. */
+static inline bool vma_unchanged(const struct mm *mm, uint32_t when)
+{
+    return READ_ONCE(mm->vmas_changed) == when;
+}
 
 /* Could the two be one area, @right beginning where @left ends? */
 bool vma_can_merge(const struct vma *left, const struct vma *right);
@@ -138,13 +154,11 @@ static inline pgprot_t vma_pgprot(const struct vma *vma)
     return pgprot_supported(vma->flags & VM_EXEC ? pgprot_exec(prot) : prot);
 }
 
-/* May a leaf of @frame in an area of these flags be writable now? Table of the leaf locked. Only
- * private frames are ever exclusive; the zero page is none. */
-static inline bool vma_leaf_may_write(uint32_t vma_flags, const struct page *frame)
+/* May a leaf in an area of these flags be writable now? A private one if it is exclusive: those of
+ * the zero page and of an object's pages never are. */
+static inline bool vma_leaf_may_write(uint32_t vma_flags, bool exclusive)
 {
-    if (!(vma_flags & VM_WRITE))
-        return false;
-    return vma_flags & VM_SHARED ? !page_is_zeros(frame) : frame->flags & PAGE_EXCLUSIVE;
+    return (vma_flags & VM_WRITE) && ((vma_flags & VM_SHARED) || exclusive);
 }
 
 /* zap.c */
@@ -213,7 +227,7 @@ void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags);
  */
 void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
                  struct list_node *dead);
-void free_dead(struct list_node *dead);
+void free_dead(struct mm *mm, struct list_node *dead);
 
 /* limits.c: what an address space may have. mmap_lock held for writing. */
 
@@ -376,3 +390,6 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
  * Context: mmap_lock for reading. Return: whether there is a leaf at @va now.
  */
 bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk);
+
+/* As far as that goes: within twice this from where a multiple of it lies at or below @va. */
+#define FAULT_AROUND_REACH (16 * PAGE_SIZE)

@@ -4,7 +4,7 @@
  *
  * Room:   mm.
  * Owns:   the order of checks, then the commit.
- * Locks:  mmap_lock for writing, taken here; objects' locks inside.
+ * Locks:  mmap_lock for writing what is named, taken here; objects' locks inside.
  * Always: (1) everything that can fail is done before the first change;
  *         (2) leaves go before their area leaves the tree, tables after, pages after the flush.
  * Source: mmap(2), munmap(2), brk(2), mremap(2).
@@ -121,9 +121,13 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     tlb_gather_end(&gather);
 }
 
-void free_dead(struct list_node *dead)
+void free_dead(struct mm *mm, struct list_node *dead)
 {
     struct vma *vma, *after;
+
+    if (list_empty(dead))
+        return;
+    rwsem_seekers_wait(&mm->mmap_lock);
     list_for_each_safe (vma, after, dead, mapping_node) {
         list_del(&vma->mapping_node);
         vma_free(vma);
@@ -176,6 +180,8 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
+        if (r->addr < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
+            return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);
         if (r->place == MAP_FIXED_NEW && at && at->start < r->addr + len)
             return -EEXIST;
@@ -260,6 +266,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     int err = choose_place(mm, r, len, unit, &addr);
     if (err)
         return err;
+    rwsem_write_range(&mm->mmap_lock, addr, addr + len);
     bool replaces = r->place == MAP_FIXED_REPLACE;
     if (replaces)
         err = cut_prepare(mm, addr, addr + len, spare);
@@ -301,10 +308,10 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     if (len == 0 || len > USER_END)
         return -ENOMEM;
     list_init(&dead);
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     /* What is locked by its nature only, as secret memory is, comes when it is touched. */
     bool fill = r->populate || (mm->default_flags & VM_LOCKED);
     if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
@@ -322,6 +329,7 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     bool hole = first->start < start && first->end > end; /* the one way to end up with more */
     if (hole && mm->nr_vmas >= vm_settings.max_map_count)
         return -ENOMEM;
+    rwsem_write_range(&mm->mmap_lock, start, end);
     int err = cut_prepare(mm, start, end, spare);
     if (err)
         return err;
@@ -337,10 +345,10 @@ int mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         addr > USER_END - round_up(len_bytes, PAGE_SIZE))
         return -EINVAL;
     list_init(&dead);
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
     int err = unmap_locked(mm, addr, addr + round_up(len_bytes, PAGE_SIZE), &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     return err;
 }
 

@@ -115,7 +115,7 @@ void mm_put(struct mm *mm)
         list_add_tail(&vma->mapping_node, &dead);
     }
     tlb_gather_end(&gather);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     zeros_put(mm);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);
@@ -134,20 +134,13 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         return;
     }
     uint64_t size = pt_level_size(run->level);
-    struct page *frame = phys_to_page(pte_phys(pte, run->level)), *page = page_head(frame);
+    struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
     if (!page_is_zeros(page) && !page_is_private(page))
         return; /* the object's own page: the child faults it in again */
-    if (pte_is_writable(pte)) {
-        pte_t before = pt_set(run->table, &run->slot[i], pte_write_protected(pte));
-        if (before.raw != pte.raw) { /* the CPU marked it meanwhile */
-            pte = before;
-            pt_set(run->table, &run->slot[i], pte_write_protected(pte));
-        }
+    if (pte_is_writable(pte))
         tlb_gather_leaf(gather, run->va + i * size, run->level);
-        pte = pte_write_protected(pte);
-    }
+    pte = pte_share(&run->slot[i]);
     if (!page_is_zeros(page)) {
-        frame->flags &= ~PAGE_EXCLUSIVE;
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
         rss_add(child, page_folio(page), size >> PAGE_SHIFT);

@@ -38,8 +38,10 @@ void object_boot_init(void)
 void object_init(struct object *object, const struct object_ops *ops,
                  void (*release)(struct object *object))
 {
-    *object =
-        (struct object){.ops = ops, .refcount = 1, .release = release, .huge = SHMEM_HUGE_NEVER};
+    object->ops = ops;
+    object->release = release;
+    object->huge = SHMEM_HUGE_NEVER;
+    atomic_store_explicit(&object->refcount, 1, memory_order_relaxed);
     mutex_init(&object->lock);
     spin_lock_init(&object->index_lock, LOCK_RANK_OBJECT);
     spin_lock_init(&object->mappings_lock, LOCK_RANK_RMAP);
@@ -54,7 +56,7 @@ static void release_nameless(struct object *object)
 
 int object_create(const struct object_ops *ops, uint64_t size_bytes, struct object **out)
 {
-    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_ZERO);
     if (!object)
         return -ENOMEM;
     object_init(object, ops, release_nameless);
@@ -84,9 +86,10 @@ void object_put(struct object *object)
     if (atomic_fetch_sub_explicit(&object->refcount, 1, memory_order_acq_rel) != 1)
         return;
     ASSERT(list_empty(&object->mappings), "claim: a mapping holds a reference");
-    if (object->ops)
+    if (!index_is_empty(&object->folios))
         object->ops->remove_folios(object, 0, UINT64_MAX);
-    commit_release(object->promised);
+    if (object->promised)
+        commit_release(object->promised);
     object->release(object);
 }
 

@@ -4,8 +4,8 @@
  *
  * Room:   mm.
  * Owns:   mprotect's walk over areas.
- * Locks:  mmap_lock for writing; tables' locks along runs.
- * Always: (1) a private leaf becomes writable without a fault only when its page is exclusive;
+ * Locks:  mmap_lock for writing the range; tables' locks along runs.
+ * Always: (1) a private leaf becomes writable without a fault only when it is exclusive;
  *         (2) one flush per call, and none where rights only grow.
  * Source: mprotect(2); Linux mm/mprotect.c (behaviour).
  * Tour:   after mm/map.c.
@@ -14,53 +14,41 @@
 #include <mm/commit.h>
 #include <uapi/errno.h>
 
-/* What becomes of an area's leaves: without write, and of those that may have it. */
-struct leaf_changes {
-    struct pte_change plain, writable;
-};
-
-/* True: CPUs may remember more than the leaf grants now. */
-static inline bool change_slot(uint32_t vma_flags, struct leaf_changes *changes, pte_t *slot,
-                               enum pt_level level)
+/* What becomes of @pte, and of those like it, in an area of these flags. */
+static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t pte)
 {
-    pte_t old = pte_read(slot);
-    if (!pte_has_frame(old))
-        return false;
-    bool write = vma_leaf_may_write(vma_flags, phys_to_page(pte_phys(old, level)));
-    struct pte_change *change = write ? &changes->writable : &changes->plain;
-    pte_t was = pte_exchange(slot, pte_changed(change, old));
-    if (unlikely(was.raw != old.raw)) /* the CPU marked it between the read and the write */
-        pte_write(slot, pte_changed(change, was));
-    return change->flush;
+    if (!pte_has_frame(pte))
+        return (struct pte_change){.class = pte_class(pte)};
+    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte));
+    return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 
-static void change_run(uint32_t vma_flags, struct leaf_changes *changes, struct pt_run *run,
-                       struct tlb_gather *gather)
+static void change_run(const struct vma *vma, const struct pt_run *run, struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(run->level);
-    unsigned nr = run->nr, first = 0, end = 0; /* slots: of the run; to flush */
+    unsigned first = 0, end = 0, alike; /* slots: to flush; of one class */
+    pgprot_t plain = vma_pgprot(vma);
 
     spin_lock(pt_lock(run->table));
-    pte_t *slot = run->slot;
-    for (unsigned i = 0; i < nr; i++) {
-        if (!change_slot(vma_flags, changes, slot + i, run->level))
+    for (unsigned i = 0; i < run->nr; i += alike) {
+        struct pte_change change = change_for(vma, plain, pte_read(run->slot + i));
+        alike = pte_change_alike(run->slot + i, run->nr - i, &change);
+        if (!change.flush)
             continue;
         first = end ? first : i;
-        end = i + 1;
+        end = i + alike;
     }
     spin_unlock(pt_lock(run->table));
     if (end)
         tlb_gather_range(gather, run->va + first * size, run->va + end * size, run->level);
 }
 
-static void change_leaves(struct vma *vma, struct tlb_gather *gather)
+static void change_leaves(const struct vma *vma, struct tlb_gather *gather)
 {
-    pgprot_t plain = vma_pgprot(vma);
-    struct leaf_changes changes = {pte_change_to(plain), pte_change_to(pgprot_write(plain))};
     struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
 
     for (; run.nr; pt_run_next(&run))
-        change_run(vma->flags, &changes, &run, gather);
+        change_run(vma, &run, gather);
 }
 
 /* The flags of an area that gets @rights. What was never written to stops being counted. */
@@ -158,6 +146,7 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, bool grow
     }
     if (vma->start > start)
         return -ENOMEM;
+    rwsem_write_range(&mm->mmap_lock, start, end);
     for (uint64_t at = start; at < end;) {
         if (!vma || vma->start > at)
             return -ENOMEM;
@@ -177,7 +166,7 @@ int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights
     struct change c; /* not all zeroed: the gather is large */
 
     c.rights = rights;
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
     tlb_gather_begin(&c.gather, &mm->pgtable);
     int err = protect_locked(mm, addr, addr + len_bytes, grows, &c);
     tlb_gather_end(&c.gather);

@@ -291,10 +291,15 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         return err;
 
     if (r->flags & REMAP_FIXED) {
+        if (r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
+            return -EPERM;
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);
-        return err ? err : move_area(mm, vma_find(mm, r->old), &kept, dead);
+        vma = vma_find(mm, r->old); /* none: a second mapping was wanted in its own place */
+        if (!err && !vma)
+            err = -EFAULT;
+        return err ? err : move_area(mm, vma, &kept, dead);
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
@@ -382,7 +387,7 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
     rwsem_write_lock(&mm->mmap_lock);
     err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     if (!err && r.new_len > r.old_len)
         fill_locked(mm, r.to + r.old_len, r.to + r.new_len);
     *out = r.to;

@@ -41,6 +41,9 @@ static struct slab_cpu {
     struct object_list lists[SLAB_CACHES_MAX]; /* by cache id */
 } __aligned(CACHE_LINE_SIZE) slab_cpus[MAX_CPUS];
 
+_Static_assert((sizeof(struct slab_cpu) & (sizeof(struct slab_cpu) - 1)) == 0,
+               "a CPU's own is found by a shift");
+
 static struct slab_cache *caches[SLAB_CACHES_MAX];
 static unsigned nr_caches;
 
@@ -276,41 +279,86 @@ static void drain(struct slab_cache *cache, struct object_list *list, unsigned n
     spin_unlock(&cache->lock);
 }
 
-static void *take(struct slab_cache *cache)
+/* This CPU's own, for as long as IRQs are off. */
+static inline struct slab_cpu *lock_own(irq_flags_t *irq)
 {
-    irq_flags_t irq = irq_save();
+    *irq = irq_save();
     struct slab_cpu *cpu = &slab_cpus[cpu_id()];
-    struct object_list *list = &cpu->lists[cache->id];
-    void *object = NULL;
-
     spin_lock(&cpu->lock);
-    if (list->nr == 0)
-        refill(cache, list);
-    if (list->nr > 0)
-        object = pop(cache, list);
+    return cpu;
+}
+
+static inline void unlock_own(struct slab_cpu *cpu, irq_flags_t irq)
+{
     spin_unlock(&cpu->lock);
     irq_restore(irq);
+}
+
+/* What this CPU has ready, or NULL. */
+static inline void *take_ready(struct slab_cache *cache)
+{
+    irq_flags_t irq;
+    struct slab_cpu *cpu = lock_own(&irq);
+    struct object_list *list = &cpu->lists[cache->id];
+    void *object = likely(list->first) ? pop(cache, list) : NULL;
+
+    unlock_own(cpu, irq);
     return object;
 }
 
-void *slab_alloc(struct slab_cache *cache, unsigned flags)
+static void *take_refilled(struct slab_cache *cache)
 {
-    if (fail_injected(FAIL_SLAB))
-        return NULL;
+    irq_flags_t irq;
+    struct slab_cpu *cpu = lock_own(&irq);
+    struct object_list *list = &cpu->lists[cache->id];
 
-    void *object = take(cache);
+    if (!list->first)
+        refill(cache, list);
+    void *object = list->first ? pop(cache, list) : NULL;
+    unlock_own(cpu, irq);
+    return object;
+}
 
-    if (object == NULL) {
-        slab_reclaim();
-        object = take(cache);
-    }
-    if (object == NULL)
-        return NULL;
+static inline void *made_used(struct slab_cache *cache, void *object, unsigned flags)
+{
     if (DEBUG >= 1)
         check_alloc(cache, object);
     if (flags & SLAB_ALLOC_ZERO)
         zero_words(object, round_up(cache->size, sizeof(uint64_t)) / sizeof(uint64_t));
     return object;
+}
+
+/* Nothing was ready, or this allocation may have to fail. */
+static __cold void *alloc_slowly(struct slab_cache *cache, unsigned flags)
+{
+    if (fail_injected(FAIL_SLAB))
+        return NULL;
+
+    void *object = take_refilled(cache);
+
+    if (object == NULL) {
+        slab_reclaim();
+        object = take_refilled(cache);
+    }
+    return object ? made_used(cache, object, flags) : NULL;
+}
+
+void *slab_alloc(struct slab_cache *cache, unsigned flags)
+{
+    void *object = fail_is_watched(FAIL_SLAB) ? NULL : take_ready(cache);
+
+    return likely(object) ? made_used(cache, object, flags) : alloc_slowly(cache, flags);
+}
+
+/* This CPU has more than it should keep. */
+static __cold void give_back(struct slab_cache *cache)
+{
+    irq_flags_t irq;
+    struct slab_cpu *cpu = lock_own(&irq);
+    struct object_list *list = &cpu->lists[cache->id];
+
+    drain(cache, list, min(list->nr, (unsigned)BATCH));
+    unlock_own(cpu, irq);
 }
 
 void slab_free(struct slab_cache *cache, void *object)
@@ -322,16 +370,15 @@ void slab_free(struct slab_cache *cache, void *object)
         poison(cache, object);
     }
 
-    irq_flags_t irq = irq_save();
-    struct slab_cpu *cpu = &slab_cpus[cpu_id()];
+    irq_flags_t irq;
+    struct slab_cpu *cpu = lock_own(&irq);
     struct object_list *list = &cpu->lists[cache->id];
 
-    spin_lock(&cpu->lock);
     push(cache, list, object);
-    if (list->nr > CPU_OBJECTS_MAX)
-        drain(cache, list, BATCH);
-    spin_unlock(&cpu->lock);
-    irq_restore(irq);
+    bool excess = list->nr > CPU_OBJECTS_MAX;
+    unlock_own(cpu, irq);
+    if (unlikely(excess))
+        give_back(cache);
 }
 
 static void drain_all_cpus(struct slab_cache *cache)

@@ -70,7 +70,6 @@ int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page *
     if (err)
         return err;
     (*out)->object = NULL;
-    (*out)->flags |= PAGE_EXCLUSIVE;
     atomic_store_explicit(&(*out)->huge_leaves, 0, memory_order_relaxed);
     return 0;
 }
@@ -125,9 +124,6 @@ static void share_out(struct page *head)
         thp_count(THP_SPLIT_PAGE, 1);
         return;
     }
-    uint16_t exclusive = head->flags & PAGE_EXCLUSIVE;
-    for (struct page *frame = head + 1; frame < head + PT_ENTRIES; frame++)
-        frame->flags = exclusive;
     atomic_fetch_add_explicit(&head->refcount, PT_ENTRIES - 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&head->mapcount, PT_ENTRIES - 1, memory_order_relaxed);
 }

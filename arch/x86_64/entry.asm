@@ -15,7 +15,16 @@
 
 extern trap_dispatch
 extern trap_dispatch_ist
+extern syscall_table
 extern upcall_syscall
+extern upcall_exit
+; Debug builds look at locks on every way out, so that no value of the flag is the right one.
+%if DEBUG >= 1
+NO_EXIT_WORK    equ 2
+%else
+NO_EXIT_WORK    equ 0
+%endif
+
 section .text
 bits 64
 
@@ -73,19 +82,42 @@ entry_syscall:
         push    rax                     ; orig_rax: the number
         PUSH_REGISTERS
         xor     ebp, ebp
-        mov     rdi, rsp
         sti
-        call    upcall_syscall          ; returns with IRQs off
-        test    al, al
-        jnz     trap_return             ; other registers: exec, signal, ptrace
+        mov     rbx, [gs:CPU_TASK]
+        cmp     byte [rbx + TASK_TRACED], 0
+        jne     .by_upcall
+        cmp     rax, SYSCALL_ENTRIES
+        jae     .by_upcall
+        mov     rax, [syscall_table + rax * 8]
+        test    rax, rax
+        jz      .by_upcall
+        mov     rcx, r10                ; the other arguments stand where C wants them
+        call    rax
+        mov     [rsp + FRAME_RAX], rax
+.called:
+        cli
+        cmp     byte [rbx + TASK_EXIT_WORK], NO_EXIT_WORK
+        jne     .exit_work
+.sysret:
         test    dword [rsp + FRAME_R11], 0x10100
         jnz     trap_return             ; TF or RF: only IRET restores them in order
         mov     rbp, [rsp + FRAME_RBP]
-        add     rsp, FRAME_R11          ; C has kept r15 ... r12 and rbx
+        mov     rbx, [rsp + FRAME_RBX]
+        add     rsp, FRAME_R11          ; C has kept r15 ... r12
         POP_CALL_CLOBBERED
         mov     rsp, [rsp + FRAME_RSP - FRAME_ORIG_RAX]
         swapgs
         o64 sysret
+.by_upcall:
+        mov     rdi, rsp
+        call    upcall_syscall
+        jmp     .called
+.exit_work:
+        mov     rdi, rsp
+        call    upcall_exit
+        test    al, al
+        jz      .sysret
+        jmp     trap_return             ; other registers: exec, signal, ptrace
 
 ; Entry:    SYSCALL from 32-bit code, which Bulla does not run: answered with -ENOSYS
 ; Exit:     SYSRET to 32-bit code

@@ -212,6 +212,16 @@ static bool refinement_is_due(uint64_t tsc)
            ratio_apply(tsc - first_sample.tsc, rough.ns_per_tick) >= REFINE_NS;
 }
 
+/* By a rate that may get better soon; 0 while there is none. */
+static __cold uint64_t unrefined_ns(const struct rate *r, uint64_t tsc)
+{
+    if (!r)
+        return 0;
+    if (refinement_is_due(tsc))
+        refine(tsc);
+    return rate_ns(r, tsc);
+}
+
 uint64_t clock_ns(void)
 {
     const struct rate *r;
@@ -221,11 +231,7 @@ uint64_t clock_ns(void)
         r = atomic_load(&current);
         tsc = tsc_read_ordered();
     } while (atomic_load(&current) != r); /* claim 2 */
-    if (!r)
-        return 0;
-    if (unlikely(refinement_is_due(tsc)))
-        refine(tsc);
-    return rate_ns(r, tsc);
+    return likely(r == &refined) ? rate_ns(r, tsc) : unrefined_ns(r, tsc);
 }
 
 uint64_t tsc_hz(void)

@@ -14,6 +14,7 @@
 #include "insn.h"
 #include "percpu.h"
 #include "smp.h"
+#include <asm/context.h>
 #include <asm/machine.h>
 #include <asm/memory_layout.h>
 #include <asm/spinlock.h>
@@ -24,11 +25,15 @@
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "FRAME_SIZE");
 _Static_assert(sizeof(struct trap_frame) % 16 == 0, "stacks stay aligned");
 _Static_assert(offsetof(struct trap_frame, rbp) == 4 * 8, "FRAME_RBP");
+_Static_assert(offsetof(struct trap_frame, rbx) == 5 * 8, "FRAME_RBX");
 _Static_assert(offsetof(struct trap_frame, r11) == 6 * 8, "FRAME_R11");
 _Static_assert(offsetof(struct trap_frame, rax) == 10 * 8, "FRAME_RAX");
 _Static_assert(offsetof(struct trap_frame, orig_rax) == 15 * 8, "FRAME_ORIG_RAX");
 _Static_assert(offsetof(struct trap_frame, rip) == 17 * 8, "FRAME_RIP");
 _Static_assert(offsetof(struct trap_frame, rsp) == 20 * 8, "FRAME_RSP");
+_Static_assert(SYSCALL_ENTRIES == 512, "percpu.inc");
+_Static_assert(offsetof(struct context, exit_work) == 0, "TASK_EXIT_WORK");
+_Static_assert(offsetof(struct context, calls_traced) == 1, "TASK_TRACED");
 
 /* Where an access of the kernel to user memory may fault, and where to go on; uaccess.asm. */
 struct ex_table_entry {

@@ -5,7 +5,7 @@
 ; Room:   arch.
 ; Owns:   every place where SMAP is open; each may fault, and each has its fixup.
 ; Locks:  none.
-; Always: (1) AC is clear again on every way out; (2) these four are all.
+; Always: (1) AC is clear again on every way out; (2) these five are all.
 ; Source: Intel SDM 3A, "Access Rights"; SDM 2B, "STAC".
 ; Tour:   before arch/x86_64/uaccess.c.
 
@@ -67,6 +67,32 @@ user_clear:
         mov     rax, rcx
         ret
 EX_TABLE .bytes, .refused
+
+; long user_copy_string(char *to, const char *from, size_t size): up to and with the first NUL
+;
+; Entry:    RDI (kernel), RSI (user), RDX
+; Exit:     RAX = bytes copied before the NUL; RDX, if there is none in so many; or -EFAULT
+; Clobbers: RCX
+; Stack:    unused
+global user_copy_string
+user_copy_string:
+        STAC
+        xor     eax, eax
+.next:  cmp     rax, rdx
+        je      .done
+.byte:  mov     cl, [rsi + rax]
+        mov     [rdi + rax], cl
+        inc     rax
+        test    cl, cl
+        jnz     .next
+        dec     rax                     ; the NUL does not count
+.done:  CLAC
+        ret
+.refused:
+        CLAC
+        mov     rax, -14
+        ret
+EX_TABLE .byte, .refused
 
 ; int user_cmpxchg32(uint32_t *at, uint32_t *expected, uint32_t new)
 ; Atomically: if *at == *expected then *at = new; *expected = what was there.

@@ -11,11 +11,11 @@
  */
 #include <asm/uaccess.h>
 
-#include <lib/string.h>
 #include <uapi/errno.h>
 
 size_t user_copy(void *to, const void *from, size_t len);
 size_t user_clear(void *to, size_t len);
+long user_copy_string(char *to, const char *from, size_t size);
 int user_cmpxchg32(uint32_t *at, uint32_t *expected, uint32_t new);
 
 size_t copy_from_user_partial(void *to, user_addr_t from, size_t len)
@@ -52,17 +52,11 @@ int cmpxchg32_user(user_addr_t at, uint32_t *expected, uint32_t new)
 
 long copy_string_from_user(char *to, user_addr_t from, size_t size)
 {
-    size_t done = 0;
-    while (done < size) {
-        size_t to_page_end = PAGE_SIZE - ((from.raw + done) & (PAGE_SIZE - 1));
-        size_t chunk = min(size - done, to_page_end);
-        size_t left = copy_from_user_partial(to + done, user(from.raw + done), chunk);
-        size_t len = strnlen(to + done, chunk - left);
-        if (len < chunk - left)
-            return done + len;
-        if (left)
-            return -EFAULT;
-        done += chunk;
-    }
-    return -ENAMETOOLONG;
+    if (!user_range_ok(from, 0))
+        return -EFAULT;
+    size_t reach = min(size, USER_END - from.raw);
+    long len = user_copy_string(to, (const char *)from.raw, reach);
+    if (len < (long)reach) /* -EFAULT, too */
+        return len;
+    return reach < size ? -EFAULT : -ENAMETOOLONG;
 }

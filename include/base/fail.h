@@ -36,11 +36,16 @@ uint64_t fail_at_left(void);
 extern _Atomic uint32_t fail_attention;
 bool fail_look_closer(enum fail_site site);
 
+/* Must fail_injected() be asked? The answer no is all that most allocations need. */
+static inline bool fail_is_watched(enum fail_site site)
+{
+    return unlikely(atomic_load_explicit(&fail_attention, memory_order_relaxed) & 1U << site);
+}
+
 /* Asked by every allocation before it does anything. True: return -ENOMEM, change nothing. */
 static inline bool fail_injected(enum fail_site site)
 {
-    uint32_t sites = atomic_load_explicit(&fail_attention, memory_order_relaxed);
-    return unlikely(sites & 1U << site) && fail_look_closer(site);
+    return fail_is_watched(site) && fail_look_closer(site);
 }
 
 /* Which sites were asked / were made to fail since boot: bit n is enum fail_site n. */

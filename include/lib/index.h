@@ -46,6 +46,11 @@ struct index {
 /* Makes an empty index. It owns memory only while it has items. */
 void index_init(struct index *index, const struct index_ops *ops);
 
+static inline bool index_is_empty(const struct index *index)
+{
+    return !index->root;
+}
+
 /**
  * index_insert() - add an item under a free key
  * @item: not NULL; starts without marks

@@ -93,7 +93,7 @@ struct object {
     void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
 };
 
-/* Fill in a new object with one reference. */
+/* Fill in a new object, all zeros before, with one reference. */
 void object_init(struct object *object, const struct object_ops *ops,
                  void (*release)(struct object *object));
 

@@ -60,11 +60,9 @@ enum page_flag {
     PAGE_POISONED = 1 << 0,  /* free, and filled with the poison byte (debug builds) */
     PAGE_DIRTY = 1 << 1,     /* content differs from what backs it */
     PAGE_UNTOUCHED = 1 << 2, /* OBJECT, head: made by fallocate, nobody looked at it yet */
-    PAGE_EXCLUSIVE = 1 << 3, /* private: one leaf only, which may become writable without a copy.
-                                Of the frame the leaf points to, be it a tail */
-    PAGE_COPY = 1 << 4,      /* HUGETLB: a private copy, never in an object */
-    PAGE_PARTIAL = 1 << 5,   /* OBJECT, head: not all of its pages are in the object any more */
-    PAGE_ZEROS = 1 << 6      /* KERNEL, head: one of mm/zeros.c */
+    PAGE_COPY = 1 << 3,      /* HUGETLB: a private copy, never in an object */
+    PAGE_PARTIAL = 1 << 4,   /* OBJECT, head: not all of its pages are in the object any more */
+    PAGE_ZEROS = 1 << 5      /* KERNEL, head: one of mm/zeros.c */
 };
 
 struct object;

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLAB_CACHES_MAX 64   /* slab_cache_init() panics beyond */
+#define SLAB_CACHES_MAX 63   /* slab_cache_init() panics beyond */
 #define SLAB_OBJECT_MAX 2048 /* larger: whole pages */
 
 enum slab_alloc_flags { SLAB_ALLOC_PLAIN = 0, SLAB_ALLOC_ZERO = 1 << 0 };

@@ -435,7 +435,7 @@ static void release(struct object *object)
 
 static struct object *object_make(const struct object_ops *ops_of_kind, uint64_t size_bytes)
 {
-    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_ZERO);
 
     assert_non_null(object);
     object_init(object, ops_of_kind, release);
@@ -558,7 +558,7 @@ static void stale_translation_is_found(void **state)
     assert_int_equal(mmu_remembered(mm), 1);
     struct pt_walk walk = pt_walk(&mm->pgtable, user(BASE));
     pte_t right = pte_read(walk.slot);
-    pte_write(walk.slot, pte_write_protected(right));
+    pte_write(walk.slot, (pte_t){right.raw & ~PTE_W});
     assert_panics(mmu_check(), "grants more");
     pte_write(walk.slot, pte_none());
     assert_panics(mmu_check(), "leads to frame");

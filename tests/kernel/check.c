@@ -15,6 +15,7 @@
 #include "../../kernel/quiet.h"
 #include "../../kernel/syscall.h"
 #include <asm/context.h>
+#include <upcalls.h>
 
 #define SHARED (RW | VM_SHARED)
 
@@ -75,9 +76,10 @@ KTEST(an_exclusive_page_with_two_leaves_is_found)
 
     EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
     REQUIRE(mm_fork(mm, &child) == 0);
-    kit_page(mm, 0)->flags |= PAGE_EXCLUSIVE;
+    pte_t leaf = kit_leaf(mm, 0), *slot = pt_walk(&mm->pgtable, user(AT(0))).slot;
+    pte_write(slot, pte_made_exclusive(leaf));
     EXPECT_FINDS(vm_check(), "V10");
-    kit_page(mm, 0)->flags &= ~PAGE_EXCLUSIVE;
+    pte_write(slot, leaf);
     EXPECT(vm_check() == 0);
     kit_mm_put(child);
     kit_mm_put(mm);
@@ -146,7 +148,7 @@ KTEST_PANICS(ring_3_with_a_lock_held_panics, "V29: on the way to ring 3")
 
     spin_lock_init(&lock, LOCK_RANK_FILES);
     spin_lock(&lock);
-    exit_to_user(NULL);
+    upcall_exit(NULL);
 }
 
 KTEST_PANICS(stack_written_past_its_end_panics, "V30: the stack's end was written to")

@@ -50,7 +50,7 @@ KTEST(write_maps_a_zeroed_exclusive_page_of_its_own)
     EXPECT(kit_map(mm, 0, 4, RW) == 0);
     EXPECT(fault(mm, 2, ACCESS_WRITE) == FAULT_RESOLVED);
     struct page *page = kit_page(mm, 2);
-    EXPECT(page->state == PAGE_ANON && (page->flags & PAGE_EXCLUSIVE));
+    EXPECT(page->state == PAGE_ANON && pte_is_exclusive(kit_leaf(mm, 2)));
     EXPECT(mapcount(page) == 1 && refcount(page) == 1);
     EXPECT(pte_is_writable(kit_leaf(mm, 2)) && pte_is_dirty(kit_leaf(mm, 2)));
     EXPECT_EQ(pte_is_executable(kit_leaf(mm, 2)), !cpu_has(CPU_NX));
@@ -98,7 +98,7 @@ KTEST(fork_shares_private_pages_until_either_side_writes)
     REQUIRE(mm_fork(parent, &child) == 0);
     struct page *shared = kit_page(parent, 0);
     EXPECT(kit_page(child, 0) == shared && mapcount(shared) == 2 && refcount(shared) == 2);
-    EXPECT(!(shared->flags & PAGE_EXCLUSIVE));
+    EXPECT(!pte_is_exclusive(kit_leaf(parent, 0)) && !pte_is_exclusive(kit_leaf(child, 0)));
     EXPECT(!pte_is_writable(kit_leaf(parent, 0)) && !pte_is_writable(kit_leaf(child, 0)));
     EXPECT(kit_page(child, 2) == zero_page);
     EXPECT(mm_check(parent) == 0 && mm_check(child) == 0);
@@ -128,7 +128,7 @@ KTEST(page_of_a_dead_sibling_is_written_without_a_copy)
     REQUIRE(mm_fork(parent, &child) == 0);
     kit_mm_put(child);
     EXPECT(kit_write(parent, 0, 2));
-    EXPECT(kit_page(parent, 0) == page && (page->flags & PAGE_EXCLUSIVE));
+    EXPECT(kit_page(parent, 0) == page && pte_is_exclusive(kit_leaf(parent, 0)));
     kit_mm_put(parent);
 }
 
@@ -306,9 +306,10 @@ KTEST(planted_damage_of_an_address_space_is_found)
         plant(mm, pte_leaf(zero, pgprot_exec(pgprot_user()), PT_4K), "V5");
 
     struct page *page = kit_page(mm, 4);
-    page->flags &= ~PAGE_EXCLUSIVE;
+    pte_t leaf = kit_leaf(mm, 4), *slot = pt_walk(&mm->pgtable, user(AT(4))).slot;
+    pte_write(slot, (pte_t){leaf.raw & ~PTE_SOFT_EXCLUSIVE});
     EXPECT_FINDS(mm_check(mm), "V10");
-    page->flags |= PAGE_EXCLUSIVE;
+    pte_write(slot, leaf);
     atomic_store(&page->mapcount, 2);
     EXPECT_FINDS(mm_check(mm), "V7");
     atomic_store(&page->mapcount, 1);

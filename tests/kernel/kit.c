@@ -100,7 +100,7 @@ static void release_object(struct object *object)
 
 struct object *kit_object(const struct object_ops *ops, uint64_t nr)
 {
-    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_PLAIN);
+    struct object *object = kmem_alloc(sizeof(*object), SLAB_ALLOC_ZERO);
 
     if (!EXPECT(object != NULL))
         return NULL;

@@ -70,7 +70,7 @@ KTEST(write_fault_gives_out_one_huge_leaf)
     EXPECT(has_huge(mm, 5) && !has_huge(mm, UNIT));
     struct page *head = kit_page(mm, 0);
     EXPECT(head->state == PAGE_ANON && head->order == HUGE_ORDER);
-    EXPECT(head->flags & PAGE_EXCLUSIVE && atomic_load(&head->mapcount) == 1);
+    EXPECT(pte_is_exclusive(kit_leaf(mm, 0)) && atomic_load(&head->mapcount) == 1);
     EXPECT_EQ(refs(mm, 0), 1);
     EXPECT_EQ(rss_anon(mm), UNIT);
     EXPECT_EQ(thp_events(THP_FAULT_ALLOC) - alloc, 1);
@@ -321,6 +321,51 @@ KTEST(collapse_that_fails_changes_nothing)
     EXPECT(has_huge(mm, 0) && rss_anon(mm) == UNIT);
     EXPECT(kit_read(mm, 5) == 55 && kit_read(mm, 6) == 66 && kit_read(mm, 7) == 0);
     done(mm);
+}
+
+static uint64_t scan_once(void)
+{
+    uint64_t before = thp_pages_collapsed, scans = thp_full_scans;
+
+    while (thp_full_scans == scans)
+        if (!EXPECT(thp_scan() >= 0))
+            break;
+    return thp_pages_collapsed - before;
+}
+
+KTEST(scan_collapses_what_the_limits_allow)
+{
+    if (small())
+        return;
+    uint64_t before = kit_frames_free();
+    struct thp_scan_limits limits = thp_scan_limits;
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    thp_mode = THP_MADVISE;
+    EXPECT(kit_map(mm, 0, 3 * UNIT, RW) == 0 && !thp_scan_wanted());
+    for (uint64_t page = 0; page < UNIT; page++)
+        EXPECT(kit_write(mm, page, page) && (page & 1 || kit_write(mm, UNIT + page, page)));
+    EXPECT_EQ(scan_once(), 0); /* nobody asked for huge pages yet */
+    EXPECT(mm_change_flags(mm, AT(0), 3 * HUGE_SIZE, VM_HUGEPAGE, 0) == 0 && thp_scan_wanted());
+    thp_scan_limits.none = UNIT / 2 - 1;
+    EXPECT_EQ(scan_once(), 1);
+    EXPECT(has_huge(mm, 0) && !has_huge(mm, UNIT) && mm_check(mm) == 0);
+    struct folio *folio = page_folio(kit_page(mm, UNIT + 2));
+    folio_get(folio);
+    thp_scan_limits.none = UNIT / 2;
+    EXPECT_EQ(scan_once(), 0); /* somebody uses it by its frame */
+    folio_put(folio);
+    fail_at_set(1);
+    EXPECT_EQ(thp_scan(), -ENOMEM);
+    fail_at_set(0);
+    EXPECT_EQ(scan_once(), 0); /* the rest of that round: there is nothing but hole */
+    EXPECT_EQ(scan_once(), 1);
+    EXPECT(has_huge(mm, UNIT) && kit_read(mm, UNIT + 8) == 8 && kit_read(mm, UNIT + 9) == 0);
+    thp_scan_limits = limits;
+    done(mm);
+    EXPECT(!thp_scan_wanted());
+    EXPECT_EQ(kit_frames_free(), before);
 }
 
 KTEST(object_block_is_referenced_by_slots_and_leaves)

@@ -20,10 +20,13 @@
 
 #define KSTACK_SIZE (4 * PAGE_SIZE)
 
+/* First in struct task, so that the entry code sees what it must ask before and after a call. */
 struct context {
-    uint64_t kernel_rsp; /* saved stack pointer while not running */
-    void *kstack;        /* lowest usable address [I] */
-    uint64_t fs_base;    /* user FS.base and GS.base while not running */
+    _Atomic bool exit_work;    /* upcall_exit() may find something to do [a] */
+    _Atomic bool calls_traced; /* system calls go through upcall_syscall() [a] */
+    uint64_t kernel_rsp;       /* saved stack pointer while not running */
+    void *kstack;              /* lowest usable address [I] */
+    uint64_t fs_base;          /* user FS.base and GS.base while not running */
     uint64_t gs_base;
     void *fpu; /* XSAVE area, 64-byte aligned; NULL for kernel threads */
     uint32_t pkru;

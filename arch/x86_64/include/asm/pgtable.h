@@ -5,8 +5,8 @@
  * Room:   arch, public face. Policy comes from mm/; bits stay in arch/x86_64.
  * Owns:   struct pgtable and the tables below its root; walks and runs.
  * Locks:  each table page has its own lock (rank PAGE_TABLE), reached through walk or run.
- *         Tables appear under a parent's lock, and vanish only while the caller holds the
- *         address space exclusively (mmap_lock for writing).
+ *         Tables appear under a parent's lock, and vanish only while the caller holds what they
+ *         span exclusively (mmap_lock for writing).
  * Always: (1) a table counts its non-zero entries; (2) every table has exactly one parent;
  *         (3) the upper 256 root entries are the kernel's, the same in every address space.
  * Source: Intel SDM 3A, "4-Level Paging and 5-Level Paging".
@@ -153,7 +153,8 @@ struct tlb_gather;
  * pt_free_tables() - give back tables across [start, end) that are empty
  * @floor, @ceiling: only tables that lie wholly between these go: areas outside may be about to
  *                   fill theirs
- * Context: mmap_lock for writing. The pages go through the gather: freed after the flush.
+ * Context: mmap_lock for writing [start, end). The pages go through the gather: freed after the
+ *          flush.
  */
 void pt_free_tables(struct pgtable *pgt, user_addr_t start, user_addr_t end, user_addr_t floor,
                     user_addr_t ceiling, struct tlb_gather *gather);

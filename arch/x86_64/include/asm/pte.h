@@ -168,6 +168,11 @@ static inline bool pte_is_writable(pte_t pte)
     return pte.raw & PTE_W;
 }
 
+static inline bool pte_is_exclusive(pte_t pte)
+{
+    return pte.raw & PTE_SOFT_EXCLUSIVE;
+}
+
 static inline bool pte_is_executable(pte_t pte)
 {
     return !(pte.raw & PTE_NX);
@@ -224,13 +229,14 @@ static inline pte_t pte_at_level(pte_t pte, phys_addr_t a, enum pt_level level)
 {
     pgprot_t prot = {pte.raw & PTE_RIGHTS};
     pte_t next = pte_leaf(a, prot, level);
-    next.raw |= pte.raw & (PTE_A | PTE_D);
+    next.raw |= pte.raw & (PTE_A | PTE_D | PTE_SOFT_EXCLUSIVE);
     return next;
 }
 
-static inline pte_t pte_write_protected(pte_t pte)
+/* The leaf is the only one of a private page: it may become writable without a copy. */
+static inline pte_t pte_made_exclusive(pte_t pte)
 {
-    return (pte_t){pte.raw & ~PTE_W};
+    return (pte_t){pte.raw | PTE_SOFT_EXCLUSIVE};
 }
 
 static inline pte_t pte_made_writable(pte_t pte)
@@ -259,32 +265,6 @@ static inline bool pte_needs_flush(pte_t old, pte_t next)
     return (old.raw ^ next.raw) & matters;
 }
 
-/* A change of rights that many entries go through, most of them from the same rights as the one
- * before: what that means for an entry is worked out once. */
-struct pte_change {
-    pgprot_t prot; /* the rights they get */
-    uint64_t from; /* the rights that the following is about */
-    uint64_t flip; /* bits that change */
-    bool flush;    /* CPUs must forget what they remember */
-};
-
-static inline struct pte_change pte_change_to(pgprot_t prot)
-{
-    return (struct pte_change){.prot = pgprot_supported(prot), .from = ~0UL};
-}
-
-/* The changed copy of a LEAF or PROTNONE entry; c->flush is about it afterwards. */
-static inline pte_t pte_changed(struct pte_change *c, pte_t old)
-{
-    if (unlikely((old.raw & PTE_RIGHTS) != c->from)) {
-        pte_t next = pte_with_prot(old, c->prot);
-        c->from = old.raw & PTE_RIGHTS;
-        c->flip = old.raw ^ next.raw;
-        c->flush = pte_needs_flush(old, next);
-    }
-    return (pte_t){old.raw ^ c->flip};
-}
-
 /* Read once, write once, exchange: entries change under the CPU's own page walker. */
 static inline pte_t pte_read(const pte_t *slot)
 {
@@ -299,4 +279,46 @@ static inline void pte_write(pte_t *slot, pte_t pte)
 static inline pte_t pte_exchange(pte_t *slot, pte_t pte)
 {
     return (pte_t){__atomic_exchange_n(&slot->raw, pte.raw, __ATOMIC_ACQ_REL)};
+}
+
+/* Another leaf of the same page is about to be made: neither may be written through. Table locked.
+ * Returns what is in @slot now. */
+static inline pte_t pte_share(pte_t *slot)
+{
+    __atomic_fetch_and(&slot->raw, ~(PTE_W | PTE_SOFT_EXCLUSIVE), __ATOMIC_ACQ_REL);
+    return pte_read(slot);
+}
+
+/* What entries of one class have in common: all but frame, accessed and dirty. */
+static inline uint64_t pte_class(pte_t pte)
+{
+    return pte.raw & ~(PTE_PHYS | PTE_A | PTE_D);
+}
+
+/* A change of rights, worked out once for the entries of one class. */
+struct pte_change {
+    uint64_t class; /* of the entries it is for */
+    uint64_t flip;  /* bits that change */
+    bool flush;     /* CPUs must forget what they remember */
+};
+
+/* @pte, a LEAF or PROTNONE entry, and its like get @prot; accessed and dirty are kept. */
+static inline struct pte_change pte_change_of(pte_t pte, pgprot_t prot)
+{
+    pte_t next = pte_with_prot(pte, pgprot_supported(prot));
+    return (struct pte_change){pte_class(pte), pte.raw ^ next.raw, pte_needs_flush(pte, next)};
+}
+
+/* Change the entry in @slot, which is of that class, and of the @nr - 1 after it those up to the
+ * first of another class. Returns how many. Rights change under the table's lock only, so that one
+ * instruction per entry does it, whatever the CPU marks meanwhile. */
+static inline unsigned pte_change_alike(pte_t *slot, unsigned nr, const struct pte_change *c)
+{
+    unsigned i = 0;
+
+    do {
+        if (c->flip)
+            __atomic_fetch_xor(&slot[i].raw, c->flip, __ATOMIC_ACQ_REL);
+    } while (++i < nr && pte_class(pte_read(&slot[i])) == c->class);
+    return i;
 }

@@ -14,21 +14,22 @@
  */
 #pragma once
 
-#define PTE_P             (1UL << 0)
-#define PTE_W             (1UL << 1)
-#define PTE_U             (1UL << 2)
-#define PTE_PWT           (1UL << 3)
-#define PTE_PCD           (1UL << 4)
-#define PTE_A             (1UL << 5)
-#define PTE_D             (1UL << 6)
-#define PTE_PS            (1UL << 7) /* a leaf, at level 2M and above */
-#define PTE_G             (1UL << 8)
-#define PTE_SOFT_PROTNONE (1UL << 9)  /* not present, but holds a frame (inverted) */
-#define PTE_SOFT_GUARD    (1UL << 10) /* not present, no frame: nobody may touch this page */
-#define PTE_PKEY_SHIFT    59
-#define PTE_PKEY          (15UL << PTE_PKEY_SHIFT)
-#define PTE_NX            (1UL << 63)
-#define PTE_PHYS          0x000ffffffffff000UL
+#define PTE_P              (1UL << 0)
+#define PTE_W              (1UL << 1)
+#define PTE_U              (1UL << 2)
+#define PTE_PWT            (1UL << 3)
+#define PTE_PCD            (1UL << 4)
+#define PTE_A              (1UL << 5)
+#define PTE_D              (1UL << 6)
+#define PTE_PS             (1UL << 7) /* a leaf, at level 2M and above */
+#define PTE_G              (1UL << 8)
+#define PTE_SOFT_PROTNONE  (1UL << 9)  /* not present, but holds a frame (inverted) */
+#define PTE_SOFT_GUARD     (1UL << 10) /* not present, no frame: nobody may touch this page */
+#define PTE_SOFT_EXCLUSIVE (1UL << 11) /* the only leaf of a private page */
+#define PTE_PKEY_SHIFT     59
+#define PTE_PKEY           (15UL << PTE_PKEY_SHIFT)
+#define PTE_NX             (1UL << 63)
+#define PTE_PHYS           0x000ffffffffff000UL
 
 /* What a change of rights replaces; the rest (frame, A, D, PS) stays. */
 #define PTE_RIGHTS \

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include <asm/memory_layout.h>
 #include <lib/addr.h>
 #include <lib/compiler.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 /* Is [p, p+len) inside the user half? len 0 is fine anywhere in it. */
 static inline bool user_range_ok(user_addr_t p, size_t len)
 {
-    return len <= 0x7ffffffff000UL && p.raw <= 0x7ffffffff000UL - len;
+    return len <= USER_END && p.raw <= USER_END - len;
 }
 
 /* All or nothing is promised only to the error code: 0, or -EFAULT with a part copied. */
