@@ -58,6 +58,14 @@ static void rest(uint64_t ms)
         timer_stop(&timer);
 }
 
+/* The kernel is not preempted: whoever works on and on must ask. */
+static void let_others(void)
+{
+    sched_yield();
+    if (quiet_is_wanted())
+        quiet_wait();
+}
+
 /* As many pages as the pace says, but no address space twice. Returns how long to sleep. */
 static uint64_t scan(void)
 {
@@ -70,9 +78,7 @@ static uint64_t scan(void)
             return READ_ONCE(khugepaged_pace.alloc_sleep_ms);
         looked += nr;
         ends += !nr;
-        sched_yield();
-        if (quiet_is_wanted())
-            quiet_wait();
+        let_others();
     }
     return READ_ONCE(khugepaged_pace.scan_sleep_ms);
 }
@@ -89,6 +95,8 @@ static void thread(void *arg)
         uint64_t ms = scan();
         if (ms)
             rest(ms);
+        else
+            let_others();
     }
 }
 

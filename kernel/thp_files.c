@@ -79,7 +79,7 @@ static const struct choice choices[] = {
 struct number {
     struct text_kind kind;
     uint64_t *value;
-    uint64_t max;
+    uint64_t min, max;
 };
 
 static int show_number(struct text *t, struct dentry *dentry)
@@ -95,7 +95,7 @@ static int store_number(const struct text_kind *kind, const char *word)
     const struct number *n = container_of(kind, struct number, kind);
     uint64_t value;
 
-    if (parse_number(word, &value) || value > n->max)
+    if (parse_number(word, &value) || value > n->max || value < n->min)
         return -EINVAL;
     WRITE_ONCE(*n->value, value);
     return khugepaged_settings_changed();
@@ -114,20 +114,20 @@ static uint64_t defrag_too = 1;
     }
 
 static const struct number numbers[] = {
-    {NUMBER("use_zero_page"), &thp_use_zeros, 1},
-    {CONSTANT("hpage_pmd_size"), &huge_bytes, 0},
+    {NUMBER("use_zero_page"), &thp_use_zeros, 0, 1},
+    {CONSTANT("hpage_pmd_size"), &huge_bytes, 0, 0},
 };
 
 static const struct number khugepaged[] = {
-    {NUMBER("alloc_sleep_millisecs"), &khugepaged_pace.alloc_sleep_ms, UINT32_MAX},
-    {NUMBER("scan_sleep_millisecs"), &khugepaged_pace.scan_sleep_ms, UINT32_MAX},
-    {NUMBER("pages_to_scan"), &khugepaged_pace.pages_to_scan, UINT32_MAX},
-    {NUMBER("defrag"), &defrag_too, 1},
-    {NUMBER("max_ptes_none"), &thp_scan_limits.none, 511},
-    {NUMBER("max_ptes_shared"), &thp_scan_limits.shared, 511},
-    {NUMBER("max_ptes_swap"), &thp_scan_limits.swap, 511},
-    {CONSTANT("full_scans"), &thp_full_scans, 0},
-    {CONSTANT("pages_collapsed"), &thp_pages_collapsed, 0},
+    {NUMBER("alloc_sleep_millisecs"), &khugepaged_pace.alloc_sleep_ms, 0, UINT32_MAX},
+    {NUMBER("scan_sleep_millisecs"), &khugepaged_pace.scan_sleep_ms, 0, UINT32_MAX},
+    {NUMBER("pages_to_scan"), &khugepaged_pace.pages_to_scan, 1, UINT32_MAX},
+    {NUMBER("defrag"), &defrag_too, 0, 1},
+    {NUMBER("max_ptes_none"), &thp_scan_limits.none, 0, 511},
+    {NUMBER("max_ptes_shared"), &thp_scan_limits.shared, 0, 511},
+    {NUMBER("max_ptes_swap"), &thp_scan_limits.swap, 0, 511},
+    {CONSTANT("full_scans"), &thp_full_scans, 0, 0},
+    {CONSTANT("pages_collapsed"), &thp_pages_collapsed, 0, 0},
 };
 
 void thp_boot_files(struct dentry *mm)

@@ -236,6 +236,24 @@ static void objects_become_huge_as_shmem_enabled_says(void)
     close(fd);
 }
 
+/* A thread that never sleeps leaves the machine to others. */
+static void pace_can_be_without_rest(void)
+{
+    ONLY_OURS;
+    char *p = small_unit(512);
+
+    EXPECT(!huge_pages_set("khugepaged/pages_to_scan", "0"));
+    set("khugepaged/scan_sleep_millisecs", "0");
+    becomes_huge(p);
+    set("khugepaged/pages_to_scan", "1");
+    sleep_ms(100);
+    EXPECT(wait_for_scans());
+    set("khugepaged/pages_to_scan", "100000");
+    set("khugepaged/scan_sleep_millisecs", "5");
+    EXPECT(marked(p, 512));
+    munmap(p, HUGE);
+}
+
 static void writes_meanwhile_are_not_lost(void)
 {
     ONLY_OURS;
@@ -264,7 +282,7 @@ int main(void)
         TEST(small_pages_become_a_huge_one), TEST(missing_pages_are_limited),
         TEST(shared_pages_are_limited),      TEST(area_process_and_machine_can_refuse),
         TEST(child_is_looked_at_too),        TEST(objects_become_huge_as_shmem_enabled_says),
-        TEST(writes_meanwhile_are_not_lost),
+        TEST(pace_can_be_without_rest),      TEST(writes_meanwhile_are_not_lost),
     };
 
     huge_pages_allow();
