@@ -70,6 +70,8 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
 
 int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
 {
+    if (set & VM_HUGEPAGE)
+        thp_scan_add(mm);
     rwsem_write_begin(&mm->mmap_lock, addr, addr + len_bytes);
     rwsem_write_range(&mm->mmap_lock, addr, addr + len_bytes);
     int err = flag_range(mm, addr, addr + len_bytes, set, clear, ADVISE);
