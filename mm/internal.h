@@ -252,6 +252,12 @@ bool vma_must_account(uint32_t flags);
 /* May it get huge pages, so that mappings should lie where those fit? */
 bool shmem_wants_units(const struct object *object);
 
+/* Could it get huge pages by itself? With the setting "never" only a mount's own option helps. */
+static inline bool shmem_may_want_huge(const struct object *object)
+{
+    return READ_ONCE(shmem_huge_setting) != SHMEM_HUGE_NEVER || object->huge < SHMEM_HUGE_NEVER;
+}
+
 /* Would the page at @index, which is missing, be made as a part of a huge one? */
 bool shmem_wants_huge(const struct object *object, uint64_t index, enum object_get how);
 
@@ -290,11 +296,13 @@ static inline bool thp_fits_object(const struct vma *vma, uint64_t va)
 {
     uint64_t unit = round_down(va, HUGE_SIZE);
     enum object_get how = thp_wanted(vma);
+    bool has = READ_ONCE(vma->object->has_huge);
 
+    if (likely(!has && !shmem_may_want_huge(vma->object)))
+        return false;
     return unit >= vma->start && unit + HUGE_SIZE <= vma->end && how != OBJECT_GET_SMALL &&
            is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) &&
-           (READ_ONCE(vma->object->has_huge) ||
-            shmem_wants_huge(vma->object, vma_folio_index(vma, va), how));
+           (has || shmem_wants_huge(vma->object, vma_folio_index(vma, va), how));
 }
 
 enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };

@@ -58,7 +58,9 @@ static void touch(struct object *object, struct page *page)
 static int shmem_get_page(struct object *object, uint64_t index, enum object_get how,
                           struct page **out)
 {
-    bool huge = how != OBJECT_GET_EXISTING && shmem_wants_huge(object, index, how), made = false;
+    bool huge = shmem_may_want_huge(object) && how != OBJECT_GET_EXISTING &&
+                shmem_wants_huge(object, index, how);
+    bool made = false;
 
     for (;;) {
         *out = object_find_page(object, index);
