@@ -54,7 +54,7 @@ static inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level
     pte = pte_exchange(slot, pte_none());
     z->entries++;
     if (pte_is_present(pte)) {
-        z->first = z->end ? z->first : i;
+        z->first = min(z->first, i);
         z->end = i + 1;
     }
     if (page == zero_page)
@@ -96,7 +96,7 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
                           struct tlb_gather *gather)
 {
     struct page **pages = gather->pages + gather->nr_pages;
-    struct zapped z = {0};
+    struct zapped z = {.first = PT_ENTRIES};
 
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
