@@ -62,7 +62,29 @@ static int check_flags(uint64_t flags)
     bool elsewhere = task_current()->ns_for_children != process_current()->ns;
     if (elsewhere && (flags & (CLONE_THREAD | CLONE_NEWPID)))
         return -EINVAL;
-    return (flags & CLONE_THREAD) && (flags & CLONE_NEWPID) ? -EINVAL : 0;
+    if ((flags & CLONE_THREAD) && (flags & CLONE_NEWPID))
+        return -EINVAL;
+    return (flags & CLONE_NEWPID) && !capable(CAP_SYS_ADMIN) ? -EPERM : 0;
+}
+
+/* Has the user as many tasks as it may? Others than root are counted when it matters. */
+static bool user_has_room(void)
+{
+    const struct cred *me = cred_current();
+    uint64_t most = process_current()->limits[RLIMIT_NPROC].soft, nr = 0;
+    struct process *p;
+
+    if (!me->user.real || capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN))
+        return true;
+    tasks_lock();
+    for_each_process(p)
+    {
+        const struct task *task = process_living_task(p);
+        if (task && task->cred->user.real == me->user.real)
+            nr += p->nr_tasks;
+    }
+    tasks_unlock();
+    return nr < most;
 }
 
 /* Where a child is born, with a reference. */
@@ -140,6 +162,8 @@ static int task_copy(const struct clone_args *a, struct task **out)
     if (a->flags & CLONE_SETTLS)
         task->context.fs_base = a->tls;
     strlcpy(task->name, me->name, sizeof(task->name));
+    cred_put(task->cred);
+    task->cred = cred_get(me->cred);
     task->sched.affinity = me->sched.affinity;
     if (!(a->flags & CLONE_VM))
         task->rseq = me->rseq;
@@ -235,6 +259,8 @@ static int64_t do_clone(const struct clone_args *a)
     int tid;
 
     int err = check_flags(a->flags);
+    if (!err && !user_has_room())
+        err = -EAGAIN;
     if (err)
         return err;
     err = task_copy(a, &task);

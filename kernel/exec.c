@@ -11,6 +11,7 @@
  */
 #include "exec.h"
 
+#include "cred.h"
 #include "files.h"
 #include "fs.h"
 #include "image.h"
@@ -127,8 +128,14 @@ struct auxv {
     uint64_t type, value;
 };
 
-static unsigned auxv_fill(struct auxv *v, const struct image *image, uint64_t random,
-                          uint64_t platform, uint64_t name)
+/* Who the program runs as. */
+struct identity {
+    struct cred *cred;
+    bool secure;
+};
+
+static unsigned auxv_fill(struct auxv *v, const struct image *image, const struct identity *who,
+                          uint64_t random, uint64_t platform, uint64_t name)
 {
     unsigned n = 0;
     v[n++] = (struct auxv){AT_MINSIGSTKSZ, sizeof(struct uapi_sigframe) + fpu_size() + 64 + 128};
@@ -141,11 +148,11 @@ static unsigned auxv_fill(struct auxv *v, const struct image *image, uint64_t ra
     v[n++] = (struct auxv){AT_BASE, 0};
     v[n++] = (struct auxv){AT_FLAGS, 0};
     v[n++] = (struct auxv){AT_ENTRY, image->bias + image->header.entry};
-    v[n++] = (struct auxv){AT_UID, 0};
-    v[n++] = (struct auxv){AT_EUID, 0};
-    v[n++] = (struct auxv){AT_GID, 0};
-    v[n++] = (struct auxv){AT_EGID, 0};
-    v[n++] = (struct auxv){AT_SECURE, 0};
+    v[n++] = (struct auxv){AT_UID, who->cred->user.real};
+    v[n++] = (struct auxv){AT_EUID, who->cred->user.effective};
+    v[n++] = (struct auxv){AT_GID, who->cred->group.real};
+    v[n++] = (struct auxv){AT_EGID, who->cred->group.effective};
+    v[n++] = (struct auxv){AT_SECURE, who->secure};
     v[n++] = (struct auxv){AT_RANDOM, random};
     v[n++] = (struct auxv){AT_HWCAP2, cpu_has(CPU_FSGSBASE) ? 2 : 0};
     v[n++] = (struct auxv){AT_EXECFN, name};
@@ -159,7 +166,7 @@ static unsigned auxv_fill(struct auxv *v, const struct image *image, uint64_t ra
  * Own mm loaded.
  */
 static int stack_build(const struct image *image, const struct arguments *args, const char *name,
-                       struct mm *mm, struct stack *stack)
+                       const struct identity *who, struct mm *mm, struct stack *stack)
 {
     struct auxv auxv[24];
     uint8_t random[16];
@@ -171,7 +178,7 @@ static int stack_build(const struct image *image, const struct arguments *args, 
     sp -= layout_stack_skew();
     uint64_t platform_at = push(&sp, "x86_64", 7, 1);
     uint64_t random_at = push(&sp, random, sizeof(random), 16);
-    unsigned nr_auxv = auxv_fill(auxv, image, random_at, platform_at, name_at);
+    unsigned nr_auxv = auxv_fill(auxv, image, who, random_at, platform_at, name_at);
 
     size_t nr_words = 1 + args->argc + 1 + args->envc + 1;
     size_t pointers = nr_words * sizeof(uint64_t) + nr_auxv * sizeof(auxv[0]);
@@ -243,7 +250,7 @@ int files_unshare(void)
 
 /* The program's state begins anew. */
 static void become(struct dentry *dentry, const char *name, const struct image *image,
-                   const struct stack *stack)
+                   const struct identity *who, const struct stack *stack)
 {
     struct task *task = task_current();
     struct process *process = task->process;
@@ -267,6 +274,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     task->restart = (struct restart_block){0};
     process->membarrier = 0;
     process->no_dump = false;
+    cred_commit(who->cred);
     process->auxv_at = stack->auxv_at;
     process->auxv_bytes = stack->auxv_bytes;
     context_reset_user_state(&task->context);
@@ -286,6 +294,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
 static int load(struct dentry *dentry, const char *name, const struct arguments *args)
 {
     struct image *image = kmem_alloc(sizeof(*image), SLAB_ALLOC_ZERO);
+    struct identity who;
     struct mm *mm, *old;
     struct stack stack;
 
@@ -293,13 +302,16 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
         return -ENOMEM;
     int err = image_read(dentry->inode, image);
     if (!err)
-        err = image_map(image, &mm);
+        err = cred_exec(dentry->inode, &who.cred, &who.secure);
     if (err)
         goto free_image;
+    err = image_map(image, &mm);
+    if (err)
+        goto put_cred;
     old = mm_switch(mm);
     err = image_clear_tails(image);
     if (!err)
-        err = stack_build(image, args, name, mm, &stack);
+        err = stack_build(image, args, name, &who, mm, &stack);
     if (!err)
         err = files_unshare();
     if (!err)
@@ -307,15 +319,18 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
     if (err) {
         mm_switch(old);
         mm_put(mm);
-        goto free_image;
+        goto put_cred;
     }
     if (old)
         usage_peak(process_current(), old);
-    become(dentry, name, image, &stack);
+    become(dentry, name, image, &who, &stack);
     ptrace_exec();
     vfork_finished(process_current());
+    who.cred = NULL; /* it is the task's now */
     if (old)
         mm_put(old);
+put_cred:
+    cred_put(who.cred);
 free_image:
     kmem_free(image);
     return err;
@@ -325,7 +340,7 @@ static int exec_dentry(struct dentry *dentry, const char *name, const struct arg
 {
     struct inode *inode = dentry->inode;
 
-    if ((inode->mode & S_IFMT) != S_IFREG || !(inode->mode & 0111))
+    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK))
         return -EACCES;
     if (!inode->object.ops || !inode->object.ops->kernel_access)
         return -EACCES;

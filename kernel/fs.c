@@ -12,6 +12,7 @@
  */
 #include "fs.h"
 
+#include "cred.h"
 #include "files.h"
 #include <asm/time.h>
 #include <base/panic.h>
@@ -75,6 +76,8 @@ int inode_create(uint32_t mode, const struct object_ops *ops, struct inode **out
     object_init(&inode->object, ops, inode_release);
     inode->ino = atomic_fetch_add(&last_ino, 1) + 1;
     inode->mode = mode;
+    inode->uid = cred_current()->user.fs;
+    inode->gid = cred_current()->group.fs;
     inode->nlink = inode_is(inode, S_IFDIR) ? 2 : 1;
     if (inode_is(inode, S_IFREG))
         inode->file_ops = &object_file_ops;
@@ -120,7 +123,7 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
         .gid = inode->gid,
         .rdev = inode->rdev,
         .size = object_size(object),
-        .blksize = object->ops ? object_folio_bytes(object) : PAGE_SIZE,
+        .blksize = object->ops ? object_block_bytes(object) : PAGE_SIZE,
         .blocks = atomic_load(&object->nr_pages) * (PAGE_SIZE / SECTOR_SIZE),
         .atime = inode->mtime,
         .mtime = inode->mtime,

@@ -9,6 +9,7 @@
  * Source: path_resolution(7), symlink(7), rename(2).
  * Tour:   after kernel/fs.c.
  */
+#include "cred.h"
 #include "fs.h"
 
 #include <lib/string.h>
@@ -83,13 +84,14 @@ static int step(struct dentry **at, const char *name, size_t len)
 
     if (!inode_is((*at)->inode, S_IFDIR))
         return -ENOTDIR;
-    if (is_dot(name, len))
-        return 0;
+    int err = inode_permission((*at)->inode, X_OK);
+    if (err || is_dot(name, len))
+        return err;
     if (is_dot_dot(name, len)) {
         next = (*at)->parent;
         dentry_get(next);
     } else {
-        int err = find_child(*at, name, len, &next);
+        err = find_child(*at, name, len, &next);
         if (err)
             return err;
     }
@@ -182,7 +184,9 @@ static int lookup_parent(struct dentry *start, const char *path, struct dentry *
         return err;
     memcpy(name, last, len);
     name[len] = '\0';
-    err = find_child(*parent, last, len, existing);
+    err = inode_permission((*parent)->inode, X_OK);
+    if (!err)
+        err = find_child(*parent, last, len, existing);
     if (err == -ENOENT) {
         *existing = NULL;
         err = 0;
@@ -222,6 +226,8 @@ static int check_create(const struct dentry *dir, const struct dentry *existing,
 {
     int err = existing ? -EEXIST : check_directory(dir);
 
+    if (!err)
+        err = inode_permission(dir->inode, W_OK | X_OK);
     if (err)
         return err;
     if (link && inode_is(inode, S_IFDIR))
@@ -231,6 +237,19 @@ static int check_create(const struct dentry *dir, const struct dentry *existing,
     if (ends_in_slash(path) && !inode_is(inode, S_IFDIR))
         return link ? -ENOENT : -EISDIR;
     return 0;
+}
+
+/* What is made in a set-group-ID directory belongs to the directory's group. */
+static void inherit_group(const struct dentry *dir, struct inode *inode)
+{
+    if (!(dir->inode->mode & S_ISGID))
+        return;
+    inode->gid = dir->inode->gid;
+    if (inode_is(inode, S_IFDIR))
+        inode->mode |= S_ISGID;
+    else if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+             !cred_in_group(inode->gid) && !capable(CAP_FSETID))
+        inode->mode &= ~S_ISGID;
 }
 
 /* A name for @inode, whose reference it takes over. @link: it had one before. */
@@ -251,6 +270,8 @@ static int name_create(struct dentry *start, const char *path, struct inode *ino
     else
         err = dentry_create(name, parent, inode, out);
     if (!err) {
+        if (!link)
+            inherit_group(parent, inode);
         dentry_link(*out);
         inode->nlink += link;
     }
@@ -296,6 +317,9 @@ static int check_remove(const struct dentry *parent, const struct dentry *victim
         return victim == fs_root ? -EBUSY : -EINVAL;
     if (victim->inode->dynamic || parent->inode->dynamic)
         return -EPERM;
+    int err = inode_may_remove(parent->inode, victim->inode);
+    if (err)
+        return err;
     return list_empty(&victim->children) ? 0 : -ENOTEMPTY;
 }
 
@@ -344,6 +368,20 @@ static int check_rename(const struct dentry *from, const struct dentry *to_dir,
     return list_empty(&to->children) ? 0 : -ENOTEMPTY;
 }
 
+/* A directory that moves is written: its ".." becomes another. */
+static int check_rename_rights(const struct dentry *from_dir, const struct dentry *from,
+                               const struct dentry *to_dir, const struct dentry *to)
+{
+    int err = inode_may_remove(from_dir->inode, from->inode);
+
+    if (!err)
+        err = to ? inode_may_remove(to_dir->inode, to->inode)
+                 : inode_permission(to_dir->inode, W_OK | X_OK);
+    if (!err && inode_is(from->inode, S_IFDIR) && from_dir != to_dir)
+        err = inode_permission(from->inode, W_OK);
+    return err;
+}
+
 static int rename_found(struct dentry *from_dir, struct dentry *from, struct dentry *to_dir,
                         struct dentry *to, const char *name)
 {
@@ -358,6 +396,8 @@ static int rename_found(struct dentry *from_dir, struct dentry *from, struct den
         err = check_directory(to_dir);
     if (!err)
         err = check_rename(from, to_dir, to);
+    if (!err)
+        err = check_rename_rights(from_dir, from, to_dir, to);
     if (err)
         return err;
     char *copy = kmem_alloc(strlen(name) + 1, SLAB_ALLOC_PLAIN);

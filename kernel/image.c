@@ -180,7 +180,6 @@ static void set_limits(struct mm *mm)
     mm->limits.data = limits[RLIMIT_DATA].soft;
     mm->limits.stack = limits[RLIMIT_STACK].soft;
     mm->limits.locked = limits[RLIMIT_MEMLOCK].soft;
-    mm->limits.locked_exempt = true; /* CAP_IPC_LOCK: everybody is root so far */
 }
 
 static int map_all(struct mm *mm, struct image *image)

@@ -16,8 +16,12 @@
 
 static int send_to(struct process *p, int signo)
 {
-    struct uapi_siginfo info = {
-        .signo = signo, .code = SI_USER, .pid = pid_in(p->ns, process_current()->pid)};
+    struct uapi_siginfo info = {.signo = signo,
+                                .code = SI_USER,
+                                .pid = pid_in(p->ns, process_current()->pid),
+                                .uid = cred_current()->user.real};
+    if (!cred_may_signal(p, signo))
+        return -EPERM;
     return signo ? signal_send_process(p, &info) : 0;
 }
 
@@ -29,6 +33,25 @@ static bool is_meant(const struct process *p, int pid)
     if (pid != -1)
         return p->pgid == pid_meant(-pid);
     return p != me->ns->init && p != me && pid_ns_contains(me->ns, p->ns);
+}
+
+/* One success is enough; who sends to everybody passes over those it may not send to. */
+static int64_t send_to_all(int pid, int signo)
+{
+    int64_t result = -ESRCH;
+    struct process *p;
+
+    for_each_process(p)
+    {
+        if (!is_meant(p, pid))
+            continue;
+        int err = send_to(p, signo);
+        if (!err || !result || (err == -EPERM && pid == -1))
+            result = 0;
+        else
+            result = err;
+    }
+    return result;
 }
 
 /* One of the process's tasks may be named instead of the process. */
@@ -53,11 +76,7 @@ int64_t sys_kill(int pid, int signo)
         p = process_of(pid);
         result = p ? send_to(p, signo) : -ESRCH;
     } else {
-        for_each_process(p)
-        {
-            if (is_meant(p, pid))
-                result = send_to(p, signo);
-        }
+        result = send_to_all(pid, signo);
     }
     tasks_unlock();
     return result;
@@ -84,8 +103,10 @@ int signal_send_group(int pgid, int signo)
 /* The receiver calls the sender by its own number. */
 static int send_task(struct task *task, struct uapi_siginfo *info)
 {
-    if (info->code == SI_TKILL)
+    if (info->code == SI_TKILL) {
         info->pid = pid_in(task->process->ns, process_current()->pid);
+        info->uid = cred_current()->user.real;
+    }
     return signal_send_task(task, info);
 }
 
@@ -97,7 +118,9 @@ static int64_t send_to_task(int pid, int tid, struct uapi_siginfo *info)
     tasks_lock();
     struct task *task = task_named(tid);
     if (task && (pid < 0 || task->process->pid == pid_meant(pid)))
-        result = info->signo ? send_task(task, info) : 0;
+        result = !cred_may_signal(task->process, info->signo) ? -EPERM
+                 : info->signo                                ? send_task(task, info)
+                                                              : 0;
     tasks_unlock();
     return result;
 }
@@ -140,7 +163,12 @@ int64_t sys_rt_sigqueueinfo(int pid, int signo, user_addr_t from)
         return err;
     tasks_lock();
     struct process *p = process_of(pid);
-    err = !p ? -ESRCH : signo ? signal_send_process(p, &info) : 0;
+    if (!p)
+        err = -ESRCH;
+    else if (!cred_may_signal(p, signo))
+        err = -EPERM;
+    else
+        err = signo ? signal_send_process(p, &info) : 0;
     tasks_unlock();
     return err;
 }

@@ -17,6 +17,7 @@
 #include "syscall.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
+#include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
@@ -91,6 +92,7 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
         return err;
     inode->nlink = 0;
     inode->object.seals = first_seals(flags);
+    inode->object.huge = SHMEM_HUGE_NO_MOUNT;
     return open_nameless(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
 }
 

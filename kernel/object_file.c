@@ -166,10 +166,10 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
 /* The first folio from *@key on that somebody touched; false: there is none. index_lock held. */
 static bool next_data(struct object *object, uint64_t *key)
 {
-    const struct page *page;
+    struct page *page;
 
     for (; (page = index_next(&object->folios, key)); ++*key)
-        if (!(READ_ONCE(page->flags) & PAGE_UNTOUCHED))
+        if (!page_is_untouched(page))
             return true;
     return false;
 }

@@ -229,7 +229,9 @@ int64_t sys_setns(int fd, int kind)
     if (!f)
         return -EBADF;
     bool fits = f->inode->file_ops == &ns_file_ops && (!kind || kind == CLONE_NEWPID);
-    int err = fits ? children_go_to((struct pid_ns *)f->inode->private) : -EINVAL;
+    int err = fits && !capable(CAP_SYS_ADMIN) ? -EPERM
+              : fits                          ? children_go_to((struct pid_ns *)f->inode->private)
+                                              : -EINVAL;
     file_put(f);
     return err;
 }
@@ -241,6 +243,8 @@ int64_t sys_unshare(uint64_t flags)
 
     if (flags & ~(uint64_t)(CLONE_NEWPID | CLONE_FILES | CLONE_FS | CLONE_SYSVSEM))
         return -EINVAL;
+    if ((flags & CLONE_NEWPID) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
     if ((flags & CLONE_NEWPID) && me->ns_for_children != me->process->ns)
         return -EINVAL;
     int err = flags & CLONE_FILES ? files_unshare() : 0;

@@ -93,6 +93,7 @@ static int show_meminfo(struct text *t, struct dentry *dentry)
     add_kib(t, "CommitLimit:", commit_limit() * PAGE_KIB);
     add_kib(t, "Committed_AS:", commit_sum() * PAGE_KIB);
     add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
+    add_kib(t, "ShmemHugePages:", thp_events(THP_SHMEM) * HUGE_KIB);
     add_kib(t, "ShmemPmdMapped:", thp_events(THP_OBJECT) * HUGE_KIB);
     add_huge_pages(t);
     add_direct_map(t);

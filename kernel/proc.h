@@ -14,6 +14,7 @@
 #include "fs.h"
 #include "text_file.h"
 
+struct cred;
 struct mm;
 struct vma;
 
@@ -28,6 +29,13 @@ static inline int proc_pid(const struct dentry *dir)
 
 /* The memory of a process, with a reference; NULL: it is gone. */
 struct mm *proc_mm(int pid);
+
+/* Who a process is, with a reference; root if it is gone. */
+const struct cred *proc_cred(int pid);
+
+/* For text_kind.open of what lies in /proc/PID: may the running task look into the process?
+ * 0, -EACCES or -ESRCH. */
+int __must_check proc_may_look(struct dentry *dentry);
 
 /* proc_text.c: what lies in /proc/PID. */
 #define NR_PROC_FILES 9

@@ -44,6 +44,46 @@ struct mm *proc_mm(int pid)
     return mm;
 }
 
+const struct cred *proc_cred(int pid)
+{
+    tasks_lock();
+    struct process *process = process_find(pid);
+    const struct task *task = process ? process_living_task(process) : NULL;
+    const struct cred *cred = cred_get(task ? task->cred : cred_root());
+    tasks_unlock();
+    return cred;
+}
+
+static int may_look(int pid)
+{
+    tasks_lock();
+    struct process *process = process_find(pid);
+    const struct task *task = process ? process_living_task(process) : NULL;
+    int err = !process ? -ESRCH : task && !cred_may_access(task, ACCESS_AS_FS) ? -EACCES : 0;
+    tasks_unlock();
+    return err;
+}
+
+int proc_may_look(struct dentry *dentry)
+{
+    return may_look(proc_pid(dentry->parent));
+}
+
+/* What lies in /proc/PID is the process's, unless that is not to be looked into. */
+static int own(struct dentry *dentry, int pid)
+{
+    const struct cred *cred = proc_cred(pid);
+
+    tasks_lock();
+    const struct process *process = process_find(pid);
+    bool hidden = !process || process->no_dump;
+    tasks_unlock();
+    dentry->inode->uid = hidden ? 0 : cred->user.effective;
+    dentry->inode->gid = hidden ? 0 : cred->group.effective;
+    cred_put(cred);
+    return 0;
+}
+
 static struct files *files_of(int pid)
 {
     tasks_lock();
@@ -61,6 +101,9 @@ static struct files *files_of(int pid)
 /* exe or cwd of a process, with a reference. */
 static int process_dentry(int pid, bool exe, struct dentry **out)
 {
+    int err = may_look(pid);
+    if (err)
+        return err == -ESRCH ? -ENOENT : err;
     tasks_lock();
     struct process *process = process_find(pid);
     *out = !process ? NULL : exe ? process->exe : process->cwd;
@@ -91,6 +134,9 @@ static int follow_root(struct dentry *link, struct dentry **out)
 /* /proc/PID/fd/N: the very file that is open, whatever its name is now. */
 static int follow_fd(struct dentry *link, struct dentry **out)
 {
+    int err = may_look(proc_pid(link->parent));
+    if (err)
+        return err;
     struct files *files = files_of(proc_pid(link->parent));
     int wanted = link->inode->private, fd = wanted;
     if (!files)
@@ -139,10 +185,10 @@ static const struct {
 /* Directories */
 
 static int directory_create(struct dentry *dir, const char *name, const struct dynamic_dir *dynamic,
-                            int pid, struct dentry **out)
+                            uint32_t rights, int pid, struct dentry **out)
 {
     struct inode *inode;
-    int err = inode_create(S_IFDIR | 0555, NULL, &inode);
+    int err = inode_create(S_IFDIR | rights, NULL, &inode);
     if (err)
         return err;
     inode->dynamic = dynamic;
@@ -213,6 +259,9 @@ static struct pid_ns *namespace_of(int pid, bool for_children)
 
 static int follow_ns(struct dentry *link, struct dentry **out)
 {
+    int err = may_look(proc_pid(link->parent));
+    if (err)
+        return err;
     struct pid_ns *ns = namespace_of(proc_pid(link->parent), link->inode->private);
     return ns ? pid_ns_dentry(ns, out) : -ENOENT;
 }
@@ -240,13 +289,14 @@ static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry};
 static const struct {
     const char *name;
     const struct dynamic_dir *dir;
-} dirs_of_process[] = {{"fd", &fd_dir}, {"ns", &ns_dir}};
+    uint32_t rights;
+} dirs_of_process[] = {{"fd", &fd_dir, 0500}, {"ns", &ns_dir, 0511}};
 
 /* The files of a process come first, then its links, then its directories. */
 #define NR_LINKS ARRAY_SIZE(links_of_process)
 #define NR_DIRS  ARRAY_SIZE(dirs_of_process)
 
-static int process_lookup(struct dentry *dir, const char *name, struct dentry **out)
+static int process_child(struct dentry *dir, const char *name, struct dentry **out)
 {
     for (unsigned i = 0; i < NR_PROC_FILES; i++)
         if (!strcmp(name, proc_files_of_process[i]->name))
@@ -256,8 +306,15 @@ static int process_lookup(struct dentry *dir, const char *name, struct dentry **
             return link_create(dir, name, links_of_process[i].follow, 0, out);
     for (unsigned i = 0; i < NR_DIRS; i++)
         if (!strcmp(name, dirs_of_process[i].name))
-            return directory_create(dir, name, dirs_of_process[i].dir, proc_pid(dir), out);
+            return directory_create(dir, name, dirs_of_process[i].dir, dirs_of_process[i].rights,
+                                    proc_pid(dir), out);
     return -ENOENT;
+}
+
+static int process_lookup(struct dentry *dir, const char *name, struct dentry **out)
+{
+    int err = process_child(dir, name, out);
+    return err ? err : own(*out, proc_pid(dir));
 }
 
 static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
@@ -284,7 +341,8 @@ static int proc_lookup(struct dentry *dir, const char *name, struct dentry **out
     tasks_lock();
     bool exists = pid > 0 && process_find(pid);
     tasks_unlock();
-    return exists ? directory_create(dir, name, &process_dir, pid, out) : -ENOENT;
+    int err = exists ? directory_create(dir, name, &process_dir, 0555, pid, out) : -ENOENT;
+    return err ? err : own(*out, pid);
 }
 
 static bool proc_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)

@@ -122,5 +122,6 @@ static int show_rollup(struct text *t, struct dentry *dentry)
     return 0;
 }
 
-const struct text_kind proc_smaps = {"smaps", 0444, .show = show_smaps};
-const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .show = show_rollup};
+const struct text_kind proc_smaps = {"smaps", 0444, .open = proc_may_look, .show = show_smaps};
+const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .open = proc_may_look,
+                                            .show = show_rollup};

@@ -184,6 +184,35 @@ static const char *state_name(char letter)
     }
 }
 
+static void add_ids(struct text *t, const char *name, const struct ids *ids)
+{
+    text_add(t, "%s:\t%u\t%u\t%u\t%u\n", name, ids->real, ids->effective, ids->saved, ids->fs);
+}
+
+static void add_status_ids(struct text *t, int pid)
+{
+    const struct cred *cred = proc_cred(pid);
+
+    add_ids(t, "Uid", &cred->user);
+    add_ids(t, "Gid", &cred->group);
+    text_add(t, "FDSize:\t%u\nGroups:\t", FILES_MAX);
+    for (uint32_t i = 0; i < cred->nr_groups; i++)
+        text_add(t, "%u ", cred->groups[i]);
+    text_add(t, "\n");
+    cred_put(cred);
+}
+
+static void add_status_capabilities(struct text *t, int pid)
+{
+    const struct cred *cred = proc_cred(pid);
+
+    text_add(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n", cred->inheritable,
+             cred->permitted, cred->effective);
+    text_add(t, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n", cred->bounding,
+             cred->ambient, cred->no_new_privs);
+    cred_put(cred);
+}
+
 static void add_status_memory(struct text *t, struct mm *mm)
 {
     int64_t anon, file;
@@ -203,6 +232,7 @@ static void add_status_memory(struct text *t, struct mm *mm)
     uint64_t code = round_up(mm->end_code, PAGE_SIZE) - round_down(mm->start_code, PAGE_SIZE);
     text_add(t, "VmExe:\t%8lu kB\n", code / KIB);
     text_add(t, "VmLib:\t%8lu kB\n", mm->kind_pages[AREA_CODE] * PAGE_KIB - code / KIB);
+    text_add(t, "VmPTE:\t%8lu kB\n", (atomic_load(&mm->pgtable.nr_tables) - 1) * PAGE_KIB);
     text_add(t, "VmSwap:\t%8lu kB\n", 0UL);
 }
 
@@ -217,7 +247,7 @@ static int show_status(struct text *t, struct dentry *dentry)
     text_add(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", s.name, s.umask, s.state,
              state_name(s.state));
     text_add(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", s.pid, s.pid, s.ppid);
-    text_add(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t0 \n", FILES_MAX);
+    add_status_ids(t, pid);
     struct mm *mm = proc_mm(pid);
     if (mm) {
         add_status_memory(t, mm);
@@ -227,6 +257,7 @@ static int show_status(struct text *t, struct dentry *dentry)
     text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.pending, s.shared_pending,
              s.blocked);
     text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
+    add_status_capabilities(t, pid);
     return 0;
 }
 
@@ -360,13 +391,16 @@ static int store_oom_adj(struct dentry *dentry, int64_t adj)
         return -EINVAL;
     tasks_lock();
     struct process *process = process_find(proc_pid(dentry->parent));
-    if (process)
+    int err = process ? 0 : -ESRCH;
+    if (process && adj < process->oom_adj && !capable(CAP_SYS_RESOURCE))
+        err = -EACCES;
+    if (!err)
         process->oom_adj = adj;
     tasks_unlock();
-    return process ? 0 : -ESRCH;
+    return err;
 }
 
-static const struct text_kind maps = {"maps", 0444, .show = show_maps},
+static const struct text_kind maps = {"maps", 0444, .open = proc_may_look, .show = show_maps},
                               stat = {"stat", 0444, .show = show_stat},
                               status = {"status", 0444, .show = show_status},
                               comm = {"comm", 0444, .show = show_comm},

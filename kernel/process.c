@@ -150,11 +150,13 @@ struct task *task_alloc(void)
     pending_init(&task->signals.pending);
     task->signals.alt_stack.flags = SS_DISABLE;
     task->sched.affinity = ~0UL;
+    task->cred = cred_get(cred_root());
     return task;
 }
 
 void task_dealloc(struct task *task)
 {
+    cred_put(task->cred);
     slab_free(&task_cache, task);
 }
 
@@ -166,7 +168,7 @@ void task_free(struct task *task)
     ASSERT(list_empty(&task->signals.pending.queue), "claim: task_exit() dropped what was pending");
     context_destroy(&task->context);
     pid_ns_put(task->ns_for_children);
-    slab_free(&task_cache, task);
+    task_dealloc(task);
     if (process)
         process_put(process);
 }
@@ -198,7 +200,7 @@ int kernel_thread(const char *name, void (*fn)(void *), void *arg, struct task *
     task->thread_arg = arg;
     int err = context_init_kernel(&task->context, kernel_thread_start, task);
     if (err) {
-        slab_free(&task_cache, task);
+        task_dealloc(task);
         return err;
     }
     strlcpy(task->name, name, sizeof(task->name));

@@ -195,7 +195,8 @@ static int64_t attach(int tid)
     struct task *task = task_named(tid);
     if (!task || !task->process)
         err = -ESRCH;
-    else if (task->process == process_current() || task->trace.tracer)
+    else if (task->process == process_current() || task->trace.tracer ||
+             !cred_may_access(task, ACCESS_AS_REAL))
         err = -EPERM;
     if (!err) {
         link_tracer(task, process_current());

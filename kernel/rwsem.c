@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/rwsem.c - many readers or one writer; readers of different CPUs do not disturb each other
+ * kernel/rwsem.c - many readers or one writer of a range; readers do not disturb each other
  *
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   the readers' lines, one per CPU.
  * Locks:  the semaphore's mutex among writers; its spinlock (rank WAIT) around the wake-up.
- * Always: (1) a reader counts itself, then looks for a writer; a writer shows itself, then looks at
- *             the counts: one of the two sees the other;
- *         (2) a reader that leaves while a writer waits wakes it.
+ * Always: (1) a reader says where it reads, then looks for a writer there; a writer says what it
+ *             changes, then looks for readers: one of the two sees the other;
+ *         (2) a reader that leaves while a writer sleeps wakes it;
+ *         (3) a slot is taken by its own CPU alone, and by nobody while it is taken.
  * Source: Linux percpu_rw_semaphore (the idea); Dekker's mutual exclusion.
- * Tour:   after kernel/sync.c; its user is mm.mmap_lock.
+ * Tour:   after kernel/sync.c; its user is mm.mmap_lock. docs/decisions/0006-ranges.md.
  */
 #include "task.h"
 #include <asm/cpu.h>
@@ -18,9 +19,29 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
+/* In the low bits of a slot's start. */
+#define SLOT_TAKEN 1UL
+#define SLOT_SEEKS 2UL
+#define SLOT_FLAGS 3UL
+
+/*
+ * One reader of a range has the slot; a second on the same CPU, while the first sleeps, reads
+ * everything. The end is written before the start: who reads them the other way round sees a
+ * range that somebody has, or one that begins after its own publication.
+ */
 struct rwsem_line {
-    _Atomic uint32_t readers;
+    _Atomic uint32_t readers; /* of everything */
+    _Atomic uint64_t start;   /* with flags; 0: free */
+    _Atomic uint64_t end;
 } __aligned(CACHE_LINE_SIZE);
+
+/* How a reader came in: on which CPU, and whether by the slot. */
+#define READER_SLOT    1U
+#define reader_cpu(r)  ((r) >> 1)
+#define reader_of(cpu) ((rwsem_reader_t)(cpu) << 1)
+
+/* What others need for a fault, and a bit: to sleep and be woken costs far more. */
+#define SPINS 200
 
 int rwsem_init(struct rwsem *s)
 {
@@ -36,12 +57,32 @@ void rwsem_destroy(struct rwsem *s)
     kmem_free(s->lines);
 }
 
+/* Claim 1. The end is written last and looked at first: with no writer it is 0. */
+static bool has_writer(const struct rwsem *s, uint64_t start, uint64_t end)
+{
+    uint64_t writer_end = atomic_load(&s->end);
+    return unlikely(writer_end > start) &&
+           atomic_load_explicit(&s->start, memory_order_acquire) < end;
+}
+
+/* A reader is in the way of a writer; so is the writer, probably not for long. */
+static __cold void wait_for_writer(struct rwsem *s, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (!has_writer(s, start, end))
+            return;
+        cpu_relax();
+    }
+    mutex_lock(&s->writers);
+    mutex_unlock(&s->writers);
+}
+
 /* Claim 2. The writer's task may be gone as soon as the lock is free again. */
-static void wake_writer(struct rwsem *s)
+static __cold void wake_writer(struct rwsem *s)
 {
     irq_flags_t flags = spin_lock_irqsave(&s->lock);
-    if (s->draining)
-        task_wake(s->draining, WAKE_ANY);
+    if (s->waiting)
+        task_wake(s->waiting, WAKE_ANY);
     spin_unlock_irqrestore(&s->lock, flags);
 }
 
@@ -50,66 +91,138 @@ rwsem_reader_t rwsem_read_lock(struct rwsem *s)
     for (;;) {
         unsigned cpu = cpu_id();
         atomic_fetch_add(&s->lines[cpu].readers, 1);
-        if (likely(!atomic_load(&s->writer)))
-            return cpu;
-        rwsem_read_unlock(s, cpu);
-        mutex_lock(&s->writers);
-        mutex_unlock(&s->writers);
+        if (likely(!has_writer(s, 0, RWSEM_EVERYTHING)))
+            return reader_of(cpu);
+        rwsem_read_unlock(s, reader_of(cpu));
+        wait_for_writer(s, 0, RWSEM_EVERYTHING);
     }
+}
+
+/* Exchanged, not stored: what it says is seen before the writer is looked for. */
+static void slot_set(struct rwsem_line *line, uint64_t start, uint64_t end)
+{
+    atomic_store_explicit(&line->end, end, memory_order_relaxed);
+    atomic_exchange(&line->start, start);
+}
+
+rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end)
+{
+    for (;;) {
+        unsigned cpu = cpu_id();
+        struct rwsem_line *line = &s->lines[cpu];
+        if (unlikely(atomic_load_explicit(&line->start, memory_order_relaxed)))
+            return rwsem_read_lock(s);
+        slot_set(line, start | SLOT_TAKEN | SLOT_SEEKS, end);
+        if (likely(!has_writer(s, start, end)))
+            return reader_of(cpu) | READER_SLOT;
+        rwsem_read_unlock(s, reader_of(cpu) | READER_SLOT);
+        wait_for_writer(s, start, end);
+    }
+}
+
+bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, uint64_t end)
+{
+    struct rwsem_line *line = &s->lines[reader_cpu(reader)];
+
+    if (unlikely(!(reader & READER_SLOT)))
+        return true;
+    uint64_t sought = atomic_load_explicit(&line->start, memory_order_relaxed) & ~SLOT_FLAGS;
+    if (sought == start && atomic_load_explicit(&line->end, memory_order_relaxed) == end) {
+        atomic_store_explicit(&line->start, start | SLOT_TAKEN, memory_order_release);
+        return true;
+    }
+    slot_set(line, start | SLOT_TAKEN, end);
+    return !has_writer(s, start, end);
 }
 
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
 {
-    uint32_t before = atomic_fetch_sub(&s->lines[reader].readers, 1);
-    DEBUG_ASSERT(before > 0, "claim: who leaves came in; cpu=%u", reader);
-    (void)before;
-    if (unlikely(atomic_load(&s->writer)))
+    struct rwsem_line *line = &s->lines[reader_cpu(reader)];
+
+    if (reader & READER_SLOT) {
+        uint64_t before = atomic_exchange(&line->start, 0);
+        DEBUG_ASSERT(before & SLOT_TAKEN, "claim 3: cpu=%u", reader_cpu(reader));
+        (void)before;
+    } else {
+        uint32_t before = atomic_fetch_sub(&line->readers, 1);
+        DEBUG_ASSERT(before > 0, "claim: who leaves came in; cpu=%u", reader_cpu(reader));
+        (void)before;
+    }
+    if (unlikely(atomic_load(&s->waiting)))
         wake_writer(s);
 }
 
-static bool has_readers(const struct rwsem *s)
+static bool has_readers(const struct rwsem *s, uint64_t start, uint64_t end)
 {
-    for (unsigned i = 0; i < nr_cpus(); i++)
-        if (atomic_load(&s->lines[i].readers))
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        const struct rwsem_line *line = &s->lines[i];
+        uint64_t from = atomic_load(&line->start);
+        if (atomic_load(&line->readers) ||
+            (from && (from & ~SLOT_FLAGS) < end && atomic_load(&line->end) > start))
             return true;
+    }
     return false;
 }
 
-static void draining_set(struct rwsem *s, struct task *task)
+static void waiting_set(struct rwsem *s, struct task *task)
 {
     irq_flags_t flags = spin_lock_irqsave(&s->lock);
-    s->draining = task;
+    s->waiting = task;
     spin_unlock_irqrestore(&s->lock, flags);
 }
 
-static void wait_for_readers(struct rwsem *s)
+static __cold void wait_for_readers(struct rwsem *s, uint64_t start, uint64_t end)
 {
     struct task *me = task_current();
 
-    draining_set(s, me);
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (!has_readers(s, start, end))
+            return;
+        cpu_relax();
+    }
+    waiting_set(s, me);
     for (;;) {
         WRITE_ONCE(me->sched.state, TASK_BLOCKED);
         atomic_thread_fence(memory_order_seq_cst);
-        if (!has_readers(s))
+        if (!has_readers(s, start, end))
             break;
         schedule();
     }
     WRITE_ONCE(me->sched.state, TASK_RUNNABLE);
-    draining_set(s, NULL);
+    waiting_set(s, NULL);
+}
+
+void rwsem_write_begin(struct rwsem *s)
+{
+    mutex_lock(&s->writers);
+}
+
+void rwsem_write_range(struct rwsem *s, uint64_t start, uint64_t end)
+{
+    atomic_store_explicit(&s->start, start, memory_order_relaxed);
+    atomic_store(&s->end, end);
+    if (has_readers(s, start, end))
+        wait_for_readers(s, start, end);
 }
 
 void rwsem_write_lock(struct rwsem *s)
 {
-    mutex_lock(&s->writers);
-    atomic_store(&s->writer, true);
-    if (has_readers(s))
-        wait_for_readers(s);
+    rwsem_write_begin(s);
+    rwsem_write_range(s, 0, RWSEM_EVERYTHING);
 }
 
 void rwsem_write_unlock(struct rwsem *s)
 {
-    atomic_store_explicit(&s->writer, false, memory_order_release);
+    atomic_store_explicit(&s->end, 0, memory_order_release);
     mutex_unlock(&s->writers);
+}
+
+void rwsem_seekers_wait(struct rwsem *s)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        while (atomic_load_explicit(&s->lines[i].start, memory_order_acquire) & SLOT_SEEKS)
+            cpu_relax();
 }
 
 rwsem_reader_t rwsem_downgrade(struct rwsem *s)
@@ -117,10 +230,10 @@ rwsem_reader_t rwsem_downgrade(struct rwsem *s)
     unsigned cpu = cpu_id();
     atomic_fetch_add(&s->lines[cpu].readers, 1);
     rwsem_write_unlock(s);
-    return cpu;
+    return reader_of(cpu);
 }
 
 bool rwsem_is_held(const struct rwsem *s)
 {
-    return has_readers(s) || mutex_is_locked(&s->writers);
+    return has_readers(s, 0, RWSEM_EVERYTHING) || mutex_is_locked(&s->writers);
 }

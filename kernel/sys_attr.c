@@ -5,10 +5,11 @@
  * Room:   kernel.
  * Owns:   nothing.
  * Locks:  object.lock round a mode change, because a seal may forbid it.
- * Always: (1) who asks is root: rights are kept and shown, but only "not executable" refuses.
+ * Always: (1) only the owner changes mode and times; who may do more is asked in kernel/cred.c.
  * Source: stat(2), statfs(2), access(2), chmod(2), chown(2), utimensat(2), umask(2).
  * Tour:   after kernel/sys_path.c.
  */
+#include "cred.h"
 #include "files.h"
 #include "fs.h"
 #include "path.h"
@@ -144,21 +145,46 @@ int64_t sys_fstatfs(int fd, user_addr_t out)
     return err;
 }
 
-/* Claim 1: root may do everything but execute what nobody may execute. */
-int64_t sys_faccessat2(int dirfd, user_addr_t path, int mode, int flags)
+/* Who asks is meant as who started the program, with what capabilities that would leave. */
+static struct cred *real_cred(void)
+{
+    const struct cred *me = cred_current();
+    struct cred *cred = cred_copy(me, me->nr_groups);
+
+    if (!cred)
+        return NULL;
+    cred->user.fs = cred->user.real;
+    cred->group.fs = cred->group.real;
+    if (!(cred->securebits & SECBIT_NO_SETUID_FIXUP))
+        cred->effective = cred->user.real ? 0 : cred->permitted;
+    return cred;
+}
+
+static int64_t access_check(int dirfd, user_addr_t path, int mode, int flags)
 {
     struct dentry *dentry;
-
-    if ((mode & ~(R_OK | W_OK | X_OK)) ||
-        (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
-        return -EINVAL;
     int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
     if (err)
         return err;
-    const struct inode *inode = dentry->inode;
-    if ((mode & X_OK) && inode_is(inode, S_IFREG) && !(inode->mode & 0111))
-        err = -EACCES;
+    err = inode_permission(dentry->inode, mode);
     dentry_put(dentry);
+    return err;
+}
+
+int64_t sys_faccessat2(int dirfd, user_addr_t path, int mode, int flags)
+{
+    if ((mode & ~(R_OK | W_OK | X_OK)) ||
+        (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+        return -EINVAL;
+    if (flags & AT_EACCESS)
+        return access_check(dirfd, path, mode, flags);
+    struct cred *cred = real_cred();
+    if (!cred)
+        return -ENOMEM;
+    cred_override(cred);
+    int64_t err = access_check(dirfd, path, mode, flags);
+    cred_override(NULL);
+    cred_put(cred);
     return err;
 }
 
@@ -181,6 +207,10 @@ static int64_t change_mode(struct inode *inode, unsigned mode)
     uint32_t rights = mode & MODE_RIGHTS;
     int err = 0;
 
+    if (!inode_is_owned(inode))
+        return -EPERM;
+    if (!cred_in_group(inode->gid) && !capable(CAP_FSETID))
+        rights &= ~S_ISGID;
     mutex_lock(&object->lock);
     if ((object->seals & SEAL_EXEC) && object->ops == &shmem_ops && ((inode->mode ^ rights) & 0111))
         err = -EPERM;
@@ -216,12 +246,26 @@ int64_t sys_fchmod(int fd, unsigned mode)
     return err;
 }
 
-static void change_owner(struct inode *inode, unsigned uid, unsigned gid)
+/* The owner may give it to one of its groups; what it can do for who starts it ends then. */
+static int64_t change_owner(struct inode *inode, unsigned uid, unsigned gid)
 {
+    bool own = cred_current()->user.fs == inode->uid;
+    bool same_user = uid == UINT32_MAX || uid == inode->uid;
+    bool own_group = gid == UINT32_MAX || gid == inode->gid || cred_in_group(gid);
+
+    if (!capable(CAP_CHOWN) && !(own && same_user && own_group) &&
+        (uid != UINT32_MAX || gid != UINT32_MAX))
+        return -EPERM;
     if (uid != UINT32_MAX)
         inode->uid = uid;
     if (gid != UINT32_MAX)
         inode->gid = gid;
+    if (!inode_is(inode, S_IFDIR)) {
+        inode->mode &= ~S_ISUID;
+        if (inode->mode & S_IXGRP)
+            inode->mode &= ~S_ISGID;
+    }
+    return 0;
 }
 
 int64_t sys_fchownat(int dirfd, user_addr_t path, unsigned uid, unsigned gid, int flags)
@@ -230,9 +274,9 @@ int64_t sys_fchownat(int dirfd, user_addr_t path, unsigned uid, unsigned gid, in
     int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
     if (err)
         return err;
-    change_owner(dentry->inode, uid, gid);
+    err = change_owner(dentry->inode, uid, gid);
     dentry_put(dentry);
-    return 0;
+    return err;
 }
 
 int64_t sys_chown(user_addr_t path, unsigned uid, unsigned gid)
@@ -250,17 +294,25 @@ int64_t sys_fchown(int fd, unsigned uid, unsigned gid)
     struct file *f = fd_get(fd);
     if (!f)
         return -EBADF;
-    change_owner(f->inode, uid, gid);
+    int64_t err = f->flags & O_PATH ? -EBADF : change_owner(f->inode, uid, gid);
     file_put(f);
-    return 0;
+    return err;
 }
 
-static void change_time(struct inode *inode, const struct uapi_timespec *mtime)
+/* Who may write it may also say that it was written now. */
+static int64_t change_time(struct inode *inode, const struct uapi_timespec *t)
 {
-    if (mtime->nsec == UTIME_NOW)
+    bool now = t[0].nsec == UTIME_NOW && t[1].nsec == UTIME_NOW;
+
+    if (t[0].nsec == UTIME_OMIT && t[1].nsec == UTIME_OMIT)
+        return 0;
+    if (!inode_is_owned(inode) && (!now || inode_permission(inode, W_OK)))
+        return now ? -EACCES : -EPERM;
+    if (t[1].nsec == UTIME_NOW)
         inode_touch(inode);
-    else if (mtime->nsec != UTIME_OMIT)
-        inode->mtime = *mtime;
+    else if (t[1].nsec != UTIME_OMIT)
+        inode->mtime = t[1];
+    return 0;
 }
 
 int64_t sys_utimensat(int dirfd, user_addr_t path, user_addr_t times, int flags)
@@ -274,9 +326,9 @@ int64_t sys_utimensat(int dirfd, user_addr_t path, user_addr_t times, int flags)
         path.raw ? path_lookup_at(dirfd, path, flags, &dentry) : path_start(dirfd, &dentry);
     if (err)
         return err;
-    change_time(dentry->inode, &t[1]);
+    err = change_time(dentry->inode, t);
     dentry_put(dentry);
-    return 0;
+    return err;
 }
 
 int64_t sys_umask(unsigned mask)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sys_misc.c - small calls: names, limits, identity
+ * kernel/sys_misc.c - small calls: names, limits
  *
  * Room:   kernel.
  * Owns:   nothing.
  * Locks:  as noted.
- * Always: (1) there is one user, root, until files have owners that matter.
+ * Always: -
  * Source: the man page of each call.
  * Tour:   as needed.
  */
@@ -24,6 +24,8 @@
 #include <uapi/misc.h>
 #include <uapi/personality.h>
 #include <uapi/prctl.h>
+
+#define NOFILE_MAX (1U << 20) /* fs.nr_open */
 
 int64_t sys_uname(user_addr_t out)
 {
@@ -58,6 +60,17 @@ int64_t sys_arch_prctl(int code, uint64_t addr)
     }
 }
 
+/* May the running task see and change the limits of @process? tasks_lock held. */
+static bool may_limit(const struct process *process)
+{
+    const struct cred *me = cred_current();
+    const struct task *task = process_living_task(process);
+    const struct cred *other = task ? task->cred : cred_root();
+
+    return process == process_current() || capable(CAP_SYS_RESOURCE) ||
+           (ids_are_all(&other->user, me->user.real) && ids_are_all(&other->group, me->group.real));
+}
+
 /* Limits that mm enforces are told to it. tasks_lock held. */
 static void limit_changed(struct process *process, unsigned which)
 {
@@ -90,17 +103,24 @@ int64_t sys_prlimit64(int pid, unsigned which, user_addr_t new, user_addr_t old)
         return -EINVAL;
     tasks_lock();
     struct process *process = pid ? process_named(pid) : process_current();
-    if (process) {
+    if (!process)
+        err = -ESRCH;
+    else if (!may_limit(process))
+        err = -EPERM;
+    else
         before = process->limits[which];
-        if (new.raw) {
-            process->limits[which] = limit;
-            limit_changed(process, which);
-        }
+    if (!err && new.raw) {
+        if (limit.hard > before.hard && !capable(CAP_SYS_RESOURCE))
+            err = -EPERM;
+        else if (which == RLIMIT_NOFILE && limit.hard > NOFILE_MAX)
+            err = -EPERM;
+    }
+    if (!err && new.raw) {
+        process->limits[which] = limit;
+        limit_changed(process, which);
     }
     tasks_unlock();
-    if (!process)
-        return -ESRCH;
-    if (old.raw)
+    if (!err && old.raw)
         err = copy_to_user(old, &before, sizeof(before));
     return err;
 }
@@ -131,23 +151,6 @@ int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags)
         done += chunk;
     }
     return done;
-}
-
-/* Identity */
-
-int64_t sys_getuid(void)
-{
-    return 0;
-}
-
-int64_t sys_getgroups(int size, user_addr_t list)
-{
-    uint32_t root = 0;
-    if (size < 0)
-        return -EINVAL;
-    if (size && copy_to_user(list, &root, sizeof(root)))
-        return -EFAULT;
-    return 1;
 }
 
 int64_t sys_personality(uint32_t wanted)
@@ -215,7 +218,7 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
     case PR_GET_THP_DISABLE:
         return a2 || a3 || a4 || a5 ? -EINVAL : task->mm->thp_disabled;
     default:
-        return -EINVAL;
+        return prctl_cred(option, a2, a3, a4, a5);
     }
 }
 
@@ -235,6 +238,8 @@ int64_t sys_sysinfo(user_addr_t out)
 
 int64_t sys_reboot(unsigned magic1, unsigned magic2, unsigned cmd)
 {
+    if (!capable(CAP_SYS_BOOT))
+        return -EPERM;
     if (magic1 != REBOOT_MAGIC1 || (magic2 != REBOOT_MAGIC2 && magic2 != REBOOT_MAGIC2A &&
                                     magic2 != REBOOT_MAGIC2B && magic2 != REBOOT_MAGIC2C))
         return -EINVAL;

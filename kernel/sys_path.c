@@ -9,6 +9,7 @@
  * Source: open(2), path_resolution(7) and the man page of each call.
  * Tour:   after kernel/fs_path.c, kernel/path.h and kernel/sys_fs.c.
  */
+#include "cred.h"
 #include "files.h"
 #include "fs.h"
 #include "path.h"
@@ -85,7 +86,9 @@ static int create_nameless(const struct path *p, unsigned mode, struct dentry **
     int err = fs_lookup(p->start, p->text, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
     if (err)
         return err;
-    err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
+    err = inode_permission(dir->inode, W_OK | X_OK);
+    if (!err)
+        err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
     if (!err) {
         inode->nlink = 0;
         err = dentry_create("#tmpfile", dir, inode, out);
@@ -107,6 +110,18 @@ static int check_open_flags(int *flags)
     return nameless && !(*flags & O_ACCMODE) ? -EINVAL : 0;
 }
 
+/* May the running task open it so? */
+static int check_open_rights(const struct inode *inode, int flags)
+{
+    static const unsigned wanted[] = {
+        [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK, [O_ACCMODE] = R_OK | W_OK};
+
+    if (flags & O_PATH)
+        return 0;
+    int err = inode_permission(inode, wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0));
+    return !err && (flags & O_NOATIME) && !inode_is_owned(inode) ? -EPERM : err;
+}
+
 static int64_t open_path(const struct path *p, int flags, unsigned mode)
 {
     struct dentry *dentry;
@@ -120,6 +135,11 @@ static int64_t open_path(const struct path *p, int flags, unsigned mode)
         created = true;
     } else {
         err = find_or_create(p, flags, mode, &dentry, &created);
+        if (!err && !created) {
+            err = check_open_rights(dentry->inode, flags);
+            if (err)
+                dentry_put(dentry);
+        }
     }
     if (!err)
         err = file_open(dentry, created ? flags & ~(O_TRUNC | O_CREAT) : flags, &file);
@@ -163,6 +183,8 @@ int64_t sys_truncate(user_addr_t path, int64_t size_bytes)
     else if (!inode_is(dentry->inode, S_IFREG) || !dentry->inode->object.ops)
         err = -EINVAL;
     else
+        err = inode_permission(dentry->inode, W_OK);
+    if (!err)
         err = inode_truncate(dentry->inode, size_bytes);
     dentry_put(dentry);
     return err;
@@ -188,6 +210,8 @@ int64_t sys_mknodat(int dirfd, user_addr_t path, unsigned mode, unsigned rdev)
     uint32_t type = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
     int err;
 
+    if ((type == S_IFCHR || type == S_IFBLK) && !capable(CAP_MKNOD))
+        return -EPERM;
     if (type == S_IFREG)
         err = inode_create(type | without_umask(mode), &shmem_ops, &inode);
     else if (type == S_IFCHR || type == S_IFBLK)
@@ -330,7 +354,7 @@ int64_t sys_readlink(user_addr_t path, user_addr_t out, int size)
 static int64_t change_directory(struct dentry *dentry)
 {
     struct process *process = process_current();
-    int err = inode_is(dentry->inode, S_IFDIR) ? 0 : -ENOTDIR;
+    int err = inode_is(dentry->inode, S_IFDIR) ? inode_permission(dentry->inode, X_OK) : -ENOTDIR;
 
     if (!err) {
         mutex_lock(&fs_lock);
@@ -422,6 +446,8 @@ int64_t sys_mount(user_addr_t source, user_addr_t target, user_addr_t type, uint
     char name[32];
 
     (void)source, (void)flags, (void)data;
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
     long len = copy_string_from_user(name, type, sizeof(name));
     if (len < 0)
         return len == -ENAMETOOLONG ? -ENODEV : len;
@@ -438,6 +464,8 @@ int64_t sys_umount2(user_addr_t target, int flags)
     struct dentry *dentry;
 
     (void)flags;
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
     int64_t err = path_lookup(target, &dentry);
     if (err)
         return err;

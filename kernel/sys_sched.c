@@ -59,6 +59,15 @@ int64_t sys_sched_getaffinity(int pid, size_t len, user_addr_t out)
     return err ? err : (int64_t)sizeof(mask);
 }
 
+/* Is @task of the same user, or may this one change any? */
+static bool may_schedule(const struct task *task)
+{
+    uint32_t me = cred_current()->user.effective;
+
+    return task == task_current() || me == task->cred->user.effective ||
+           me == task->cred->user.real || capable(CAP_SYS_NICE);
+}
+
 int64_t sys_sched_setaffinity(int pid, size_t len, user_addr_t in)
 {
     uint64_t mask = 0;
@@ -69,7 +78,7 @@ int64_t sys_sched_setaffinity(int pid, size_t len, user_addr_t in)
     struct task *me = task_current();
     tasks_lock();
     struct task *task = self_or(pid);
-    int err = !task ? -ESRCH : !mask ? -EINVAL : 0;
+    int err = !task ? -ESRCH : !may_schedule(task) ? -EPERM : !mask ? -EINVAL : 0;
     if (!err && task != me)
         sched_set_affinity(task, mask);
     tasks_unlock();

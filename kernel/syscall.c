@@ -53,9 +53,11 @@ const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
     /* everything else a program asks for */
     CALL(uname), CALL(personality), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit),
-    CALL(setrlimit), CALL(getrandom), CALL(getgroups), CALL(prctl), CALL(sysinfo), CALL(reboot),
-    CALL(getuid), CALL_AS(geteuid, sys_getuid), CALL_AS(getgid, sys_getuid),
-    CALL_AS(getegid, sys_getuid),
+    CALL(setrlimit), CALL(getrandom), CALL(prctl), CALL(sysinfo), CALL(reboot),
+    /* who asks */
+    CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid),
+    CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid),
+    CALL(setfsuid), CALL(setfsgid), CALL(getgroups), CALL(setgroups), CALL(capget), CALL(capset),
     /* files */
     SYS_FS_CALLS};
 

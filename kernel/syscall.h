@@ -154,9 +154,30 @@ int64_t sys_prlimit64(int pid, unsigned which, user_addr_t new, user_addr_t old)
 int64_t sys_getrlimit(unsigned which, user_addr_t out);
 int64_t sys_setrlimit(unsigned which, user_addr_t in);
 int64_t sys_getrandom(user_addr_t buf, size_t len, unsigned flags);
-int64_t sys_getuid(void);
 int64_t sys_personality(uint32_t wanted);
-int64_t sys_getgroups(int size, user_addr_t list);
 int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 int64_t sys_sysinfo(user_addr_t out);
 int64_t sys_reboot(unsigned magic1, unsigned magic2, unsigned cmd);
+
+/* sys_cred.c */
+int64_t sys_getuid(void);
+int64_t sys_geteuid(void);
+int64_t sys_getgid(void);
+int64_t sys_getegid(void);
+int64_t sys_getresuid(user_addr_t real, user_addr_t effective, user_addr_t saved);
+int64_t sys_getresgid(user_addr_t real, user_addr_t effective, user_addr_t saved);
+int64_t sys_setuid(uint32_t uid);
+int64_t sys_setgid(uint32_t gid);
+int64_t sys_setreuid(uint32_t real, uint32_t effective);
+int64_t sys_setregid(uint32_t real, uint32_t effective);
+int64_t sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved);
+int64_t sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved);
+int64_t sys_setfsuid(uint32_t uid);
+int64_t sys_setfsgid(uint32_t gid);
+int64_t sys_getgroups(int size, user_addr_t list);
+int64_t sys_setgroups(int size, user_addr_t list);
+int64_t sys_capget(user_addr_t header_at, user_addr_t data_at);
+int64_t sys_capset(user_addr_t header_at, user_addr_t data_at);
+
+/* The options of prctl(2) about credentials; -EINVAL for all others. */
+int64_t prctl_cred(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);

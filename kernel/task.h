@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "cred.h"
 #include "files.h"
 #include "pid_ns.h"
 #include "ptrace.h"
@@ -84,7 +85,9 @@ struct task {
     struct process *process; /* NULL: a kernel thread */
     struct mm *mm;           /* NULL: a kernel thread */
     struct files *files;
-    struct pid_ns *ns_for_children; /* where they are born: unshare(2) [c] */
+    const struct cred *cred;          /* who it is; another one by cred_commit() [t] */
+    const struct cred *cred_override; /* files are asked as this one, unless NULL [c] */
+    struct pid_ns *ns_for_children;   /* where they are born: unshare(2) [c] */
     int tid;
     char name[TASK_NAME_MAX];
     struct list_node process_node; /* on process->tasks [t] */

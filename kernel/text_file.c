@@ -187,12 +187,19 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     return err ? err : (int64_t)len;
 }
 
+static int text_open(struct file *f)
+{
+    const struct text_kind *kind = kind_of(f);
+    return kind->open ? kind->open(f->dentry) : 0;
+}
+
 static void text_release(struct file *f)
 {
     text_free(f->private);
 }
 
 static const struct file_ops text_file_ops = {
+    .open = text_open,
     .read = text_read,
     .write = text_write,
     .release = text_release,

@@ -32,6 +32,7 @@ void text_add_bytes(struct text *t, const char *bytes, size_t len);
 struct text_kind {
     const char *name;
     uint32_t rights;
+    int (*open)(struct dentry *dentry);                      /* NULL: rights alone decide */
     int (*show)(struct text *t, struct dentry *dentry);      /* 0 or a negative errno */
     int (*store)(uint64_t number);                           /* NULL: cannot be written */
     int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */

@@ -49,7 +49,17 @@ static int store_choice(const struct text_kind *kind, const char *word)
     return -EINVAL;
 }
 
-static unsigned defrag = 3, shmem_enabled = 3;
+static int store_shmem(const struct text_kind *kind, const char *word)
+{
+    int err = store_choice(kind, word);
+    unsigned setting = READ_ONCE(shmem_huge_setting);
+
+    if (!err && setting < SHMEM_HUGE_DENY)
+        WRITE_ONCE(shmem_huge_no_mount, setting);
+    return err;
+}
+
+static unsigned defrag = 3;
 
 #define CHOICE(name)                                                \
     {                                                               \
@@ -59,9 +69,9 @@ static unsigned defrag = 3, shmem_enabled = 3;
 static const struct choice choices[] = {
     {CHOICE("enabled"), {"always", "madvise", "never"}, &thp_mode},
     {CHOICE("defrag"), {"always", "defer", "defer+madvise", "madvise", "never"}, &defrag},
-    {CHOICE("shmem_enabled"),
+    {{"shmem_enabled", 0644, .show = show_choice, .store_word = store_shmem},
      {"always", "within_size", "advise", "never", "deny", "force"},
-     &shmem_enabled},
+     &shmem_huge_setting},
 };
 
 /* A setting that is a number. */
@@ -90,7 +100,7 @@ static int store_number(const struct text_kind *kind, const char *word)
     return 0;
 }
 
-static uint64_t use_zero_page, huge_bytes = HUGE_SIZE;
+static uint64_t huge_bytes = HUGE_SIZE;
 static uint64_t alloc_sleep = 60000, scan_sleep = 10000, pages_to_scan = 4096, defrag_too = 1;
 static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapsed;
 
@@ -104,7 +114,7 @@ static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapse
     }
 
 static const struct number numbers[] = {
-    {NUMBER("use_zero_page"), &use_zero_page, 1},
+    {NUMBER("use_zero_page"), &thp_use_zeros, 1},
     {CONSTANT("hpage_pmd_size"), &huge_bytes, 0},
 };
 
@@ -135,11 +145,19 @@ void thp_boot_files(struct dentry *mm)
 
 void thp_boot_option(const char *cmdline)
 {
+    static const struct {
+        const char *name;
+        const struct text_kind *kind;
+    } options[] = {
+        {"transparent_hugepage", &choices[0].kind},
+        {"transparent_hugepage_shmem", &choices[2].kind},
+    };
     char word[16];
 
-    if (!parse_option(cmdline, "transparent_hugepage", word, sizeof(word)) &&
-        store_choice(&choices[0].kind, word))
-        log_warn("transparent_hugepage=%s: always, madvise or never", word);
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+        if (!parse_option(cmdline, options[i].name, word, sizeof(word)) &&
+            options[i].kind->store_word(options[i].kind, word))
+            log_warn("%s=%s is not understood", options[i].name, word);
 }
 
 void thp_add_vmstat(struct text *t)
@@ -149,11 +167,18 @@ void thp_add_vmstat(struct text *t)
         [THP_FAULT_FALLBACK] = "thp_fault_fallback",
         [THP_COLLAPSE_ALLOC] = "thp_collapse_alloc",
         [THP_COLLAPSE_ALLOC_FAILED] = "thp_collapse_alloc_failed",
+        [THP_FILE_ALLOC] = "thp_file_alloc",
+        [THP_FILE_FALLBACK] = "thp_file_fallback",
+        [THP_FILE_MAPPED] = "thp_file_mapped",
+        [THP_ZERO_PAGE_ALLOC] = "thp_zero_page_alloc",
+        [THP_ZERO_PAGE_ALLOC_FAILED] = "thp_zero_page_alloc_failed",
         [THP_SPLIT_PAGE] = "thp_split_page",
         [THP_SPLIT_PMD] = "thp_split_pmd",
     };
 
     text_add(t, "nr_anon_transparent_hugepages %lu\n", thp_events(THP_ANON));
+    text_add(t, "nr_shmem_hugepages %lu\n", thp_events(THP_SHMEM));
+    text_add(t, "nr_shmem_pmdmapped %lu\n", thp_events(THP_OBJECT));
     for (unsigned i = 0; i < THP_EVENTS_COUNTED; i++)
         text_add(t, "%s %lu\n", names[i], thp_events(i));
 }

@@ -128,7 +128,9 @@ static int memory_of(int pid, struct mm **out)
     struct process *process = task ? task->process : process_named(pid);
     if (!task && process && !list_empty(&process->tasks))
         task = list_first_entry(&process->tasks, struct task, process_node);
-    if (task && task->mm) {
+    if (task && task->mm && !cred_may_access(task, ACCESS_AS_REAL)) {
+        err = -EPERM;
+    } else if (task && task->mm) {
         *out = task->mm;
         mm_get(*out);
         err = 0;

@@ -4,7 +4,7 @@
  *
  * Room:   mm.
  * Owns:   the walk over the areas of a range that changes only their flags.
- * Locks:  mmap_lock for writing; for reading to ask.
+ * Locks:  mmap_lock for writing the range; for reading to ask.
  * Always: (1) locked_pages is the sum of the areas with VM_LOCKED;
  *         (2) a gap in the range is -ENOMEM, but what is mapped is still done, as Linux does.
  * Source: madvise(2), mlock(2), mincore(2).
@@ -70,7 +70,8 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
 
 int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
 {
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
+    rwsem_write_range(&mm->mmap_lock, addr, addr + len_bytes);
     int err = flag_range(mm, addr, addr + len_bytes, set, clear, ADVISE);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
@@ -114,7 +115,8 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
 
     if (!mm->limits.locked_exempt && !mm->limits.locked)
         return -EPERM;
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
+    rwsem_write_range(&mm->mmap_lock, addr, end);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
         err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
                          on_fault ? 0 : VM_LOCKONFAULT, LOCK);
@@ -164,7 +166,8 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
 
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
+    rwsem_write_range(&mm->mmap_lock, addr, addr + len_bytes);
     int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;

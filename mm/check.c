@@ -77,7 +77,7 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
     CLAIM(pte_kind(pte, level) == PTE_KIND_PROTNONE || vma->flags & VM_RIGHTS, "V5",
           "leaf at %#lx in an area without rights", va);
-    if (page == zero_page) {
+    if (page_is_zeros(page)) {
         CLAIM(!write && !pte_is_exclusive(pte), "V10", "the zero page is writable at %#lx", va);
         return 0;
     }

@@ -47,7 +47,7 @@ static void take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
     pte_t pte = pt_set(table, slot, pte_none());
     struct page *frame = pte_has_frame(pte) ? phys_to_page(pte_phys(pte, PT_4K)) : zero_page;
 
-    if (frame == zero_page) {
+    if (page_is_zeros(page_head(frame))) {
         memset(to, 0, PAGE_SIZE);
         return;
     }
@@ -58,7 +58,7 @@ static void take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
     folio_put(folio);
 }
 
-/* The table at @va, which nothing leads to any more, becomes a huge leaf of @page. */
+/* The table at @va, which nothing leads to any more, makes way for a huge leaf of @page. */
 static void replace_table(const struct vma *vma, uint64_t va, struct page *table, struct page *page)
 {
     struct mm *mm = vma->mm;
@@ -67,11 +67,11 @@ static void replace_table(const struct vma *vma, uint64_t va, struct page *table
 
     for (unsigned i = 0; i < PT_ENTRIES; i++)
         take_over(mm, table, &slots[i], to + i * PAGE_SIZE);
-    pt_spare_put(&mm->pgtable, table);
 
     pgprot_t prot = vma_pgprot(vma);
     struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
     spin_lock(pt_lock(walk.table));
+    pt_keep(walk.table, table);
     prot = vma_leaf_may_write(vma->flags, true) ? pgprot_write(prot) : prot;
     pte_t pte = pte_made_exclusive(pte_leaf(page_to_phys(page), prot, PT_2M));
     pt_set(walk.table, walk.slot, pte_made_dirty(pte_made_young(pte)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/collapse_object.c - huge pages among the small ones of a shmem object
+ * mm/collapse_object.c - huge pages among the small ones of a shmem object: put in, made of small
+ * ones, broken
  *
  * Room:   mm.
  * Owns:   how 512 slots of an index come to hold one block, and how it falls into pages again.
@@ -23,6 +24,13 @@ bool page_is_whole(struct page *page)
     return page_head(page) == page && page->order == HUGE_ORDER && !(page->flags & PAGE_PARTIAL);
 }
 
+void block_lost_slot(struct page *head)
+{
+    if (!(head->flags & PAGE_PARTIAL))
+        thp_count(THP_SHMEM, -1);
+    head->flags |= PAGE_PARTIAL;
+}
+
 /* index_lock held, as in all of these. */
 static bool unit_is_whole(struct object *object, uint64_t first)
 {
@@ -37,23 +45,26 @@ static void holes_empty(struct object *object, uint64_t first, const struct page
             index_remove(&object->folios, first + i);
 }
 
-/* Slots that are empty get their part of @huge. -EINVAL: all are. -ENOMEM: as before. */
-static int holes_fill(struct object *object, uint64_t first, struct page *huge)
+static bool unit_is_hole(struct object *object, uint64_t first)
 {
     uint64_t at = first;
+    return !index_next(&object->folios, &at) || at >= first + PT_ENTRIES;
+}
+
+/* Slots that are empty get their part of @huge. -ENOMEM, -ENOSPC: as before. */
+static int holes_fill(struct object *object, uint64_t first, struct page *huge)
+{
     unsigned holes = 0;
     int err = 0;
 
-    if (!index_next(&object->folios, &at) || at >= first + PT_ENTRIES)
-        return -EINVAL;
     for (unsigned i = 0; i < PT_ENTRIES && !err; i++) {
         if (index_find(&object->folios, first + i))
             continue;
         err = index_insert(&object->folios, first + i, huge + i);
         holes += !err;
     }
-    if (!err && promises_pages(object))
-        err = commit_charge(holes, 0);
+    if (!err && promises_pages(object) && commit_charge(holes, 0))
+        err = -ENOSPC;
     if (err)
         holes_empty(object, first, huge);
     else
@@ -69,20 +80,30 @@ static void pages_disown(struct object *object, uint64_t first, const struct pag
         if (old == huge + i)
             continue;
         if (page_head(old)->order)
-            page_head(old)->flags |= PAGE_PARTIAL;
+            block_lost_slot(page_head(old));
         WRITE_ONCE(old->object, NULL);
     }
 }
 
-static void pages_replace(struct object *object, uint64_t first, struct page *huge)
+/* All slots of the unit hold parts of @huge, or will before index_lock is released. */
+static void block_belongs(struct object *object, uint64_t first, struct page *huge)
 {
     atomic_store(&huge->refcount, PT_ENTRIES);
     atomic_store(&huge->huge_leaves, 0);
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        huge[i].flags = 0;
+        huge[i].index = first + i;
+        WRITE_ONCE(huge[i].object, object);
+    }
+    WRITE_ONCE(object->has_huge, true);
+    thp_count(THP_SHMEM, 1);
+}
+
+static void pages_replace(struct object *object, uint64_t first, struct page *huge)
+{
+    block_belongs(object, first, huge);
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
         struct page *frame = huge + i, *old = index_find(&object->folios, first + i);
-        frame->flags = 0;
-        frame->index = first + i;
-        WRITE_ONCE(frame->object, object);
         if (old == frame) {
             memset(page_kva(frame), 0, PAGE_SIZE);
             continue;
@@ -95,13 +116,13 @@ static void pages_replace(struct object *object, uint64_t first, struct page *hu
 
 static int unit_collapse(struct object *object, uint64_t first, struct page *huge)
 {
-    int err = holes_fill(object, first, huge);
-    if (err)
-        return err;
+    if (unit_is_hole(object, first))
+        return -EINVAL;
+    if (holes_fill(object, first, huge))
+        return -ENOMEM;
     pages_disown(object, first, huge);
     object_unmap(object, first, first + PT_ENTRIES, ZAP_OBJECT_PAGES);
     pages_replace(object, first, huge);
-    WRITE_ONCE(object->has_huge, true);
     return 0;
 }
 
@@ -123,6 +144,43 @@ int object_collapse(struct object *object, uint64_t first)
     spin_unlock(&object->index_lock);
     mutex_unlock(&object->lock);
     if (whole || err)
+        page_free(huge, HUGE_ORDER);
+    return err;
+}
+
+static int add_block(struct object *object, uint64_t first, struct page *huge, bool untouched)
+{
+    spin_lock(&object->index_lock);
+    int err = unit_is_hole(object, first) ? holes_fill(object, first, huge) : -EEXIST;
+    if (!err) {
+        block_belongs(object, first, huge);
+        huge->flags |= untouched ? PAGE_UNTOUCHED : 0;
+    }
+    spin_unlock(&object->index_lock);
+    return err;
+}
+
+static bool looks_like_hole(struct object *object, uint64_t first)
+{
+    spin_lock(&object->index_lock);
+    bool is = unit_is_hole(object, first);
+    spin_unlock(&object->index_lock);
+    return is;
+}
+
+int object_add_block(struct object *object, uint64_t index, bool untouched)
+{
+    uint64_t first = round_down(index, PT_ENTRIES);
+    struct page *huge;
+
+    if (!looks_like_hole(object, first))
+        return -EEXIST; /* clearing a block for nothing takes long */
+    int err = thp_block_alloc(THP_LEAVE_SOME, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), &huge);
+    thp_count(err ? THP_FILE_FALLBACK : THP_FILE_ALLOC, 1);
+    if (err)
+        return err;
+    err = add_block(object, first, huge, untouched);
+    if (err)
         page_free(huge, HUGE_ORDER);
     return err;
 }

@@ -2,7 +2,7 @@
 /*
  * mm/fault.c - making an access possible
  *
- *   anonymous, read of nothing      the zero page
+ *   anonymous, read of nothing      the zero page, small or huge
  *   anonymous, write of nothing     a new zeroed page, 2 MiB of it where that fits
  *   object, shared, or read         the object's folio
  *   object, private, write          a copy of the object's folio, in the object's unit
@@ -10,19 +10,17 @@
  *
  * Room:   mm.
  * Owns:   the decision above, copy on write, growth of stacks.
- * Locks:  mmap_lock for reading (writing to grow a stack); the leaf's table lock.
+ * Locks:  mmap_lock for reading what it reaches (all for writing: stacks); the leaf's table lock.
  * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
  *         (2) an object's folio is mapped only if folio.object still says so under that lock;
  *         (3) a copy that others could write is mapped read-only, flushed, and only then writable.
  * Source: Linux Documentation/mm/page_tables.rst (behaviour).
- * Tour:   after mm/map.c, mm/protect.c.
+ * Tour:   after mm/map.c, mm/protect.c; docs/decisions/0006-ranges.md.
  */
 #include "internal.h"
 #include <lib/string.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
-
-struct page *zero_page;
 
 struct fault {
     struct mm *mm;
@@ -30,6 +28,7 @@ struct fault {
     uint64_t va; /* start of the unit (4K or 2M) */
     enum fault_access access;
     struct pt_walk walk;
+    struct page *spare; /* a table to keep beside a huge leaf of private memory */
 };
 
 static enum pt_level fault_level(const struct fault *f)
@@ -68,8 +67,10 @@ static bool publish(const struct fault *f, struct page *page, const struct page 
     bool done = empty && valid;
     if (done) {
         pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
-        if (page != zero_page)
+        if (!page_is_zeros(page))
             leaf_added(f, page);
+        if (f->spare)
+            pt_keep(f->walk.table, f->spare);
     }
     spin_unlock(pt_lock(f->walk.table));
     return done;
@@ -83,6 +84,9 @@ static enum fault_result private_page(const struct fault *f, unsigned alloc_flag
     if (object && object->ops->get_copy) {
         if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), out))
             return FAULT_BEYOND;
+    } else if (f->walk.level > PT_4K) {
+        if (thp_page_alloc(THP_LEAVE_SOME, alloc_flags, out))
+            return FAULT_NO_MEMORY;
     } else {
         if (page_alloc(0, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out))
             return FAULT_NO_MEMORY;
@@ -123,33 +127,57 @@ static enum fault_result fault_anonymous(struct fault *f)
 /* The whole unit of 2 MiB at once. False: there is no memory for that. */
 static bool fault_huge(struct fault *f)
 {
+    bool zeros = f->access != ACCESS_WRITE && READ_ONCE(thp_use_zeros);
     struct page *page;
 
+    int err = pt_spare_get(&f->mm->pgtable, &f->spare);
+    if (!err)
+        err = zeros ? zeros_get(f->mm, &page)
+                    : thp_page_alloc(THP_LEAVE_SOME, PAGE_ALLOC_ZERO, &page);
+    if (err)
+        goto fall_back;
     f->va = round_down(f->va, HUGE_SIZE);
-    if (thp_page_alloc(THP_LEAVE_SOME, PAGE_ALLOC_ZERO, &page)) {
-        thp_count(THP_FAULT_FALLBACK, 1);
-        return false;
-    }
     vma_anon_begin(f->vma);
-    if (publish(f, page, NULL))
-        thp_count(THP_FAULT_ALLOC, 1);
-    else
+    if (publish(f, page, NULL)) {
+        thp_count(THP_FAULT_ALLOC, !zeros);
+        return true;
+    }
+    if (!zeros)
         folio_put(page_folio(page));
+    pt_spare_put(&f->mm->pgtable, f->spare);
     return true;
+
+fall_back:
+    if (f->spare)
+        pt_spare_put(&f->mm->pgtable, f->spare);
+    f->spare = NULL;
+    thp_count(THP_FAULT_FALLBACK, 1);
+    return false;
 }
 
-/* The object's huge page, if it has one there. */
+/* Does the object end before what the fault is about? */
+static bool is_beyond(const struct fault *f)
+{
+    uint64_t bytes = object_folio_bytes(f->vma->object);
+    return vma_folio_index(f->vma, f->va) >= round_up(object_size(f->vma->object), bytes) / bytes;
+}
+
+/* The object's huge page, if it has one there or gets one now. */
 static bool fault_huge_object(struct fault *f)
 {
     struct object *object = f->vma->object;
-    uint64_t unit = round_down(f->va, HUGE_SIZE);
-    struct page *page = object_find_page(object, vma_folio_index(f->vma, unit));
+    uint64_t index = vma_folio_index(f->vma, f->va);
+    struct page *page;
 
-    if (!page)
+    if (object->ops->get_page(object, index, thp_wanted(f->vma), &page))
         return false;
-    bool whole = page_is_whole(page);
-    f->va = whole ? unit : f->va;
-    if (!whole || !publish(f, page, page))
+    struct page *head = page_head(page);
+    bool whole = page_is_whole(head);
+    if (whole)
+        f->va = round_down(f->va, HUGE_SIZE);
+    if (whole && publish(f, head, head))
+        thp_count(THP_FILE_MAPPED, 1);
+    else
         page_put(page);
     return whole;
 }
@@ -160,26 +188,24 @@ static bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_access 
     if (vma->object)
         return thp_fits_object(vma, addr) &&
                (access != ACCESS_WRITE || (vma->flags & VM_SHARED)); /* a copy is of one page */
-    return access == ACCESS_WRITE && thp_allows(vma, addr);
+    return thp_allows(vma, addr);
 }
 
 static enum fault_result fault_object(struct fault *f)
 {
     struct object *object = f->vma->object;
-    uint64_t index = vma_folio_index(f->vma, f->va);
     struct page *page;
 
     if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
-    if (index >=
-        round_up(object_size(object), object_folio_bytes(object)) / object_folio_bytes(object))
+    if (is_beyond(f))
         return FAULT_BEYOND;
     if (f->access != ACCESS_WRITE && fault_around(f->vma, f->va, &f->walk))
         return FAULT_RESOLVED;
     bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    int err = object->ops->get_page(object, index,
-                                    own_pages ? OBJECT_GET_EXISTING : OBJECT_GET_ALLOCATE, &page);
+    int err = object->ops->get_page(object, vma_folio_index(f->vma, f->va),
+                                    own_pages ? OBJECT_GET_EXISTING : thp_wanted(f->vma), &page);
     if (err)
         return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
     if (!page)
@@ -207,17 +233,20 @@ static void make_writable(const struct fault *f, pte_t pte)
     pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte));
 }
 
-/* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. */
+/* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. Of zeros
+ * none is made: what is new is zero, too. */
 static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page *old_page)
 {
     enum pt_level level = f->walk.level;
     const struct page *old_frame = phys_to_page(pte_phys(old, level));
     struct page *page;
     vma_anon_begin(f->vma);
-    enum fault_result result = private_page(f, PAGE_ALLOC_PLAIN, &page);
+    bool zeros = page_is_zeros(old_page);
+    enum fault_result result = private_page(f, zeros ? PAGE_ALLOC_ZERO : PAGE_ALLOC_PLAIN, &page);
     if (result != FAULT_RESOLVED)
         return result;
-    copy_page(page, old_frame);
+    if (!zeros)
+        copy_page(page, old_frame);
     bool alone = atomic_load(&f->mm->refcount) == 1; /* then nobody writes before we return */
     pgprot_t prot = vma_pgprot(f->vma);
     pte_t copy = pte_made_exclusive(pte_made_young(pte_leaf(page_to_phys(page), prot, level)));
@@ -231,7 +260,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     if (same) {
         pt_set(f->walk.table, f->walk.slot, copy);
         leaf_added(f, page);
-        if (old_page != zero_page) {
+        if (!zeros) {
             atomic_fetch_sub_explicit(&old_page->mapcount, 1, memory_order_relaxed);
             rss_add(f->mm, page_folio(old_page), -(int64_t)(pt_level_size(level) >> PAGE_SHIFT));
         }
@@ -244,7 +273,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     struct tlb_gather gather;
     tlb_gather_begin(&gather, &f->mm->pgtable);
     tlb_gather_leaf(&gather, f->va, level);
-    if (old_page != zero_page)
+    if (!zeros)
         tlb_gather_page(&gather, old_page);
     tlb_gather_end(&gather);
     if (alone)
@@ -257,6 +286,25 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
         make_writable(f, now);
     spin_unlock(pt_lock(f->walk.table));
     return FAULT_RESOLVED;
+}
+
+/* A huge page is copied page by page, as each is written. */
+static enum fault_result fault_split(struct fault *f)
+{
+    thp_split(f->vma, f->va);
+    return FAULT_RESOLVED;
+}
+
+/* The first write to a huge page of zeros gives a huge page. */
+static enum fault_result fault_huge_zeros(struct fault *f, pte_t pte, struct page *zeros)
+{
+    f->va = round_down(f->va, HUGE_SIZE);
+    if (replace_by_copy(f, pte, zeros) == FAULT_RESOLVED) {
+        thp_count(THP_FAULT_ALLOC, 1);
+        return FAULT_RESOLVED;
+    }
+    thp_count(THP_FAULT_FALLBACK, 1);
+    return fault_split(f);
 }
 
 /* There is a leaf, and the area grants the access: the leaf must be behind the times. */
@@ -275,7 +323,7 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     struct page *frame = phys_to_page(pte_phys(pte, f->walk.level));
     struct page *page = page_head(frame);
     bool shared = f->vma->flags & VM_SHARED;
-    if (shared || (page != zero_page && page_is_mine(page, pte))) {
+    if (shared || page_is_mine(page, pte)) {
         if (shared)
             pt_set(f->walk.table, f->walk.slot, leaf_for(f, frame));
         else
@@ -284,15 +332,16 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
         tlb_flush_user_local(user(f->va));
         return FAULT_RESOLVED;
     }
-    if (f->walk.level > fault_level(f)) { /* copied page by page, as each is written */
+    bool zeros = page_is_zeros(page);
+    if (f->walk.level > fault_level(f)) {
         spin_unlock(pt_lock(f->walk.table));
-        return thp_split(f->vma, f->va) ? FAULT_NO_MEMORY : FAULT_RESOLVED;
+        return zeros ? fault_huge_zeros(f, pte, page) : fault_split(f);
     }
-    if (page != zero_page)
+    if (!zeros)
         folio_get(page_folio(page)); /* while it is copied */
     spin_unlock(pt_lock(f->walk.table));
     enum fault_result result = replace_by_copy(f, pte, page);
-    if (page != zero_page)
+    if (!zeros)
         folio_put(page_folio(page));
     return result;
 }
@@ -321,19 +370,38 @@ static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
     return 0;
 }
 
-enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
-                             enum fault_access access)
+/* What a fault may fill in: the unit it is about, the huge page, or cached neighbours. */
+struct reach {
+    uint64_t start, end;
+    bool huge;
+};
+
+static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault_access access)
+{
+    bool huge = may_be_huge(vma, addr, access);
+    uint64_t unit = huge ? HUGE_SIZE : vma_unit(vma), start = round_down(addr, unit);
+
+    if (vma->object && access != ACCESS_WRITE && unit < FAULT_AROUND_REACH) {
+        start = round_down(addr, FAULT_AROUND_REACH);
+        unit = 2 * FAULT_AROUND_REACH;
+    }
+    return (struct reach){start, start + unit, huge};
+}
+
+static enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+                                  enum fault_access access, bool huge)
 {
     struct fault f = {.mm = mm, .vma = vma, .access = access};
 
     if (!grants(vma, access))
         return FAULT_NO_RIGHT;
     f.va = round_down(addr, vma_unit(vma));
-    bool huge = may_be_huge(vma, addr, access);
     pte_t pte;
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
     if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
+        if (vma->object && is_beyond(&f))
+            return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
         if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
             return FAULT_RESOLVED;
         f.va = round_down(addr, PAGE_SIZE);
@@ -353,6 +421,12 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
         break;
     }
     panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
+}
+
+enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
+                             enum fault_access access)
+{
+    return fault_in(mm, vma, addr, access, may_be_huge(vma, addr, access));
 }
 
 /* Must @vma, growing down to @start, keep away from what lies below it? */
@@ -386,22 +460,62 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
     return true;
 }
 
-enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+/* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
+static bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
+{
+    bool for_reads_too = vma->object ? vma->object->ops->get_copy != NULL : huge;
+    return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || for_reads_too);
+}
+
+/* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
+static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                         enum fault_result *result)
+{
+    uint64_t page = round_down(addr, PAGE_SIZE);
+    struct reach reach = {page, page + PAGE_SIZE, false};
+    struct vma area;
+    uint32_t when;
+
+    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
+    bool found = vma_look(mm, addr, &area, &when);
+    if (found) {
+        reach = fault_reach(&area, addr, access);
+        found = !changes_area(&area, access, reach.huge);
+    }
+    found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
+    found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
+    if (found)
+        *result = fault_in(mm, &area, addr, access, reach.huge);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return found;
+}
+
+/* With no mapping call meanwhile. */
+static enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    struct vma *vma = vma_find_from(mm, addr.raw);
-    if (vma && vma->start > addr.raw && (vma->flags & VM_GROWSDOWN)) {
+    struct vma *vma = vma_find_from(mm, addr);
+    if (vma && vma->start > addr && (vma->flags & VM_GROWSDOWN)) {
         rwsem_read_unlock(&mm->mmap_lock, reader);
         rwsem_write_lock(&mm->mmap_lock);
-        stack_grow(mm, addr.raw);
-        vma = vma_find_from(mm, addr.raw);
+        stack_grow(mm, addr);
+        vma = vma_find_from(mm, addr);
         reader = rwsem_downgrade(&mm->mmap_lock);
     }
     enum fault_result result = FAULT_NO_AREA;
-    if (unlikely(READ_ONCE(mm->reaped)))
-        result = FAULT_BEYOND;
-    else if (vma && vma->start <= addr.raw)
-        result = area_fault(mm, vma, addr.raw, access);
+    if (vma && vma->start <= addr)
+        result = area_fault(mm, vma, addr, access);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return result;
+}
+
+enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access)
+{
+    enum fault_result result;
+
+    if (unlikely(READ_ONCE(mm->reaped)))
+        return FAULT_BEYOND;
+    if (likely(fault_beside(mm, addr.raw, access, &result)))
+        return result;
+    return fault_alone(mm, addr.raw, access);
 }

@@ -13,8 +13,6 @@
  */
 #include "internal.h"
 
-#define AROUND_PAGES 16
-
 /* Pages of the object: those that lie around @va. */
 struct window {
     uint64_t first, end;
@@ -22,10 +20,9 @@ struct window {
 
 static struct window window_around(const struct vma *vma, uint64_t va)
 {
-    uint64_t size = AROUND_PAGES * PAGE_SIZE;
-    uint64_t start = max(round_down(va, size), vma->start);
+    uint64_t start = max(round_down(va, FAULT_AROUND_REACH), vma->start);
     uint64_t table_end = round_down(va, HUGE_SIZE) + HUGE_SIZE;
-    uint64_t end = min(start + size, min(vma->end, table_end));
+    uint64_t end = min(start + FAULT_AROUND_REACH, min(vma->end, table_end));
     uint64_t in_object = round_up(object_size(vma->object), PAGE_SIZE) >> PAGE_SHIFT;
 
     return (struct window){vma_folio_index(vma, start),
@@ -38,7 +35,7 @@ static bool map_page(const struct vma *vma, const struct pt_walk *walk, pte_t *s
 {
     pgprot_t prot = vma_pgprot(vma);
 
-    if (!pte_is_none(pte_read(slot)) || (page->flags & PAGE_UNTOUCHED))
+    if (!pte_is_none(pte_read(slot)) || page_is_untouched(page))
         return false;
     if (vma_leaf_may_write(vma->flags, false))
         prot = pgprot_write(prot);

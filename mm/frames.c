@@ -53,7 +53,7 @@ static void count_run(const struct pt_run *run, uint32_t by)
         if (!pte_has_frame(pte))
             continue;
         struct page *head = page_head(phys_to_page(pte_phys(pte, run->level)));
-        if (head != zero_page)
+        if (!page_is_zeros(head))
             atomic_fetch_add_explicit(&head->mapcount, by, memory_order_relaxed);
     }
 }

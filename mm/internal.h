@@ -20,8 +20,25 @@
 #include <mm/slab.h>
 #include <mm/thp.h>
 
-/* The page that is all zeros: mapped read-only for reads of untouched memory, never counted. */
+/* zeros.c */
+
+/* Mapped read-only for reads of untouched memory. */
 extern struct page *zero_page;
+
+void zeros_boot_init(void);
+
+/**
+ * zeros_get() - the same of 2 MiB
+ * It stays until zeros_put() of the same address space. Context: mmap_lock held.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int __must_check zeros_get(struct mm *mm, struct page **out);
+
+/* A child gets its parent's leaves. */
+void zeros_inherit(struct mm *child, const struct mm *mm);
+
+/* @mm has no leaf any more, and gets none. */
+void zeros_put(struct mm *mm);
 
 /* mm.c: every address space that is in use, from mm_create() on. */
 extern struct list_node all_mms;
@@ -39,7 +56,8 @@ void vma_free(struct vma *vma);
 /* Put into the tree and on its object's list; takes over the caller's reference on the object. */
 void vma_insert(struct mm *mm, struct vma *vma);
 
-/* Take out of tree and list. The object's reference stays with the area until vma_free(). */
+/* Take out of tree and list. The object's reference stays with the area until vma_free(), for
+ * which those who look at the tree must be waited for: rwsem_seekers_wait(). */
 void vma_remove(struct mm *mm, struct vma *vma);
 
 /**
@@ -57,6 +75,21 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
  * Context: mmap_lock held, for reading at least.
  */
 void vma_anon_begin(struct vma *vma);
+
+/**
+ * vma_look() - what a reader of a range sees while others change the tree
+ * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
+ * @when: for vma_unchanged()
+ * Context: between rwsem_read_seek() and rwsem_read_settle(). Return: false: there is no such area,
+ *          or the tree just changes.
+ */
+bool vma_look(const struct mm *mm, uint64_t addr, struct vma *copy, uint32_t *when);
+
+/* Has no area changed since? Of the range that is read none can, but of those around it. */
+static inline bool vma_unchanged(const struct mm *mm, uint32_t when)
+{
+    return READ_ONCE(mm->vmas_changed) == when;
+}
 
 /* Could the two be one area, @right beginning where @left ends? */
 bool vma_can_merge(const struct vma *left, const struct vma *right);
@@ -191,7 +224,7 @@ void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags);
  */
 void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
                  struct list_node *dead);
-void free_dead(struct list_node *dead);
+void free_dead(struct mm *mm, struct list_node *dead);
 
 /* limits.c: what an address space may have. mmap_lock held for writing. */
 
@@ -211,6 +244,14 @@ int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t mo
 /* Is an area made with these flags counted as memory that may be needed? */
 bool vma_must_account(uint32_t flags);
 
+/* shmem.c */
+
+/* May it get huge pages, so that mappings should lie where those fit? */
+bool shmem_wants_units(const struct object *object);
+
+/* Would the page at @index, which is missing, be made as a part of a huge one? */
+bool shmem_wants_huge(const struct object *object, uint64_t index, enum object_get how);
+
 /* thp.c */
 
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
@@ -220,7 +261,7 @@ void thp_boot_init(void);
 
 void thp_count(enum thp_event event, int64_t nr);
 
-/* Would a write fault at @va give out a huge page? mmap_lock held. */
+/* Would a fault at @va give out a huge page? mmap_lock held. */
 static inline bool thp_allows(const struct vma *vma, uint64_t va)
 {
     unsigned mode = READ_ONCE(thp_mode);
@@ -232,17 +273,31 @@ static inline bool thp_allows(const struct vma *vma, uint64_t va)
     return unit >= vma->start && unit + HUGE_SIZE <= vma->end && !vma->mm->thp_disabled;
 }
 
-/* May a fault at @va map the object's huge page, if it has one there? mmap_lock held. */
+/* How a fault in @vma asks its object for what is missing. mmap_lock held. */
+static inline enum object_get thp_wanted(const struct vma *vma)
+{
+    if ((vma->flags & VM_NOHUGEPAGE) || vma->mm->thp_disabled)
+        return OBJECT_GET_SMALL;
+    return vma->flags & VM_HUGEPAGE ? OBJECT_GET_ADVISED : OBJECT_GET_ALLOCATE;
+}
+
+/* May a fault at @va map a huge page of the object, if it has one there or gets one? mmap_lock
+ * held. */
 static inline bool thp_fits_object(const struct vma *vma, uint64_t va)
 {
     uint64_t unit = round_down(va, HUGE_SIZE);
+    enum object_get how = thp_wanted(vma);
 
-    return vma->object && READ_ONCE(vma->object->has_huge) && !(vma->flags & VM_NOHUGEPAGE) &&
-           unit >= vma->start && unit + HUGE_SIZE <= vma->end &&
-           is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) && !vma->mm->thp_disabled;
+    return unit >= vma->start && unit + HUGE_SIZE <= vma->end && how != OBJECT_GET_SMALL &&
+           is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) &&
+           (READ_ONCE(vma->object->has_huge) ||
+            shmem_wants_huge(vma->object, vma_folio_index(vma, va), how));
 }
 
 enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };
+
+/* 2 MiB in one piece. 0 or -ENOMEM. */
+int __must_check thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out);
 
 /* A block for one huge leaf, private and exclusive, with one reference. 0 or -ENOMEM. */
 int __must_check thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out);
@@ -251,16 +306,24 @@ int __must_check thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, 
 void thp_leaf_added(struct mm *mm, struct folio *folio);
 void thp_leaf_gone(struct folio *folio);
 
+/* Is a table kept beside this leaf, which has a frame? */
+static inline bool leaf_keeps_table(pte_t pte, enum pt_level level)
+{
+    if (level == PT_4K)
+        return false;
+    const struct page *page = phys_to_page(pte_phys(pte, level));
+    return page->state == PAGE_ANON || page_is_zeros(page);
+}
+
 /**
  * thp_split() - the huge leaf at @va of @vma, if there is one, becomes 512 small ones
  * Rights, accessed and dirty bits stay. Context: mmap_lock held, for reading at least.
  * TLB: none but where the area may be executed.
- * Return: 0, or -ENOMEM with nothing changed.
  */
-int __must_check thp_split(const struct vma *vma, uint64_t va);
+void thp_split(const struct vma *vma, uint64_t va);
 
-/* No huge leaf lies across @start or @end. Context, Return: as thp_split(). */
-int __must_check thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
+/* No huge leaf lies across @start or @end. Context: as thp_split(). */
+void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
 
@@ -278,6 +341,9 @@ void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap
 
 /* collapse_object.c */
 
+/* A huge page lost a slot of its object's index. index_lock held. */
+void block_lost_slot(struct page *head);
+
 /* Is @page the head of a huge page that its object has all parts of? */
 bool page_is_whole(struct page *page);
 
@@ -287,6 +353,13 @@ bool page_is_whole(struct page *page);
  * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM with nothing changed.
  */
 int __must_check object_collapse(struct object *object, uint64_t first);
+
+/**
+ * object_add_block() - a zeroed huge page for the unit round @index of a shmem object, all hole
+ * @untouched: it counts as a hole until asked for again
+ * Context: no spinning lock held. Return: 0; -EEXIST: some of it is there; -ENOMEM, -ENOSPC.
+ */
+int __must_check object_add_block(struct object *object, uint64_t index, bool untouched);
 
 /* The block that lost a slot at a border @index falls into pages, if nobody uses it just now. */
 void object_break(struct object *object, uint64_t index);
@@ -301,3 +374,6 @@ enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
  * Context: mmap_lock for reading. Return: whether there is a leaf at @va now.
  */
 bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk);
+
+/* As far as that goes: within twice this from where a multiple of it lies at or below @va. */
+#define FAULT_AROUND_REACH (16 * PAGE_SIZE)

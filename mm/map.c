@@ -4,7 +4,7 @@
  *
  * Room:   mm.
  * Owns:   the order of checks, then the commit.
- * Locks:  mmap_lock for writing, taken here; objects' locks inside.
+ * Locks:  mmap_lock for writing what is named, taken here; objects' locks inside.
  * Always: (1) everything that can fail is done before the first change;
  *         (2) leaves go before their area leaves the tree, tables after, pages after the flush.
  * Source: mmap(2), munmap(2), brk(2), mremap(2).
@@ -59,11 +59,10 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 
     if (splits && mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
-    int err = thp_split_borders(mm, start, end);
-    if (!err)
-        err = spares_get(mm, splits, spare);
+    int err = spares_get(mm, splits, spare);
     if (err)
         return err;
+    thp_split_borders(mm, start, end);
     if (start > vma->start)
         vma_split(mm, vma, start, spare[0]);
     if (end < vma->end) {
@@ -83,8 +82,10 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
     if ((cuts_first && !is_aligned(start - first->start, vma_unit(first))) ||
         (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
         return -EINVAL;
-    int err = thp_split_borders(mm, start, end);
-    return err ? err : spares_get(mm, cuts_first + cuts_last, spare);
+    int err = spares_get(mm, cuts_first + cuts_last, spare);
+    if (!err)
+        thp_split_borders(mm, start, end);
+    return err;
 }
 
 void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
@@ -120,9 +121,13 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     tlb_gather_end(&gather);
 }
 
-void free_dead(struct list_node *dead)
+void free_dead(struct mm *mm, struct list_node *dead)
 {
     struct vma *vma, *after;
+
+    if (list_empty(dead))
+        return;
+    rwsem_seekers_wait(&mm->mmap_lock);
     list_for_each_safe (vma, after, dead, mapping_node) {
         list_del(&vma->mapping_node);
         vma_free(vma);
@@ -154,6 +159,18 @@ static int check_limits(struct mm *mm, const struct vma *vma)
     return vma->flags & VM_ACCOUNT ? commit_charge(pages, promised) : 0;
 }
 
+/* A place where huge pages of the object could be mapped, if there is one, instead of *@at. */
+static void find_units(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t *at)
+{
+    uint64_t skew = (r->pgoff << PAGE_SHIFT) & (HUGE_SIZE - 1), wide;
+
+    if (len < HUGE_SIZE || (skew && skew + len < 2 * HUGE_SIZE) || *at % HUGE_SIZE == skew ||
+        vma_find_place(mm, len + HUGE_SIZE - PAGE_SIZE, PAGE_SIZE, &wide))
+        return;
+    *at = round_down(wide, HUGE_SIZE) + skew;
+    *at += *at < wide ? HUGE_SIZE : 0;
+}
+
 /* Where the area goes. */
 static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t unit,
                         uint64_t *out)
@@ -163,6 +180,8 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
+        if (r->addr < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
+            return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);
         if (r->place == MAP_FIXED_NEW && at && at->start < r->addr + len)
             return -EEXIST;
@@ -183,7 +202,10 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
     if (r->place == MAP_BELOW_2G)
         return vma_find_gap(mm, &(struct gap_wanted){len, unit, LOW_START, LOW_END}, GAP_LOWEST,
                             out);
-    return vma_find_place(mm, len, unit, out);
+    int err = vma_find_place(mm, len, unit, out);
+    if (!err && r->object && shmem_wants_units(r->object))
+        find_units(mm, r, len, out);
+    return err;
 }
 
 /* The flags of the new area. Where nothing is promised that is not there, all is reserved. */
@@ -244,6 +266,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     int err = choose_place(mm, r, len, unit, &addr);
     if (err)
         return err;
+    rwsem_write_range(&mm->mmap_lock, addr, addr + len);
     bool replaces = r->place == MAP_FIXED_REPLACE;
     if (replaces)
         err = cut_prepare(mm, addr, addr + len, spare);
@@ -285,10 +308,10 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     if (len == 0 || len > USER_END)
         return -ENOMEM;
     list_init(&dead);
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     /* What is locked by its nature only, as secret memory is, comes when it is touched. */
     bool fill = r->populate || (mm->default_flags & VM_LOCKED);
     if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
@@ -306,6 +329,7 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     bool hole = first->start < start && first->end > end; /* the one way to end up with more */
     if (hole && mm->nr_vmas >= vm_settings.max_map_count)
         return -ENOMEM;
+    rwsem_write_range(&mm->mmap_lock, start, end);
     int err = cut_prepare(mm, start, end, spare);
     if (err)
         return err;
@@ -321,10 +345,10 @@ int mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         addr > USER_END - round_up(len_bytes, PAGE_SIZE))
         return -EINVAL;
     list_init(&dead);
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
     int err = unmap_locked(mm, addr, addr + round_up(len_bytes, PAGE_SIZE), &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     return err;
 }
 
@@ -359,13 +383,10 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
 {
     uint64_t end = addr + len_bytes, at = addr;
     struct tlb_gather gather;
+    int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    int err = thp_split_borders(mm, addr, end);
-    if (err) {
-        rwsem_read_unlock(&mm->mmap_lock, reader);
-        return err;
-    }
+    thp_split_borders(mm, addr, end);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)

@@ -34,8 +34,7 @@ static void unlist_mm(struct mm *mm)
 
 void mm_boot_init(void)
 {
-    int err = page_alloc(0, PAGE_ALLOC_ZERO, &zero_page);
-    ASSERT(!err, "claim: there is a page at boot");
+    zeros_boot_init();
     slab_cache_init(&mm_cache, "mm", sizeof(struct mm), 0);
     vma_boot_init();
     thp_boot_init();
@@ -98,7 +97,8 @@ void mm_put(struct mm *mm)
         list_add_tail(&vma->mapping_node, &dead);
     }
     tlb_gather_end(&gather);
-    free_dead(&dead);
+    free_dead(mm, &dead);
+    zeros_put(mm);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);
     kmem_free(mm->cpus);
@@ -117,12 +117,12 @@ static void share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
     }
     uint64_t size = pt_level_size(run->level);
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
-    if (page != zero_page && !page_is_private(page))
+    if (!page_is_zeros(page) && !page_is_private(page))
         return; /* the object's own page: the child faults it in again */
     if (pte_is_writable(pte))
         tlb_gather_leaf(gather, run->va + i * size, run->level);
     pte = pte_share(&run->slot[i]);
-    if (page != zero_page) {
+    if (!page_is_zeros(page)) {
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
         rss_add(child, page_folio(page), size >> PAGE_SHIFT);
@@ -139,10 +139,15 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
     for (; run.nr; pt_run_next(&run)) {
         struct pt_walk to;
         int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);
+        struct page *spare = NULL;
+        if (!err && leaf_keeps_table(pte_read(run.slot), run.level))
+            err = pt_spare_get(&child->pgtable, &spare);
         if (err)
             return err;
         spin_lock(pt_lock(run.table));
         spin_lock_nested(pt_lock(to.table)); /* parent, then child */
+        if (spare)
+            pt_keep(to.table, spare);
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
             share_leaf(child, &run, i, &to, gather);
         spin_unlock_nested(pt_lock(to.table));
@@ -203,6 +208,7 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     child->limits = mm->limits;
     child->thp_disabled = mm->thp_disabled;
     child->has_huge = mm->has_huge;
+    zeros_inherit(child, mm);
 }
 
 int mm_fork(struct mm *mm, struct mm **out)

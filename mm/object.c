@@ -40,6 +40,7 @@ void object_init(struct object *object, const struct object_ops *ops,
 {
     object->ops = ops;
     object->release = release;
+    object->huge = SHMEM_HUGE_NEVER;
     atomic_store_explicit(&object->refcount, 1, memory_order_relaxed);
     mutex_init(&object->lock);
     spin_lock_init(&object->index_lock, LOCK_RANK_OBJECT);
@@ -59,6 +60,7 @@ int object_create(const struct object_ops *ops, uint64_t size_bytes, struct obje
     if (!object)
         return -ENOMEM;
     object_init(object, ops, release_nameless);
+    object->huge = SHMEM_HUGE_NO_MOUNT;
     atomic_store(&object->size_bytes, size_bytes);
     *out = object;
     return 0;
@@ -91,6 +93,12 @@ void object_put(struct object *object)
     object->release(object);
 }
 
+uint64_t object_block_bytes(const struct object *object)
+{
+    return shmem_wants_huge(object, 0, OBJECT_GET_ALLOCATE) ? HUGE_SIZE
+                                                            : object_folio_bytes(object);
+}
+
 struct page *object_find_page(struct object *object, uint64_t index)
 {
     spin_lock(&object->index_lock);
@@ -107,7 +115,7 @@ bool object_has_page(struct object *object, uint64_t index)
     int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
     if (err || !page)
         return false;
-    bool touched = !(READ_ONCE(page->flags) & PAGE_UNTOUCHED);
+    bool touched = !page_is_untouched(page);
     page_put(page);
     return touched;
 }
@@ -146,7 +154,7 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
             index_remove(&object->folios, i);
             struct page *head = page_head(page);
             if (head->order)
-                head->flags |= PAGE_PARTIAL;
+                block_lost_slot(head);
             WRITE_ONCE(page->object, NULL);
             batch[nr++] = head;
         }
@@ -231,15 +239,23 @@ void object_punch(struct object *object, uint64_t start, uint64_t end)
     object_break(object, last >> PAGE_SHIFT);
 }
 
+/* How many slots of the index hold @page's block, from that page on. Asking for one is enough. */
+static uint64_t slots_from(struct page *page)
+{
+    struct page *head = page_head(page);
+    return page_is_whole(head) ? head + PT_ENTRIES - page : 1;
+}
+
 int object_allocate(struct object *object, uint64_t start, uint64_t end)
 {
     uint64_t folio_bytes = object_folio_bytes(object);
 
-    for (uint64_t i = start / folio_bytes; i * folio_bytes < end; i++) {
+    for (uint64_t i = start / folio_bytes, step; i * folio_bytes < end; i += step) {
         struct page *page;
         int err = object->ops->get_page(object, i, OBJECT_GET_RESERVE, &page);
         if (err)
             return err;
+        step = object->ops->folio_order ? 1 : slots_from(page);
         page_put(page);
     }
     return 0;

@@ -4,7 +4,7 @@
  *
  * Room:   mm.
  * Owns:   mprotect's walk over areas.
- * Locks:  mmap_lock for writing; tables' locks along runs.
+ * Locks:  mmap_lock for writing the range; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when it is exclusive;
  *         (2) one flush per call, and none where rights only grow.
  * Source: mprotect(2); Linux mm/mprotect.c (behaviour).
@@ -146,6 +146,7 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, bool grow
     }
     if (vma->start > start)
         return -ENOMEM;
+    rwsem_write_range(&mm->mmap_lock, start, end);
     for (uint64_t at = start; at < end;) {
         if (!vma || vma->start > at)
             return -ENOMEM;
@@ -165,7 +166,7 @@ int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights
     struct change c; /* not all zeroed: the gather is large */
 
     c.rights = rights;
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock);
     tlb_gather_begin(&c.gather, &mm->pgtable);
     int err = protect_locked(mm, addr, addr + len_bytes, grows, &c);
     tlb_gather_end(&c.gather);

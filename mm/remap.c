@@ -53,6 +53,8 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
         pte = pte_exchange(slot + k, pte_none());
         pte_write(to.slot + k, pte);
         moved++;
+        if (pte_has_frame(pte) && leaf_keeps_table(pte, run->level))
+            pt_keep(to.table, pt_kept_take(run->table));
         if (pte_is_present(pte)) {
             first = end ? first : k;
             end = k + 1;
@@ -89,8 +91,8 @@ static int tables_at(struct mm *mm, const struct vma *vma, uint64_t from, uint64
     int err = whole ? huge_fits(mm, from, to, &fits) : 0;
     if (err || fits)
         return err;
-    err = thp_split(vma, from);
-    return err ? err : pt_walk_alloc(&mm->pgtable, user(to), PT_4K, &walk);
+    thp_split(vma, from);
+    return pt_walk_alloc(&mm->pgtable, user(to), PT_4K, &walk);
 }
 
 /* Make every table that moved leaves need, and split huge leaves that do not stay whole. */
@@ -289,10 +291,15 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         return err;
 
     if (r->flags & REMAP_FIXED) {
+        if (r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
+            return -EPERM;
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);
-        return err ? err : move_area(mm, vma_find(mm, r->old), &kept, dead);
+        vma = vma_find(mm, r->old); /* none: a second mapping was wanted in its own place */
+        if (!err && !vma)
+            err = -EFAULT;
+        return err ? err : move_area(mm, vma, &kept, dead);
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
@@ -380,7 +387,7 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
     rwsem_write_lock(&mm->mmap_lock);
     err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
-    free_dead(&dead);
+    free_dead(mm, &dead);
     if (!err && r.new_len > r.old_len)
         fill_locked(mm, r.to + r.old_len, r.to + r.new_len);
     *out = r.to;

@@ -3,24 +3,72 @@
  * mm/shmem.c - ordinary memory objects: memfd, tmpfs files, shared anonymous memory
  *
  * Room:   mm.
- * Owns:   how a shmem folio is made: one zeroed page.
+ * Owns:   how a shmem folio is made: one zeroed page, or 2 MiB where the policy says so.
  * Locks:  the object's index_lock, through object.c.
- * Always: (1) a page is zero before anybody can find it in the index.
- * Source: memfd_create(2); tmpfs(5).
+ * Always: (1) a page is zero before anybody can find it in the index;
+ *         (2) what cannot be had huge is had small: only the lack of a small page is an error.
+ * Source: memfd_create(2); tmpfs(5); Linux Documentation/admin-guide/mm/transhuge.rst.
  * Tour:   after mm/object.c; the simplest kind of memory.
  */
 #include "internal.h"
 #include <uapi/errno.h>
 
+unsigned shmem_huge_setting = SHMEM_HUGE_NEVER, shmem_huge_no_mount = SHMEM_HUGE_NEVER;
+
+/* What decides about huge pages of @object now: of ALWAYS to FORCE. */
+static enum shmem_huge policy_of(const struct object *object)
+{
+    unsigned setting = READ_ONCE(shmem_huge_setting);
+
+    if (setting == SHMEM_HUGE_DENY || setting == SHMEM_HUGE_FORCE)
+        return setting;
+    return object->huge == SHMEM_HUGE_NO_MOUNT ? READ_ONCE(shmem_huge_no_mount) : object->huge;
+}
+
+bool shmem_wants_huge(const struct object *object, uint64_t index, enum object_get how)
+{
+    enum shmem_huge policy = policy_of(object);
+    uint64_t unit_end = (round_down(index, PT_ENTRIES) + PT_ENTRIES) << PAGE_SHIFT;
+
+    if (object->ops != &shmem_ops || how == OBJECT_GET_SMALL || policy == SHMEM_HUGE_DENY)
+        return false;
+    if (policy == SHMEM_HUGE_ALWAYS || policy == SHMEM_HUGE_FORCE)
+        return true;
+    if (policy == SHMEM_HUGE_WITHIN_SIZE && round_up(object_size(object), PAGE_SIZE) >= unit_end)
+        return true;
+    return policy != SHMEM_HUGE_NEVER && how == OBJECT_GET_ADVISED;
+}
+
+bool shmem_wants_units(const struct object *object)
+{
+    enum shmem_huge policy = policy_of(object);
+    return object->ops == &shmem_ops && policy != SHMEM_HUGE_NEVER && policy != SHMEM_HUGE_DENY;
+}
+
+/* What fallocate() made is looked at for the first time. */
+static void touch(struct object *object, struct page *page)
+{
+    if (likely(!page_is_untouched(page)))
+        return;
+    spin_lock(&object->index_lock); /* a block's other flags may be changing */
+    page_head(page)->flags &= (uint16_t)~PAGE_UNTOUCHED;
+    spin_unlock(&object->index_lock);
+}
+
 static int shmem_get_page(struct object *object, uint64_t index, enum object_get how,
                           struct page **out)
 {
+    bool huge = how != OBJECT_GET_EXISTING && shmem_wants_huge(object, index, how), made = false;
+
     for (;;) {
         *out = object_find_page(object, index);
-        if (*out && how != OBJECT_GET_EXISTING && ((*out)->flags & PAGE_UNTOUCHED))
-            (*out)->flags &= (uint16_t)~PAGE_UNTOUCHED;
+        if (*out && how != OBJECT_GET_EXISTING && !made)
+            touch(object, *out);
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
+        made = huge && !object_add_block(object, index, how == OBJECT_GET_RESERVE);
+        if (made)
+            continue;
         int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), out);
         if (err)
             return err;

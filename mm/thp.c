@@ -8,7 +8,8 @@
  * Always: (1) a huge leaf lies in one area: whoever cuts an area splits what lies across the cut;
  *         (2) a block with one leaf and one owner falls into pages when that leaf is split; else
  *             each small leaf owns a reference on it, and it dies with the last;
- *         (3) no CPU ever knows a huge and a small executable translation of one address.
+ *         (3) beside each huge leaf of private memory lies a table: splitting cannot fail;
+ *         (4) no CPU ever knows a huge and a small executable translation of one address.
  * Source: Linux Documentation/mm/transhuge.rst (behaviour); trust.md B23.
  * Tour:   after mm/fault.c; then mm/collapse.c.
  */
@@ -48,7 +49,7 @@ uint64_t thp_events(enum thp_event event)
     return sum;
 }
 
-int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+int thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
 {
     struct page_counts counts;
 
@@ -57,7 +58,12 @@ int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page *
         if (counts.free < PT_ENTRIES + (counts.total >> RESERVE_SHIFT))
             return -ENOMEM;
     }
-    int err = page_alloc(HUGE_ORDER, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out);
+    return page_alloc(HUGE_ORDER, alloc_flags, out);
+}
+
+int thp_page_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+{
+    int err = thp_block_alloc(reserve, alloc_flags | PAGE_ALLOC_AS(PAGE_ANON), out);
     if (err)
         return err;
     (*out)->object = NULL;
@@ -85,7 +91,7 @@ void thp_leaf_gone(struct folio *folio)
         thp_count(mapped_kind(folio), -1);
 }
 
-/* Claim 3: the huge leaf of an area that may be executed stops being executable everywhere. */
+/* Claim 4: the huge leaf of an area that may be executed stops being executable everywhere. */
 static void stop_execution(const struct vma *vma, const struct pt_walk *walk, uint64_t va)
 {
     pgprot_t prot = pgprot_pkey(pgprot_user(), vma->pkey);
@@ -106,6 +112,8 @@ static void stop_execution(const struct vma *vma, const struct pt_walk *walk, ui
 /* Claim 2. The table locked. */
 static void share_out(struct page *head)
 {
+    if (page_is_zeros(head))
+        return;
     thp_leaf_gone(page_folio(head));
     if (folio_refcount(page_folio(head)) == 1) {
         folio_break(page_folio(head), 1);
@@ -117,20 +125,18 @@ static void share_out(struct page *head)
 }
 
 /* The leaf that walk found becomes a table, if it still is one. */
-static bool split_leaf(const struct vma *vma, const struct pt_walk *walk, struct page *table)
+static void split_leaf(const struct vma *vma, const struct pt_walk *walk)
 {
     spin_lock(pt_lock(walk->table));
     pte_t leaf = pte_read(walk->slot);
-    bool is_leaf = pte_has_frame(leaf) && pte_kind(leaf, walk->level) != PTE_KIND_TABLE;
-    if (is_leaf) {
+    if (pte_has_frame(leaf) && pte_kind(leaf, walk->level) != PTE_KIND_TABLE) {
         pgprot_t prot = vma_pgprot(vma);
         share_out(phys_to_page(pte_phys(leaf, walk->level)));
         pt_split(walk, pte_with_prot(leaf, pte_is_writable(leaf) ? pgprot_write(prot) : prot),
-                 table);
+                 pt_kept_take(walk->table));
         thp_count(THP_SPLIT_PMD, 1);
     }
     spin_unlock(pt_lock(walk->table));
-    return is_leaf;
 }
 
 /* An object's pages are found again by faults: the leaf just goes. */
@@ -144,38 +150,32 @@ static void drop_leaf(const struct vma *vma, uint64_t unit)
     thp_count(THP_SPLIT_PMD, 1);
 }
 
-int thp_split(const struct vma *vma, uint64_t va)
+void thp_split(const struct vma *vma, uint64_t va)
 {
-    struct pgtable *pgt = &vma->mm->pgtable;
-    struct pt_walk walk = pt_walk(pgt, user(va));
-    struct page *table;
+    struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(va));
 
     if (walk.level != PT_2M || vma_unit(vma) != PAGE_SIZE || pte_is_none(pte_read(walk.slot)))
-        return 0;
+        return;
     if (vma->object) {
         drop_leaf(vma, round_down(va, HUGE_SIZE));
-        return 0;
+        return;
     }
-    int err = pt_spare_get(pgt, &table);
-    if (err)
-        return err;
     if (vma->flags & VM_EXEC)
         stop_execution(vma, &walk, va);
-    if (!split_leaf(vma, &walk, table))
-        pt_spare_put(pgt, table);
-    return 0;
+    split_leaf(vma, &walk);
 }
 
-static int split_at(struct mm *mm, uint64_t va)
+static void split_at(struct mm *mm, uint64_t va)
 {
     const struct vma *vma = is_aligned(va, HUGE_SIZE) ? NULL : vma_find(mm, va);
-    return vma ? thp_split(vma, va) : 0;
+    if (vma)
+        thp_split(vma, va);
 }
 
-int thp_split_borders(struct mm *mm, uint64_t start, uint64_t end)
+void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end)
 {
     if (likely(!READ_ONCE(mm->has_huge)))
-        return 0;
-    int err = split_at(mm, start);
-    return err ? err : split_at(mm, end);
+        return;
+    split_at(mm, start);
+    split_at(mm, end);
 }

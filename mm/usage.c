@@ -24,7 +24,7 @@ static void add_leaf(const struct vma *vma, pte_t pte, enum pt_level level, stru
     struct page *page = page_head(phys_to_page(pte_phys(pte, level)));
     uint64_t size = pt_level_size(level);
 
-    if (page == zero_page || (vma->flags & VM_HUGETLB))
+    if (page_is_zeros(page) || (vma->flags & VM_HUGETLB))
         return;
     uint64_t leaves = leaves_of(page, level);
     bool anon = page->state == PAGE_ANON, dirty = pte_is_dirty(pte);
@@ -56,5 +56,9 @@ void area_usage_add(struct vma *vma, struct area_usage *u)
 
 int area_takes_huge(const struct vma *vma)
 {
-    return thp_allows(vma, round_up(vma->start, HUGE_SIZE));
+    uint64_t unit = round_up(vma->start, HUGE_SIZE);
+
+    if (!vma->object)
+        return thp_allows(vma, unit);
+    return thp_fits_object(vma, unit) && shmem_wants_huge(vma->object, vma->pgoff, thp_wanted(vma));
 }

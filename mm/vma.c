@@ -7,9 +7,11 @@
  *         and the list of the same in order.
  * Locks:  mmap_lock for writing to change, for reading to look; object.mappings_lock inside.
  * Always: (1) areas are sorted and disjoint; (2) vma.gap is the distance to the area before;
- *         (3) vma.max_gap is the largest gap of its subtree.
+ *         (3) vma.max_gap is the largest gap of its subtree;
+ *         (4) the tree changes between changes_begin() and changes_end() only; what left it is
+ *             freed when nobody can come by it any more.
  * Source: Cormen et al., "Introduction to Algorithms", augmented trees.
- * Tour:   after include/mm/mm.h, before mm/map.c.
+ * Tour:   after include/mm/mm.h, before mm/map.c; docs/decisions/0006-ranges.md for vma_look().
  */
 #include "internal.h"
 #include <mm/commit.h>
@@ -91,6 +93,59 @@ struct vma *vma_find(struct mm *mm, uint64_t addr)
     return vma && vma->start <= addr ? vma : NULL;
 }
 
+/* Claim 4. Those who look meanwhile notice, and do not believe what they saw. */
+static void changes_begin(struct mm *mm)
+{
+    WRITE_ONCE(mm->vmas_changed, mm->vmas_changed + 1);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void changes_end(struct mm *mm)
+{
+    atomic_thread_fence(memory_order_release);
+    WRITE_ONCE(mm->vmas_changed, mm->vmas_changed + 1);
+}
+
+#define MAX_DEPTH 64 /* of a tree of 2^32 areas; deeper: the tree turned under our feet */
+
+/* vma_find() in a tree that may change: each step leads to an area, or to one that was. */
+static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
+{
+    const struct rb_node *node = READ_ONCE(mm->vmas.node);
+
+    for (unsigned depth = 0; node && depth < MAX_DEPTH; depth++) {
+        const struct vma *vma = rb_entry(node, const struct vma, node);
+        if (READ_ONCE(vma->end) <= addr)
+            node = READ_ONCE(node->right);
+        else if (READ_ONCE(vma->start) > addr)
+            node = READ_ONCE(node->left);
+        else
+            return vma;
+    }
+    return NULL;
+}
+
+bool vma_look(const struct mm *mm, uint64_t addr, struct vma *copy, uint32_t *when)
+{
+    *when = READ_ONCE(mm->vmas_changed);
+    atomic_thread_fence(memory_order_acquire);
+    const struct vma *vma = find_unlocked(mm, addr);
+    if (!vma)
+        return false;
+    copy->area_node.next = NULL; /* it has no neighbours */
+    copy->start = vma->start;
+    copy->end = vma->end;
+    copy->flags = vma->flags;
+    copy->pkey = vma->pkey;
+    copy->mm = vma->mm;
+    copy->object = vma->object;
+    copy->pgoff = vma->pgoff;
+    atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    return !(*when & 1) && vma_unchanged(mm, *when);
+}
+
 static uint64_t gap_between(const struct vma *prev, const struct vma *vma)
 {
     return vma->start - (prev ? prev->end : 0);
@@ -153,18 +208,27 @@ static struct vma *last_area(struct mm *mm)
 void vma_insert(struct mm *mm, struct vma *vma)
 {
     struct vma *next = vma_find_from(mm, vma->start);
+    changes_begin(mm);
     insert_between(mm, next ? vma_prev(next) : last_area(mm), vma, next);
+    changes_end(mm);
     list_on_object(vma);
 }
 
-void vma_remove(struct mm *mm, struct vma *vma)
+static void take_out(struct mm *mm, struct vma *vma)
 {
     struct vma *next = vma_next(vma);
-    unlist_from_object(vma);
     list_del(&vma->area_node);
     rb_erase(&mm->vmas, &vma->node);
     gap_refresh(next);
     mm->nr_vmas--;
+}
+
+void vma_remove(struct mm *mm, struct vma *vma)
+{
+    unlist_from_object(vma);
+    changes_begin(mm);
+    take_out(mm, vma);
+    changes_end(mm);
 }
 
 /* Those who walk an object's mappings see start, end and pgoff change together. */
@@ -210,9 +274,11 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
             atomic_fetch_add(&below->object->writers,
                              1); /* one writer became two: no seal forbids */
     }
+    list_on_object(below); /* before @vma shrinks: no page is ever outside of both */
+    changes_begin(mm);
     resize(vma, addr, vma->end);
     swap_in_below(mm, vma, below);
-    list_on_object(below);
+    changes_end(mm);
 }
 
 /* Does @right go on where @left ends, with the same flags except @ignored? */
@@ -234,6 +300,7 @@ void vma_anon_begin(struct vma *vma)
 
     if (likely(atomic_load_explicit(&vma->anon, memory_order_relaxed)))
         return;
+    DEBUG_ASSERT(vma->area_node.next, "claim: a copy of vma_look() begins no history");
     struct vma *next = vma_next(vma), *prev = vma_prev(vma);
     if (has_own_history(next) && goes_on(vma, next, VM_RIGHTS))
         history = next->anon;
@@ -259,11 +326,15 @@ bool vma_can_merge(const struct vma *left, const struct vma *right)
 /* @left takes over what @right covered. */
 static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
 {
+    changes_begin(mm);
     resize(left, left->start, right->end); /* first: so no gap changes */
-    vma_remove(mm, right);
+    take_out(mm, right);
     if (!left->anon)
         atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
     left->guarded |= right->guarded;
+    changes_end(mm);
+    unlist_from_object(right);
+    rwsem_seekers_wait(&mm->mmap_lock);
     vma_free(right);
     return left;
 }
@@ -281,14 +352,18 @@ struct vma *vma_merge(struct mm *mm, struct vma *vma)
 
 void vma_set_end(struct vma *vma, uint64_t end)
 {
+    changes_begin(vma->mm);
     resize(vma, vma->start, end);
     gap_refresh(vma_next(vma));
+    changes_end(vma->mm);
 }
 
 void vma_set_start(struct vma *vma, uint64_t start)
 {
+    changes_begin(vma->mm);
     resize(vma, start, vma->end);
     gap_refresh(vma);
+    changes_end(vma->mm);
 }
 
 uint64_t vma_guarded_start(const struct vma *vma)

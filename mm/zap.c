@@ -32,6 +32,7 @@ void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
 struct zapped {
     unsigned entries;     /* taken out */
     unsigned pages, anon; /* to put; of these, private ones */
+    unsigned kept;        /* tables that were kept for their leaves */
     unsigned first, end;  /* slots that CPUs may remember */
 };
 
@@ -53,11 +54,12 @@ static inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level
         return NULL;
     pte = pte_exchange(slot, pte_none());
     z->entries++;
+    z->kept += leaf_keeps_table(pte, level);
     if (pte_is_present(pte)) {
         z->first = min(z->first, i);
         z->end = i + 1;
     }
-    if (page == zero_page)
+    if (page_is_zeros(page))
         return NULL;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
     if (level > PT_4K)
@@ -73,6 +75,8 @@ static void zapped_account(struct mm *mm, const struct pt_run *run, const struct
     struct mm_cpu *cpu = &mm->cpus[cpu_id()];
 
     pt_entries_gone(run->table, z->entries);
+    for (unsigned i = 0; i < z->kept; i++)
+        pt_spare_put(run->pgt, pt_kept_take(run->table));
     cpu->rss_anon -= (int64_t)(z->anon * (size >> PAGE_SHIFT));
     cpu->rss_file -= (int64_t)((z->pages - z->anon) * (size >> PAGE_SHIFT));
     if (z->end)
@@ -143,20 +147,16 @@ static int guard_page(struct mm *mm, uint64_t va, bool *guarded)
 
 int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *gather)
 {
-    int err = thp_split_borders(mm, start, end);
-    if (err)
-        return err;
+    thp_split_borders(mm, start, end);
     zap_range(mm, start, end, ZAP_PAGES, gather);
     for (uint64_t va = start; va < end; va += PAGE_SIZE) {
         bool guarded;
-        err = guard_page(mm, va, &guarded);
+        int err = guard_page(mm, va, &guarded);
         if (err)
             return err;
         if (guarded)
             continue;
-        err = thp_split_borders(mm, va, va + PAGE_SIZE); /* a fault was faster: once more */
-        if (err)
-            return err;
+        thp_split_borders(mm, va, va + PAGE_SIZE); /* a fault was faster: once more */
         zap_range(mm, va, va + PAGE_SIZE, ZAP_PAGES, gather);
         va -= PAGE_SIZE;
     }

@@ -19,19 +19,40 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 
+static unsigned kept_by(const struct page *table)
+{
+    unsigned nr = 0;
+
+    for (const struct page *spare = table->table.kept; spare; spare = spare->table.kept)
+        nr++;
+    return nr;
+}
+
+/* A huge leaf that can be split, for which a table must be kept. */
+static bool is_private_leaf(pte_t pte)
+{
+    struct page *page = phys_to_page(pte_phys(pte, PT_2M));
+
+    return pte_has_frame(pte) && pte_kind(pte, PT_2M) != PTE_KIND_TABLE &&
+           page_is_initialised(page_to_pfn(page)) &&
+           (page->state == PAGE_ANON || page_is_zeros(page));
+}
+
 /* One user table and all below it. */
 static int check_user_table(struct page *table, enum pt_level level, uint64_t *nr_tables)
 {
     unsigned used = 0;
     pte_t *slots = page_kva(table);
     unsigned nr = level == PT_512G ? PT_ENTRIES / 2 : PT_ENTRIES;
+    unsigned may_split = 0, kept = kept_by(table);
 
     CLAIM(table->state == PAGE_TABLE, "V3", "table in frame %#lx is %s", page_to_pfn(table),
           page_state_names[table->state]);
-    ++*nr_tables;
+    *nr_tables += 1 + kept;
     for (unsigned i = 0; i < nr; i++) {
         pte_t pte = pte_read(&slots[i]);
         used += !pte_is_none(pte);
+        may_split += level == PT_2M && is_private_leaf(pte);
         if (pte_kind(pte, level) == PTE_KIND_TABLE) {
             int err = check_user_table(phys_to_page(pte_table_phys(pte)), level - 1, nr_tables);
             if (err)
@@ -40,6 +61,8 @@ static int check_user_table(struct page *table, enum pt_level level, uint64_t *n
     }
     CLAIM(used == table->table.used, "V4", "frame %#lx: %u entries, %u counted", page_to_pfn(table),
           used, table->table.used);
+    CLAIM(kept == may_split, "V4", "frame %#lx: %u huge leaves of private memory, %u tables kept",
+          page_to_pfn(table), may_split, kept);
     return 0;
 }
 

@@ -7,7 +7,7 @@
  * Locks:  a table's own lock (rank PAGE_TABLE) for its entries; a new table is published under the
  *         lock of its parent.
  * Always: (1) a table page's used count is the number of its non-zero entries;
- *         (2) nobody frees a table while others may walk: mmap_lock for writing.
+ *         (2) nobody frees a table that others may walk to: see sweep_table().
  * Source: Intel SDM 3A, "4-Level Paging".
  * Tour:   after asm/pgtable.h; then arch/x86_64/tlb.c.
  */
@@ -38,6 +38,7 @@ static int table_alloc(struct pgtable *pgt, struct page **out)
     if (err)
         return err;
     (*out)->table.used = 0;
+    (*out)->table.kept = NULL;
     spin_lock_init(&(*out)->table.lock, LOCK_RANK_PAGE_TABLE);
     atomic_fetch_add_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
     return 0;
@@ -45,6 +46,7 @@ static int table_alloc(struct pgtable *pgt, struct page **out)
 
 static void table_free(struct pgtable *pgt, struct page *table)
 {
+    DEBUG_ASSERT(!table->table.kept, "claim: what a table keeps goes with its leaves");
     atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
     page_free(table, 0);
 }
@@ -211,6 +213,22 @@ void pt_spare_put(struct pgtable *pgt, struct page *table)
     table_free(pgt, table);
 }
 
+void pt_keep(struct page *table, struct page *spare)
+{
+    spare->table.kept = table->table.kept;
+    table->table.kept = spare;
+}
+
+struct page *pt_kept_take(struct page *table)
+{
+    struct page *spare = table->table.kept;
+
+    ASSERT(spare, "claim: there is one for each leaf that may be split");
+    table->table.kept = spare->table.kept;
+    spare->table.kept = NULL;
+    return spare;
+}
+
 void pt_split(const struct pt_walk *walk, pte_t leaf, struct page *table)
 {
     enum pt_level small = walk->level - 1;
@@ -230,7 +248,14 @@ struct sweep {
     struct tlb_gather *gather;
 };
 
-/* The tables below @table that lie across [start, end). */
+/*
+ * The tables below @table that lie across [start, end).
+ *
+ * Faults elsewhere walk meanwhile, and fill tables. None can step into one that goes: a walk only
+ * passes tables that span its own address, which lies in an area, and no area lies between floor
+ * and ceiling. For the same reason nobody else writes the slot that leads there. The upper table it
+ * is in is shared with others: hence its lock, and its count is asked only once it is alone, too.
+ */
 static void sweep_table(const struct sweep *sweep, struct page *table, enum pt_level level,
                         uint64_t start, uint64_t end)
 {
@@ -238,12 +263,13 @@ static void sweep_table(const struct sweep *sweep, struct page *table, enum pt_l
     pte_t *slot = (pte_t *)page_kva(table) + pt_index(start, level);
 
     for (uint64_t at = round_down(start, size); at < end; at += size, slot++) {
-        if (pte_kind(*slot, level) != PTE_KIND_TABLE)
+        pte_t pte = pte_read(slot);
+        if (pte_kind(pte, level) != PTE_KIND_TABLE)
             continue;
-        struct page *below = table_page(pte_table_phys(*slot));
+        struct page *below = table_page(pte_table_phys(pte));
         if (level - 1 > PT_4K)
             sweep_table(sweep, below, level - 1, max(at, start), min(at + size, end));
-        if (below->table.used || at < sweep->floor || at + size > sweep->ceiling)
+        if (at < sweep->floor || at + size > sweep->ceiling || below->table.used)
             continue;
         spin_lock(pt_lock(table));
         pt_set(table, slot, pte_none());

@@ -78,12 +78,21 @@ static void ledger_note(uint64_t generation)
         atomic_store(&this_cpu()->tlb_seen, generation);
 }
 
+/* What @cpu has seen of @pgt; everything, if it has left it, even between two looks. */
+static uint64_t ledger_seen(const struct cpu *cpu, const struct pgtable *pgt)
+{
+    bool has = READ_ONCE(cpu->pgt) == pgt;
+    uint64_t seen = atomic_load(&cpu->tlb_seen);
+    return has && READ_ONCE(cpu->pgt) == pgt ? seen : ~0UL;
+}
+
 static void ledger_assert(const struct pgtable *pgt, uint64_t generation)
 {
-    for (unsigned i = 0; DEBUG >= 1 && i < nr_cpus(); i++)
-        ASSERT(READ_ONCE(cpus[i].pgt) != pgt || atomic_load(&cpus[i].tlb_seen) >= generation,
-               "V25: CPU %u has flushed for generation %lu of %lu", i,
-               atomic_load(&cpus[i].tlb_seen), generation);
+    for (unsigned i = 0; DEBUG >= 1 && i < nr_cpus(); i++) {
+        uint64_t seen = ledger_seen(&cpus[i], pgt);
+        ASSERT(seen >= generation, "V25: CPU %u has flushed for generation %lu of %lu", i, seen,
+               generation);
+    }
 }
 
 static void flush_local(const struct tlb_request *r)

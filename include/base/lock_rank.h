@@ -24,6 +24,7 @@ enum lock_rank {
     LOCK_RANK_DIRECT_MAP = 30,
     LOCK_RANK_KMAP = 32, /* kernel address space: stacks, device windows */
     LOCK_RANK_MMS = 34,  /* list of address spaces */
+    LOCK_RANK_ZEROS = 36,
     /* spinning locks */
     LOCK_RANK_TASKS = 40, /* task list, parent and child links */
     LOCK_RANK_FILES = 42, /* descriptor table */

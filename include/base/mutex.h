@@ -7,7 +7,7 @@
  * Locks:  themselves; the inner spinlock has rank WAIT.
  * Always: (1) held by a task, never by an interrupt;
  *         (2) a waiter sleeps with no spinning lock held;
- *         (3) a waiting writer keeps new readers out, so that writers do not starve;
+ *         (3) a waiting writer keeps new readers of its range out, so that writers do not starve;
  *         (4) reading from two CPUs at once writes no cache line that both have.
  * Source: docs/decisions/0001-sleeping-locks.md; Linux percpu_rw_semaphore (the idea).
  * Tour:   after asm/spinlock.h, before kernel/sync.c.
@@ -38,20 +38,26 @@ void mutex_unlock(struct mutex *m);
 bool mutex_is_locked(const struct mutex *m);
 
 /*
- * Many readers, or one writer. Each CPU has a line of its own in which its readers count
- * themselves, so that readers on different CPUs write nothing in common. A writer looks at all
- * the lines.
+ * Many readers, or one writer: of what lies in a range of addresses, or of everything.
+ *
+ * Each CPU has a line of its own in which its readers say where they read, so that readers on
+ * different CPUs write nothing in common. Writers take turns. One that has its turn may look at
+ * everything; before it changes a range it publishes that, waits until nobody reads there, and
+ * readers of other ranges come and go meanwhile. docs/decisions/0006-ranges.md.
  */
 struct rwsem {
-    struct rwsem_line *lines; /* one per CPU [I] */
-    _Atomic bool writer;      /* is inside, or waits for readers to leave [a] */
-    struct mutex writers;     /* held by the writer; readers that come meanwhile wait here, too */
-    spinlock_t lock;          /* rank WAIT */
-    struct task *draining;    /* the writer that waits for the last reader; under lock */
+    struct rwsem_line *lines;    /* one per CPU [I] */
+    _Atomic uint64_t start, end; /* of the writer's range; no writer: end is 0 [a] */
+    struct mutex writers;        /* held by the writer; readers in its way wait here, too */
+    spinlock_t lock;             /* rank WAIT */
+    struct task
+        *_Atomic waiting; /* the writer that sleeps until readers left; set under lock [a] */
 };
 
 /* Where a reader counted itself: it may leave on another CPU. */
 typedef unsigned rwsem_reader_t;
+
+#define RWSEM_EVERYTHING (~0UL) /* as the end of a range that starts at 0 */
 
 /* 0, or -ENOMEM. */
 int __must_check rwsem_init(struct rwsem *s);
@@ -59,13 +65,41 @@ int __must_check rwsem_init(struct rwsem *s);
 /* Frees what init allocated; nobody holds it. */
 void rwsem_destroy(struct rwsem *s);
 
+/* Everything. */
 rwsem_reader_t rwsem_read_lock(struct rwsem *s);
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader);
 void rwsem_write_lock(struct rwsem *s);
 void rwsem_write_unlock(struct rwsem *s);
 
+/**
+ * rwsem_read_seek() - read [start, end), once what is there has been found
+ * Writers of other ranges change the way there meanwhile, but free nothing that leads along it.
+ * @start: a multiple of 4; @end: above it
+ * Context: up to rwsem_read_settle() the caller neither sleeps nor takes a lock.
+ */
+rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end);
+
+/**
+ * rwsem_read_settle() - the search is over; [start, end) is what will be read
+ * @start, @end: what was named to rwsem_read_seek(), or more
+ * Return: false when a writer has some of it: it is held as before; read nothing, unlock.
+ */
+bool __must_check rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start,
+                                    uint64_t end);
+
+/**
+ * rwsem_write_begin() - have the turn among writers: look at everything, change nothing yet
+ * rwsem_write_range() - exclude readers of [start, end): change that. At most once a turn.
+ * rwsem_write_unlock() ends both.
+ */
+void rwsem_write_begin(struct rwsem *s);
+void rwsem_write_range(struct rwsem *s, uint64_t start, uint64_t end);
+
+/* Until all who are seeking now have settled. They run, and do not sleep. Any context. */
+void rwsem_seekers_wait(struct rwsem *s);
+
 /* By a writer or a reader. For checks. */
 bool rwsem_is_held(const struct rwsem *s);
 
-/* From writer to reader without a gap. */
+/* From writer of everything to reader of everything without a gap. */
 rwsem_reader_t rwsem_downgrade(struct rwsem *s);

@@ -4,8 +4,8 @@
  *
  * Room:   mm. Takes struct mm as an argument; never asks who is running.
  * Owns:   struct mm and struct vma.
- * Locks:  mmap_lock (rwsem, rank MMAP): for writing, areas and their number change; for reading,
- *         areas stay and faults fill them in. Every function below takes it itself.
+ * Locks:  mmap_lock (rwsem, rank MMAP), of a range of addresses or of all: for writing, areas
+ *         change; for reading, they stay and faults fill them in. Every function below takes it.
  * Always: (1) areas are sorted, disjoint, page-aligned, within [USER_MIN, USER_END);
  *         (2) neighbours that could be one area are one;
  *         (3) a leaf lies in an area and grants no more than the area does.
@@ -54,7 +54,7 @@ enum vm_flags {
 
 #define VM_MAY_SHIFT 4 /* VM_READ << VM_MAY_SHIFT == VM_MAYREAD */
 
-/* [m] mmap_lock for writing  [I] */
+/* [m] mmap_lock for writing; those who read a range only see it by vma_look()  [I] */
 struct vma {
     struct rb_node node;        /* [m] */
     struct list_node area_node; /* on mm->areas [m] */
@@ -86,11 +86,13 @@ struct mm {
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
     struct rb_root vmas;        /* [m] */
+    uint32_t vmas_changed;      /* odd: just now; rises with each change of the tree [m] */
     struct list_node areas;     /* the same, in order [m] */
     uint32_t nr_vmas;           /* [m] */
     _Atomic uint64_t anon_last; /* the last history that began [a] */
     bool reaped;                /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
+    bool has_zeros;             /* it uses, or used, the huge page of zeros [a] */
     bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;            /* sum of all areas [m] */
@@ -107,6 +109,7 @@ struct mm {
     struct {                                                    /* set by the ABI layer, in bytes */
         uint64_t address_space, data, stack, locked;
         bool locked_exempt; /* CAP_IPC_LOCK */
+        bool low_exempt;    /* CAP_SYS_RAWIO: may map below vm_settings.mmap_min_addr */
     } limits;
 };
 

@@ -26,7 +26,9 @@ struct vma;
 enum object_get {
     OBJECT_GET_EXISTING, /* NULL when there is none */
     OBJECT_GET_ALLOCATE, /* make it if it is missing */
-    OBJECT_GET_RESERVE   /* the same, but it counts as a hole until asked for again */
+    OBJECT_GET_RESERVE,  /* the same, but it counts as a hole until asked for again */
+    OBJECT_GET_ADVISED,  /* make it: large pages were asked for here */
+    OBJECT_GET_SMALL     /* make it: no large pages here */
 };
 
 /* What makes one kind of memory different from another. */
@@ -86,6 +88,7 @@ struct object {
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
     struct list_node mappings; /* struct vma.mapping_node [r] */
+    uint8_t huge;              /* when it gets huge pages: enum shmem_huge [I] */
     bool has_huge;             /* there was a huge page among small ones once; never cleared [a] */
     void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
 };
@@ -116,6 +119,9 @@ static inline uint64_t object_folio_bytes(const struct object *object)
 {
     return PAGE_SIZE << object->ops->folio_order;
 }
+
+/* In what sizes it likes to be read and written: what stat(2) calls the block size. */
+uint64_t object_block_bytes(const struct object *object);
 
 /* Look up @index and take a reference; NULL when there is none. */
 struct page *object_find_page(struct object *object, uint64_t index);

@@ -60,9 +60,10 @@ extern const char *const page_state_names[PAGE_STATES];
 enum page_flag {
     PAGE_POISONED = 1 << 0,  /* free, and filled with the poison byte (debug builds) */
     PAGE_DIRTY = 1 << 1,     /* content differs from what backs it */
-    PAGE_UNTOUCHED = 1 << 2, /* OBJECT: made by fallocate, nobody looked at it yet */
+    PAGE_UNTOUCHED = 1 << 2, /* OBJECT, head: made by fallocate, nobody looked at it yet */
     PAGE_COPY = 1 << 3,      /* HUGETLB: a private copy, never in an object */
-    PAGE_PARTIAL = 1 << 4    /* OBJECT, head: not all of its pages are in the object any more */
+    PAGE_PARTIAL = 1 << 4,   /* OBJECT, head: not all of its pages are in the object any more */
+    PAGE_ZEROS = 1 << 5      /* KERNEL, head: one of mm/zeros.c */
 };
 
 struct object;
@@ -87,7 +88,8 @@ struct page {
         } slab;
         struct { /* TABLE */
             spinlock_t lock;
-            uint16_t used; /* entries that are not zero [l] */
+            uint16_t used;     /* entries that are not zero [l] */
+            struct page *kept; /* asm/pgtable.h, pt_keep() [l] */
         } table;
     };
     _Atomic uint32_t refcount; /* head: 0 exactly while free [a] */
@@ -231,6 +233,18 @@ static inline uint64_t folio_nr_pages(const struct folio *folio)
 static inline uint32_t folio_refcount(const struct folio *folio)
 {
     return atomic_load_explicit(&folio->page.refcount, memory_order_relaxed);
+}
+
+/* Is this page, a head, all zeros for ever, and never counted? */
+static inline bool page_is_zeros(const struct page *page)
+{
+    return page->flags & PAGE_ZEROS;
+}
+
+/* Did nobody look at it since fallocate(2) made it? A block is looked at as a whole. */
+static inline bool page_is_untouched(struct page *page)
+{
+    return READ_ONCE(page_head(page)->flags) & PAGE_UNTOUCHED;
 }
 
 /* One more owner. The caller has a reference already. A saturated count stays: leak, not reuse. */

@@ -21,17 +21,40 @@ enum thp_mode {
 
 extern unsigned thp_mode; /* enum thp_mode */
 
+/* When a memory object of small pages gets a huge one by itself: shmem_enabled, tmpfs' huge=. */
+enum shmem_huge {
+    SHMEM_HUGE_ALWAYS,
+    SHMEM_HUGE_WITHIN_SIZE, /* where it does not reach over the object's end */
+    SHMEM_HUGE_ADVISE,      /* where madvise(MADV_HUGEPAGE) asked for it */
+    SHMEM_HUGE_NEVER,
+    SHMEM_HUGE_DENY,    /* never, whatever a mount says; settings only */
+    SHMEM_HUGE_FORCE,   /* always, whatever a mount says; settings only */
+    SHMEM_HUGE_NO_MOUNT /* objects of no mounted file system: as shmem_huge_no_mount says */
+};
+
+extern unsigned shmem_huge_setting;  /* as it was written */
+extern unsigned shmem_huge_no_mount; /* what was written last but deny and force */
+
+/* Do reads of untouched memory get the huge page of zeros, not one of their own? 0 or 1. */
+extern uint64_t thp_use_zeros;
+
 /* Numbered as a table of names in kernel/thp_files.c. */
 enum thp_event {
     THP_FAULT_ALLOC,    /* a fault made a huge page */
     THP_FAULT_FALLBACK, /* a fault would have, but there was no memory for it */
     THP_COLLAPSE_ALLOC,
     THP_COLLAPSE_ALLOC_FAILED,
+    THP_FILE_ALLOC,    /* an object got a huge page by itself */
+    THP_FILE_FALLBACK, /* it would have, but there was no memory for it */
+    THP_FILE_MAPPED,   /* a huge leaf of an object appeared by a fault */
+    THP_ZERO_PAGE_ALLOC,
+    THP_ZERO_PAGE_ALLOC_FAILED,
     THP_SPLIT_PAGE, /* a block became pages of their own */
     THP_SPLIT_PMD,  /* a huge leaf became a table of small ones */
     THP_EVENTS_COUNTED,
     THP_ANON = THP_EVENTS_COUNTED, /* no event: private blocks that some huge leaf maps now */
     THP_OBJECT,                    /* the same of objects */
+    THP_SHMEM,                     /* whole blocks in objects now, mapped or not */
     THP_EVENTS
 };
 

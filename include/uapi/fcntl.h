@@ -24,6 +24,7 @@
 #define O_LARGEFILE 0100000
 #define O_DIRECTORY 0200000
 #define O_NOFOLLOW  0400000
+#define O_NOATIME   01000000
 #define O_CLOEXEC   02000000
 #define O_PATH      010000000
 #define O_TMPFILE   020200000 /* with O_DIRECTORY in it */
@@ -78,6 +79,7 @@
 #define S_ISUID  04000
 #define S_ISGID  02000
 #define S_ISVTX  01000
+#define S_IXGRP  00010
 
 #define NAME_MAX 255
 #define PATH_MAX 4096

@@ -363,8 +363,11 @@ bool mutex_is_locked(const struct mutex *m)
     return m->word;
 }
 
+/* One task, so nobody waits; but ranges are looked after as in kernel/rwsem.c. */
 struct rwsem_line {
-    unsigned readers;
+    unsigned readers, seekers;
+    bool turn; /* some writer's */
+    uint64_t start, end;
 };
 
 int rwsem_init(struct rwsem *s)
@@ -375,7 +378,7 @@ int rwsem_init(struct rwsem *s)
 
 void rwsem_destroy(struct rwsem *s)
 {
-    if (s->writer || s->lines->readers)
+    if (s->lines->turn || s->lines->readers)
         panic("a semaphore is held while it dies");
     kmem_free(s->lines);
 }
@@ -383,33 +386,74 @@ void rwsem_destroy(struct rwsem *s)
 rwsem_reader_t rwsem_read_lock(struct rwsem *s)
 {
     host_may_wait(LOCK_RANK_NONE);
-    if (s->writer || s->lines->readers)
+    if (s->lines->turn || s->lines->readers)
         panic("a semaphore is read while it is held: with a writer between, a deadlock");
     s->lines->readers++;
     return 0;
 }
 
+rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end)
+{
+    rwsem_reader_t reader = rwsem_read_lock(s);
+    s->lines->seekers++;
+    s->lines->start = start;
+    s->lines->end = end;
+    return reader;
+}
+
+bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, uint64_t end)
+{
+    (void)reader;
+    if (!s->lines->seekers)
+        panic("a reader settles that did not seek");
+    if (start > s->lines->start || end < s->lines->end)
+        panic("a reader settles for less than it sought");
+    s->lines->seekers--;
+    return true;
+}
+
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
 {
     (void)reader;
-    if (!s->lines->readers)
-        panic("a reader leaves that never came");
+    if (!s->lines->readers || s->lines->seekers)
+        panic("a reader leaves that never came, or is still seeking");
     s->lines->readers--;
+}
+
+void rwsem_write_begin(struct rwsem *s)
+{
+    host_may_wait(LOCK_RANK_NONE);
+    if (s->lines->turn || s->lines->readers)
+        panic("a semaphore is written while it is held");
+    s->lines->turn = true;
+}
+
+void rwsem_write_range(struct rwsem *s, uint64_t start, uint64_t end)
+{
+    if (!s->lines->turn || s->end || start >= end)
+        panic("a range is written out of turn, twice, or empty");
+    s->start = start;
+    s->end = end;
 }
 
 void rwsem_write_lock(struct rwsem *s)
 {
-    host_may_wait(LOCK_RANK_NONE);
-    if (s->writer || s->lines->readers)
-        panic("a semaphore is written while it is held");
-    s->writer = true;
+    rwsem_write_begin(s);
+    rwsem_write_range(s, 0, RWSEM_EVERYTHING);
 }
 
 void rwsem_write_unlock(struct rwsem *s)
 {
-    if (!s->writer)
+    if (!s->lines->turn)
         panic("a writer leaves that never came");
-    s->writer = false;
+    s->lines->turn = false;
+    s->end = 0;
+}
+
+void rwsem_seekers_wait(struct rwsem *s)
+{
+    if (s->lines->seekers)
+        panic("who seeks waits for itself");
 }
 
 rwsem_reader_t rwsem_downgrade(struct rwsem *s)

@@ -3,7 +3,7 @@
  * tests/kernel/thp.c - huge leaves, counted: who owns the block, and when its pages come back
  *
  * Room:   tests/kernel. The spaces here are never loaded: leaves are read by walks.
- * Owns:   thp_mode, while a test runs.
+ * Owns:   thp_mode and shmem_huge_setting, while a test runs.
  * Locks:  those of the calls.
  * Always: (1) every space is checked before it is dropped.
  * Source: mm/thp.c, mm/collapse.c, mm/collapse_object.c; trust.md V7, V10, V23.
@@ -189,25 +189,83 @@ KTEST(split_of_a_pinned_block_keeps_it_until_the_pin_goes)
     done(mm);
 }
 
-KTEST(split_that_fails_changes_nothing)
+/* Only the call's own needs can fail it: areas. The table is there already. */
+KTEST(split_needs_no_memory)
 {
     if (small())
         return;
+    uint64_t before = kit_frames_free();
     struct mm *mm = huge_mm(1);
     REQUIRE(mm);
 
-    for (uint64_t n = 1; n <= 2; n++) { /* the table, then its page */
+    uint64_t tables = atomic_load(&mm->pgtable.nr_tables);
+    fail_at_set(1); /* the area */
+    EXPECT_EQ(mm_unmap(mm, AT(9), PAGE_SIZE), -ENOMEM);
+    fail_at_set(1);
+    EXPECT_EQ(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false), -ENOMEM);
+    EXPECT(has_huge(mm, 0));
+    EXPECT_AREAS(mm, "0-512 rw-p");
+    fail_at_set(1);
+    EXPECT_EQ(mm_discard(mm, AT(9), PAGE_SIZE), 0);
+    EXPECT(fail_at_left() == 1);
+    fail_at_set(0);
+    EXPECT(!has_huge(mm, 0) && rss_anon(mm) == UNIT - 1);
+    EXPECT_EQ(atomic_load(&mm->pgtable.nr_tables), tables);
+    EXPECT(mm_check(mm) == 0);
+    done(mm);
+    EXPECT_EQ(kit_frames_free(), before);
+}
+
+/* Each side of a fork, each place after a move, has its own. */
+KTEST(table_is_kept_beside_each_huge_leaf)
+{
+    if (small())
+        return;
+    uint64_t before = kit_frames_free(), to;
+    struct mm *mm = huge_mm(2);
+    REQUIRE(mm);
+
+    uint64_t tables = atomic_load(&mm->pgtable.nr_tables);
+    EXPECT_EQ(tables, 4); /* the root, two below it, the one that is kept */
+    struct mm *child = child_of(mm);
+    REQUIRE(child);
+    EXPECT_EQ(atomic_load(&child->pgtable.nr_tables), tables);
+    EXPECT(mm_remap(mm, AT(0), HUGE_SIZE, HUGE_SIZE, 3, AT(2 * UNIT), &to) == 0);
+    EXPECT(has_huge(mm, 2 * UNIT) && mm_check(mm) == 0 && mm_check(child) == 0);
+    EXPECT(mm_remap(mm, AT(2 * UNIT), HUGE_SIZE, HUGE_SIZE, 3, AT(PT_ENTRIES * UNIT), &to) == 0);
+    EXPECT(has_huge(mm, PT_ENTRIES * UNIT) && mm_check(mm) == 0);
+    fail_at_set(1);
+    EXPECT_EQ(mm_discard(child, AT(9), PAGE_SIZE), 0);
+    EXPECT_EQ(mm_discard(mm, AT(PT_ENTRIES * UNIT + 9), PAGE_SIZE), 0);
+    EXPECT(fail_at_left() == 1);
+    fail_at_set(0);
+    EXPECT(mm_check(mm) == 0 && mm_check(child) == 0);
+    kit_mm_put(child);
+    done(mm);
+    EXPECT_EQ(kit_frames_free(), before);
+}
+
+KTEST(fork_without_memory_for_kept_tables_fails)
+{
+    if (small())
+        return;
+    struct mm *mm = huge_mm(1), *child;
+    REQUIRE(mm);
+
+    uint64_t before = kit_frames_free();
+    for (uint64_t n = 1;; n++) {
+        child = NULL;
         fail_at_set(n);
-        EXPECT_EQ(mm_unmap(mm, AT(9), PAGE_SIZE), -ENOMEM);
-        EXPECT(fail_at_left() == 0);
-        fail_at_set(n);
-        EXPECT_EQ(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false), -ENOMEM);
-        fail_at_set(n);
-        EXPECT_EQ(mm_discard(mm, AT(9), PAGE_SIZE), -ENOMEM);
+        int err = mm_fork(mm, &child);
+        bool injected = fail_at_left() == 0;
         fail_at_set(0);
-        EXPECT(has_huge(mm, 0));
-        EXPECT_AREAS(mm, "0-512 rw-p");
+        EXPECT_EQ(err, injected ? -ENOMEM : 0);
+        EXPECT(mm_check(mm) == 0 && has_huge(mm, 0));
+        if (!injected)
+            break;
+        EXPECT_EQ(kit_frames_free(), before);
     }
+    kit_mm_put(child);
     done(mm);
 }
 
@@ -289,6 +347,32 @@ KTEST(object_block_that_is_in_use_is_cut_later)
     EXPECT(has_huge(mm, 0) && kit_read(mm, 5) == 55 && kit_read(mm, 6) == 0);
     kit_mm_put(mm);
     object_put(object);
+    EXPECT_EQ(kit_frames_free(), before);
+}
+
+/* The one allocation that fails may be the block's, or one for the index. */
+KTEST(object_that_cannot_have_a_block_gets_a_page)
+{
+    if (small())
+        return;
+    uint64_t blocks = thp_events(THP_SHMEM), before = kit_frames_free();
+
+    shmem_huge_setting = SHMEM_HUGE_FORCE;
+    for (uint64_t n = 1, injected = true; injected; n++) {
+        struct object *object = kit_object(&shmem_ops, UNIT);
+        struct page *page;
+        REQUIRE(object);
+        fail_at_set(n);
+        EXPECT(object->ops->get_page(object, 3, OBJECT_GET_ALLOCATE, &page) == 0);
+        injected = fail_at_left() == 0;
+        fail_at_set(0);
+        EXPECT_EQ(atomic_load(&object->nr_pages), injected ? 1 : UNIT);
+        EXPECT_EQ(thp_events(THP_SHMEM) - blocks, !injected);
+        page_put(page);
+        object_put(object);
+        EXPECT_EQ(thp_events(THP_SHMEM), blocks);
+    }
+    shmem_huge_setting = SHMEM_HUGE_NEVER;
     EXPECT_EQ(kit_frames_free(), before);
 }
 

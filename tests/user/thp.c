@@ -74,6 +74,19 @@ static int resident(char *p, size_t pages)
     return sum;
 }
 
+/* What page tables of this process take. */
+static long tables_kib(void)
+{
+    char text[4096];
+    int fd = open("/proc/self/status", O_RDONLY);
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+
+    close(fd);
+    text[len > 0 ? len : 0] = 0;
+    const char *line = strstr(text, "VmPTE:");
+    return line ? atol(line + 6) : -1;
+}
+
 static void write_gives_a_whole_unit(void)
 {
     char *p = map_huge(2);
@@ -150,6 +163,30 @@ static void hole_in_the_middle_keeps_the_rest(void)
     EXPECT_IS(probe(p + 100 * PAGE, PROBE_READ).sig, SIGSEGV);
     p[99 * PAGE + 8] = p[101 * PAGE + 8] = 1;
     munmap(p, HUGE);
+}
+
+/* A split finds its table beside the leaf, and the leaf's end frees it. */
+static void tables_for_a_split_are_kept(void)
+{
+    char *p = map_huge(5);
+    long before;
+
+    p[0] = p[HUGE] = 1;
+    before = tables_kib();
+    p[2 * HUGE] = 1;
+    EXPECT_IS(tables_kib() - before, 4);
+    EXPECT_IS(mprotect(p + PAGE, PAGE, PROT_READ), 0);
+    EXPECT_IS(munmap(p + HUGE + PAGE, PAGE), 0);
+    EXPECT_IS(madvise(p + 2 * HUGE, PAGE, MADV_DONTNEED), 0);
+    EXPECT_IS(HUGE_KIB(p, 5), 0);
+    EXPECT_IS(tables_kib() - before, 4);
+    p[3 * HUGE] = p[4 * HUGE] = 1;
+    EXPECT_IS(tables_kib() - before, 12);
+    EXPECT_IS(madvise(p + 4 * HUGE, HUGE, MADV_DONTNEED), 0);
+    EXPECT_IS(tables_kib() - before, 8);
+    EXPECT_IS(munmap(p + 3 * HUGE, 2 * HUGE), 0);
+    EXPECT_IS(tables_kib() - before, 4);
+    munmap(p, 3 * HUGE);
 }
 
 static void rights_of_the_whole_keep_it_whole(void)
@@ -599,6 +636,7 @@ int main(void)
         TEST(unit_with_a_small_page_gets_small_pages),
         TEST(process_can_refuse_them),
         TEST(hole_in_the_middle_keeps_the_rest),
+        TEST(tables_for_a_split_are_kept),
         TEST(rights_of_the_whole_keep_it_whole),
         TEST(rights_of_a_part_split_it),
         TEST(code_in_it_can_be_split_from_data),

@@ -5,8 +5,8 @@
  * Room:   arch, public face. Policy comes from mm/; bits stay in arch/x86_64.
  * Owns:   struct pgtable and the tables below its root; walks and runs.
  * Locks:  each table page has its own lock (rank PAGE_TABLE), reached through walk or run.
- *         Tables appear under a parent's lock, and vanish only while the caller holds the
- *         address space exclusively (mmap_lock for writing).
+ *         Tables appear under a parent's lock, and vanish only while the caller holds what they
+ *         span exclusively (mmap_lock for writing).
  * Always: (1) a table counts its non-zero entries; (2) every table has exactly one parent;
  *         (3) the upper 256 root entries are the kernel's, the same in every address space.
  * Source: Intel SDM 3A, "4-Level Paging and 5-Level Paging".
@@ -22,7 +22,7 @@ struct pgtable {
     phys_addr_t root;            /* [I] */
     _Atomic uint64_t cpus;       /* bit n: CPU n may hold translations of this space [a] */
     _Atomic uint64_t generation; /* rises with every flush [a] */
-    _Atomic uint64_t nr_tables;  /* table pages below and with the root [a] */
+    _Atomic uint64_t nr_tables;  /* table pages below and with the root, kept ones too [a] */
 };
 
 /**
@@ -123,6 +123,15 @@ int __must_check pt_spare_get(struct pgtable *pgt, struct page **table);
 void pt_spare_put(struct pgtable *pgt, struct page *table);
 
 /**
+ * pt_keep() / pt_kept_take() - an empty table, kept for the day when a large leaf must become small
+ * @table: the table that holds the leaf; it keeps as many as it was given, in no order
+ * @spare: of pt_spare_get(), or one that lost all its entries
+ * Context: the lock of @table held. Who takes the leaf away takes one of these, too.
+ */
+void pt_keep(struct page *table, struct page *spare);
+struct page *pt_kept_take(struct page *table);
+
+/**
  * pt_detach() - take a table of 4K leaves out of the tree
  * @table: what pt_walk() finds for @va; its slot becomes empty, its entries stay
  * Context: mmap_lock for writing. TLB: the caller flushes all that the table covered.
@@ -132,7 +141,7 @@ void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table);
 /**
  * pt_split() - replace a 2M or 1G leaf by a table of 512 equal smaller leaves
  * @leaf: what the slot holds, or that with other rights; accessed and dirty bits are kept
- * @table: of pt_spare_get()
+ * @table: of pt_spare_get() or pt_kept_take()
  * Context: the lock of the slot's table held.
  * TLB: none; translations stay the same. The caller flushes before it changes one of them.
  */
@@ -144,7 +153,8 @@ struct tlb_gather;
  * pt_free_tables() - give back tables across [start, end) that are empty
  * @floor, @ceiling: only tables that lie wholly between these go: areas outside may be about to
  *                   fill theirs
- * Context: mmap_lock for writing. The pages go through the gather: freed after the flush.
+ * Context: mmap_lock for writing [start, end). The pages go through the gather: freed after the
+ *          flush.
  */
 void pt_free_tables(struct pgtable *pgt, user_addr_t start, user_addr_t end, user_addr_t floor,
                     user_addr_t ceiling, struct tlb_gather *gather);
