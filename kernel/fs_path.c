@@ -239,9 +239,11 @@ static int check_create(const struct dentry *dir, const struct dentry *existing,
     return 0;
 }
 
-/* What is made in a set-group-ID directory belongs to the directory's group. */
-static void inherit_group(const struct dentry *dir, struct inode *inode)
+/* What is made in a set-group-ID directory belongs to the directory's group; in a tmpfs with huge=,
+ * it has that. */
+static void inherit(const struct dentry *dir, struct inode *inode)
 {
+    inode->object.huge = READ_ONCE(dir->inode->object.huge);
     if (!(dir->inode->mode & S_ISGID))
         return;
     inode->gid = dir->inode->gid;
@@ -271,7 +273,7 @@ static int name_create(struct dentry *start, const char *path, struct inode *ino
         err = dentry_create(name, parent, inode, out);
     if (!err) {
         if (!link)
-            inherit_group(parent, inode);
+            inherit(parent, inode);
         dentry_link(*out);
         inode->nlink += link;
     }

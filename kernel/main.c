@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "files.h"
 #include "fs.h"
+#include "khugepaged.h"
 #include "layout.h"
 #include "quiet.h"
 #include "syscall.h"
@@ -203,6 +204,7 @@ void kernel_main(struct boot_info *info)
         machine_check_often(option("vm_check", 1000));
     huge_pages_init();
     root_init(info);
+    khugepaged_boot_init();
     if (process_create_init(init_start, NULL))
         refuse("no memory for process 1");
     sched_idle_loop();

@@ -4,7 +4,8 @@
  *
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   the readers' lines, one per CPU.
- * Locks:  the semaphore's mutex among writers; its spinlock (rank WAIT) around the wake-up.
+ * Locks:  busy[0] among writers, busy[i] while one works on range i without having the turn; the
+ *         spinlock (rank WAIT) around the wake-up.
  * Always: (1) a reader says where it reads, then looks for a writer there; a writer says what it
  *             changes, then looks for readers: one of the two sees the other;
  *         (2) a reader that leaves while a writer sleeps wakes it;
@@ -46,7 +47,8 @@ struct rwsem_line {
 int rwsem_init(struct rwsem *s)
 {
     *s = (struct rwsem){0};
-    mutex_init(&s->writers);
+    for (unsigned i = 0; i < RWSEM_WRITERS; i++)
+        mutex_init(&s->busy[i]);
     spin_lock_init(&s->lock, LOCK_RANK_WAIT);
     s->lines = kmem_alloc(nr_cpus() * sizeof(*s->lines), SLAB_ALLOC_ZERO);
     return s->lines ? 0 : -ENOMEM;
@@ -57,12 +59,27 @@ void rwsem_destroy(struct rwsem *s)
     kmem_free(s->lines);
 }
 
-/* Claim 1. The end is written last and looked at first: with no writer it is 0. */
-static bool has_writer(const struct rwsem *s, uint64_t start, uint64_t end)
+static bool overlaps(const struct rwsem *s, unsigned i, uint64_t start, uint64_t end)
 {
-    uint64_t writer_end = atomic_load(&s->end);
-    return unlikely(writer_end > start) &&
-           atomic_load_explicit(&s->start, memory_order_acquire) < end;
+    uint64_t writer_end = atomic_load(&s->ranges[i].end); /* written last, so read first */
+    return writer_end > start &&
+           atomic_load_explicit(&s->ranges[i].start, memory_order_acquire) < end;
+}
+
+/* The first range from @first on that has some of [start, end), in rising order, which
+ * rwsem_write_pass() counts on; RWSEM_WRITERS: none. */
+static unsigned find_writer(const struct rwsem *s, unsigned first, uint64_t start, uint64_t end)
+{
+    unsigned i = first;
+    while (i < RWSEM_WRITERS && !overlaps(s, i, start, end))
+        i++;
+    return i;
+}
+
+/* Claim 1. */
+static inline bool has_writer(const struct rwsem *s, uint64_t start, uint64_t end)
+{
+    return unlikely(atomic_load(&s->nr_writers)) && find_writer(s, 0, start, end) < RWSEM_WRITERS;
 }
 
 /* A reader is in the way of a writer; so is the writer, probably not for long. */
@@ -73,8 +90,11 @@ static __cold void wait_for_writer(struct rwsem *s, uint64_t start, uint64_t end
             return;
         cpu_relax();
     }
-    mutex_lock(&s->writers);
-    mutex_unlock(&s->writers);
+    unsigned i = find_writer(s, 0, start, end);
+    if (i < RWSEM_WRITERS) {
+        mutex_lock(&s->busy[i]);
+        mutex_unlock(&s->busy[i]);
+    }
 }
 
 /* Claim 2. The writer's task may be gone as soon as the lock is free again. */
@@ -192,29 +212,87 @@ static __cold void wait_for_readers(struct rwsem *s, uint64_t start, uint64_t en
     waiting_set(s, NULL);
 }
 
-void rwsem_write_begin(struct rwsem *s)
+/* Somebody who passed on the turn has some of [start, end): wait for that without the turn, which
+ * they need to get done. Meanwhile nobody else passes it on. */
+static __cold void wait_for_range(struct rwsem *s, unsigned i)
 {
-    mutex_lock(&s->writers);
+    s->nr_blocked++;
+    mutex_unlock(&s->busy[0]);
+    mutex_lock(&s->busy[i]);
+    mutex_unlock(&s->busy[i]);
+    mutex_lock(&s->busy[0]);
+    s->nr_blocked--;
+}
+
+void rwsem_write_begin(struct rwsem *s, uint64_t start, uint64_t end)
+{
+    unsigned i;
+
+    mutex_lock(&s->busy[0]);
+    while (unlikely(atomic_load_explicit(&s->nr_writers, memory_order_relaxed)) &&
+           (i = find_writer(s, 1, start, end)) < RWSEM_WRITERS)
+        wait_for_range(s, i);
+}
+
+static void range_publish(struct rwsem *s, unsigned i, uint64_t start, uint64_t end)
+{
+    atomic_store_explicit(&s->ranges[i].start, start, memory_order_relaxed);
+    atomic_store_explicit(&s->ranges[i].end, end, memory_order_release);
+    atomic_fetch_add(&s->nr_writers, 1);
+}
+
+static void range_withdraw(struct rwsem *s, unsigned i)
+{
+    atomic_store_explicit(&s->ranges[i].end, 0, memory_order_release);
+    atomic_fetch_sub_explicit(&s->nr_writers, 1, memory_order_release);
 }
 
 void rwsem_write_range(struct rwsem *s, uint64_t start, uint64_t end)
 {
-    atomic_store_explicit(&s->start, start, memory_order_relaxed);
-    atomic_store(&s->end, end);
+    DEBUG_ASSERT(find_writer(s, 0, start, end) == RWSEM_WRITERS,
+                 "claim: one writer has [%#lx, %#lx)", start, end);
+    range_publish(s, 0, start, end);
     if (has_readers(s, start, end))
         wait_for_readers(s, start, end);
 }
 
+int rwsem_write_pass(struct rwsem *s)
+{
+    unsigned i = 1;
+
+    while (i < RWSEM_WRITERS && atomic_load(&s->ranges[i].end))
+        i++;
+    if (s->nr_blocked || i == RWSEM_WRITERS)
+        return -EBUSY;
+    mutex_lock(&s->busy[i]);
+    range_publish(s, i, atomic_load(&s->ranges[0].start), atomic_load(&s->ranges[0].end));
+    range_withdraw(s, 0); /* in this order: who looks finds it at 0 or, later, at i */
+    mutex_unlock(&s->busy[0]);
+    return (int)i;
+}
+
+void rwsem_write_resume(struct rwsem *s, int passed)
+{
+    mutex_lock(&s->busy[0]);
+    s->resumed = (unsigned)passed; /* the range stays there: on its way to 0 it could be missed */
+}
+
 void rwsem_write_lock(struct rwsem *s)
 {
-    rwsem_write_begin(s);
+    rwsem_write_begin(s, 0, RWSEM_EVERYTHING);
     rwsem_write_range(s, 0, RWSEM_EVERYTHING);
 }
 
 void rwsem_write_unlock(struct rwsem *s)
 {
-    atomic_store_explicit(&s->end, 0, memory_order_release);
-    mutex_unlock(&s->writers);
+    unsigned mine = s->resumed;
+
+    if (atomic_load_explicit(&s->ranges[mine].end, memory_order_relaxed))
+        range_withdraw(s, mine);
+    s->resumed = 0;
+    if (mine)
+        mutex_unlock(&s->busy[mine]);
+    mutex_unlock(&s->busy[0]);
 }
 
 void rwsem_seekers_wait(struct rwsem *s)
@@ -235,5 +313,6 @@ rwsem_reader_t rwsem_downgrade(struct rwsem *s)
 
 bool rwsem_is_held(const struct rwsem *s)
 {
-    return has_readers(s, 0, RWSEM_EVERYTHING) || mutex_is_locked(&s->writers);
+    return has_readers(s, 0, RWSEM_EVERYTHING) || mutex_is_locked(&s->busy[0]) ||
+           atomic_load(&s->nr_writers);
 }

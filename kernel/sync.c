@@ -5,7 +5,8 @@
  * Room:   kernel. The contract is include/base/mutex.h.
  * Owns:   their waiting.
  * Locks:  the inner spinlock (rank WAIT) of each, IRQs off: interrupts wake sleepers, too.
- * Always: (1) first come, first served: whoever frees the lock hands it to the first waiter.
+ * Always: (1) first come, first served among those who sleep: whoever frees the lock hands it to
+ *             the first of them; nobody takes it in passing while one sleeps.
  * Source: docs/decisions/0001-sleeping-locks.md.
  * Tour:   after kernel/sched.c; then kernel/rwsem.c.
  */
@@ -36,12 +37,30 @@ static void wait_for_grant(spinlock_t *lock, struct lock_waiter *w, irq_flags_t 
 
 #define WAITERS 1UL /* in mutex.word; set and cleared with mutex.lock held */
 
+/* Holders mostly have little to do, and are on another CPU: to sleep and be woken costs more. */
+#define SPINS 100
+
+static bool lock_spinning(struct mutex *m, uintptr_t me)
+{
+    for (unsigned i = 0; i < SPINS && nr_cpus() > 1; i++) {
+        uintptr_t word = atomic_load_explicit(&m->word, memory_order_relaxed);
+        if (word & WAITERS)
+            return false;
+        if (!word && atomic_compare_exchange_strong(&m->word, &word, me))
+            return true;
+        cpu_relax();
+    }
+    return false;
+}
+
 /* Somebody has it, or had it a moment ago. */
 static __cold void lock_contended(struct mutex *m, uintptr_t me)
 {
     struct lock_waiter w = {.task = (struct task *)me};
     uintptr_t word = 0;
 
+    if (lock_spinning(m, me))
+        return;
     irq_flags_t flags = spin_lock_irqsave(&m->lock);
     while (!atomic_compare_exchange_weak(&m->word, &word, word ? word | WAITERS : me))
         ;

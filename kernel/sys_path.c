@@ -16,8 +16,10 @@
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
+#include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <mm/thp.h>
 #include <uapi/errno.h>
 
 #define MODE_RIGHTS  07777
@@ -91,6 +93,7 @@ static int create_nameless(const struct path *p, unsigned mode, struct dentry **
         err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
     if (!err) {
         inode->nlink = 0;
+        inode->object.huge = dir->inode->object.huge;
         err = dentry_create("#tmpfile", dir, inode, out);
     }
     dentry_put(dir);
@@ -439,13 +442,36 @@ static int64_t check_mount(struct dentry *target, const char *type)
     return !strcmp(type, "tmpfs") && list_empty(&target->children) ? 0 : -ENODEV;
 }
 
+/* tmpfs' huge=, if @data has it; other options say nothing that would matter here. */
+static int mount_option_huge(user_addr_t data, uint8_t *huge)
+{
+    static const char *const words[] = {"always", "within_size", "advise", "never"};
+    char options[256] = "", word[16] = "never";
+
+    long len = data.raw ? copy_string_from_user(options, data, sizeof(options)) : 0;
+    if (len < 0)
+        return len == -ENAMETOOLONG ? -EINVAL : len;
+    for (char *c = options; *c; c++)
+        *c = *c == ',' ? ' ' : *c;
+    if (parse_has_option(options, "huge") && parse_option(options, "huge", word, sizeof(word)))
+        return -EINVAL;
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        if (!strcmp(word, words[i])) {
+            *huge = i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
 int64_t sys_mount(user_addr_t source, user_addr_t target, user_addr_t type, uint64_t flags,
                   user_addr_t data)
 {
     struct dentry *dentry;
     char name[32];
+    uint8_t huge = SHMEM_HUGE_NEVER;
 
-    (void)source, (void)flags, (void)data;
+    (void)source, (void)flags;
     if (!capable(CAP_SYS_ADMIN))
         return -EPERM;
     long len = copy_string_from_user(name, type, sizeof(name));
@@ -455,6 +481,11 @@ int64_t sys_mount(user_addr_t source, user_addr_t target, user_addr_t type, uint
     if (err)
         return err;
     err = check_mount(dentry, name);
+    if (!err && !strcmp(name, "tmpfs")) {
+        err = mount_option_huge(data, &huge);
+        if (!err)
+            WRITE_ONCE(dentry->inode->object.huge, huge);
+    }
     dentry_put(dentry);
     return err;
 }

@@ -12,6 +12,7 @@
 #include "proc.h"
 
 #include "fs.h"
+#include "khugepaged.h"
 #include <base/log.h>
 #include <lib/addr.h>
 #include <lib/parse.h>
@@ -43,7 +44,7 @@ static int store_choice(const struct text_kind *kind, const char *word)
     for (unsigned i = 0; c->names[i]; i++) {
         if (!strcmp(word, c->names[i])) {
             WRITE_ONCE(*c->value, i);
-            return 0;
+            return c->value == &thp_mode ? khugepaged_settings_changed() : 0;
         }
     }
     return -EINVAL;
@@ -78,7 +79,7 @@ static const struct choice choices[] = {
 struct number {
     struct text_kind kind;
     uint64_t *value;
-    uint64_t max;
+    uint64_t min, max;
 };
 
 static int show_number(struct text *t, struct dentry *dentry)
@@ -94,15 +95,14 @@ static int store_number(const struct text_kind *kind, const char *word)
     const struct number *n = container_of(kind, struct number, kind);
     uint64_t value;
 
-    if (parse_number(word, &value) || value > n->max)
+    if (parse_number(word, &value) || value > n->max || value < n->min)
         return -EINVAL;
     WRITE_ONCE(*n->value, value);
-    return 0;
+    return khugepaged_settings_changed();
 }
 
 static uint64_t huge_bytes = HUGE_SIZE;
-static uint64_t alloc_sleep = 60000, scan_sleep = 10000, pages_to_scan = 4096, defrag_too = 1;
-static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapsed;
+static uint64_t defrag_too = 1;
 
 #define NUMBER(name)                                                \
     {                                                               \
@@ -114,20 +114,20 @@ static uint64_t none_max = 511, shared_max = 256, swap_max = 64, scans, collapse
     }
 
 static const struct number numbers[] = {
-    {NUMBER("use_zero_page"), &thp_use_zeros, 1},
-    {CONSTANT("hpage_pmd_size"), &huge_bytes, 0},
+    {NUMBER("use_zero_page"), &thp_use_zeros, 0, 1},
+    {CONSTANT("hpage_pmd_size"), &huge_bytes, 0, 0},
 };
 
 static const struct number khugepaged[] = {
-    {NUMBER("alloc_sleep_millisecs"), &alloc_sleep, UINT32_MAX},
-    {NUMBER("scan_sleep_millisecs"), &scan_sleep, UINT32_MAX},
-    {NUMBER("pages_to_scan"), &pages_to_scan, UINT32_MAX},
-    {NUMBER("defrag"), &defrag_too, 1},
-    {NUMBER("max_ptes_none"), &none_max, 511},
-    {NUMBER("max_ptes_shared"), &shared_max, 511},
-    {NUMBER("max_ptes_swap"), &swap_max, 511},
-    {CONSTANT("full_scans"), &scans, 0},
-    {CONSTANT("pages_collapsed"), &collapsed, 0},
+    {NUMBER("alloc_sleep_millisecs"), &khugepaged_pace.alloc_sleep_ms, 0, UINT32_MAX},
+    {NUMBER("scan_sleep_millisecs"), &khugepaged_pace.scan_sleep_ms, 0, UINT32_MAX},
+    {NUMBER("pages_to_scan"), &khugepaged_pace.pages_to_scan, 1, UINT32_MAX},
+    {NUMBER("defrag"), &defrag_too, 0, 1},
+    {NUMBER("max_ptes_none"), &thp_scan_limits.none, 0, 511},
+    {NUMBER("max_ptes_shared"), &thp_scan_limits.shared, 0, 511},
+    {NUMBER("max_ptes_swap"), &thp_scan_limits.swap, 0, 511},
+    {CONSTANT("full_scans"), &thp_full_scans, 0, 0},
+    {CONSTANT("pages_collapsed"), &thp_pages_collapsed, 0, 0},
 };
 
 void thp_boot_files(struct dentry *mm)

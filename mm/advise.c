@@ -70,7 +70,9 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
 
 int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set, uint32_t clear)
 {
-    rwsem_write_begin(&mm->mmap_lock);
+    if (set & VM_HUGEPAGE)
+        thp_scan_add(mm);
+    rwsem_write_begin(&mm->mmap_lock, addr, addr + len_bytes);
     rwsem_write_range(&mm->mmap_lock, addr, addr + len_bytes);
     int err = flag_range(mm, addr, addr + len_bytes, set, clear, ADVISE);
     rwsem_write_unlock(&mm->mmap_lock);
@@ -115,7 +117,7 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
 
     if (!mm->limits.locked_exempt && !mm->limits.locked)
         return -EPERM;
-    rwsem_write_begin(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock, addr, end);
     rwsem_write_range(&mm->mmap_lock, addr, end);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
         err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
@@ -166,7 +168,7 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
 
 int mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes)
 {
-    rwsem_write_begin(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock, addr, addr + len_bytes);
     rwsem_write_range(&mm->mmap_lock, addr, addr + len_bytes);
     int err = flag_range(mm, addr, addr + len_bytes, 0, VM_LOCKED | VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);

@@ -184,7 +184,7 @@ static struct object *object_at(struct mm *mm, uint64_t va, uint64_t *first)
     return object;
 }
 
-static int collapse_unit(struct mm *mm, uint64_t va)
+int collapse_unit(struct mm *mm, uint64_t va)
 {
     uint64_t first;
     struct object *object = object_at(mm, va, &first);

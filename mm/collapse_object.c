@@ -114,6 +114,20 @@ static void pages_replace(struct object *object, uint64_t first, struct page *hu
     }
 }
 
+bool object_unit_fits(struct object *object, uint64_t first, unsigned wanted)
+{
+    uint64_t size = round_up(object_size(object), PAGE_SIZE), at = first;
+    unsigned present = 0;
+
+    if ((first + PT_ENTRIES) << PAGE_SHIFT > size)
+        return false;
+    spin_lock(&object->index_lock);
+    for (; index_next(&object->folios, &at) && at < first + PT_ENTRIES; at++)
+        present++;
+    spin_unlock(&object->index_lock);
+    return present >= wanted;
+}
+
 static int unit_collapse(struct object *object, uint64_t first, struct page *huge)
 {
     if (unit_is_hole(object, first))

@@ -399,11 +399,14 @@ static enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
     pte_t pte;
     if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
+    if (huge && f.walk.level == PT_4K)
+        thp_scan_add(mm);
     if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
         if (vma->object && is_beyond(&f))
             return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
         if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
             return FAULT_RESOLVED;
+        thp_scan_add(mm);
         f.va = round_down(addr, PAGE_SIZE);
         if (slot_find(&f, PT_4K, &pte))
             return FAULT_NO_MEMORY;

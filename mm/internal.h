@@ -43,6 +43,9 @@ void zeros_put(struct mm *mm);
 /* mm.c: every address space that is in use, from mm_create() on. */
 extern struct list_node all_mms;
 
+/* The first that is @wanted, with a reference, or NULL. */
+struct mm *mm_pick(bool (*wanted)(const struct mm *mm));
+
 /* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
 int __must_check frames_check(void);
 
@@ -296,6 +299,9 @@ static inline bool thp_fits_object(const struct vma *vma, uint64_t va)
 
 enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };
 
+/* Is there so much memory that huge pages may be given out unasked? */
+bool thp_has_plenty(void);
+
 /* 2 MiB in one piece. 0 or -ENOMEM. */
 int __must_check thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out);
 
@@ -363,6 +369,16 @@ int __must_check object_add_block(struct object *object, uint64_t index, bool un
 
 /* The block that lost a slot at a border @index falls into pages, if nobody uses it just now. */
 void object_break(struct object *object, uint64_t index);
+
+/* May the unit at page @first be collapsed, that is, has it @wanted pages at least? */
+bool object_unit_fits(struct object *object, uint64_t first, unsigned wanted);
+
+/* collapse.c: the unit at @va becomes huge, if it can. 0, -EINVAL, -ENOMEM. No locks held. */
+int __must_check collapse_unit(struct mm *mm, uint64_t va);
+
+/* collapse_scan.c: @mm has, or could have, huge pages. Locks up to a table's may be held. */
+void thp_scan_add(struct mm *mm);
+void thp_scan_remove(struct mm *mm);
 
 /* fault.c: mm_fault() of an address in @vma. mmap_lock held, for reading at least. */
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,

@@ -308,7 +308,8 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     if (len == 0 || len > USER_END)
         return -ENOMEM;
     list_init(&dead);
-    rwsem_write_begin(&mm->mmap_lock);
+    bool fixed = r->place == MAP_FIXED_REPLACE || r->place == MAP_FIXED_NEW;
+    rwsem_write_begin(&mm->mmap_lock, fixed ? r->addr : 0, fixed ? r->addr + len : 0);
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(mm, &dead);
@@ -317,6 +318,28 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
         populate(mm, *out, *out + len, r->flags);
     return err;
+}
+
+/* The pages of a part of one area go while other calls have their turn. It lies in one area, so
+ * nobody finds a free place there; the area may be cut, or merged, until it is our turn again. */
+static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
+{
+    struct tlb_gather gather;
+    int err = spares_get(mm, SPARES, spare);
+    int passed = err ? err : rwsem_write_pass(&mm->mmap_lock);
+
+    if (passed < 0)
+        return err;
+    tlb_gather_begin(&gather, &mm->pgtable);
+    zap_range(mm, start, end, ZAP_AREA, &gather);
+    tlb_gather_end(&gather);
+    rwsem_write_resume(&mm->mmap_lock, passed);
+    return 0;
+}
+
+static bool is_shared(const struct mm *mm)
+{
+    return atomic_load_explicit(&mm->refcount, memory_order_relaxed) > 1;
 }
 
 static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
@@ -330,10 +353,14 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     if (hole && mm->nr_vmas >= vm_settings.max_map_count)
         return -ENOMEM;
     rwsem_write_range(&mm->mmap_lock, start, end);
+    bool within = first->start <= start && first->end >= end;
     int err = cut_prepare(mm, start, end, spare);
+    if (!err && within && is_shared(mm))
+        err = zap_aside(mm, start, end, spare);
     if (err)
         return err;
     unmap_areas(mm, start, end, spare, dead);
+    spares_put(spare);
     return 0;
 }
 
@@ -345,8 +372,9 @@ int mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes)
         addr > USER_END - round_up(len_bytes, PAGE_SIZE))
         return -EINVAL;
     list_init(&dead);
-    rwsem_write_begin(&mm->mmap_lock);
-    int err = unmap_locked(mm, addr, addr + round_up(len_bytes, PAGE_SIZE), &dead);
+    uint64_t end = addr + round_up(len_bytes, PAGE_SIZE);
+    rwsem_write_begin(&mm->mmap_lock, addr, end);
+    int err = unmap_locked(mm, addr, end, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(mm, &dead);
     return err;

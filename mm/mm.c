@@ -40,6 +40,23 @@ void mm_boot_init(void)
     thp_boot_init();
 }
 
+struct mm *mm_pick(bool (*wanted)(const struct mm *mm))
+{
+    struct mm *mm, *found = NULL;
+
+    spin_lock(&mms_lock);
+    list_for_each_entry (mm, &all_mms, all_node) {
+        uint32_t owners = atomic_load(&mm->refcount);
+        while (owners && wanted(mm) && !found)
+            if (atomic_compare_exchange_weak(&mm->refcount, &owners, owners + 1))
+                found = mm;
+        if (found)
+            break;
+    }
+    spin_unlock(&mms_lock);
+    return found;
+}
+
 int mm_create(struct mm **out)
 {
     struct mm *mm = slab_alloc(&mm_cache, SLAB_ALLOC_ZERO);
@@ -84,6 +101,7 @@ void mm_put(struct mm *mm)
     if (atomic_fetch_sub(&mm->refcount, 1) != 1)
         return;
     unlist_mm(mm);
+    thp_scan_remove(mm);
     list_init(&dead);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, 0), *next; vma; vma = next) {
@@ -208,6 +226,8 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     child->limits = mm->limits;
     child->thp_disabled = mm->thp_disabled;
     child->has_huge = mm->has_huge;
+    if (atomic_load(&mm->scanned))
+        thp_scan_add(child);
     zeros_inherit(child, mm);
 }
 

@@ -166,7 +166,7 @@ int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights
     struct change c; /* not all zeroed: the gather is large */
 
     c.rights = rights;
-    rwsem_write_begin(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock, grows ? 0 : addr, addr + len_bytes);
     tlb_gather_begin(&c.gather, &mm->pgtable);
     int err = protect_locked(mm, addr, addr + len_bytes, grows, &c);
     tlb_gather_end(&c.gather);

@@ -49,15 +49,18 @@ uint64_t thp_events(enum thp_event event)
     return sum;
 }
 
-int thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+bool thp_has_plenty(void)
 {
     struct page_counts counts;
 
-    if (reserve == THP_LEAVE_SOME) {
-        page_counts(&counts);
-        if (counts.free < PT_ENTRIES + (counts.total >> RESERVE_SHIFT))
-            return -ENOMEM;
-    }
+    page_counts(&counts);
+    return counts.free >= PT_ENTRIES + (counts.total >> RESERVE_SHIFT);
+}
+
+int thp_block_alloc(enum thp_reserve reserve, unsigned alloc_flags, struct page **out)
+{
+    if (reserve == THP_LEAVE_SOME && !thp_has_plenty())
+        return -ENOMEM;
     return page_alloc(HUGE_ORDER, alloc_flags, out);
 }
 
@@ -81,6 +84,7 @@ void thp_leaf_added(struct mm *mm, struct folio *folio)
     if (folio->page.state == PAGE_HUGETLB)
         return;
     WRITE_ONCE(mm->has_huge, true);
+    thp_scan_add(mm);
     if (!atomic_fetch_add(&folio->page.huge_leaves, 1))
         thp_count(mapped_kind(folio), 1);
 }

@@ -76,6 +76,7 @@ int zeros_get(struct mm *mm, struct page **out)
         if (!mm->has_zeros)
             return -ENOMEM;
         WRITE_ONCE(mm->has_huge, true);
+        thp_scan_add(mm);
     }
     *out = zeros.page;
     return 0;

@@ -7,69 +7,94 @@
  * Locks:  none: the threads share an address space and nothing else.
  * Always: (1) each thread does the same work, however many there are;
  *         (2) one thread and two take turns, the median of the ratios counts: only ratios mean
- *             something where the clock is a busy host's.
+ *             something where the clock is a busy host's; "computing" is what the host gives.
  * Source: pthreads(7).
- * Tour:   after user/bench.c. tools/run --smp 2 build/user/bench_smp
+ * Tour:   after user/bench.c. tools/run --smp 2 build/user/bench_smp; tools/lines runs "marked".
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #define PAGE  4096UL
+#define HUGE  (512 * PAGE)
 #define ROUND 64 /* pages of one round */
+#define LAND  (8 * HUGE)
 
-enum { TURNS = 11, ROUNDS = 400 };
+enum { TURNS = 11, ROUNDS = 200, MARKED = 1000, STEPS = 20 * 1000 * 1000 };
 
-static pthread_barrier_t start;
+static pthread_barrier_t start, end;
 
-static char *map_round(void)
+static char *map(size_t bytes)
 {
-    char *p = mmap(NULL, ROUND * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
         exit(1);
-    madvise(p, ROUND * PAGE, MADV_NOHUGEPAGE);
+    madvise(p, bytes, MADV_NOHUGEPAGE);
     return p;
 }
 
-static void touch(volatile char *p)
+static void touch(volatile char *p, size_t pages)
 {
-    for (unsigned i = 0; i < ROUND; i++)
+    for (size_t i = 0; i < pages; i++)
         p[i * PAGE] = 1;
 }
 
-/* Private faults only: the pages go again by MADV_DONTNEED, outside of which nothing is mapped. */
-static void fault_rounds(void)
+/* Nothing but arithmetic: what the host has to give. */
+static void compute(char *land)
 {
-    char *p = map_round();
+    volatile uint32_t result;
+    uint32_t x = (uint32_t)(uintptr_t)land;
 
+    for (unsigned i = 0; i < STEPS; i++)
+        x = x * 1664525 + 1013904223;
+    result = x;
+    (void)result;
+}
+
+/* Private faults only. */
+static void fault(char *land)
+{
+    touch(land, LAND / PAGE);
+}
+
+/* The pages go again, by MADV_DONTNEED, outside of which nothing is mapped. */
+static void fault_and_discard(char *land)
+{
     for (unsigned i = 0; i < ROUNDS; i++) {
-        touch(p);
-        madvise(p, ROUND * PAGE, MADV_DONTNEED);
+        touch(land, ROUND);
+        madvise(land, ROUND * PAGE, MADV_DONTNEED);
     }
-    munmap(p, ROUND * PAGE);
 }
 
 /* Areas come and go as well. */
-static void map_rounds(void)
+static void fault_and_map(char *land)
 {
+    (void)land;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        char *p = map_round();
+        char *p = map(ROUND * PAGE);
 
-        touch(p);
+        touch(p, ROUND);
         mprotect(p, ROUND * PAGE, PROT_READ);
         munmap(p, ROUND * PAGE);
     }
 }
 
-static void *run(void *rounds)
+static void *run(void *work)
 {
+    char *land = map(LAND);
+
     pthread_barrier_wait(&start);
-    ((void (*)(void))rounds)();
+    ((void (*)(char *))work)(land);
+    pthread_barrier_wait(&end);
+    munmap(land, LAND);
     return NULL;
 }
 
@@ -82,20 +107,23 @@ static uint64_t now_ns(void)
 }
 
 /* How long @nr threads take. */
-static uint64_t time_of(unsigned nr, void (*rounds)(void))
+static uint64_t time_of(unsigned nr, void (*work)(char *land))
 {
     pthread_t threads[2];
-    uint64_t begin;
+    uint64_t begin, took;
 
     pthread_barrier_init(&start, NULL, nr + 1);
+    pthread_barrier_init(&end, NULL, nr + 1);
     for (unsigned i = 0; i < nr; i++)
-        if (pthread_create(&threads[i], NULL, run, (void *)rounds))
+        if (pthread_create(&threads[i], NULL, run, (void *)work))
             exit(1);
     pthread_barrier_wait(&start);
     begin = now_ns();
+    pthread_barrier_wait(&end);
+    took = now_ns() - begin;
     for (unsigned i = 0; i < nr; i++)
         pthread_join(threads[i], NULL);
-    return now_ns() - begin;
+    return took;
 }
 
 static int by_value(const void *a, const void *b)
@@ -106,24 +134,73 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Work done in the time that one thread takes, in threads. */
-static void measure(const char *name, void (*rounds)(void))
+static void measure(const char *name, void (*work)(char *land))
 {
     double gain[TURNS];
 
-    time_of(2, rounds); /* so that nothing is for the first time */
+    time_of(2, work); /* so that nothing is for the first time */
     for (unsigned i = 0; i < TURNS; i++) {
-        double one = (double)time_of(1, rounds);
+        double one = (double)time_of(1, work);
 
-        gain[i] = 2 * one / (double)time_of(2, rounds);
+        gain[i] = 2 * one / (double)time_of(2, work);
     }
     qsort(gain, TURNS, sizeof(gain[0]), by_value);
     printf("%s,%.2f,%.2f,%.2f\n", name, gain[0], gain[TURNS / 2], gain[TURNS - 1]);
+    fflush(stdout);
 }
 
-int main(void)
+/* Where tools/lines begins to look, and ends: every thread comes by both. They do nothing. */
+#define MARK_BEGIN() __asm__ volatile(".byte 0x0f, 0x1f, 0x80; .ascii \"LNSb\"" ::: "memory")
+#define MARK_END()   __asm__ volatile(".byte 0x0f, 0x1f, 0x80; .ascii \"LNSe\"" ::: "memory")
+
+static _Atomic unsigned done[2]; /* pages, between the marks */
+
+/* Faults on a CPU of its own, in tables of its own that are there already, while others do, too. */
+static void *fault_marked(void *arg)
 {
+    size_t me = (size_t)arg, page = 0;
+    char *land = map(LAND + HUGE);
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(me, &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus))
+        exit(1);
+    land = (char *)(((uintptr_t)land + HUGE - 1) & ~(HUGE - 1));
+    for (char *at = land; at < land + LAND; at += HUGE)
+        touch(at, 1);
+    pthread_barrier_wait(&start);
+    MARK_BEGIN();
+    while (++page < LAND / PAGE && (done[0] < MARKED || done[1] < MARKED)) {
+        touch(land + page * PAGE, 1);
+        done[me]++;
+    }
+    MARK_END();
+    return NULL;
+}
+
+static int run_marked(void)
+{
+    pthread_t threads[2];
+
+    pthread_barrier_init(&start, NULL, 2);
+    for (size_t i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, fault_marked, (void *)i))
+            exit(1);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    printf("%u,%u\n", done[0], done[1]);
+    return done[0] < MARKED || done[1] < MARKED;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "marked"))
+        return run_marked();
     puts("two threads,least,median,most");
-    measure("faults", fault_rounds);
-    measure("faults_and_maps", map_rounds);
+    measure("computing", compute);
+    measure("faults", fault);
+    measure("faults_and_discards", fault_and_discard);
+    measure("faults_and_maps", fault_and_map);
     return 0;
 }

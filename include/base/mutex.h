@@ -43,15 +43,23 @@ bool mutex_is_locked(const struct mutex *m);
  * Each CPU has a line of its own in which its readers say where they read, so that readers on
  * different CPUs write nothing in common. Writers take turns. One that has its turn may look at
  * everything; before it changes a range it publishes that, waits until nobody reads there, and
- * readers of other ranges come and go meanwhile. docs/decisions/0006-ranges.md.
+ * readers of other ranges come and go meanwhile. It can let others have their turn before it is
+ * done with its range. docs/decisions/0006-ranges.md.
  */
+#define RWSEM_WRITERS 4
+
 struct rwsem {
     struct rwsem_line *lines;    /* one per CPU [I] */
-    _Atomic uint64_t start, end; /* of the writer's range; no writer: end is 0 [a] */
-    struct mutex writers;        /* held by the writer; readers in its way wait here, too */
-    spinlock_t lock;             /* rank WAIT */
-    struct task
-        *_Atomic waiting; /* the writer that sleeps until readers left; set under lock [a] */
+    _Atomic uint32_t nr_writers; /* ranges below that are not empty [a] */
+    struct {
+        _Atomic uint64_t start, end;  /* nobody's: end is 0 [a] */
+    } ranges[RWSEM_WRITERS];          /* 0: of the one whose turn it is */
+    struct mutex busy[RWSEM_WRITERS]; /* 0: the turn; else held while the range is somebody's */
+    uint32_t resumed;                 /* where the range of the one who has the turn is [turn] */
+    uint32_t nr_blocked;              /* writers whose range others have [turn] */
+    spinlock_t lock;                  /* rank WAIT */
+    /* The writer that sleeps until readers have left; set under lock [a] */
+    struct task *_Atomic waiting;
 };
 
 /* Where a reader counted itself: it may leave on another CPU. */
@@ -90,10 +98,19 @@ bool __must_check rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint
 /**
  * rwsem_write_begin() - have the turn among writers: look at everything, change nothing yet
  * rwsem_write_range() - exclude readers of [start, end): change that. At most once a turn.
+ * @start, @end: to begin(): what is known to be changed; nobody else is writing there then
  * rwsem_write_unlock() ends both.
  */
-void rwsem_write_begin(struct rwsem *s);
+void rwsem_write_begin(struct rwsem *s, uint64_t start, uint64_t end);
 void rwsem_write_range(struct rwsem *s, uint64_t start, uint64_t end);
+
+/**
+ * rwsem_write_pass() - others have their turn, while what was named to rwsem_write_range() stays
+ *                      one's own; rwsem_write_resume() waits until it is one's turn again
+ * Return: -EBUSY: it is better to keep the turn, and it is kept; else what resume() wants.
+ */
+int rwsem_write_pass(struct rwsem *s);
+void rwsem_write_resume(struct rwsem *s, int passed);
 
 /* Until all who are seeking now have settled. They run, and do not sleep. Any context. */
 void rwsem_seekers_wait(struct rwsem *s);

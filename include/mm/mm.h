@@ -85,15 +85,17 @@ struct mm {
     struct list_node all_node; /* on the list of all */
     _Atomic uint32_t refcount;
     struct rwsem mmap_lock;
-    struct rb_root vmas;        /* [m] */
-    uint32_t vmas_changed;      /* odd: just now; rises with each change of the tree [m] */
-    struct list_node areas;     /* the same, in order [m] */
-    uint32_t nr_vmas;           /* [m] */
-    _Atomic uint64_t anon_last; /* the last history that began [a] */
-    bool reaped;                /* its program is killed, its pages are gone: faults fail [a] */
-    bool has_huge;              /* there was a huge leaf of small pages once; never cleared [a] */
-    bool has_zeros;             /* it uses, or used, the huge page of zeros [a] */
-    bool thp_disabled;          /* prctl(PR_SET_THP_DISABLE) [a] */
+    struct rb_root vmas;          /* [m] */
+    uint32_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
+    struct list_node areas;       /* the same, in order [m] */
+    uint32_t nr_vmas;             /* [m] */
+    _Atomic uint64_t anon_last;   /* the last history that began [a] */
+    bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */
+    bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
+    bool has_zeros;               /* it uses, or used, the huge page of zeros [a] */
+    bool thp_disabled;            /* prctl(PR_SET_THP_DISABLE) [a] */
+    _Atomic bool scanned;         /* mm/collapse_scan.c looks at it [a] */
+    uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;            /* sum of all areas [m] */
     uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */

@@ -88,8 +88,9 @@ struct object {
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
     struct list_node mappings; /* struct vma.mapping_node [r] */
-    uint8_t huge;              /* when it gets huge pages: enum shmem_huge [I] */
-    bool has_huge;             /* there was a huge page among small ones once; never cleared [a] */
+    uint8_t
+        huge; /* when it, or what is made in a directory, gets huge pages: enum shmem_huge [a] */
+    bool has_huge; /* there was a huge page among small ones once; never cleared [a] */
     void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
 };
 

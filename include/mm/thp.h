@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <lib/compiler.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum thp_mode {
@@ -60,3 +62,28 @@ enum thp_event {
 
 /* Since boot, over all CPUs. */
 uint64_t thp_events(enum thp_event event);
+
+/* Of 512 pages, how many of a kind may be there for the scan to make one huge page of them. */
+struct thp_scan_limits {
+    uint64_t none; /* untouched, or zeros */
+    uint64_t shared;
+    uint64_t swap; /* there is none */
+};
+
+extern struct thp_scan_limits thp_scan_limits;
+extern uint64_t thp_full_scans, thp_pages_collapsed; /* since boot, by thp_scan() */
+
+/* @wake: called when the first address space comes that could have huge pages, with locks held up
+ * to a page table's. Boot. */
+void thp_scan_boot_init(void (*wake)(void));
+
+/* Does the policy want huge pages, and is there an address space that could have some? */
+bool thp_scan_wanted(void);
+
+/**
+ * thp_scan() - one step: look for the next unit that is worth it, and collapse it
+ * Context: one thread, no locks held.
+ * Return: how many pages were looked at; 0: all address spaces were looked at once more;
+ *         -ENOMEM: there is no memory for a huge page.
+ */
+int64_t __must_check thp_scan(void);

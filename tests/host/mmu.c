@@ -420,8 +420,9 @@ void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
     s->lines->readers--;
 }
 
-void rwsem_write_begin(struct rwsem *s)
+void rwsem_write_begin(struct rwsem *s, uint64_t start, uint64_t end)
 {
+    (void)start, (void)end;
     host_may_wait(LOCK_RANK_NONE);
     if (s->lines->turn || s->lines->readers)
         panic("a semaphore is written while it is held");
@@ -430,15 +431,28 @@ void rwsem_write_begin(struct rwsem *s)
 
 void rwsem_write_range(struct rwsem *s, uint64_t start, uint64_t end)
 {
-    if (!s->lines->turn || s->end || start >= end)
+    if (!s->lines->turn || s->ranges[0].end || start >= end)
         panic("a range is written out of turn, twice, or empty");
-    s->start = start;
-    s->end = end;
+    s->ranges[0].end = end;
+}
+
+int rwsem_write_pass(struct rwsem *s)
+{
+    if (!s->lines->turn || !s->ranges[0].end)
+        panic("a turn is passed that nobody has, or without a range");
+    s->lines->turn = false;
+    return 1;
+}
+
+void rwsem_write_resume(struct rwsem *s, int passed)
+{
+    (void)passed;
+    s->lines->turn = true;
 }
 
 void rwsem_write_lock(struct rwsem *s)
 {
-    rwsem_write_begin(s);
+    rwsem_write_begin(s, 0, RWSEM_EVERYTHING);
     rwsem_write_range(s, 0, RWSEM_EVERYTHING);
 }
 
@@ -447,7 +461,7 @@ void rwsem_write_unlock(struct rwsem *s)
     if (!s->lines->turn)
         panic("a writer leaves that never came");
     s->lines->turn = false;
-    s->end = 0;
+    s->ranges[0].end = 0;
 }
 
 void rwsem_seekers_wait(struct rwsem *s)

@@ -104,6 +104,8 @@ KTEST(fixed_mappings_replace_or_refuse_exactly)
     EXPECT_AREAS(mm, "0-10 rw-p");
     EXPECT_EQ(map_at(mm, AT(0) + 1, PAGE_SIZE, MAP_FIXED_REPLACE, RW, &at), -EINVAL);
     EXPECT_EQ(map_at(mm, USER_END, PAGE_SIZE, MAP_FIXED_REPLACE, RW, &at), -ENOMEM);
+    EXPECT_EQ(map_at(mm, 0, PAGE_SIZE, MAP_FIXED_REPLACE, RW, &at), -EPERM);
+    mm->limits.low_exempt = true;
     EXPECT(map_at(mm, 0, PAGE_SIZE, MAP_FIXED_REPLACE, RW, &at) == 0);
     EXPECT(map_at(mm, USER_END - PAGE_SIZE, PAGE_SIZE, MAP_FIXED_REPLACE, RW, &at) == 0);
     EXPECT(map_at(mm, USER_MIN, PAGE_SIZE, MAP_FIXED_REPLACE, RW, &at) == 0);

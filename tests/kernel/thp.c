@@ -101,6 +101,39 @@ KTEST(fault_without_a_block_takes_a_small_page)
     done(mm);
 }
 
+/* One page for all who read, given back by the last. Who writes gets a page of his own. */
+KTEST(huge_zeros_live_while_somebody_uses_them)
+{
+    if (small())
+        return;
+    uint64_t before = kit_frames_free(), made = thp_events(THP_ZERO_PAGE_ALLOC);
+    struct mm *mm = huge_mm(4);
+    REQUIRE(mm);
+
+    EXPECT(kit_read(mm, UNIT + 3) == 0 && kit_read(mm, 2 * UNIT) == 0 &&
+           kit_read(mm, 3 * UNIT) == 0);
+    EXPECT(kit_page(mm, UNIT) == kit_page(mm, 2 * UNIT) && has_huge(mm, UNIT));
+    EXPECT_EQ(thp_events(THP_ZERO_PAGE_ALLOC) - made, 1);
+    EXPECT(rss_anon(mm) == UNIT && mm_check(mm) == 0);
+    struct mm *child = child_of(mm);
+    REQUIRE(child);
+    EXPECT(kit_write(child, UNIT + 3, 33) && has_huge(child, UNIT) && rss_anon(child) == 2 * UNIT);
+    fail_at_set(1);
+    EXPECT(mm_fault(child, user(AT(2 * UNIT + 3)), ACCESS_WRITE) == FAULT_RESOLVED);
+    EXPECT(fail_at_left() == 0 && kit_read(child, 2 * UNIT + 3) == 0); /* no block: small zeros */
+    EXPECT(kit_write(child, 2 * UNIT + 3, 44) && !has_huge(child, 2 * UNIT) &&
+           rss_anon(child) == 2 * UNIT + 1);
+    EXPECT(kit_read(child, 2 * UNIT + 4) == 0 && mm_check(child) == 0);
+    EXPECT(kit_read(mm, UNIT + 3) == 0 && kit_read(mm, 2 * UNIT + 3) == 0);
+    kit_mm_put(mm);
+    EXPECT(kit_read(child, 3 * UNIT + 5) == 0 && kit_read(child, UNIT + 3) == 33);
+    EXPECT(mm_collapse(child, AT(2 * UNIT), HUGE_SIZE) == 0);
+    EXPECT(kit_read(child, 2 * UNIT + 3) == 44 && kit_read(child, 2 * UNIT + 4) == 0);
+    done(child);
+    EXPECT_EQ(kit_frames_free(), before);
+    EXPECT_EQ(thp_events(THP_ZERO_PAGE_ALLOC) - made, 1);
+}
+
 /* What one process has alone falls into pages, which come back one by one. */
 KTEST(split_of_an_unshared_block_frees_page_by_page)
 {
@@ -288,6 +321,51 @@ KTEST(collapse_that_fails_changes_nothing)
     EXPECT(has_huge(mm, 0) && rss_anon(mm) == UNIT);
     EXPECT(kit_read(mm, 5) == 55 && kit_read(mm, 6) == 66 && kit_read(mm, 7) == 0);
     done(mm);
+}
+
+static uint64_t scan_once(void)
+{
+    uint64_t before = thp_pages_collapsed, scans = thp_full_scans;
+
+    while (thp_full_scans == scans)
+        if (!EXPECT(thp_scan() >= 0))
+            break;
+    return thp_pages_collapsed - before;
+}
+
+KTEST(scan_collapses_what_the_limits_allow)
+{
+    if (small())
+        return;
+    uint64_t before = kit_frames_free();
+    struct thp_scan_limits limits = thp_scan_limits;
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    thp_mode = THP_MADVISE;
+    EXPECT(kit_map(mm, 0, 3 * UNIT, RW) == 0 && !thp_scan_wanted());
+    for (uint64_t page = 0; page < UNIT; page++)
+        EXPECT(kit_write(mm, page, page) && (page & 1 || kit_write(mm, UNIT + page, page)));
+    EXPECT_EQ(scan_once(), 0); /* nobody asked for huge pages yet */
+    EXPECT(mm_change_flags(mm, AT(0), 3 * HUGE_SIZE, VM_HUGEPAGE, 0) == 0 && thp_scan_wanted());
+    thp_scan_limits.none = UNIT / 2 - 1;
+    EXPECT_EQ(scan_once(), 1);
+    EXPECT(has_huge(mm, 0) && !has_huge(mm, UNIT) && mm_check(mm) == 0);
+    struct folio *folio = page_folio(kit_page(mm, UNIT + 2));
+    folio_get(folio);
+    thp_scan_limits.none = UNIT / 2;
+    EXPECT_EQ(scan_once(), 0); /* somebody uses it by its frame */
+    folio_put(folio);
+    fail_at_set(1);
+    EXPECT_EQ(thp_scan(), -ENOMEM);
+    fail_at_set(0);
+    EXPECT_EQ(scan_once(), 0); /* the rest of that round: there is nothing but hole */
+    EXPECT_EQ(scan_once(), 1);
+    EXPECT(has_huge(mm, UNIT) && kit_read(mm, UNIT + 8) == 8 && kit_read(mm, UNIT + 9) == 0);
+    thp_scan_limits = limits;
+    done(mm);
+    EXPECT(!thp_scan_wanted());
+    EXPECT_EQ(kit_frames_free(), before);
 }
 
 KTEST(object_block_is_referenced_by_slots_and_leaves)

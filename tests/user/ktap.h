@@ -80,16 +80,26 @@ __attribute__((unused)) static bool machine_is_ours(void)
     return readlink("/proc/1/exe", exe, sizeof(exe) - 1) == 5 && !strcmp(exe, "/init");
 }
 
+/* A setting below /sys/kernel/mm/transparent_hugepage, of a machine that is ours. */
+__attribute__((unused)) static bool huge_pages_set(const char *name, const char *word)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/sys/kernel/mm/transparent_hugepage/%s", name);
+    int fd = machine_is_ours() ? open(path, O_WRONLY) : -1;
+    bool written = fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
 /* Transparent huge pages where madvise() asks, and only there: small machines say "never", large
- * ones "always". */
+ * ones "always". What has holes is not collapsed behind the back of a test. */
 __attribute__((unused)) static void huge_pages_allow(void)
 {
-    if (!machine_is_ours())
-        return;
-    int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
-    if (fd < 0 || write(fd, "madvise", 7) != 7)
+    if (machine_is_ours() &&
+        !(huge_pages_set("khugepaged/max_ptes_none", "0") && huge_pages_set("enabled", "madvise")))
         printf("# huge pages cannot be had\n");
-    close(fd);
 }
 
 __attribute__((unused)) static int ktap_run(const struct ktap_test *tests, size_t count)

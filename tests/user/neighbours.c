@@ -63,6 +63,30 @@ static void *use_anonymous(void *user)
     return NULL;
 }
 
+/* Maps as well: a part of its strip goes and comes anew, and all of it is protected in between. */
+static void *use_and_map(void *user)
+{
+    char *strip = strip_of(user);
+
+    for (size_t n = 0; !over; n++) {
+        size_t from = n % (pages - 8);
+        char *part = strip + from * PAGE;
+
+        for (size_t page = 0; page < pages; page += step)
+            *word(strip, page) = n + 1;
+        if (munmap(part, 8 * PAGE) || mmap(part, 8 * PAGE, RW, PRIVATE | MAP_FIXED, -1, 0) != part)
+            wrong++;
+        if (mprotect(strip, pages * PAGE, PROT_READ))
+            wrong++;
+        for (size_t page = 0; page < pages; page += step)
+            if (*word(strip, page) != (page - from < 8 ? 0 : n + 1))
+                wrong++;
+        if (mprotect(strip, pages * PAGE, PROT_READ | PROT_WRITE))
+            wrong++;
+    }
+    return NULL;
+}
+
 /* Reads what the file has there; a private copy is made and dropped. */
 static void *use_file(void *user)
 {
@@ -179,14 +203,26 @@ static void land_of(size_t strip_pages)
 static void stores_next_to_what_comes_and_goes_are_kept(void)
 {
     land_of(TOUCHED);
-    users_see_their_own(use_anonymous, -1, 300);
+    users_see_their_own(use_anonymous, -1, 100);
+}
+
+static void so_are_they_when_all_threads_map(void)
+{
+    land_of(TOUCHED);
+    users_see_their_own(use_and_map, -1, 50);
+}
+
+static void so_are_they_when_all_threads_map_huge_pages(void)
+{
+    land_of(32 * TOUCHED);
+    users_see_their_own(use_and_map, -1, 8);
 }
 
 /* A huge page reaches from a strip that stays into one that goes. */
 static void so_are_they_where_a_huge_page_reaches_over(void)
 {
     land_of(32 * TOUCHED);
-    users_see_their_own(use_anonymous, -1, 60);
+    users_see_their_own(use_anonymous, -1, 16);
 }
 
 static void a_file_is_read_right_next_to_what_comes_and_goes(void)
@@ -196,7 +232,7 @@ static void a_file_is_read_right_next_to_what_comes_and_goes(void)
     land_of(TOUCHED);
     for (size_t page = 0; page < STRIPS * pages; page++)
         EXPECT_IS(pwrite(fd, &page, sizeof(page), (off_t)(page * PAGE)), sizeof(page));
-    users_see_their_own(use_file, fd, 300);
+    users_see_their_own(use_file, fd, 100);
     close(fd);
 }
 
@@ -205,6 +241,8 @@ int main(void)
     const struct ktap_test tests[] = {
         TEST(stores_next_to_what_comes_and_goes_are_kept),
         TEST(so_are_they_where_a_huge_page_reaches_over),
+        TEST(so_are_they_when_all_threads_map),
+        TEST(so_are_they_when_all_threads_map_huge_pages),
         TEST(a_file_is_read_right_next_to_what_comes_and_goes),
     };
 

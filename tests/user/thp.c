@@ -101,6 +101,107 @@ static void write_gives_a_whole_unit(void)
     munmap(p, 2 * HUGE);
 }
 
+static char look(const char *p)
+{
+    return *(const volatile char *)p;
+}
+
+/* From 6.13 on the first write to zeros gives a huge page, before one of 4 KiB. */
+static long kib_after_zeros(void)
+{
+    return linux_before(6, 13) ? 4 : 2048;
+}
+
+static void read_gives_a_unit_of_zeros(void)
+{
+    char *p = map_huge(3);
+    long before;
+
+    p[0] = 1;
+    before = tables_kib();
+    EXPECT_IS(look(p + HUGE + 7 * PAGE), 0);
+    EXPECT_IS(RSS_KIB(p, 3), 2048);
+    EXPECT_IS(HUGE_KIB(p, 3), 2048);
+    EXPECT_IS(tables_kib() - before, 4);
+    EXPECT_IS(resident(p, 3 * 512), 1024);
+    EXPECT(look(p + HUGE) == 0 && look(p + 2 * HUGE - 1) == 0);
+    EXPECT_IS(madvise(p + HUGE, HUGE, MADV_DONTNEED), 0);
+    EXPECT_IS(resident(p, 3 * 512), 512);
+    EXPECT_IS(tables_kib() - before, 0);
+    munmap(p, 3 * HUGE);
+}
+
+static void write_to_zeros_gives_memory(void)
+{
+    char *p = map_huge(1);
+
+    EXPECT_IS(look(p), 0);
+    p[9 * PAGE] = 9;
+    EXPECT_IS(RSS_KIB(p, 1), kib_after_zeros());
+    EXPECT(look(p + 8 * PAGE) == 0 && look(p + 9 * PAGE) == 9);
+    mark(p, 512);
+    EXPECT(marked(p, 0, 512));
+    EXPECT_IS(RSS_KIB(p, 1), 2048);
+    munmap(p, HUGE);
+}
+
+static void zeros_are_cut_and_protected(void)
+{
+    char *p = map_huge(2);
+
+    EXPECT(look(p) == 0 && look(p + HUGE) == 0);
+    EXPECT_IS(mprotect(p, HUGE, PROT_READ), 0);
+    EXPECT_IS(probe(p + PAGE, PROBE_WRITE).sig, SIGSEGV);
+    EXPECT_IS(mprotect(p, HUGE, RW), 0);
+    EXPECT_IS(RSS_KIB(p, 2), 0);
+    EXPECT_IS(mprotect(p + 3 * PAGE, PAGE, PROT_READ), 0);
+    EXPECT_IS(munmap(p + 5 * PAGE, PAGE), 0);
+    EXPECT(look(p + 3 * PAGE) == 0 && look(p + 6 * PAGE) == 0);
+    EXPECT_IS(probe(p + 3 * PAGE, PROBE_WRITE).sig, SIGSEGV);
+    EXPECT_IS(probe(p + 5 * PAGE, PROBE_READ).sig, SIGSEGV);
+    EXPECT_IS(RSS_KIB(p, 2), 0);
+    p[6 * PAGE] = 6;
+    EXPECT_IS(RSS_KIB(p, 2), 4);
+    EXPECT(look(p + 7 * PAGE) == 0 && look(p + HUGE + 6 * PAGE) == 0);
+    munmap(p, 2 * HUGE);
+}
+
+static void zeros_are_inherited_and_moved(void)
+{
+    char *p = map_huge(1), *to = room(1, PROT_NONE);
+    int status;
+
+    EXPECT(look(p) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        p[5] = 5;
+        _exit(RSS_KIB(p, 1) == kib_after_zeros() && look(p + 6) == 0 && look(p + 5) == 5 ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    EXPECT_IS(status, 0);
+    EXPECT(look(p + 5) == 0 && RSS_KIB(p, 1) == 0);
+    EXPECT(mremap(p, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+    EXPECT_IS(resident(to, 512), 512);
+    EXPECT_IS(RSS_KIB(to, 1), 0);
+    mark(to, 512);
+    EXPECT(marked(to, 0, 512));
+    munmap(to, HUGE);
+}
+
+static void read_gives_memory_if_zeros_are_off(void)
+{
+    if (!machine_is_ours())
+        SKIP("not our machine");
+    char *p = map_huge(1);
+    EXPECT(huge_pages_set("use_zero_page", "0"));
+    EXPECT_IS(look(p + 5), 0);
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    p[5] = 5;
+    EXPECT_IS(HUGE_KIB(p, 1), 2048);
+    EXPECT(huge_pages_set("use_zero_page", "1"));
+    munmap(p, HUGE);
+}
+
 static void unit_must_fit_and_be_wanted(void)
 {
     char *p = room(3, RW);
@@ -632,6 +733,11 @@ int main(void)
 {
     static const struct ktap_test tests[] = {
         TEST(write_gives_a_whole_unit),
+        TEST(read_gives_a_unit_of_zeros),
+        TEST(write_to_zeros_gives_memory),
+        TEST(zeros_are_cut_and_protected),
+        TEST(zeros_are_inherited_and_moved),
+        TEST(read_gives_memory_if_zeros_are_off),
         TEST(unit_must_fit_and_be_wanted),
         TEST(unit_with_a_small_page_gets_small_pages),
         TEST(process_can_refuse_them),

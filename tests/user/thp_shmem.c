@@ -13,32 +13,20 @@
 #include "ktap.h"
 #include "smaps.h"
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
-#define PUNCH  3 /* FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
-#define HUGE   (512 * PAGE)
-#define RW     PROT_READ | PROT_WRITE
-#define POLICY "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+#define PUNCH 3 /* FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
+#define HUGE  (512 * PAGE)
+#define RW    PROT_READ | PROT_WRITE
 
 #define HUGE_KIB(p, units) smaps((p), (units)*HUGE, "ShmemPmdMapped")
 #define RSS_KIB(p, units)  smaps((p), (units)*HUGE, "Rss")
 
-/* Of this machine, if it was started for us. */
-static bool set_policy(const char *word)
-{
-    if (!machine_is_ours())
-        return false;
-    int fd = open(POLICY, O_WRONLY);
-    ssize_t n = write(fd, word, strlen(word));
-
-    close(fd);
-    return n > 0;
-}
-
 #define SETTING(word)            \
     if (!machine_is_ours())      \
         SKIP("not our machine"); \
-    EXPECT(set_policy(word))
+    EXPECT(huge_pages_set("shmem_enabled", word))
 
 /* A line of vmstat. */
 static long event(const char *name)
@@ -325,6 +313,37 @@ static void mappings_lie_where_they_fit(void)
     close(fd);
 }
 
+static void mounted_files_heed_their_mount(void)
+{
+    SETTING("always");
+    EXPECT_IS(mkdir("/tmp/huge", 0755), 0);
+    EXPECT_ERR(mount("none", "/tmp/huge", "tmpfs", 0, "huge=perhaps"), EINVAL);
+    EXPECT_IS(mount("none", "/tmp/huge", "tmpfs", 0, "size=64m,huge=always"), 0);
+    EXPECT_IS(mkdir("/tmp/huge/below", 0755), 0);
+    int in = open("/tmp/huge/below/file", O_CREAT | O_RDWR, 0600);
+    int beside = open("/tmp/file", O_CREAT | O_RDWR, 0600);
+    EXPECT(pwrite(in, "x", 1, 0) == 1 && pwrite(beside, "x", 1, 0) == 1);
+    EXPECT_IS(kib_of(in), 2048);
+    EXPECT_IS(kib_of(beside), 4);
+    SETTING("never"); /* for others */
+    EXPECT_IS(pwrite(in, "x", 1, HUGE), 1);
+    EXPECT_IS(kib_of(in), 4096);
+    EXPECT_IS(block_of(in), HUGE);
+    SETTING("deny");
+    EXPECT_IS(pwrite(in, "x", 1, 2 * HUGE), 1);
+    EXPECT_IS(kib_of(in), 4100);
+    SETTING("force");
+    EXPECT_IS(pwrite(beside, "x", 1, HUGE), 1);
+    EXPECT_IS(kib_of(beside), 4 + 2048);
+    close(in);
+    close(beside);
+    unlink("/tmp/file");
+    unlink("/tmp/huge/below/file");
+    rmdir("/tmp/huge/below");
+    umount("/tmp/huge");
+    rmdir("/tmp/huge");
+}
+
 static void private_mapping_copies_small_pages(void)
 {
     int fd = file(512);
@@ -420,14 +439,15 @@ int main(void)
         TEST(hole_splits_it),
         TEST(shared_anonymous_memory_gets_them),
         TEST(mappings_lie_where_they_fit),
+        TEST(mounted_files_heed_their_mount),
         TEST(private_mapping_copies_small_pages),
         TEST(skewed_mapping_maps_small_pages_of_it),
         TEST(seals_hold),
         TEST(events_are_counted),
     };
 
+    huge_pages_allow();
     int failed = KTAP_MAIN(tests);
-    if (machine_is_ours())
-        set_policy("never");
+    huge_pages_set("shmem_enabled", "never");
     return failed;
 }
