@@ -304,46 +304,78 @@ static void cpu_pages_drain(struct cpu_pages *cpu, unsigned nr)
     spin_unlock(&zone.lock);
 }
 
-/* The caller's own page: its state tells for what. */
-static struct page *single_take(enum page_state state)
+/* This CPU's own, for as long as IRQs are off. */
+static inline struct cpu_pages *lock_own(irq_flags_t *irq)
 {
-    irq_flags_t irq = irq_save();
+    *irq = irq_save();
     struct cpu_pages *cpu = &cpu_pages[cpu_id()];
-    struct page *page = NULL;
-
     spin_lock(&cpu->lock);
-    if (cpu->nr == 0)
-        cpu_pages_refill(cpu);
-    if (cpu->nr > 0) {
-        page = list_first_entry(&cpu->pages, struct page, list);
-        list_del(&page->list);
-        cpu->nr--;
-        page_set_state(page, state);
-    }
+    return cpu;
+}
+
+static inline void unlock_own(struct cpu_pages *cpu, irq_flags_t irq)
+{
     spin_unlock(&cpu->lock);
     irq_restore(irq);
+}
+
+/* The first page that @cpu has, or NULL. Context: @cpu's lock held. */
+static inline struct page *cpu_pages_take(struct cpu_pages *cpu, enum page_state state)
+{
+    if (unlikely(cpu->nr == 0))
+        return NULL;
+    struct page *page = list_first_entry(&cpu->pages, struct page, list);
+    list_del(&page->list);
+    cpu->nr--;
+    page_set_state_of_single(page, PAGE_CPU, state);
     return page;
 }
 
-/* Context: @cpu's lock held. */
-static void give_back_excess(struct cpu_pages *cpu)
+/* What this CPU has ready, or NULL. */
+static inline struct page *single_take_ready(enum page_state state)
 {
-    if (unlikely(cpu->nr > zone.cpu_pages_max))
+    irq_flags_t irq;
+    struct cpu_pages *cpu = lock_own(&irq);
+    struct page *page = cpu_pages_take(cpu, state);
+
+    unlock_own(cpu, irq);
+    return page;
+}
+
+static struct page *single_take_refilled(enum page_state state)
+{
+    irq_flags_t irq;
+    struct cpu_pages *cpu = lock_own(&irq);
+
+    if (cpu->nr == 0)
+        cpu_pages_refill(cpu);
+    struct page *page = cpu_pages_take(cpu, state);
+    unlock_own(cpu, irq);
+    return page;
+}
+
+/* Gives a part back when this CPU has more than it should keep. */
+static __cold void give_back_excess(void)
+{
+    irq_flags_t irq;
+    struct cpu_pages *cpu = lock_own(&irq);
+
+    if (cpu->nr > zone.cpu_pages_max)
         cpu_pages_drain(cpu, cpu->nr - zone.cpu_pages_max * 3 / 4);
+    unlock_own(cpu, irq);
 }
 
 static void single_put(struct page *page)
 {
-    irq_flags_t irq = irq_save();
-    struct cpu_pages *cpu = &cpu_pages[cpu_id()];
+    irq_flags_t irq;
+    struct cpu_pages *cpu = lock_own(&irq);
 
-    spin_lock(&cpu->lock);
-    page_set_state(page, PAGE_CPU);
+    page_set_state_of_single(page, page->state, PAGE_CPU);
     list_add(&page->list, &cpu->pages);
-    cpu->nr++;
-    give_back_excess(cpu);
-    spin_unlock(&cpu->lock);
-    irq_restore(irq);
+    bool excess = ++cpu->nr > zone.cpu_pages_max;
+    unlock_own(cpu, irq);
+    if (unlikely(excess))
+        give_back_excess();
 }
 
 static struct page *block_take(unsigned order, enum page_state state)
@@ -382,30 +414,51 @@ uint64_t buddy_reclaim(void)
 
 static struct page *take(unsigned order, enum page_state state)
 {
-    return order == 0 ? single_take(state) : block_take(order, state);
+    return order == 0 ? single_take_refilled(state) : block_take(order, state);
 }
 
-int page_alloc(unsigned order, unsigned flags, struct page **out)
+static enum page_state asked_for(unsigned flags)
 {
-    ASSERT(order <= PAGE_ORDER_MAX, "order %u", order);
-    if (fail_injected(FAIL_PAGE))
-        return -ENOMEM;
+    return (flags >> PAGE_ALLOC_STATE_SHIFT) ^ PAGE_KERNEL; /* PAGE_ALLOC_AS() of it is 0 */
+}
 
-    enum page_state asked = flags >> PAGE_ALLOC_STATE_SHIFT;
-    enum page_state state = asked ? asked : PAGE_KERNEL;
-    struct page *page = take(order, state);
-
-    if (unlikely(page == NULL) && buddy_reclaim() > 0)
-        page = take(order, state);
-    if (page == NULL)
-        return -ENOMEM;
+static inline struct page *made_used(struct page *page, unsigned order, unsigned flags)
+{
     if (DEBUG >= 1)
         check_poison(page);
     page->flags = 0;
     atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);
     if (flags & PAGE_ALLOC_ZERO)
         zero_words(page_kva(page), (PAGE_SIZE << order) / sizeof(uint64_t));
-    *out = page;
+    return page;
+}
+
+/* A block, or no page was ready, or this allocation may have to fail. */
+static __cold int alloc_slowly(unsigned order, unsigned flags, struct page **out)
+{
+    ASSERT(order <= PAGE_ORDER_MAX, "order %u", order);
+    if (fail_injected(FAIL_PAGE))
+        return -ENOMEM;
+
+    struct page *page = take(order, asked_for(flags));
+
+    if (page == NULL && buddy_reclaim() > 0)
+        page = take(order, asked_for(flags));
+    if (page == NULL)
+        return -ENOMEM;
+    *out = made_used(page, order, flags);
+    return 0;
+}
+
+int page_alloc(unsigned order, unsigned flags, struct page **out)
+{
+    struct page *page = NULL;
+
+    if (likely(order == 0 && !fail_is_watched(FAIL_PAGE)))
+        page = single_take_ready(asked_for(flags));
+    if (unlikely(page == NULL))
+        return alloc_slowly(order, flags, out);
+    *out = made_used(page, 0, flags);
     return 0;
 }
 
@@ -428,9 +481,8 @@ static inline void check_unused(struct page *page, unsigned order)
 }
 
 /* It is nobody's now. */
-static inline void forget_owner(struct page *page, unsigned order)
+static inline void forget_owner(struct page *page)
 {
-    check_unused(page, order);
     atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
     page->flags = 0;
     page->object = NULL; /* whatever else lay in its place */
@@ -447,31 +499,33 @@ void page_free_singles(struct list_node *pages)
     if (list_empty(pages))
         return;
     list_for_each_entry (page, pages, list) {
-        forget_owner(page, 0);
-        if (page->state != state) {
+        check_unused(page, 0);
+        if (unlikely(page->state != state)) {
             page_count_steps(state, PAGE_CPU, nr - nr_counted);
             nr_counted = nr;
             state = page->state;
         }
+        forget_owner(page);
         page->state = PAGE_CPU;
         nr++;
     }
     page_count_steps(state, PAGE_CPU, nr - nr_counted);
 
-    irq_flags_t irq = irq_save();
-    struct cpu_pages *cpu = &cpu_pages[cpu_id()];
+    irq_flags_t irq;
+    struct cpu_pages *cpu = lock_own(&irq);
 
-    spin_lock(&cpu->lock);
     list_splice(pages, &cpu->pages);
     cpu->nr += nr;
-    give_back_excess(cpu);
-    spin_unlock(&cpu->lock);
-    irq_restore(irq);
+    bool excess = cpu->nr > zone.cpu_pages_max;
+    unlock_own(cpu, irq);
+    if (unlikely(excess))
+        give_back_excess();
 }
 
 void page_free(struct page *page, unsigned order)
 {
-    forget_owner(page, order);
+    check_unused(page, order);
+    forget_owner(page);
     if (order == 0)
         single_put(page);
     else

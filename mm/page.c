@@ -33,12 +33,8 @@ const char *const page_state_names[PAGE_STATES] = {
     [PAGE_POOL] = "pool",     [PAGE_HUGETLB] = "hugetlb",
 };
 
-/* One CPU's share; a frame counted here and uncounted there leaves a negative number. */
-struct state_counts {
-    int64_t frames[PAGE_STATES];
-} __aligned(CACHE_LINE_SIZE);
+struct page_state_counts page_state_counts[MAX_CPUS];
 
-static struct state_counts cpu_counts[MAX_CPUS];
 static void (*releases[PAGE_STATES])(struct folio *folio);
 static const struct memmap *memmap;
 static uint64_t *chunks_initialised; /* bitmap */
@@ -79,13 +75,13 @@ void page_array_init(const struct memmap *map)
 
     chunks_initialised = direct_map_ptr(boot_alloc(len, PAGE_SIZE));
     memset(chunks_initialised, 0, len);
-    memset(cpu_counts, 0, sizeof(cpu_counts));
+    memset(page_state_counts, 0, sizeof(page_state_counts));
 
     uint64_t ram_frames = range_set_bytes(&map->ram) / PAGE_SIZE;
     uint64_t free_frames = range_set_bytes(&map->free) / PAGE_SIZE;
 
-    cpu_counts[0].frames[PAGE_FRESH] = (int64_t)free_frames;
-    cpu_counts[0].frames[PAGE_RESERVED] = (int64_t)(ram_frames - free_frames);
+    page_state_counts[0].frames[PAGE_FRESH] = (int64_t)free_frames;
+    page_state_counts[0].frames[PAGE_RESERVED] = (int64_t)(ram_frames - free_frames);
 }
 
 bool page_is_initialised(uint64_t pfn)
@@ -139,23 +135,10 @@ static const uint32_t legal_steps[PAGE_STATES] = {
     [PAGE_HUGETLB] = TO(PAGE_POOL),
 };
 
-void page_count_steps(enum page_state old, enum page_state next, unsigned nr)
+void page_check_step(const struct page *page, enum page_state old, enum page_state next)
 {
-    int64_t *frames = cpu_counts[cpu_id()].frames;
-
-    cpu_counter_add(&frames[old], -(int64_t)nr);
-    cpu_counter_add(&frames[next], nr);
-}
-
-void page_set_state(struct page *page, enum page_state next)
-{
-    enum page_state old = page->state;
-
-    DEBUG_ASSERT(legal_steps[old] & TO(next), "frame %lx: %s to %s", page_to_pfn(page),
-                 page_state_names[old], page_state_names[next]);
-    page->state = (uint8_t)next;
-    if (old != PAGE_TAIL && next != PAGE_TAIL)
-        page_count_steps(old, next, 1U << page->order);
+    ASSERT(page->state == old && (legal_steps[old] & TO(next)), "frame %lx: %s to %s",
+           page_to_pfn(page), page_state_names[page->state], page_state_names[next]);
 }
 
 /* A block is aligned to its size: its head is one of the pages with low bits of the pfn zero. */
@@ -211,9 +194,14 @@ static void folio_release(struct folio *folio)
         page_free(&folio->page, folio->page.order);
 }
 
-/* True: it was the last one, and the caller must release the folio. */
+/* True: it was the last one, and the caller must release the folio. Whoever has the only one is
+ * alone: others get theirs from an object, a leaf or a list, each of which has one, too. */
 static inline bool drop_reference(struct page *head)
 {
+    if (likely(atomic_load_explicit(&head->refcount, memory_order_acquire) == 1)) {
+        atomic_store_explicit(&head->refcount, 0, memory_order_relaxed);
+        return true;
+    }
     uint32_t old = atomic_fetch_sub_explicit(&head->refcount, 1, memory_order_acq_rel);
 
     ASSERT(old != 0, "frame %lx lost a reference it had not", page_to_pfn(head));
@@ -251,7 +239,7 @@ void page_counts(struct page_counts *counts)
     *counts = (struct page_counts){0};
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
         for (unsigned state = 0; state < PAGE_STATES; state++)
-            counts->frames[state] += (uint64_t)READ_ONCE(cpu_counts[cpu].frames[state]);
+            counts->frames[state] += (uint64_t)READ_ONCE(page_state_counts[cpu].frames[state]);
     }
     for (unsigned state = 0; state < PAGE_STATES; state++)
         counts->total += counts->frames[state];

@@ -37,8 +37,8 @@ struct zapped {
 };
 
 /* Slot @i goes. Returns the page whose leaf it was; NULL: none that is counted. */
-static inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level,
-                                    enum zap_what what, struct zapped *z)
+static __force_inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level,
+                                            enum zap_what what, struct zapped *z)
 {
     pte_t pte = pte_read(slot);
     if (!pte_has_frame(pte)) {
@@ -54,11 +54,12 @@ static inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level
         return NULL;
     pte = pte_exchange(slot, pte_none());
     z->entries++;
-    z->kept += leaf_keeps_table(pte, level);
     if (pte_is_present(pte)) {
-        z->first = z->end ? z->first : i;
+        z->first = min(z->first, i);
         z->end = i + 1;
     }
+    if (level > PT_4K)
+        z->kept += leaf_keeps_table(pte, level);
     if (page_is_zeros(page))
         return NULL;
     atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_relaxed);
@@ -95,23 +96,35 @@ static bool spared(const struct pt_run *run)
     return pte_has_frame(pte) && phys_to_page(pte_phys(pte, run->level))->state != PAGE_OBJECT;
 }
 
+/* Slots [from, end) go. Inline: the loop over small leaves then asks nothing about large ones. */
+static __force_inline void zap_each(const struct pt_run *run, unsigned from, unsigned end,
+                                    enum pt_level level, enum zap_what what, struct page **pages,
+                                    struct zapped *z)
+{
+    pte_t *slot = run->slot;
+
+    for (unsigned i = from; i < end; i++) {
+        struct page *page = zap_slot(slot + i, i, level, what, z);
+        if (page)
+            pages[z->pages++] = page;
+    }
+}
+
 /* As many slots as the gather has room for; returns how many were done. */
 static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum zap_what what,
                           struct tlb_gather *gather)
 {
     struct page **pages = gather->pages + gather->nr_pages;
-    struct zapped z = {0};
+    struct zapped z = {.first = PT_ENTRIES};
 
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
-    pte_t *slot = run->slot;
     if (spared(run))
         from = end;
-    for (unsigned i = from; i < end; i++) {
-        struct page *page = zap_slot(slot + i, i, run->level, what, &z);
-        if (page)
-            pages[z.pages++] = page;
-    }
+    if (likely(run->level == PT_4K))
+        zap_each(run, from, end, PT_4K, what, pages, &z);
+    else
+        zap_each(run, from, end, run->level, what, pages, &z);
     gather->nr_pages += z.pages;
     zapped_account(mm, run, &z, gather);
     spin_unlock(pt_lock(run->table));

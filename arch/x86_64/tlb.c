@@ -222,27 +222,33 @@ void tlb_gather_table(struct tlb_gather *g, struct page *table)
     g->tables = true;
 }
 
-void tlb_gather_flush(struct tlb_gather *g)
+/* INVLPG of any address drops the paging-structure caches; without a leaf, flush all. */
+static void forget(const struct tlb_gather *g)
 {
     uint64_t generation = atomic_fetch_add(&g->pgt->generation, 1) + 1;
     uint64_t targets = atomic_load(&g->pgt->cpus);
-    bool flushes = g->tables || g->start < g->end;
-    /* INVLPG of any address drops the paging-structure caches; without a leaf, flush all. */
-    if (g->tables && g->start >= g->end)
-        shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, targets);
-    else if (g->start < g->end)
-        shoot_down(g->pgt, g->start, g->end, g->stride, targets);
-    if (flushes)
-        ledger_assert(g->pgt, generation);
 
-    folios_put(g->pages, g->nr_pages);
-    page_free_singles(&g->tables_list);
-    tlb_gather_begin(g, g->pgt);
+    if (g->start < g->end)
+        shoot_down(g->pgt, g->start, g->end, g->stride, targets);
+    else
+        shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, targets);
+    ledger_assert(g->pgt, generation);
 }
 
 void tlb_gather_end(struct tlb_gather *g)
 {
-    tlb_gather_flush(g);
+    if (g->tables || g->start < g->end)
+        forget(g);
+    if (g->nr_pages)
+        folios_put(g->pages, g->nr_pages);
+    if (g->tables)
+        page_free_singles(&g->tables_list);
+}
+
+void tlb_gather_flush(struct tlb_gather *g)
+{
+    tlb_gather_end(g);
+    tlb_gather_begin(g, g->pgt);
 }
 
 int tlb_check(void)

@@ -27,7 +27,7 @@ enum page_alloc_flags {
 
 /* Together with these: the enum page_state that the block is wanted for, if not PAGE_KERNEL. */
 #define PAGE_ALLOC_STATE_SHIFT 8
-#define PAGE_ALLOC_AS(state)   ((unsigned)(state) << PAGE_ALLOC_STATE_SHIFT)
+#define PAGE_ALLOC_AS(state)   ((unsigned)((state) ^ PAGE_KERNEL) << PAGE_ALLOC_STATE_SHIFT)
 
 /**
  * buddy_init() - take over what boot_alloc() left

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <asm/cpu.h>
 #include <asm/memory_layout.h>
 #include <asm/spinlock.h>
 #include <base/panic.h>
@@ -163,17 +164,52 @@ bool page_is_initialised(uint64_t pfn);
  */
 void page_chunk_init(const struct memmap *map, uint64_t first_pfn);
 
+/* One CPU's share; a frame counted on one CPU and uncounted on another leaves a negative number. */
+struct page_state_counts {
+    int64_t frames[PAGE_STATES];
+} __aligned(CACHE_LINE_SIZE);
+
+extern struct page_state_counts page_state_counts[MAX_CPUS];
+
+/* The counters' part of @nr single frames going from one state to another. */
+static inline void page_count_steps(enum page_state old, enum page_state next, unsigned nr)
+{
+    int64_t *frames = page_state_counts[cpu_id()].frames;
+
+    cpu_counter_add(&frames[old], -(int64_t)nr);
+    cpu_counter_add(&frames[next], nr);
+}
+
+/* Panics on a step that the drawing above does not have. */
+void page_check_step(const struct page *page, enum page_state old, enum page_state next);
+
 /**
  * page_set_state() - the one way in which a page becomes something else
  * @page: a head, with its order set
  *
  * Moves its frames from one counter to the other. A step to or from TAIL moves none: the head's
- * order tells. Debug builds panic on a step that the drawing above does not have.
+ * order tells.
  */
-void page_set_state(struct page *page, enum page_state next);
+static inline void page_set_state(struct page *page, enum page_state next)
+{
+    enum page_state old = page->state;
 
-/* The counters' part of @nr single frames going from one state to another. */
-void page_count_steps(enum page_state old, enum page_state next, unsigned nr);
+    if (DEBUG >= 1)
+        page_check_step(page, old, next);
+    page->state = (uint8_t)next;
+    if (old != PAGE_TAIL && next != PAGE_TAIL)
+        page_count_steps(old, next, 1U << page->order);
+}
+
+/* The same for a frame known to be a block of its own, in state @old. */
+static inline void page_set_state_of_single(struct page *page, enum page_state old,
+                                            enum page_state next)
+{
+    if (DEBUG >= 1)
+        page_check_step(page, old, next);
+    page->state = (uint8_t)next;
+    page_count_steps(old, next, 1);
+}
 
 /* The first page of the block that @page, a tail, lies in. */
 struct page *page_head_of_tail(struct page *page);
