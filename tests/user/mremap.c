@@ -116,6 +116,18 @@ static void dontunmap_leaves_an_empty_mapping(void)
     munmap(q, 2 * PAGE);
 }
 
+static void shrinking_ends_where_memory_does(void)
+{
+    char *p = map(3, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+    EXPECT_ERR(do_mremap(p, 1UL << 60, PAGE, 0, NULL), EINVAL);
+    EXPECT_ERR(do_mremap(p, 1UL << 60, PAGE, MREMAP_MAYMOVE, NULL), EINVAL);
+    p[2 * PAGE] = 1;
+    EXPECT_IS(do_mremap(p, 4 * PAGE, PAGE, 0, NULL), p); /* over the area's end */
+    EXPECT(probe(p + 2 * PAGE, PROBE_READ).sig == SIGSEGV);
+    munmap(p, PAGE);
+}
+
 static void shared_memory_can_be_had_twice(void)
 {
     char *p = map(2, MAP_SHARED | MAP_ANONYMOUS, -1);
