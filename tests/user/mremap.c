@@ -163,10 +163,15 @@ static void files_move_with_their_offset(void)
 }
 
 static const struct ktap_test tests[] = {
-    TEST(arguments_are_checked),          TEST(shrinking_gives_the_tail_back),
-    TEST(growing_in_place_needs_room),    TEST(moving_takes_the_bytes_along),
-    TEST(fixed_replaces_what_was_there),  TEST(dontunmap_leaves_an_empty_mapping),
-    TEST(shared_memory_can_be_had_twice), TEST(files_move_with_their_offset),
+    TEST(arguments_are_checked),
+    TEST(shrinking_gives_the_tail_back),
+    TEST(growing_in_place_needs_room),
+    TEST(moving_takes_the_bytes_along),
+    TEST(fixed_replaces_what_was_there),
+    TEST(dontunmap_leaves_an_empty_mapping),
+    TEST(shrinking_ends_where_memory_does),
+    TEST(shared_memory_can_be_had_twice),
+    TEST(files_move_with_their_offset),
 };
 
 int main(void)
