@@ -118,8 +118,9 @@ static void dontunmap_leaves_an_empty_mapping(void)
 
 static void shrinking_ends_where_memory_does(void)
 {
-    char *p = map(3, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    char *p = map(4, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
+    munmap(p + 3 * PAGE, PAGE);
     EXPECT_ERR(do_mremap(p, 1UL << 60, PAGE, 0, NULL), EINVAL);
     EXPECT_ERR(do_mremap(p, 1UL << 60, PAGE, MREMAP_MAYMOVE, NULL), EINVAL);
     p[2 * PAGE] = 1;
