@@ -37,7 +37,7 @@ static enum pt_level fault_level(const struct fault *f)
 }
 
 /* A leaf for @frame with all rights it may have now. */
-static pte_t leaf_for(const struct fault *f, struct page *frame)
+static inline pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
     bool own = page_is_private(frame), write = vma_leaf_may_write(f->vma->flags, own);
@@ -47,7 +47,7 @@ static pte_t leaf_for(const struct fault *f, struct page *frame)
 }
 
 /* Account a page that got a leaf. */
-static void leaf_added(const struct fault *f, struct page *page)
+static inline void leaf_added(const struct fault *f, struct page *page)
 {
     struct folio *folio = page_folio(page);
     atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
@@ -58,21 +58,24 @@ static void leaf_added(const struct fault *f, struct page *page)
 
 /* Claims 1, 2. @source: of the object, @page or what it was copied from; NULL: neither.
  * True: @page is mapped, and the leaf owns the caller's reference. */
-static bool publish(const struct fault *f, struct page *page, const struct page *source)
+static __force_inline bool publish(const struct fault *f, struct page *page,
+                                   const struct page *source)
 {
-    spin_lock(pt_lock(f->walk.table));
-    bool empty = pte_is_none(pte_read(f->walk.slot));
+    struct page *table = f->walk.table;
+    bool done = false;
+
+    spin_lock(pt_lock(table));
     bool valid = !source || READ_ONCE(source->object) == f->vma->object;
     valid &= f->walk.level == PT_4K || !(page->flags & PAGE_PARTIAL);
-    bool done = empty && valid;
-    if (done) {
-        pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
+    if (likely(valid && pte_is_none(pte_read(f->walk.slot)))) {
+        pt_set(table, f->walk.slot, leaf_for(f, page));
         if (!page_is_zeros(page))
             leaf_added(f, page);
         if (f->spare)
-            pt_keep(f->walk.table, f->spare);
+            pt_keep(table, f->spare);
+        done = true;
     }
-    spin_unlock(pt_lock(f->walk.table));
+    spin_unlock(pt_lock(table));
     return done;
 }
 
@@ -117,11 +120,19 @@ static enum fault_result fault_private(struct fault *f, const struct page *from)
 
 static enum fault_result fault_anonymous(struct fault *f)
 {
+    struct page *page;
+
     if (f->access != ACCESS_WRITE) {
         publish(f, zero_page, NULL);
         return FAULT_RESOLVED;
     }
-    return fault_private(f, NULL);
+    vma_anon_begin(f->vma);
+    if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
+        return FAULT_NO_MEMORY;
+    page->object = NULL;
+    if (!publish(f, page, NULL))
+        page_put(page); /* somebody was faster */
+    return FAULT_RESOLVED;
 }
 
 /* The whole unit of 2 MiB at once. False: there is no memory for that. */
@@ -356,8 +367,8 @@ static bool grants(const struct vma *vma, enum fault_access access)
     return vma->flags & needed[access];
 }
 
-/* The slot that decides about f->va, for a leaf of @level or a larger one that is there. */
-static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+/* slot_find() where the tables do not lead to small leaves, or not yet. */
+static __cold int slot_make(struct fault *f, enum pt_level level, pte_t *pte)
 {
     enum pte_kind kind;
     do { /* a larger leaf may be split, or go, while we look */
@@ -368,6 +379,14 @@ static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
         kind = pte_kind(*pte, f->walk.level);
     } while (kind == PTE_KIND_TABLE || (kind == PTE_KIND_NONE && f->walk.level > level));
     return 0;
+}
+
+/* The slot that decides about f->va, for a leaf of @level or a larger one that is there. */
+static inline int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+{
+    f->walk = pt_walk_down_to(&f->mm->pgtable, user(f->va), PT_4K);
+    *pte = pte_read(f->walk.slot);
+    return likely(f->walk.level == PT_4K) ? 0 : slot_make(f, level, pte);
 }
 
 /* What a fault may fill in: the unit it is about, the huge page, or cached neighbours. */
@@ -388,42 +407,65 @@ static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault
     return (struct reach){start, start + unit, huge};
 }
 
-static enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
-                                  enum fault_access access, bool huge)
+/* What the slot holds, which decides about f->va, says what is to be done. */
+static inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
-    struct fault f = {.mm = mm, .vma = vma, .access = access};
-
-    if (!grants(vma, access))
-        return FAULT_NO_RIGHT;
-    f.va = round_down(addr, vma_unit(vma));
-    pte_t pte;
-    if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
-        return FAULT_NO_MEMORY;
-    if (huge && f.walk.level == PT_4K)
-        thp_scan_add(mm);
-    if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
-        if (vma->object && is_beyond(&f))
-            return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
-        if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
-            return FAULT_RESOLVED;
-        thp_scan_add(mm);
-        f.va = round_down(addr, PAGE_SIZE);
-        if (slot_find(&f, PT_4K, &pte))
-            return FAULT_NO_MEMORY;
-    }
-    switch (pte_kind(pte, f.walk.level)) {
+    switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
-        return vma->object ? fault_object(&f) : fault_anonymous(&f);
+        return f->vma->object ? fault_object(f) : fault_anonymous(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
-        return fault_present(&f, pte);
+        return fault_present(f, pte);
     case PTE_KIND_GUARD:
         return FAULT_NO_AREA;
     case PTE_KIND_TABLE:
     case PTE_KINDS:
         break;
     }
-    panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
+    panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f->walk.level);
+}
+
+/* In an area that may have a huge leaf at f->va. */
+static __cold enum fault_result fault_in_unit(struct fault *f)
+{
+    uint64_t va = f->va;
+    pte_t pte;
+
+    if (slot_find(f, PT_2M, &pte))
+        return FAULT_NO_MEMORY;
+    if (f->walk.level == PT_4K)
+        thp_scan_add(f->mm);
+    if (f->walk.level == PT_2M && pte_is_none(pte)) {
+        if (f->vma->object && is_beyond(f))
+            return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
+        if (f->vma->object ? fault_huge_object(f) : fault_huge(f))
+            return FAULT_RESOLVED;
+        thp_scan_add(f->mm);
+        f->va = va;
+        if (slot_find(f, PT_4K, &pte))
+            return FAULT_NO_MEMORY;
+    }
+    return slot_fault(f, pte);
+}
+
+static inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+                                         enum fault_access access, bool huge)
+{
+    struct fault f;
+    pte_t pte;
+
+    if (!grants(vma, access))
+        return FAULT_NO_RIGHT;
+    f.mm = mm;
+    f.vma = vma;
+    f.va = round_down(addr, vma_unit(vma));
+    f.access = access;
+    f.spare = NULL;
+    if (huge)
+        return fault_in_unit(&f);
+    if (slot_find(&f, fault_level(&f), &pte))
+        return FAULT_NO_MEMORY;
+    return slot_fault(&f, pte);
 }
 
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,

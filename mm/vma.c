@@ -294,12 +294,10 @@ static bool has_own_history(const struct vma *vma)
     return vma && vma->anon && !vma->anon_inherited;
 }
 
-void vma_anon_begin(struct vma *vma)
+void vma_anon_choose(struct vma *vma)
 {
     uint64_t none = 0, history;
 
-    if (likely(atomic_load_explicit(&vma->anon, memory_order_relaxed)))
-        return;
     DEBUG_ASSERT(vma->area_node.next, "claim: a copy of vma_look() begins no history");
     struct vma *next = vma_next(vma), *prev = vma_prev(vma);
     if (has_own_history(next) && goes_on(vma, next, VM_RIGHTS))
