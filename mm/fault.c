@@ -118,6 +118,25 @@ static enum fault_result fault_private(struct fault *f, const struct page *from)
     return FAULT_RESOLVED;
 }
 
+/* The usual fault: publish() of a new small page for the write that wants it. */
+static inline bool publish_new(const struct fault *f, struct page *page)
+{
+    struct page *table = f->walk.table;
+    pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
+    pte = pte_made_dirty(pte_made_young(pte_made_exclusive(pte)));
+
+    spin_lock(pt_lock(table));
+    bool empty = pte_is_none(pte_read(f->walk.slot));
+    if (likely(empty)) {
+        pte_write(f->walk.slot, pte);
+        pt_entries_came(table, 1);
+        atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
+        rss_add(f->mm, page_folio(page), 1);
+    }
+    spin_unlock(pt_lock(table));
+    return empty;
+}
+
 static enum fault_result fault_anonymous(struct fault *f)
 {
     struct page *page;
@@ -130,7 +149,7 @@ static enum fault_result fault_anonymous(struct fault *f)
     if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
         return FAULT_NO_MEMORY;
     page->object = NULL;
-    if (!publish(f, page, NULL))
+    if (!publish_new(f, page))
         page_put(page); /* somebody was faster */
     return FAULT_RESOLVED;
 }
@@ -167,10 +186,10 @@ fall_back:
 }
 
 /* Does the object end before what the fault is about? */
-static bool is_beyond(const struct fault *f)
+static inline bool is_beyond(const struct fault *f)
 {
-    uint64_t bytes = object_folio_bytes(f->vma->object);
-    return vma_folio_index(f->vma, f->va) >= round_up(object_size(f->vma->object), bytes) / bytes;
+    uint64_t offset = (f->vma->pgoff << PAGE_SHIFT) + (f->va - f->vma->start);
+    return offset >= object_size(f->vma->object);
 }
 
 /* The object's huge page, if it has one there or gets one now. */
@@ -512,31 +531,39 @@ static bool changes_area(const struct vma *vma, enum fault_access access, bool h
     return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || for_reads_too);
 }
 
+/* Find the area by a copy, and hold what the fault may reach. False: it takes everything. */
+static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr,
+                             enum fault_access access, struct vma *area, bool *huge)
+{
+    uint32_t when = vma_look(mm, addr, area);
+    if (unlikely(!vma_looked(when)))
+        return false;
+    struct reach reach = fault_reach(area, addr, access);
+    *huge = reach.huge;
+    if (unlikely(changes_area(area, access, reach.huge)))
+        return false;
+    return rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end) &&
+           vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
+}
+
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
-static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
-                         enum fault_result *result)
+static inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                                enum fault_result *result)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
-    struct reach reach = {page, page + PAGE_SIZE, false};
     struct vma area;
-    uint32_t when;
+    bool huge;
 
-    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
-    bool found = vma_look(mm, addr, &area, &when);
-    if (found) {
-        reach = fault_reach(&area, addr, access);
-        found = !changes_area(&area, access, reach.huge);
-    }
-    found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
-    found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
-    if (found)
-        *result = fault_in(mm, &area, addr, access, reach.huge);
+    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, page, page + PAGE_SIZE);
+    bool held = area_hold(mm, reader, addr, access, &area, &huge);
+    if (likely(held))
+        *result = fault_in(mm, &area, addr, access, huge);
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return found;
+    return held;
 }
 
 /* With no mapping call meanwhile. */
-static enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
+static __cold enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr);

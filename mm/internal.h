@@ -89,11 +89,16 @@ static inline void vma_anon_begin(struct vma *vma)
 /**
  * vma_look() - what a reader of a range sees while others change the tree
  * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
- * @when: for vma_unchanged()
- * Context: between rwsem_read_seek() and rwsem_read_settle(). Return: false: there is no such area,
- *          or the tree just changes.
+ * Context: between rwsem_read_seek() and rwsem_read_settle().
+ * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
  */
-bool vma_look(const struct mm *mm, uint64_t addr, struct vma *copy, uint32_t *when);
+uint32_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy);
+
+/* False: there is no such area, or the tree just changes. */
+static inline bool vma_looked(uint32_t when)
+{
+    return !(when & 1);
+}
 
 /* Has no area changed since? Of the range that is read none can, but of those around it. */
 static inline bool vma_unchanged(const struct mm *mm, uint32_t when)
