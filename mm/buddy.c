@@ -298,6 +298,7 @@ static void cpu_pages_drain(struct cpu_pages *cpu, unsigned nr)
 
         list_del(&page->list);
         cpu->nr--;
+        page->flags &= (uint16_t)~PAGE_BLANK;
         page_set_state(page, PAGE_FREE);
         zone_put(page);
     }
@@ -319,37 +320,44 @@ static inline void unlock_own(struct cpu_pages *cpu, irq_flags_t irq)
     irq_restore(irq);
 }
 
-/* The first page that @cpu has, or NULL. Context: @cpu's lock held. */
-static inline struct page *cpu_pages_take(struct cpu_pages *cpu, enum page_state state)
+static enum page_state asked_for(unsigned flags)
+{
+    return (flags >> PAGE_ALLOC_STATE_SHIFT) ^ PAGE_KERNEL; /* PAGE_ALLOC_AS() of it is 0 */
+}
+
+/* A page that @cpu has, or NULL; blank ones lie at the end. Context: @cpu's lock held. */
+static inline struct page *cpu_pages_take(struct cpu_pages *cpu, unsigned flags)
 {
     if (unlikely(cpu->nr == 0))
         return NULL;
-    struct page *page = list_first_entry(&cpu->pages, struct page, list);
+    struct page *page = list_last_entry(&cpu->pages, struct page, list);
+    if (!(flags & PAGE_ALLOC_ZERO) || !(page->flags & PAGE_BLANK))
+        page = list_first_entry(&cpu->pages, struct page, list);
     list_del(&page->list);
     cpu->nr--;
-    page_set_state_of_single(page, PAGE_CPU, state);
+    page_set_state_of_single(page, PAGE_CPU, asked_for(flags));
     return page;
 }
 
 /* What this CPU has ready, or NULL. */
-static inline struct page *single_take_ready(enum page_state state)
+static inline struct page *single_take_ready(unsigned flags)
 {
     irq_flags_t irq;
     struct cpu_pages *cpu = lock_own(&irq);
-    struct page *page = cpu_pages_take(cpu, state);
+    struct page *page = cpu_pages_take(cpu, flags);
 
     unlock_own(cpu, irq);
     return page;
 }
 
-static struct page *single_take_refilled(enum page_state state)
+static struct page *single_take_refilled(unsigned flags)
 {
     irq_flags_t irq;
     struct cpu_pages *cpu = lock_own(&irq);
 
     if (cpu->nr == 0)
         cpu_pages_refill(cpu);
-    struct page *page = cpu_pages_take(cpu, state);
+    struct page *page = cpu_pages_take(cpu, flags);
     unlock_own(cpu, irq);
     return page;
 }
@@ -371,7 +379,10 @@ static void single_put(struct page *page)
     struct cpu_pages *cpu = lock_own(&irq);
 
     page_set_state_of_single(page, page->state, PAGE_CPU);
-    list_add(&page->list, &cpu->pages);
+    if (page->flags & PAGE_BLANK)
+        list_add_tail(&page->list, &cpu->pages);
+    else
+        list_add(&page->list, &cpu->pages);
     bool excess = ++cpu->nr > zone.cpu_pages_max;
     unlock_own(cpu, irq);
     if (unlikely(excess))
@@ -412,23 +423,19 @@ uint64_t buddy_reclaim(void)
     return reclaimed;
 }
 
-static struct page *take(unsigned order, enum page_state state)
+static struct page *take(unsigned order, unsigned flags)
 {
-    return order == 0 ? single_take_refilled(state) : block_take(order, state);
-}
-
-static enum page_state asked_for(unsigned flags)
-{
-    return (flags >> PAGE_ALLOC_STATE_SHIFT) ^ PAGE_KERNEL; /* PAGE_ALLOC_AS() of it is 0 */
+    return order == 0 ? single_take_refilled(flags) : block_take(order, asked_for(flags));
 }
 
 static inline struct page *made_used(struct page *page, unsigned order, unsigned flags)
 {
     if (DEBUG >= 1)
         check_poison(page);
+    bool blank = page->flags & PAGE_BLANK;
     page->flags = 0;
     atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);
-    if (flags & PAGE_ALLOC_ZERO)
+    if ((flags & PAGE_ALLOC_ZERO) && !blank)
         zero_words(page_kva(page), (PAGE_SIZE << order) / sizeof(uint64_t));
     return page;
 }
@@ -440,10 +447,10 @@ static __cold int alloc_slowly(unsigned order, unsigned flags, struct page **out
     if (fail_injected(FAIL_PAGE))
         return -ENOMEM;
 
-    struct page *page = take(order, asked_for(flags));
+    struct page *page = take(order, flags);
 
     if (page == NULL && buddy_reclaim() > 0)
-        page = take(order, asked_for(flags));
+        page = take(order, flags);
     if (page == NULL)
         return -ENOMEM;
     *out = made_used(page, order, flags);
@@ -455,7 +462,7 @@ int page_alloc(unsigned order, unsigned flags, struct page **out)
     struct page *page = NULL;
 
     if (likely(order == 0 && !fail_is_watched(FAIL_PAGE)))
-        page = single_take_ready(asked_for(flags));
+        page = single_take_ready(flags);
     if (unlikely(page == NULL))
         return alloc_slowly(order, flags, out);
     *out = made_used(page, 0, flags);
@@ -530,6 +537,25 @@ void page_free(struct page *page, unsigned order)
         single_put(page);
     else
         block_put(page);
+}
+
+static void assert_blank(const struct page *page)
+{
+    const uint64_t *words = page_kva(page);
+
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+        ASSERT(words[i] == 0, "V21: frame %lx is not blank: %lx", page_to_pfn(page), words[i]);
+}
+
+void page_free_blank(struct page *page)
+{
+    check_unused(page, 0);
+    if (DEBUG >= 1)
+        assert_blank(page);
+    forget_owner(page);
+    if (!(page->flags & PAGE_POISONED))
+        page->flags |= PAGE_BLANK;
+    single_put(page);
 }
 
 void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)

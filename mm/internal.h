@@ -59,6 +59,12 @@ void vma_free(struct vma *vma);
 /* Put into the tree and on its object's list; takes over the caller's reference on the object. */
 void vma_insert(struct mm *mm, struct vma *vma);
 
+/* The same, for an area behind all others. */
+void vma_append(struct mm *mm, struct vma *vma);
+
+/* Off its object's list: who truncates the object does not come by any more. */
+void vma_unlist(struct vma *vma);
+
 /* Take out of tree and list. The object's reference stays with the area until vma_free(), for
  * which those who look at the tree must be waited for: rwsem_seekers_wait(). */
 void vma_remove(struct mm *mm, struct vma *vma);

@@ -93,29 +93,47 @@ void mm_get(struct mm *mm)
     atomic_fetch_add(&mm->refcount, 1);
 }
 
-void mm_put(struct mm *mm)
+/* All that is mapped goes, page by page, and the tables of what lies close together at once. */
+static void unmap_all(struct mm *mm)
 {
     struct tlb_gather gather;
-    struct list_node dead;
+    struct vma *vma, *first = NULL;
 
+    tlb_gather_begin(&gather, &mm->pgtable);
+    list_for_each_entry (vma, &mm->areas, area_node) {
+        first = first ? first : vma;
+        zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
+        vma_unlist(vma); /* from now on nobody truncates along its tables */
+        const struct vma *next = vma_next(vma);
+        if (next && next->start - vma->end < HUGE_SIZE)
+            continue;
+        pt_free_tables(&mm->pgtable, user(first->start), user(vma->end), user(0), user(KERNEL_HALF),
+                       &gather);
+        first = NULL;
+    }
+    tlb_gather_end(&gather);
+}
+
+/* Nobody looks into the tree any more: areas are freed as they are listed. */
+static void free_areas(struct mm *mm)
+{
+    struct vma *vma, *next;
+
+    list_for_each_safe (vma, next, &mm->areas, area_node) {
+        if (vma->flags & VM_ACCOUNT)
+            commit_release(vma_pages(vma));
+        vma_free(vma);
+    }
+}
+
+void mm_put(struct mm *mm)
+{
     if (atomic_fetch_sub(&mm->refcount, 1) != 1)
         return;
     unlist_mm(mm);
     thp_scan_remove(mm);
-    list_init(&dead);
-    tlb_gather_begin(&gather, &mm->pgtable);
-    for (struct vma *vma = vma_find_from(mm, 0), *next; vma; vma = next) {
-        next = vma_next(vma);
-        zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
-        pt_free_tables(&mm->pgtable, user(vma->start), user(vma->end), user(0), user(KERNEL_HALF),
-                       &gather);
-        if (vma->flags & VM_ACCOUNT)
-            commit_release(vma_pages(vma));
-        vma_remove(mm, vma);
-        list_add_tail(&vma->mapping_node, &dead);
-    }
-    tlb_gather_end(&gather);
-    free_dead(mm, &dead);
+    unmap_all(mm);
+    free_areas(mm);
     zeros_put(mm);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);
@@ -202,7 +220,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
             atomic_fetch_add(&copy->object->writers, 1);
     }
     copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
-    vma_insert(child, copy);
+    vma_append(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
     return copy->anon || copy->guarded ? share_leaves(mm, child, vma, gather) : 0;
 }

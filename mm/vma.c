@@ -195,7 +195,7 @@ static void list_on_object(struct vma *vma)
     spin_unlock(&vma->object->mappings_lock);
 }
 
-static void unlist_from_object(struct vma *vma)
+void vma_unlist(struct vma *vma)
 {
     if (!vma->object)
         return;
@@ -218,18 +218,26 @@ void vma_insert(struct mm *mm, struct vma *vma)
     list_on_object(vma);
 }
 
+void vma_append(struct mm *mm, struct vma *vma)
+{
+    changes_begin(mm);
+    insert_between(mm, last_area(mm), vma, NULL);
+    changes_end(mm);
+    list_on_object(vma);
+}
+
 static void take_out(struct mm *mm, struct vma *vma)
 {
     struct vma *next = vma_next(vma);
     list_del(&vma->area_node);
+    gap_refresh(next); /* first: larger than the gap that goes, it ends the walk up from there */
     rb_erase(&mm->vmas, &vma->node);
-    gap_refresh(next);
     mm->nr_vmas--;
 }
 
 void vma_remove(struct mm *mm, struct vma *vma)
 {
-    unlist_from_object(vma);
+    vma_unlist(vma);
     changes_begin(mm);
     take_out(mm, vma);
     changes_end(mm);
@@ -335,7 +343,7 @@ static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
         atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
     left->guarded |= right->guarded;
     changes_end(mm);
-    unlist_from_object(right);
+    vma_unlist(right);
     rwsem_seekers_wait(&mm->mmap_lock);
     vma_free(right);
     return left;

@@ -30,11 +30,12 @@ static struct page *table_page(phys_addr_t a)
     return phys_to_page(a);
 }
 
-static int table_alloc(struct pgtable *pgt, struct page **out)
+/* @contents: as for page_alloc(). */
+static int table_page_alloc(struct pgtable *pgt, enum page_alloc_flags contents, struct page **out)
 {
     if (fail_injected(FAIL_PAGE_TABLE))
         return -ENOMEM;
-    int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_TABLE), out);
+    int err = page_alloc(0, contents | PAGE_ALLOC_AS(PAGE_TABLE), out);
     if (err)
         return err;
     (*out)->table.used = 0;
@@ -44,11 +45,17 @@ static int table_alloc(struct pgtable *pgt, struct page **out)
     return 0;
 }
 
+static int table_alloc(struct pgtable *pgt, struct page **out)
+{
+    return table_page_alloc(pgt, PAGE_ALLOC_ZERO, out);
+}
+
+/* An empty table, which is a blank page. */
 static void table_free(struct pgtable *pgt, struct page *table)
 {
     DEBUG_ASSERT(!table->table.kept, "claim: what a table keeps goes with its leaves");
     atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
-    page_free(table, 0);
+    page_free_blank(table);
 }
 
 int pgtable_init(struct pgtable *pgt)
@@ -56,17 +63,19 @@ int pgtable_init(struct pgtable *pgt)
     struct page *root;
 
     *pgt = (struct pgtable){0};
-    int err = table_alloc(pgt, &root);
+    int err = table_page_alloc(pgt, PAGE_ALLOC_PLAIN, &root);
     if (err)
         return err;
     pgt->root = page_to_phys(root);
     pte_t *slots = page_kva(root);
+    zero_words(slots, KERNEL_ROOT_FIRST);
     const pte_t *kernel = kernel_table(kernel_pgtable.root);
     memcpy(slots + KERNEL_ROOT_FIRST, kernel + KERNEL_ROOT_FIRST,
            (PT_ENTRIES - KERNEL_ROOT_FIRST) * sizeof(*slots));
     return 0;
 }
 
+/* The tables that @table leads to go; it is empty then, its kernel half aside. */
 static void free_below(struct pgtable *pgt, struct page *table, enum pt_level level)
 {
     pte_t *slots = page_kva(table);
@@ -74,18 +83,21 @@ static void free_below(struct pgtable *pgt, struct page *table, enum pt_level le
         if (pte_is_none(slots[i]))
             continue;
         ASSERT(pte_kind(slots[i], level) == PTE_KIND_TABLE, "pte=%#lx", slots[i].raw);
-        free_below(pgt, table_page(pte_table_phys(slots[i])), level - 1);
+        struct page *below = table_page(pte_table_phys(slots[i]));
+        free_below(pgt, below, level - 1);
+        table_free(pgt, below);
         pt_set(table, &slots[i], pte_none());
     }
     ASSERT(table->table.used == 0, "claim: no leaf is left; used=%u", table->table.used);
-    table_free(pgt, table);
 }
 
 void pgtable_destroy(struct pgtable *pgt)
 {
     ASSERT(atomic_load(&pgt->cpus) == 0, "cpus=%#lx", atomic_load(&pgt->cpus));
-    free_below(pgt, table_page(pgt->root), PT_512G);
-    ASSERT(atomic_load(&pgt->nr_tables) == 0);
+    struct page *root = table_page(pgt->root);
+    free_below(pgt, root, PT_512G);
+    ASSERT(atomic_load(&pgt->nr_tables) == 1, "claim: only the root is left");
+    page_free(root, 0);
 }
 
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)

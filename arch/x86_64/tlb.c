@@ -235,6 +235,16 @@ static void forget(const struct tlb_gather *g)
     ledger_assert(g->pgt, generation);
 }
 
+/* They are empty. */
+static void free_tables(struct tlb_gather *g)
+{
+    while (!list_empty(&g->tables_list)) {
+        struct page *table = list_first_entry(&g->tables_list, struct page, list);
+        list_del(&table->list);
+        page_free_blank(table);
+    }
+}
+
 void tlb_gather_end(struct tlb_gather *g)
 {
     if (g->tables || g->start < g->end)
@@ -242,7 +252,7 @@ void tlb_gather_end(struct tlb_gather *g)
     if (g->nr_pages)
         folios_put(g->pages, g->nr_pages);
     if (g->tables)
-        page_free_singles(&g->tables_list);
+        free_tables(g);
 }
 
 void tlb_gather_flush(struct tlb_gather *g)

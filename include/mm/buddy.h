@@ -65,6 +65,12 @@ void page_free(struct page *page, unsigned order);
 void page_free_singles(struct list_node *pages);
 
 /**
+ * page_free_blank() - give a single frame back that is known to hold zeros only
+ * Whoever wants one of zeros next gets it as it is. Otherwise as page_free().
+ */
+void page_free_blank(struct page *page);
+
+/**
  * buddy_release_reserved() - make boot memory allocatable
  * @start_pfn, @end_pfn: frames in state RESERVED: an initramfs that was unpacked, for instance
  */

@@ -63,7 +63,8 @@ enum page_flag {
     PAGE_UNTOUCHED = 1 << 2, /* OBJECT, head: made by fallocate, nobody looked at it yet */
     PAGE_COPY = 1 << 3,      /* HUGETLB: a private copy, never in an object */
     PAGE_PARTIAL = 1 << 4,   /* OBJECT, head: not all of its pages are in the object any more */
-    PAGE_ZEROS = 1 << 5      /* KERNEL, head: one of mm/zeros.c */
+    PAGE_ZEROS = 1 << 5,     /* KERNEL, head: one of mm/zeros.c */
+    PAGE_BLANK = 1 << 6      /* CPU: every byte is zero */
 };
 
 struct object;
