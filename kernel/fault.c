@@ -70,7 +70,7 @@ static inline bool page_fault(struct trap_frame *frame, uint64_t address)
     task->nr_faults++;
     if (unlikely(frame->error & FAULT_PKEY))
         result = FAULT_NO_RIGHT;
-    else if (likely(task->mm && address < USER_END))
+    else if (likely(task->mm) && likely(address < USER_END))
         result = mm_fault(task->mm, user(address), access_of(frame->error));
     return likely(result == FAULT_RESOLVED) || page_fault_failed(frame, address, result);
 }

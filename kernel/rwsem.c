@@ -167,8 +167,9 @@ bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, u
 
     if (unlikely(!(reader & READER_SLOT)))
         return true;
-    uint64_t sought = atomic_load_explicit(&line->start, memory_order_relaxed) & ~SLOT_FLAGS;
-    if (sought == start && atomic_load_explicit(&line->end, memory_order_relaxed) == end) {
+    uint64_t sought = atomic_load_explicit(&line->start, memory_order_relaxed);
+    if (likely(sought == (start | SLOT_TAKEN | SLOT_SEEKS)) &&
+        likely(atomic_load_explicit(&line->end, memory_order_relaxed) == end)) {
         atomic_store_explicit(&line->start, start | SLOT_TAKEN, memory_order_release);
         return true;
     }

@@ -119,7 +119,7 @@ static enum fault_result fault_private(struct fault *f, const struct page *from)
 }
 
 /* The usual fault: publish() of a new small page for the write that wants it. */
-static inline bool publish_new(const struct fault *f, struct page *page)
+static __force_inline bool publish_new(const struct fault *f, struct page *page)
 {
     struct page *table = f->walk.table;
     pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
@@ -137,19 +137,23 @@ static inline bool publish_new(const struct fault *f, struct page *page)
     return empty;
 }
 
-static enum fault_result fault_anonymous(struct fault *f)
+static enum fault_result fault_zeros(struct fault *f)
+{
+    publish(f, zero_page, NULL);
+    return FAULT_RESOLVED;
+}
+
+static __force_inline enum fault_result fault_anonymous(struct fault *f)
 {
     struct page *page;
 
-    if (f->access != ACCESS_WRITE) {
-        publish(f, zero_page, NULL);
-        return FAULT_RESOLVED;
-    }
+    if (f->access != ACCESS_WRITE)
+        return fault_zeros(f);
     vma_anon_begin(f->vma);
     if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
         return FAULT_NO_MEMORY;
     page->object = NULL;
-    if (!publish_new(f, page))
+    if (unlikely(!publish_new(f, page)))
         page_put(page); /* somebody was faster */
     return FAULT_RESOLVED;
 }
@@ -427,7 +431,7 @@ static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault
 }
 
 /* What the slot holds, which decides about f->va, says what is to be done. */
-static inline enum fault_result slot_fault(struct fault *f, pte_t pte)
+static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
     switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
@@ -467,8 +471,8 @@ static __cold enum fault_result fault_in_unit(struct fault *f)
     return slot_fault(f, pte);
 }
 
-static inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
-                                         enum fault_access access, bool huge)
+static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+                                                 enum fault_access access, bool huge)
 {
     struct fault f;
     pte_t pte;
@@ -480,7 +484,7 @@ static inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_
     f.va = round_down(addr, vma_unit(vma));
     f.access = access;
     f.spare = NULL;
-    if (huge)
+    if (unlikely(huge))
         return fault_in_unit(&f);
     if (slot_find(&f, fault_level(&f), &pte))
         return FAULT_NO_MEMORY;

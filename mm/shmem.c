@@ -55,34 +55,42 @@ static void touch(struct object *object, struct page *page)
     spin_unlock(&object->index_lock);
 }
 
+/* What was not there a moment ago. -EEXIST: it came, or it came and went; look again. */
+static int make_page(struct object *object, uint64_t index, enum object_get how, struct page **out)
+{
+    bool huge = shmem_may_want_huge(object) && shmem_wants_huge(object, index, how);
+
+    if (huge && !object_add_block(object, index, how == OBJECT_GET_RESERVE)) {
+        *out = object_find_page(object, index);
+        return *out ? 0 : -EEXIST;
+    }
+    int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), out);
+    if (err)
+        return err;
+    if (how == OBJECT_GET_RESERVE)
+        (*out)->flags |= PAGE_UNTOUCHED;
+    err = object_add_page(object, index, *out);
+    if (err)
+        page_put(*out);
+    return err;
+}
+
 static int shmem_get_page(struct object *object, uint64_t index, enum object_get how,
                           struct page **out)
 {
-    bool huge = shmem_may_want_huge(object) && how != OBJECT_GET_EXISTING &&
-                shmem_wants_huge(object, index, how);
-    bool made = false;
+    int err;
 
-    for (;;) {
+    do {
         *out = object_find_page(object, index);
-        if (*out && how != OBJECT_GET_EXISTING && !made)
+        if (how == OBJECT_GET_EXISTING)
+            return 0;
+        if (*out) {
             touch(object, *out);
-        if (*out || how == OBJECT_GET_EXISTING)
             return 0;
-        made = huge && !object_add_block(object, index, how == OBJECT_GET_RESERVE);
-        if (made)
-            continue;
-        int err = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_OBJECT), out);
-        if (err)
-            return err;
-        if (how == OBJECT_GET_RESERVE)
-            (*out)->flags |= PAGE_UNTOUCHED;
-        err = object_add_page(object, index, *out);
-        if (!err)
-            return 0;
-        page_put(*out);
-        if (err != -EEXIST)
-            return err;
-    }
+        }
+        err = make_page(object, index, how, out);
+    } while (unlikely(err == -EEXIST));
+    return err;
 }
 
 const struct object_ops shmem_ops = {

@@ -62,7 +62,7 @@ static inline struct pt_walk pt_walk_down_to(const struct pgtable *pgt, user_add
 #pragma GCC unroll 4
     for (enum pt_level level = PT_512G; level > floor; level--) {
         pte_t pte = pte_read(slot);
-        if (unlikely(pte_kind(pte, level) != PTE_KIND_TABLE))
+        if (unlikely(!pte_is_table(pte)))
             return (struct pt_walk){phys_to_page(table), slot, level};
         table = pte_table_phys(pte);
         slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level - 1);

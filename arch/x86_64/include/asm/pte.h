@@ -72,6 +72,12 @@ static inline enum pte_kind pte_kind(pte_t pte, enum pt_level level)
     return pte.raw & PTE_SOFT_GUARD ? PTE_KIND_GUARD : PTE_KIND_PROTNONE;
 }
 
+/* Does an entry above the lowest level lead to a table: is it PTE_KIND_TABLE? */
+static inline bool pte_is_table(pte_t pte)
+{
+    return (pte.raw & (PTE_P | PTE_PS)) == PTE_P;
+}
+
 /* A frame number that no speculative walk can use: inverted while the entry is not present. */
 static inline uint64_t pte_phys_bits(pte_t pte)
 {
