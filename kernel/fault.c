@@ -47,24 +47,32 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address,
     signal_force(&info);
 }
 
-static bool page_fault(struct trap_frame *frame, uint64_t address)
+/* mm does not resolve it as it is. Try again, if memory was all that it lacked. */
+static __cold bool page_fault_failed(struct trap_frame *frame, uint64_t address,
+                                     enum fault_result result)
 {
     struct mm *mm = task_current()->mm;
-    bool from_user = trap_from_user(frame);
-    enum fault_result result = FAULT_NO_AREA;
 
-    task_current()->nr_faults++;
-    if (frame->error & FAULT_PKEY)
-        result = FAULT_NO_RIGHT;
-    else if (mm && address < USER_END)
-        do
-            result = mm_fault(mm, user(address), access_of(frame->error));
-        while (unlikely(result == FAULT_NO_MEMORY) && oom_make_room());
-    if (likely(result == FAULT_RESOLVED))
+    while (result == FAULT_NO_MEMORY && oom_make_room())
+        result = mm_fault(mm, user(address), access_of(frame->error));
+    if (result == FAULT_RESOLVED)
         return true;
-    if (from_user)
+    if (trap_from_user(frame))
         page_fault_signal(result, address, frame->error);
     return false;
+}
+
+static inline bool page_fault(struct trap_frame *frame, uint64_t address)
+{
+    struct task *task = task_current();
+    enum fault_result result = FAULT_NO_AREA;
+
+    task->nr_faults++;
+    if (unlikely(frame->error & FAULT_PKEY))
+        result = FAULT_NO_RIGHT;
+    else if (likely(task->mm && address < USER_END))
+        result = mm_fault(task->mm, user(address), access_of(frame->error));
+    return likely(result == FAULT_RESOLVED) || page_fault_failed(frame, address, result);
 }
 
 static __cold void exception_signal(struct trap_frame *frame)

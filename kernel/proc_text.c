@@ -410,6 +410,15 @@ static const struct text_kind maps = {"maps", 0444, .open = proc_may_look, .show
                                               .store_for = store_oom_adj};
 
 const struct text_kind *const proc_files_of_process[NR_PROC_FILES] = {
-    &maps,           &stat,         &status, &comm, &cmdline, &proc_smaps, &proc_smaps_rollup,
-    &oom_score_file, &oom_adj_file,
+    &maps,
+    &stat,
+    &status,
+    &comm,
+    &cmdline,
+    &proc_smaps,
+    &proc_smaps_rollup,
+    &oom_score_file,
+    &oom_adj_file,
+    &proc_pagemap,
+    &proc_mem,
 };

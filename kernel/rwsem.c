@@ -36,13 +36,20 @@ struct rwsem_line {
     _Atomic uint64_t end;
 } __aligned(CACHE_LINE_SIZE);
 
-/* How a reader came in: on which CPU, and whether by the slot. */
+/* How a reader came in: on which CPU, as the distance of its line, and whether by the slot. */
 #define READER_SLOT    1U
-#define reader_cpu(r)  ((r) >> 1)
-#define reader_of(cpu) ((rwsem_reader_t)(cpu) << 1)
+#define reader_cpu(r)  ((r) / CACHE_LINE_SIZE)
+#define reader_of(cpu) ((rwsem_reader_t)(cpu)*CACHE_LINE_SIZE)
 
 /* What others need for a fault, and a bit: to sleep and be woken costs far more. */
 #define SPINS 200
+
+_Static_assert(sizeof(struct rwsem_line) == CACHE_LINE_SIZE, "reader_of()");
+
+static struct rwsem_line *line_of(const struct rwsem *s, rwsem_reader_t reader)
+{
+    return (struct rwsem_line *)((char *)s->lines + (reader & ~READER_SLOT));
+}
 
 int rwsem_init(struct rwsem *s)
 {
@@ -125,24 +132,38 @@ static void slot_set(struct rwsem_line *line, uint64_t start, uint64_t end)
     atomic_exchange(&line->start, start);
 }
 
+/* Come in; false: but a writer has some of the range. */
+static inline bool seek_once(struct rwsem *s, uint64_t start, uint64_t end, rwsem_reader_t *reader)
+{
+    *reader = reader_of(cpu_id()) | READER_SLOT;
+    struct rwsem_line *line = line_of(s, *reader);
+    if (unlikely(atomic_load_explicit(&line->start, memory_order_relaxed))) {
+        *reader = rwsem_read_lock(s);
+        return true;
+    }
+    slot_set(line, start | SLOT_TAKEN | SLOT_SEEKS, end);
+    return !has_writer(s, start, end);
+}
+
+static __cold rwsem_reader_t seek_again(struct rwsem *s, rwsem_reader_t reader, uint64_t start,
+                                        uint64_t end)
+{
+    do {
+        rwsem_read_unlock(s, reader);
+        wait_for_writer(s, start, end);
+    } while (!seek_once(s, start, end, &reader));
+    return reader;
+}
+
 rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end)
 {
-    for (;;) {
-        unsigned cpu = cpu_id();
-        struct rwsem_line *line = &s->lines[cpu];
-        if (unlikely(atomic_load_explicit(&line->start, memory_order_relaxed)))
-            return rwsem_read_lock(s);
-        slot_set(line, start | SLOT_TAKEN | SLOT_SEEKS, end);
-        if (likely(!has_writer(s, start, end)))
-            return reader_of(cpu) | READER_SLOT;
-        rwsem_read_unlock(s, reader_of(cpu) | READER_SLOT);
-        wait_for_writer(s, start, end);
-    }
+    rwsem_reader_t reader;
+    return likely(seek_once(s, start, end, &reader)) ? reader : seek_again(s, reader, start, end);
 }
 
 bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, uint64_t end)
 {
-    struct rwsem_line *line = &s->lines[reader_cpu(reader)];
+    struct rwsem_line *line = line_of(s, reader);
 
     if (unlikely(!(reader & READER_SLOT)))
         return true;
@@ -157,7 +178,7 @@ bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, u
 
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
 {
-    struct rwsem_line *line = &s->lines[reader_cpu(reader)];
+    struct rwsem_line *line = line_of(s, reader);
 
     if (reader & READER_SLOT) {
         uint64_t before = atomic_exchange(&line->start, 0);

@@ -53,7 +53,7 @@ const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
     /* everything else a program asks for */
     CALL(uname), CALL(personality), CALL(arch_prctl), CALL(prlimit64), CALL(getrlimit),
-    CALL(setrlimit), CALL(getrandom), CALL(prctl), CALL(sysinfo), CALL(reboot),
+    CALL(setrlimit), CALL(getrandom), CALL(prctl), CALL(sysinfo), CALL(reboot), CALL(syslog),
     /* who asks */
     CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid),
     CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid),

@@ -159,6 +159,9 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
 int64_t sys_sysinfo(user_addr_t out);
 int64_t sys_reboot(unsigned magic1, unsigned magic2, unsigned cmd);
 
+/* sys_log.c */
+int64_t sys_syslog(int action, user_addr_t out, int len);
+
 /* sys_cred.c */
 int64_t sys_getuid(void);
 int64_t sys_geteuid(void);

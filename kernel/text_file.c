@@ -217,7 +217,7 @@ int text_file_create(struct dentry *dir, const struct text_kind *kind, struct de
     int err = inode_create(S_IFREG | kind->rights, NULL, &inode);
     if (err)
         return err;
-    inode->file_ops = &text_file_ops;
+    inode->file_ops = kind->ops ? kind->ops : &text_file_ops;
     inode->private = (uint64_t)kind;
     return dentry_create(kind->name, dir, inode, out);
 }

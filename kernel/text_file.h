@@ -29,6 +29,8 @@ struct text {
 void text_add(struct text *t, const char *format, ...) __printf(2, 3);
 void text_add_bytes(struct text *t, const char *bytes, size_t len);
 
+struct file_ops;
+
 struct text_kind {
     const char *name;
     uint32_t rights;
@@ -38,6 +40,7 @@ struct text_kind {
     int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */
     int (*store_word)(const struct text_kind *kind, const char *word); /* what is no number */
     const struct setting *setting; /* instead of all: a number to show and change */
+    const struct file_ops *ops;    /* instead of all: it is no text */
 };
 
 struct setting {

@@ -37,7 +37,7 @@ static enum pt_level fault_level(const struct fault *f)
 }
 
 /* A leaf for @frame with all rights it may have now. */
-static pte_t leaf_for(const struct fault *f, struct page *frame)
+static inline pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
     bool own = page_is_private(frame), write = vma_leaf_may_write(f->vma->flags, own);
@@ -47,7 +47,7 @@ static pte_t leaf_for(const struct fault *f, struct page *frame)
 }
 
 /* Account a page that got a leaf. */
-static void leaf_added(const struct fault *f, struct page *page)
+static inline void leaf_added(const struct fault *f, struct page *page)
 {
     struct folio *folio = page_folio(page);
     atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
@@ -58,21 +58,24 @@ static void leaf_added(const struct fault *f, struct page *page)
 
 /* Claims 1, 2. @source: of the object, @page or what it was copied from; NULL: neither.
  * True: @page is mapped, and the leaf owns the caller's reference. */
-static bool publish(const struct fault *f, struct page *page, const struct page *source)
+static __force_inline bool publish(const struct fault *f, struct page *page,
+                                   const struct page *source)
 {
-    spin_lock(pt_lock(f->walk.table));
-    bool empty = pte_is_none(pte_read(f->walk.slot));
+    struct page *table = f->walk.table;
+    bool done = false;
+
+    spin_lock(pt_lock(table));
     bool valid = !source || READ_ONCE(source->object) == f->vma->object;
     valid &= f->walk.level == PT_4K || !(page->flags & PAGE_PARTIAL);
-    bool done = empty && valid;
-    if (done) {
-        pt_set(f->walk.table, f->walk.slot, leaf_for(f, page));
+    if (likely(valid && pte_is_none(pte_read(f->walk.slot)))) {
+        pt_set(table, f->walk.slot, leaf_for(f, page));
         if (!page_is_zeros(page))
             leaf_added(f, page);
         if (f->spare)
-            pt_keep(f->walk.table, f->spare);
+            pt_keep(table, f->spare);
+        done = true;
     }
-    spin_unlock(pt_lock(f->walk.table));
+    spin_unlock(pt_lock(table));
     return done;
 }
 
@@ -115,13 +118,40 @@ static enum fault_result fault_private(struct fault *f, const struct page *from)
     return FAULT_RESOLVED;
 }
 
+/* The usual fault: publish() of a new small page for the write that wants it. */
+static inline bool publish_new(const struct fault *f, struct page *page)
+{
+    struct page *table = f->walk.table;
+    pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
+    pte = pte_made_dirty(pte_made_young(pte_made_exclusive(pte)));
+
+    spin_lock(pt_lock(table));
+    bool empty = pte_is_none(pte_read(f->walk.slot));
+    if (likely(empty)) {
+        pte_write(f->walk.slot, pte);
+        pt_entries_came(table, 1);
+        atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
+        rss_add(f->mm, page_folio(page), 1);
+    }
+    spin_unlock(pt_lock(table));
+    return empty;
+}
+
 static enum fault_result fault_anonymous(struct fault *f)
 {
+    struct page *page;
+
     if (f->access != ACCESS_WRITE) {
         publish(f, zero_page, NULL);
         return FAULT_RESOLVED;
     }
-    return fault_private(f, NULL);
+    vma_anon_begin(f->vma);
+    if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
+        return FAULT_NO_MEMORY;
+    page->object = NULL;
+    if (!publish_new(f, page))
+        page_put(page); /* somebody was faster */
+    return FAULT_RESOLVED;
 }
 
 /* The whole unit of 2 MiB at once. False: there is no memory for that. */
@@ -156,10 +186,10 @@ fall_back:
 }
 
 /* Does the object end before what the fault is about? */
-static bool is_beyond(const struct fault *f)
+static inline bool is_beyond(const struct fault *f)
 {
-    uint64_t bytes = object_folio_bytes(f->vma->object);
-    return vma_folio_index(f->vma, f->va) >= round_up(object_size(f->vma->object), bytes) / bytes;
+    uint64_t offset = (f->vma->pgoff << PAGE_SHIFT) + (f->va - f->vma->start);
+    return offset >= object_size(f->vma->object);
 }
 
 /* The object's huge page, if it has one there or gets one now. */
@@ -356,8 +386,8 @@ static bool grants(const struct vma *vma, enum fault_access access)
     return vma->flags & needed[access];
 }
 
-/* The slot that decides about f->va, for a leaf of @level or a larger one that is there. */
-static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+/* slot_find() where the tables do not lead to small leaves, or not yet. */
+static __cold int slot_make(struct fault *f, enum pt_level level, pte_t *pte)
 {
     enum pte_kind kind;
     do { /* a larger leaf may be split, or go, while we look */
@@ -368,6 +398,14 @@ static int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
         kind = pte_kind(*pte, f->walk.level);
     } while (kind == PTE_KIND_TABLE || (kind == PTE_KIND_NONE && f->walk.level > level));
     return 0;
+}
+
+/* The slot that decides about f->va, for a leaf of @level or a larger one that is there. */
+static inline int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+{
+    f->walk = pt_walk_down_to(&f->mm->pgtable, user(f->va), PT_4K);
+    *pte = pte_read(f->walk.slot);
+    return likely(f->walk.level == PT_4K) ? 0 : slot_make(f, level, pte);
 }
 
 /* What a fault may fill in: the unit it is about, the huge page, or cached neighbours. */
@@ -388,42 +426,65 @@ static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault
     return (struct reach){start, start + unit, huge};
 }
 
-static enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
-                                  enum fault_access access, bool huge)
+/* What the slot holds, which decides about f->va, says what is to be done. */
+static inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
-    struct fault f = {.mm = mm, .vma = vma, .access = access};
-
-    if (!grants(vma, access))
-        return FAULT_NO_RIGHT;
-    f.va = round_down(addr, vma_unit(vma));
-    pte_t pte;
-    if (slot_find(&f, huge ? PT_2M : fault_level(&f), &pte))
-        return FAULT_NO_MEMORY;
-    if (huge && f.walk.level == PT_4K)
-        thp_scan_add(mm);
-    if (huge && f.walk.level == PT_2M && pte_is_none(pte)) {
-        if (vma->object && is_beyond(&f))
-            return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
-        if (vma->object ? fault_huge_object(&f) : fault_huge(&f))
-            return FAULT_RESOLVED;
-        thp_scan_add(mm);
-        f.va = round_down(addr, PAGE_SIZE);
-        if (slot_find(&f, PT_4K, &pte))
-            return FAULT_NO_MEMORY;
-    }
-    switch (pte_kind(pte, f.walk.level)) {
+    switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
-        return vma->object ? fault_object(&f) : fault_anonymous(&f);
+        return f->vma->object ? fault_object(f) : fault_anonymous(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
-        return fault_present(&f, pte);
+        return fault_present(f, pte);
     case PTE_KIND_GUARD:
         return FAULT_NO_AREA;
     case PTE_KIND_TABLE:
     case PTE_KINDS:
         break;
     }
-    panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f.walk.level);
+    panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f->walk.level);
+}
+
+/* In an area that may have a huge leaf at f->va. */
+static __cold enum fault_result fault_in_unit(struct fault *f)
+{
+    uint64_t va = f->va;
+    pte_t pte;
+
+    if (slot_find(f, PT_2M, &pte))
+        return FAULT_NO_MEMORY;
+    if (f->walk.level == PT_4K)
+        thp_scan_add(f->mm);
+    if (f->walk.level == PT_2M && pte_is_none(pte)) {
+        if (f->vma->object && is_beyond(f))
+            return FAULT_BEYOND; /* before a table stands where a huge leaf may come */
+        if (f->vma->object ? fault_huge_object(f) : fault_huge(f))
+            return FAULT_RESOLVED;
+        thp_scan_add(f->mm);
+        f->va = va;
+        if (slot_find(f, PT_4K, &pte))
+            return FAULT_NO_MEMORY;
+    }
+    return slot_fault(f, pte);
+}
+
+static inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+                                         enum fault_access access, bool huge)
+{
+    struct fault f;
+    pte_t pte;
+
+    if (!grants(vma, access))
+        return FAULT_NO_RIGHT;
+    f.mm = mm;
+    f.vma = vma;
+    f.va = round_down(addr, vma_unit(vma));
+    f.access = access;
+    f.spare = NULL;
+    if (huge)
+        return fault_in_unit(&f);
+    if (slot_find(&f, fault_level(&f), &pte))
+        return FAULT_NO_MEMORY;
+    return slot_fault(&f, pte);
 }
 
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
@@ -470,31 +531,39 @@ static bool changes_area(const struct vma *vma, enum fault_access access, bool h
     return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || for_reads_too);
 }
 
+/* Find the area by a copy, and hold what the fault may reach. False: it takes everything. */
+static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr,
+                             enum fault_access access, struct vma *area, bool *huge)
+{
+    uint32_t when = vma_look(mm, addr, area);
+    if (unlikely(!vma_looked(when)))
+        return false;
+    struct reach reach = fault_reach(area, addr, access);
+    *huge = reach.huge;
+    if (unlikely(changes_area(area, access, reach.huge)))
+        return false;
+    return rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end) &&
+           vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
+}
+
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
-static bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
-                         enum fault_result *result)
+static inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                                enum fault_result *result)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
-    struct reach reach = {page, page + PAGE_SIZE, false};
     struct vma area;
-    uint32_t when;
+    bool huge;
 
-    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, reach.start, reach.end);
-    bool found = vma_look(mm, addr, &area, &when);
-    if (found) {
-        reach = fault_reach(&area, addr, access);
-        found = !changes_area(&area, access, reach.huge);
-    }
-    found &= rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end);
-    found &= vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
-    if (found)
-        *result = fault_in(mm, &area, addr, access, reach.huge);
+    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, page, page + PAGE_SIZE);
+    bool held = area_hold(mm, reader, addr, access, &area, &huge);
+    if (likely(held))
+        *result = fault_in(mm, &area, addr, access, huge);
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return found;
+    return held;
 }
 
 /* With no mapping call meanwhile. */
-static enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
+static __cold enum fault_result fault_alone(struct mm *mm, uint64_t addr, enum fault_access access)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find_from(mm, addr);

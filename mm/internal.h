@@ -75,6 +75,9 @@ void vma_remove(struct mm *mm, struct vma *vma);
  */
 void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above);
 
+/* Give @vma, which has none, its history. */
+void vma_anon_choose(struct vma *vma);
+
 /**
  * vma_anon_begin() - @vma is about to get a private page
  *
@@ -83,16 +86,25 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
  * in rights at most, so that they can merge when the rights are the same again.
  * Context: mmap_lock held, for reading at least.
  */
-void vma_anon_begin(struct vma *vma);
+static inline void vma_anon_begin(struct vma *vma)
+{
+    if (unlikely(!atomic_load_explicit(&vma->anon, memory_order_relaxed)))
+        vma_anon_choose(vma);
+}
 
 /**
  * vma_look() - what a reader of a range sees while others change the tree
  * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
- * @when: for vma_unchanged()
- * Context: between rwsem_read_seek() and rwsem_read_settle(). Return: false: there is no such area,
- *          or the tree just changes.
+ * Context: between rwsem_read_seek() and rwsem_read_settle().
+ * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
  */
-bool vma_look(const struct mm *mm, uint64_t addr, struct vma *copy, uint32_t *when);
+uint32_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy);
+
+/* False: there is no such area, or the tree just changes. */
+static inline bool vma_looked(uint32_t when)
+{
+    return !(when & 1);
+}
 
 /* Has no area changed since? Of the range that is read none can, but of those around it. */
 static inline bool vma_unchanged(const struct mm *mm, uint32_t when)
@@ -195,7 +207,12 @@ int __must_check guard_range(struct mm *mm, uint64_t start, uint64_t end,
 void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Account a leaf that appears or goes. */
-void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k);
+static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
+{
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+    int64_t *counter = folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file;
+    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
+}
 
 /* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
 

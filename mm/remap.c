@@ -245,6 +245,8 @@ static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
     struct vma *spare[SPARES] = {NULL};
     uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
+    if (start > USER_END || r->old_len - r->new_len > USER_END - start)
+        return -EINVAL;
     int err = cut_prepare(mm, start, end, spare);
     if (!err)
         unmap_areas(mm, start, end, spare, dead);

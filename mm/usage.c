@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/usage.c - counting the leaves of an area
+ * mm/usage.c - counting the leaves of an area, and looking at single ones
  *
  * Room:   mm.
  * Owns:   nothing.
@@ -10,6 +10,7 @@
  * Tour:   after include/mm/usage.h.
  */
 #include "internal.h"
+#include <lib/string.h>
 #include <mm/usage.h>
 
 /* How many leaves map the page. Of a block that small leaves map, an average. */
@@ -50,6 +51,48 @@ void area_usage_add(struct vma *vma, struct area_usage *u)
         for (unsigned i = 0; i < run.nr; i++)
             if (pte_has_frame(pte_read(&run.slot[i])))
                 add_leaf(vma, pte_read(&run.slot[i]), run.level, u);
+        spin_unlock(pt_lock(run.table));
+    }
+}
+
+static void see_leaf(pte_t pte, enum pt_level level, uint64_t offset, struct page_seen *out)
+{
+    struct page *frame = phys_to_page(pte_phys(pte, level)), *page = page_head(frame);
+
+    out->present = true;
+    out->frame_number = (page_to_phys(frame).raw + offset) >> PAGE_SHIFT;
+    if (page_is_zeros(page))
+        return;
+    out->alone = leaves_of(page, level) == 1;
+    out->object = !page_is_private(page);
+}
+
+/* One slot of a run: all pages that it covers between @addr and the end of @out. */
+static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsigned nr,
+                     struct page_seen *out)
+{
+    uint64_t size = pt_level_size(run->level), start = run->va + i * size;
+    uint64_t from = max(start, addr), end = min(start + size, addr + nr * PAGE_SIZE);
+    pte_t pte = pte_read(&run->slot[i]);
+
+    for (uint64_t at = from; at < end; at += PAGE_SIZE) {
+        struct page_seen *seen = &out[(at - addr) >> PAGE_SHIFT];
+        if (pte_has_frame(pte))
+            see_leaf(pte, run->level, at - start, seen);
+        else
+            seen->guard = pte_kind(pte, run->level) == PTE_KIND_GUARD;
+    }
+}
+
+void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(addr), user(addr + nr * PAGE_SIZE));
+
+    memset(out, 0, nr * sizeof(*out));
+    for (; run.nr; pt_run_next(&run)) {
+        pt_run_lock(&run);
+        for (unsigned i = 0; i < run.nr; i++)
+            see_slot(&run, i, addr, nr, out);
         spin_unlock(pt_lock(run.table));
     }
 }

@@ -113,7 +113,7 @@ static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
 {
     const struct rb_node *node = READ_ONCE(mm->vmas.node);
 
-    for (unsigned depth = 0; node && depth < MAX_DEPTH; depth++) {
+    for (unsigned left = MAX_DEPTH; node; left--) {
         const struct vma *vma = rb_entry(node, const struct vma, node);
         if (READ_ONCE(vma->end) <= addr)
             node = READ_ONCE(node->right);
@@ -121,29 +121,33 @@ static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
             node = READ_ONCE(node->left);
         else
             return vma;
+        if (unlikely(!left))
+            break;
     }
     return NULL;
 }
 
-bool vma_look(const struct mm *mm, uint64_t addr, struct vma *copy, uint32_t *when)
+#define NOT_LOOKED 1U
+
+uint32_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
 {
-    *when = READ_ONCE(mm->vmas_changed);
+    uint32_t when = READ_ONCE(mm->vmas_changed);
     atomic_thread_fence(memory_order_acquire);
     const struct vma *vma = find_unlocked(mm, addr);
-    if (!vma)
-        return false;
+    if (unlikely(!vma))
+        return NOT_LOOKED;
     copy->area_node.next = NULL; /* it has no neighbours */
+    copy->mm = mm;
     copy->start = vma->start;
     copy->end = vma->end;
     copy->flags = vma->flags;
     copy->pkey = vma->pkey;
-    copy->mm = vma->mm;
     copy->object = vma->object;
     copy->pgoff = vma->pgoff;
     atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_thread_fence(memory_order_acquire);
-    return !(*when & 1) && vma_unchanged(mm, *when);
+    return likely(vma_unchanged(mm, when)) ? when : NOT_LOOKED;
 }
 
 static uint64_t gap_between(const struct vma *prev, const struct vma *vma)
@@ -284,12 +288,10 @@ static bool has_own_history(const struct vma *vma)
     return vma && vma->anon && !vma->anon_inherited;
 }
 
-void vma_anon_begin(struct vma *vma)
+void vma_anon_choose(struct vma *vma)
 {
     uint64_t none = 0, history;
 
-    if (likely(atomic_load_explicit(&vma->anon, memory_order_relaxed)))
-        return;
     DEBUG_ASSERT(vma->area_node.next, "claim: a copy of vma_look() begins no history");
     struct vma *next = vma_next(vma), *prev = vma_prev(vma);
     if (has_own_history(next) && goes_on(vma, next, VM_RIGHTS))

@@ -12,13 +12,6 @@
  */
 #include "internal.h"
 
-void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
-{
-    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
-    int64_t *counter = folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file;
-    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
-}
-
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
 {
     *anon = *file = 0;

@@ -100,31 +100,14 @@ void pgtable_destroy(struct pgtable *pgt)
     page_free(root, 0);
 }
 
-/* As pt_walk(), but not below @floor. Unrolled: a fault spends much of its time here. */
-static inline struct pt_walk walk_down_to(struct pgtable *pgt, user_addr_t va, enum pt_level floor)
-{
-    phys_addr_t table = pgt->root;
-    pte_t *slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, PT_512G);
-
-#pragma GCC unroll 4
-    for (enum pt_level level = PT_512G; level > floor; level--) {
-        pte_t pte = pte_read(slot);
-        if (unlikely(pte_kind(pte, level) != PTE_KIND_TABLE))
-            return (struct pt_walk){table_page(table), slot, level};
-        table = pte_table_phys(pte);
-        slot = (pte_t *)direct_map_ptr(table) + pt_index(va.raw, level - 1);
-    }
-    return (struct pt_walk){table_page(table), slot, floor};
-}
-
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
 {
-    return walk_down_to(pgt, va, PT_4K);
+    return pt_walk_down_to(pgt, va, PT_4K);
 }
 
 void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table)
 {
-    struct pt_walk walk = walk_down_to(pgt, va, PT_2M);
+    struct pt_walk walk = pt_walk_down_to(pgt, va, PT_2M);
 
     spin_lock(pt_lock(walk.table));
     pte_t old = pt_set(walk.table, walk.slot, pte_none());

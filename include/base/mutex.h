@@ -83,7 +83,8 @@ void rwsem_write_unlock(struct rwsem *s);
  * rwsem_read_seek() - read [start, end), once what is there has been found
  * Writers of other ranges change the way there meanwhile, but free nothing that leads along it.
  * @start: a multiple of 4; @end: above it
- * Context: up to rwsem_read_settle() the caller neither sleeps nor takes a lock.
+ * Context: up to rwsem_read_settle(), or rwsem_read_unlock() if nothing was found, the caller
+ *          neither sleeps nor takes a lock.
  */
 rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end);
 

@@ -3,7 +3,7 @@
  * include/mm/usage.h - what the leaves of an area add up to
  *
  * Room:   mm.
- * Owns:   struct area_usage.
+ * Owns:   struct area_usage, struct page_seen.
  * Locks:  mmap_lock held for reading by the caller.
  * Always: (1) a leaf is counted in exactly one of the four kinds.
  * Source: proc_pid_smaps(5).
@@ -11,8 +11,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct mm;
 struct vma;
 
 /* In bytes. */
@@ -27,6 +29,19 @@ struct area_usage {
     uint64_t huge_anon;   /* of these: by huge leaves */
     uint64_t huge_object; /* huge leaves of an object that is not made of huge pages only */
 };
+
+/* What is at one page, as /proc/PID/pagemap tells it. */
+struct page_seen {
+    uint64_t frame_number; /* if present */
+    bool present;
+    bool alone;  /* nothing else maps it */
+    bool object; /* it is an object's: of a file, or shared */
+    bool guard;
+};
+
+/* Look at the @nr pages from @addr on, all fields of @out; what no area has is nothing.
+ * Context: mmap_lock for reading. */
+void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out);
 
 /* Add what the leaves of @vma come to. */
 void area_usage_add(struct vma *vma, struct area_usage *u);

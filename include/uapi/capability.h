@@ -34,6 +34,7 @@ enum {
     CAP_SYS_RESOURCE = 24,
     CAP_MKNOD = 27,
     CAP_MAC_OVERRIDE = 32,
+    CAP_SYSLOG = 34,
     CAP_LAST = 40
 };
 

@@ -116,6 +116,19 @@ static void dontunmap_leaves_an_empty_mapping(void)
     munmap(q, 2 * PAGE);
 }
 
+static void shrinking_ends_where_memory_does(void)
+{
+    char *p = map(4, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+    munmap(p + 3 * PAGE, PAGE);
+    EXPECT_ERR(do_mremap(p, 1UL << 60, PAGE, 0, NULL), EINVAL);
+    EXPECT_ERR(do_mremap(p, 1UL << 60, PAGE, MREMAP_MAYMOVE, NULL), EINVAL);
+    p[2 * PAGE] = 1;
+    EXPECT_IS(do_mremap(p, 4 * PAGE, PAGE, 0, NULL), p); /* over the area's end */
+    EXPECT(probe(p + 2 * PAGE, PROBE_READ).sig == SIGSEGV);
+    munmap(p, PAGE);
+}
+
 static void shared_memory_can_be_had_twice(void)
 {
     char *p = map(2, MAP_SHARED | MAP_ANONYMOUS, -1);
@@ -151,10 +164,15 @@ static void files_move_with_their_offset(void)
 }
 
 static const struct ktap_test tests[] = {
-    TEST(arguments_are_checked),          TEST(shrinking_gives_the_tail_back),
-    TEST(growing_in_place_needs_room),    TEST(moving_takes_the_bytes_along),
-    TEST(fixed_replaces_what_was_there),  TEST(dontunmap_leaves_an_empty_mapping),
-    TEST(shared_memory_can_be_had_twice), TEST(files_move_with_their_offset),
+    TEST(arguments_are_checked),
+    TEST(shrinking_gives_the_tail_back),
+    TEST(growing_in_place_needs_room),
+    TEST(moving_takes_the_bytes_along),
+    TEST(fixed_replaces_what_was_there),
+    TEST(dontunmap_leaves_an_empty_mapping),
+    TEST(shrinking_ends_where_memory_does),
+    TEST(shared_memory_can_be_had_twice),
+    TEST(files_move_with_their_offset),
 };
 
 int main(void)

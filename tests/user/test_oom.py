@@ -36,7 +36,7 @@ def build_eat(tmp_path_factory):
 def test_one_process_ends(eat, memory, cpus):
     done = subprocess.run([os.path.join(TOP, "tools", "run"), "-v", "--timeout", "90", "--mem",
                            memory, "--smp", cpus, "--kernel", KERNEL, eat],
-                          capture_output=True, timeout=120, check=False, text=True)
+                          capture_output=True, timeout=400, check=False, text=True)
     assert done.stdout.splitlines() == ["droppable: 0", *(f"{e}: {KILLED}" for e in EATERS),
                                         "guard: status 0x700"]
     reports = REPORT.findall(done.stderr)

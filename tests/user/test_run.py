@@ -13,6 +13,7 @@ RUN_KERNEL=FILE runs the tests with that kernel (a Linux bzImage) instead of Bul
 """
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -50,6 +51,13 @@ def build_programs(tmp_path_factory):
         source.write_text(text)
         subprocess.run(["musl-gcc", "-static", "-g", "-o", folder / name, source], check=True)
     return folder
+
+
+def test_programs_read_the_log():
+    first, again = (run(BUSYBOX, "sh", "-c", f"dmesg {flag}; dmesg").stdout.decode()
+                    for flag in ("", "-c"))
+    assert re.search(r"^\[ *\d+\.\d{6}\] .*\S", first, re.M)
+    assert len(first.splitlines()) == 2 * len(again.splitlines()) > 0
 
 
 def test_output_and_nothing_else():

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/proc_memory.c - /proc/PID/mem and pagemap: the memory of a process, and where it lies
+ *
+ * Room:   kernel.
+ * Owns:   the reference of each open file on its address space, in file.private.
+ * Locks:  mmap_lock for reading, while pages are looked at.
+ * Always: (1) an open file stays with the memory that the process had when it was opened;
+ *         (2) where frames lie is told to CAP_SYS_ADMIN alone.
+ * Source: proc_pid_mem(5), proc_pid_pagemap(5).
+ * Tour:   after kernel/proc_pid.c; include/mm/usage.h.
+ */
+#include "cred.h"
+#include "files.h"
+#include "proc.h"
+#include <mm/mm.h>
+#include <mm/slab.h>
+#include <mm/usage.h>
+#include <uapi/errno.h>
+
+#define PM_FRAME   ((1UL << 55) - 1)
+#define PM_ALONE   (1UL << 56)
+#define PM_GUARD   (1UL << 58)
+#define PM_OBJECT  (1UL << 61)
+#define PM_PRESENT (1UL << 63)
+
+#define PAGES_AT_ONCE 64
+
+static int memory_open(struct file *f)
+{
+    int err = proc_may_look(f->dentry);
+    if (!err)
+        f->private = proc_mm(proc_pid(f->dentry->parent));
+    return err;
+}
+
+static void memory_release(struct file *f)
+{
+    if (f->private)
+        mm_put(f->private);
+}
+
+/* pagemap: a word for each page */
+
+static uint64_t word_of(const struct page_seen *seen, bool with_frames)
+{
+    if (!seen->present)
+        return seen->guard ? PM_GUARD : 0;
+    return PM_PRESENT | (with_frames ? seen->frame_number & PM_FRAME : 0) |
+           (seen->alone ? PM_ALONE : 0) | (seen->object ? PM_OBJECT : 0);
+}
+
+/* The words of @nr pages from page number @first on. */
+static void words_make(struct mm *mm, uint64_t first, unsigned nr, uint64_t *words)
+{
+    struct page_seen seen[PAGES_AT_ONCE];
+    bool with_frames = capable(CAP_SYS_ADMIN);
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    pages_see(mm, first << PAGE_SHIFT, nr, seen);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    for (unsigned i = 0; i < nr; i++)
+        words[i] = word_of(&seen[i], with_frames);
+}
+
+static int64_t pagemap_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    struct mm *mm = f->private;
+    uint64_t words[PAGES_AT_ONCE], first = *pos / sizeof(words[0]);
+    size_t done = 0;
+
+    if (*pos % sizeof(words[0]) || len % sizeof(words[0]))
+        return -EINVAL;
+    while (mm && done < len && first < USER_END >> PAGE_SHIFT) {
+        uint64_t nr = min((len - done) / sizeof(words[0]), (USER_END >> PAGE_SHIFT) - first);
+        nr = min(nr, (uint64_t)PAGES_AT_ONCE);
+        words_make(mm, first, nr, words);
+        size_t left = c->copy(c, words, done, nr * sizeof(words[0]));
+        done += nr * sizeof(words[0]) - left;
+        first += nr;
+        if (left)
+            break;
+    }
+    *pos += done;
+    return done || !len || !mm || first >= USER_END >> PAGE_SHIFT ? (int64_t)done : -EFAULT;
+}
+
+static const struct file_ops pagemap_ops = {
+    .open = memory_open,
+    .read = pagemap_read,
+    .release = memory_release,
+};
+
+const struct text_kind proc_pagemap = {"pagemap", 0400, .ops = &pagemap_ops};
+
+/* mem: the bytes themselves, whatever the areas forbid */
+
+static int64_t mem_copy(struct file *f, struct object_copy *c, size_t len, uint64_t *pos,
+                        enum fault_access access)
+{
+    char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
+    size_t done = 0;
+    int64_t n = 0;
+
+    if (!page)
+        return -ENOMEM;
+    while (f->private && done < len) {
+        size_t chunk = min(len - done, PAGE_SIZE), left = 0;
+        if (access == ACCESS_WRITE)
+            left = c->copy(c, page, done, chunk);
+        n = chunk > left ? mm_access(f->private, *pos + done, page, chunk - left, access, true)
+                         : -EFAULT;
+        if (n > 0 && access == ACCESS_READ)
+            left = c->copy(c, page, done, n);
+        if (n <= 0)
+            break;
+        done += access == ACCESS_READ ? n - left : (size_t)n;
+        if (left || (size_t)n < chunk)
+            break;
+    }
+    kmem_free(page);
+    *pos += done;
+    if (done || n == 0)
+        return done;
+    return n < 0 ? -EIO : -EFAULT;
+}
+
+static int64_t mem_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return mem_copy(f, c, len, pos, ACCESS_READ);
+}
+
+static int64_t mem_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return mem_copy(f, c, len, pos, ACCESS_WRITE);
+}
+
+static const struct file_ops mem_ops = {
+    .open = memory_open,
+    .read = mem_read,
+    .write = mem_write,
+    .release = memory_release,
+};
+
+const struct text_kind proc_mem = {"mem", 0600, .ops = &mem_ops};
