@@ -217,12 +217,6 @@ static void take_place(struct rb_root *root, struct rb_node *old, struct rb_node
         set_parent(new->right, new);
 }
 
-void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new)
-{
-    take_place(root, old, new);
-    rb_update(root, new);
-}
-
 /* Takes out a node with at most one child. Returns its parent, and that child in *@child. */
 static struct rb_node *splice_out(struct rb_root *root, struct rb_node *node,
                                   struct rb_node **child)

@@ -71,9 +71,9 @@ void vma_remove(struct mm *mm, struct vma *vma);
 
 /**
  * vma_split() - one area becomes two at @addr
- * @below: an area allocated before; becomes [start, addr), @vma keeps [addr, end)
+ * @above: an area allocated before; becomes [addr, end), @vma keeps [start, addr)
  */
-void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below);
+void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above);
 
 /* Give @vma, which has none, its history. */
 void vma_anon_choose(struct vma *vma);

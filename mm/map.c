@@ -63,11 +63,11 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     if (err)
         return err;
     thp_split_borders(mm, start, end);
-    if (start > vma->start)
-        vma_split(mm, vma, start, spare[0]);
-    if (end < vma->end) {
-        *at = spare[splits - 1];
-        vma_split(mm, vma, end, *at);
+    if (end < vma->end)
+        vma_split(mm, vma, end, spare[splits - 1]);
+    if (start > vma->start) {
+        *at = spare[0];
+        vma_split(mm, vma, start, *at);
     }
     return 0;
 }
@@ -95,19 +95,16 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     struct vma *vma = vma_find_from(mm, start);
     if (!vma || vma->start >= end)
         return;
-    if (vma->start < start)
+    if (vma->start < start) {
         vma_split(mm, vma, start, spare_take(spare));
-
+        vma = vma_next(vma);
+    }
     const struct vma *before = vma_prev(vma);
     tlb_gather_begin(&gather, &mm->pgtable);
     while (vma && vma->start < end) {
+        if (vma->end > end)
+            vma_split(mm, vma, end, spare_take(spare));
         struct vma *next = vma_next(vma);
-        if (vma->end > end) {
-            struct vma *below = spare_take(spare);
-            vma_split(mm, vma, end, below);
-            next = vma;
-            vma = below;
-        }
         zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
         area_count(mm, vma->flags, -(int64_t)vma_pages(vma));
         if (vma->flags & VM_ACCOUNT)
@@ -147,13 +144,14 @@ static void count_replaced(struct mm *mm, uint64_t start, uint64_t end, uint64_t
 }
 
 /* Do the limits and the machine's memory allow @vma? If so it is promised its memory. */
-static int check_limits(struct mm *mm, const struct vma *vma)
+static int check_limits(struct mm *mm, const struct vma *vma, bool replaces)
 {
-    uint64_t pages = vma_pages(vma), replaced, promised;
+    uint64_t pages = vma_pages(vma), replaced = 0, promised = 0;
 
     if ((vma->flags & VM_LOCKED) && !limits_allow_locked(mm, pages))
         return -EAGAIN;
-    count_replaced(mm, vma->start, vma->end, &replaced, &promised);
+    if (replaces)
+        count_replaced(mm, vma->start, vma->end, &replaced, &promised);
     if (!limits_allow(mm, vma->flags, pages - replaced))
         return -ENOMEM;
     return vma->flags & VM_ACCOUNT ? commit_charge(pages, promised) : 0;
@@ -274,7 +272,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (!err)
         err = area_make(mm, r, addr, len, &vma);
     if (!err) {
-        err = check_limits(mm, vma);
+        err = check_limits(mm, vma, replaces);
         if (err)
             vma_free(vma);
     }

@@ -255,41 +255,23 @@ static void resize(struct vma *vma, uint64_t start, uint64_t end)
         spin_unlock(&vma->object->mappings_lock);
 }
 
-/* @below, just cut off @vma, takes its place; @vma, with no gap below it, gets a new one. */
-static void swap_in_below(struct mm *mm, struct vma *vma, struct vma *below)
-{
-    struct vma *next = vma_next(vma);
-
-    list_add_tail(&below->area_node, &vma->area_node);
-    list_del(&vma->area_node);
-    below->gap = vma->gap;
-    below->max_gap = vma->max_gap;
-    rb_replace(&mm->vmas, &vma->node, &below->node);
-    insert_between(mm, below, vma, next);
-}
-
-void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *below)
+void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
 {
     ASSERT(addr > vma->start && addr < vma->end, "%#lx-%#lx at %#lx", vma->start, vma->end, addr);
-    below->start = vma->start;
-    below->end = addr;
-    below->flags = vma->flags;
-    below->pkey = vma->pkey;
-    below->pgoff = vma->pgoff;
-    below->object = vma->object;
-    below->anon_inherited = vma->anon_inherited;
-    below->guarded = vma->guarded;
-    atomic_store_explicit(&below->anon, vma->anon, memory_order_relaxed);
-    if (below->object) {
-        object_get(below->object);
-        if (vma_is_writer(below->flags))
-            atomic_fetch_add(&below->object->writers,
-                             1); /* one writer became two: no seal forbids */
+    *above = *vma;
+    list_init(&above->mapping_node);
+    above->start = addr;
+    above->pgoff += (addr - vma->start) >> PAGE_SHIFT;
+    if (above->object) {
+        object_get(above->object);
+        if (vma_is_writer(above->flags)) /* one writer became two: no seal forbids */
+            atomic_fetch_add(&above->object->writers, 1);
     }
-    list_on_object(below); /* before @vma shrinks: no page is ever outside of both */
+    list_on_object(above); /* before @vma shrinks: no page is ever outside of both */
+    struct vma *next = vma_next(vma);
     changes_begin(mm);
-    resize(vma, addr, vma->end);
-    swap_in_below(mm, vma, below);
+    resize(vma, vma->start, addr);
+    insert_between(mm, vma, above, next);
     changes_end(mm);
 }
 

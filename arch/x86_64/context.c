@@ -64,7 +64,7 @@ int context_init_user(struct context *c, void (*fn)(void *), void *arg)
     if (err)
         return err;
     struct page *area;
-    err = page_alloc(0, PAGE_ALLOC_PLAIN, &area);
+    err = page_alloc(0, PAGE_ALLOC_ZERO, &area);
     if (err) {
         kstack_free(c->kstack);
         return err;
@@ -79,7 +79,7 @@ void context_destroy(struct context *c)
 {
     if (c->fpu) {
         memset(c->fpu, 0, fpu_size());
-        page_free(kva_to_page(c->fpu), 0);
+        page_free_blank(kva_to_page(c->fpu));
     }
     DEBUG_ASSERT(context_is_sound(c), "V30: the stack's end was written to");
     memset(c->kstack, 0, KSTACK_SIZE);
@@ -180,6 +180,7 @@ void context_copy_user_state(struct context *to)
 void context_reset_user_state(struct context *c)
 {
     irq_flags_t flags = irq_save();
+    memset(c->fpu, 0, fpu_size());
     fpu_area_init(c->fpu);
     c->fs_base = 0;
     c->gs_base = 0;

@@ -76,7 +76,6 @@ void fpu_load(void *area)
 
 void fpu_area_init(void *area)
 {
-    memset(area, 0, area_size);
     *(uint16_t *)area = FCW_DEFAULT;
     *(uint32_t *)((char *)area + MXCSR_OFFSET) = MXCSR_DEFAULT;
     if (xcr0)

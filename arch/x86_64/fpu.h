@@ -22,7 +22,7 @@ void fpu_load(void *area);
 /* What a new program starts with, without an area of its own. */
 void fpu_load_initial(void);
 
-/* Fill @area with what a new program starts with. */
+/* Fill @area, which holds zeros, with what a new program starts with. */
 void fpu_area_init(void *area);
 
 /* An area's x87 and SSE registers in FXSAVE's form: what XSAVE left out is as at exec. Set: -EINVAL

@@ -53,10 +53,6 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 /* Takes @node out and balances. @node's links are stale afterwards. */
 void rb_erase(struct rb_root *root, struct rb_node *node);
 
-/* Puts @new where @old was, with the same order among the others. @new carries @old's summary:
- * corrects it, and those above, where the new element's own part is another. */
-void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new);
-
 /* After the element of @node changed its own part of the summary: corrects it up to the root. */
 void rb_update(struct rb_root *root, struct rb_node *node);
 

@@ -162,26 +162,6 @@ static void update_carries_a_change_to_the_root(void **state)
     }
 }
 
-static void replace_takes_the_place_of_another(void **state)
-{
-    (void)state;
-    start(update);
-    storm(500, 0);
-    for (unsigned i = 0; i < SPANS; i++) {
-        if (!spans[i].present)
-            continue;
-
-        struct span other = spans[i];
-
-        other.len = (unsigned)host_random_below(2000);
-        rb_replace(&root, &spans[i].node, &other.node);
-        assert_true(rb_is_valid(&root));
-        spans[i].longest = other.longest;
-        rb_replace(&root, &other.node, &spans[i].node);
-        assert_like_model();
-    }
-}
-
 static void validity_check_sees_damage(void **state)
 {
     (void)state;
@@ -203,7 +183,6 @@ int main(void)
         cmocka_unit_test(tree_without_summary_works),
         cmocka_unit_test(ascending_and_descending_orders_stay_balanced),
         cmocka_unit_test(update_carries_a_change_to_the_root),
-        cmocka_unit_test(replace_takes_the_place_of_another),
         cmocka_unit_test(validity_check_sees_damage),
     };
 
