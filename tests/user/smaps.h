@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/smaps.h - what an area uses, as the kernel says
+ * tests/user/smaps.h - what an area or a file uses, as the kernel says
  *
  * Room:   tests/user. libc only: the same binary runs on Linux and on Bulla.
  * Owns:   nothing.
@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A line of smaps in KiB, of all areas that lie in [p, p + len). */
 __attribute__((unused)) static long smaps(const char *p, size_t len, const char *name)
@@ -34,4 +35,18 @@ __attribute__((unused)) static long smaps(const char *p, size_t len, const char 
     if (f)
         fclose(f);
     return sum;
+}
+
+/* Touch it for reading. */
+__attribute__((unused)) static char look(const char *p)
+{
+    return *(const volatile char *)p;
+}
+
+/* What a file has of memory. */
+__attribute__((unused)) static long kib_of(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 ? st.st_blocks / 2 : -1;
 }

@@ -101,11 +101,6 @@ static void write_gives_a_whole_unit(void)
     munmap(p, 2 * HUGE);
 }
 
-static char look(const char *p)
-{
-    return *(const volatile char *)p;
-}
-
 /* From 6.13 on the first write to zeros gives a huge page, before one of 4 KiB. */
 static long kib_after_zeros(void)
 {

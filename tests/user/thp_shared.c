@@ -48,18 +48,6 @@ static bool marked(const char *p, size_t first, size_t end)
     return true;
 }
 
-static char look(const char *p)
-{
-    return *(const volatile char *)p;
-}
-
-static long kib_of(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 ? st.st_blocks / 2 : -1;
-}
-
 /* A memfd of @units with marks, collapsed and mapped in *@p. */
 static int huge_file(size_t units, char **p)
 {

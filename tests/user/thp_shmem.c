@@ -62,18 +62,6 @@ static int file(size_t pages)
     return fd;
 }
 
-static char look(const char *p)
-{
-    return *(const volatile char *)p;
-}
-
-static long kib_of(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 ? st.st_blocks / 2 : -1;
-}
-
 static long block_of(int fd)
 {
     struct stat st;
