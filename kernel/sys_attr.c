@@ -16,6 +16,7 @@
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
+#include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <uapi/errno.h>
@@ -104,8 +105,24 @@ int64_t sys_statx(int dirfd, user_addr_t path, int flags, unsigned mask, user_ad
     return err;
 }
 
-static int64_t put_statfs(const struct inode *inode, user_addr_t out)
+/* What a mount of the kernel's own says it is: one without blocks. 0: it has some. */
+static uint64_t magic_without_blocks(struct dentry *dentry)
 {
+    mutex_lock(&fs_lock);
+    while (dentry->parent && dentry->parent != fs_root && dentry->parent != dentry)
+        dentry = dentry->parent;
+    bool top = dentry->parent == fs_root;
+    uint64_t magic = top && !strcmp(dentry->name, "proc")  ? PROC_MAGIC
+                     : top && !strcmp(dentry->name, "sys") ? SYSFS_MAGIC
+                                                           : 0;
+    mutex_unlock(&fs_lock);
+    return magic;
+}
+
+static int64_t put_statfs(struct dentry *dentry, user_addr_t out)
+{
+    const struct inode *inode = dentry->inode;
+    uint64_t magic = magic_without_blocks(dentry);
     struct page_counts pages;
     struct hugetlb_counts huge;
     struct uapi_statfs st = {.type = TMPFS_MAGIC, .bsize = PAGE_SIZE, .namelen = NAME_MAX};
@@ -120,6 +137,10 @@ static int64_t put_statfs(const struct inode *inode, user_addr_t out)
         st.blocks = huge.total;
         st.bfree = st.bavail = huge.free;
     }
+    if (magic) {
+        st.type = magic;
+        st.blocks = st.bfree = st.bavail = 0;
+    }
     st.frsize = st.bsize;
     return copy_to_user(out, &st, sizeof(st));
 }
@@ -130,7 +151,7 @@ int64_t sys_statfs(user_addr_t path, user_addr_t out)
     int64_t err = path_lookup(path, &dentry);
     if (err)
         return err;
-    err = put_statfs(dentry->inode, out);
+    err = put_statfs(dentry, out);
     dentry_put(dentry);
     return err;
 }
@@ -140,7 +161,7 @@ int64_t sys_fstatfs(int fd, user_addr_t out)
     struct file *f = fd_get(fd);
     if (!f)
         return -EBADF;
-    int64_t err = put_statfs(f->inode, out);
+    int64_t err = put_statfs(f->dentry, out);
     file_put(f);
     return err;
 }

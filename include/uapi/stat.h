@@ -53,6 +53,8 @@ struct uapi_statfs {
 
 /* statfs.type */
 #define TMPFS_MAGIC     0x01021994
+#define PROC_MAGIC      0x9fa0
+#define SYSFS_MAGIC     0x62656572
 #define HUGETLBFS_MAGIC 0x958458f6
 
 struct uapi_dirent64 {

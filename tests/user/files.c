@@ -19,6 +19,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 static int create(const char *name, const char *text)
@@ -549,7 +550,24 @@ static void maps_name_what_is_mapped(void)
     munmap(p, PAGE);
 }
 
+static void mounts_of_the_kernel_have_no_blocks(void)
+{
+    struct statfs fs;
+    int fd = open("/proc/self/status", O_RDONLY);
+
+    EXPECT_IS(statfs("/proc", &fs), 0);
+    EXPECT(fs.f_type == 0x9fa0 && fs.f_blocks == 0 && fs.f_bsize == PAGE);
+    EXPECT_IS(fstatfs(fd, &fs), 0);
+    EXPECT(fs.f_type == 0x9fa0 && fs.f_blocks == 0);
+    EXPECT_IS(statfs("/sys", &fs), 0);
+    EXPECT(fs.f_type == 0x62656572 && fs.f_blocks == 0);
+    EXPECT_IS(statfs("/dev/shm", &fs), 0);
+    EXPECT(fs.f_type == 0x01021994 && fs.f_blocks > 0 && fs.f_bfree <= fs.f_blocks);
+    close(fd);
+}
+
 static const struct ktap_test tests[] = {
+    TEST(mounts_of_the_kernel_have_no_blocks),
     TEST(names_come_and_go),
     TEST(long_names_are_refused),
     TEST(open_checks_its_flags),
