@@ -43,9 +43,20 @@ static bool is_one_of(const struct ids *ids, uint32_t id)
     return id == ids->real || id == ids->effective || id == ids->saved;
 }
 
-/* set*id(): @may is the capability that allows any. -EPERM or 0. */
-static int64_t ids_set(struct ids *ids, uint32_t id, bool may)
+/* What a call wants them to be, as many as it has arguments. */
+struct ids_wanted {
+    uint32_t real, effective, saved;
+};
+
+/* Change @ids as one kind of call does; @may: the capability that allows any. 0 or -EPERM. */
+typedef int64_t (*ids_rule)(struct ids *ids, const struct ids_wanted *wanted, bool may);
+
+static int64_t set_one(struct ids *ids, const struct ids_wanted *wanted, bool may)
 {
+    uint32_t id = wanted->real;
+
+    if (id == UNCHANGED)
+        return -EINVAL;
     if (may)
         ids->real = ids->saved = id;
     else if (id != ids->real && id != ids->saved)
@@ -54,9 +65,10 @@ static int64_t ids_set(struct ids *ids, uint32_t id, bool may)
     return 0;
 }
 
-static int64_t ids_set_real_effective(struct ids *ids, uint32_t real, uint32_t effective, bool may)
+static int64_t set_two(struct ids *ids, const struct ids_wanted *wanted, bool may)
 {
     const struct ids old = *ids;
+    uint32_t real = wanted->real, effective = wanted->effective;
 
     if (real != UNCHANGED && !may && real != old.real && real != old.effective)
         return -EPERM;
@@ -72,10 +84,10 @@ static int64_t ids_set_real_effective(struct ids *ids, uint32_t real, uint32_t e
     return 0;
 }
 
-static int64_t ids_set_all(struct ids *ids, uint32_t real, uint32_t effective, uint32_t saved,
-                           bool may)
+static int64_t set_three(struct ids *ids, const struct ids_wanted *wanted, bool may)
 {
     const struct ids old = *ids;
+    uint32_t real = wanted->real, effective = wanted->effective, saved = wanted->saved;
 
     if (!may && ((real != UNCHANGED && !is_one_of(&old, real)) ||
                  (effective != UNCHANGED && !is_one_of(&old, effective)) ||
@@ -123,38 +135,53 @@ static void capabilities_follow_fs_user(struct cred *cred, uint32_t old)
         cred->effective |= cred->permitted & CAP_OF_FILES;
 }
 
-/* @cred has other users than the running task, or @err says why not. */
-static int64_t user_changed(struct cred *cred, int64_t err)
+static int64_t user_set(ids_rule rule, struct ids_wanted wanted)
 {
+    struct cred *cred = my_copy();
+    if (!cred)
+        return -ENOMEM;
+    int64_t err = rule(&cred->user, &wanted, capable(CAP_SETUID));
     if (!err)
         capabilities_follow_user(cred, &cred_current()->user);
     return commit_or_drop(cred, err);
 }
 
+static int64_t group_set(ids_rule rule, struct ids_wanted wanted)
+{
+    struct cred *cred = my_copy();
+    if (!cred)
+        return -ENOMEM;
+    return commit_or_drop(cred, rule(&cred->group, &wanted, capable(CAP_SETGID)));
+}
+
 int64_t sys_setuid(uint32_t uid)
 {
-    struct cred *cred = uid == UNCHANGED ? NULL : my_copy();
-    if (!cred)
-        return uid == UNCHANGED ? -EINVAL : -ENOMEM;
-    return user_changed(cred, ids_set(&cred->user, uid, capable(CAP_SETUID)));
+    return user_set(set_one, (struct ids_wanted){.real = uid});
 }
 
 int64_t sys_setreuid(uint32_t real, uint32_t effective)
 {
-    struct cred *cred = my_copy();
-    if (!cred)
-        return -ENOMEM;
-    bool may = capable(CAP_SETUID);
-    return user_changed(cred, ids_set_real_effective(&cred->user, real, effective, may));
+    return user_set(set_two, (struct ids_wanted){.real = real, .effective = effective});
 }
 
 int64_t sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved)
 {
-    struct cred *cred = my_copy();
-    if (!cred)
-        return -ENOMEM;
-    bool may = capable(CAP_SETUID);
-    return user_changed(cred, ids_set_all(&cred->user, real, effective, saved, may));
+    return user_set(set_three, (struct ids_wanted){real, effective, saved});
+}
+
+int64_t sys_setgid(uint32_t gid)
+{
+    return group_set(set_one, (struct ids_wanted){.real = gid});
+}
+
+int64_t sys_setregid(uint32_t real, uint32_t effective)
+{
+    return group_set(set_two, (struct ids_wanted){.real = real, .effective = effective});
+}
+
+int64_t sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved)
+{
+    return group_set(set_three, (struct ids_wanted){real, effective, saved});
 }
 
 /* May the number that files are asked with become @id? */
@@ -174,32 +201,6 @@ int64_t sys_setfsuid(uint32_t uid)
         cred_commit(cred);
     }
     return old;
-}
-
-int64_t sys_setgid(uint32_t gid)
-{
-    struct cred *cred = gid == UNCHANGED ? NULL : my_copy();
-    if (!cred)
-        return gid == UNCHANGED ? -EINVAL : -ENOMEM;
-    return commit_or_drop(cred, ids_set(&cred->group, gid, capable(CAP_SETGID)));
-}
-
-int64_t sys_setregid(uint32_t real, uint32_t effective)
-{
-    struct cred *cred = my_copy();
-    if (!cred)
-        return -ENOMEM;
-    bool may = capable(CAP_SETGID);
-    return commit_or_drop(cred, ids_set_real_effective(&cred->group, real, effective, may));
-}
-
-int64_t sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved)
-{
-    struct cred *cred = my_copy();
-    if (!cred)
-        return -ENOMEM;
-    bool may = capable(CAP_SETGID);
-    return commit_or_drop(cred, ids_set_all(&cred->group, real, effective, saved, may));
 }
 
 int64_t sys_setfsgid(uint32_t gid)
