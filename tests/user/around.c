@@ -16,7 +16,6 @@
 
 #define RW            PROT_READ | PROT_WRITE
 #define WINDOW        (16 * PAGE)
-#define TABLE         (512 * PAGE)
 #define RSS_KIB(p, n) smaps((p), (n)*PAGE, "Rss")
 
 /* A file of @pages cached pages; each says which it is. */
@@ -32,11 +31,8 @@ static int cached(size_t pages)
 /* Map @pages of it, @skew pages behind where a page table begins: a window ends with its table. */
 static char *map(int fd, size_t pages, int prot, int flags, size_t skew, size_t pgoff)
 {
-    size_t len = pages * PAGE + 2 * TABLE;
-    char *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *at = (char *)(((uintptr_t)p + TABLE - 1) & ~(TABLE - 1)) + skew * PAGE;
+    char *at = place_of_units((skew + pages) * PAGE) + skew * PAGE;
 
-    munmap(p, len);
     return mmap(at, pages * PAGE, prot, flags | MAP_FIXED, fd, pgoff * PAGE);
 }
 

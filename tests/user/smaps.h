@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/smaps.h - what an area or a file uses, as the kernel says
+ * tests/user/smaps.h - an area where a table begins; what areas and files use, as the kernel says
  *
  * Room:   tests/user. libc only: the same binary runs on Linux and on Bulla.
  * Owns:   nothing.
@@ -15,7 +15,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+
+/* A free place for @len bytes that begins where a page table does, and a huge page could. */
+__attribute__((unused)) static char *place_of_units(size_t len)
+{
+    const size_t huge = 2UL << 20;
+    char *p = mmap(NULL, len + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    munmap(p, len + huge);
+    return (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+}
 
 /* A line of smaps in KiB, of all areas that lie in [p, p + len). */
 __attribute__((unused)) static long smaps(const char *p, size_t len, const char *name)

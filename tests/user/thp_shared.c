@@ -26,11 +26,8 @@
 /* Map @units at an aligned place. */
 static char *map(int fd, size_t units, int prot, int flags)
 {
-    size_t len = (units + 1) * HUGE;
-    char *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *at = (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
+    char *at = place_of_units(units * HUGE);
 
-    munmap(p, len);
     return mmap(at, units * HUGE, prot, flags | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
 }
 
