@@ -60,6 +60,7 @@ static void see_leaf(pte_t pte, enum pt_level level, uint64_t offset, struct pag
     struct page *frame = phys_to_page(pte_phys(pte, level)), *page = page_head(frame);
 
     out->present = true;
+    out->soft_dirty = pte_is_soft_dirty(pte);
     out->frame_number = (page_to_phys(frame).raw + offset) >> PAGE_SHIFT;
     if (page_is_zeros(page))
         return;
@@ -84,6 +85,17 @@ static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsign
     }
 }
 
+/* In an area that is new everything is. */
+static void see_new_areas(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
+{
+    uint64_t end = addr + nr * PAGE_SIZE;
+
+    for (struct vma *vma = vma_find_from(mm, addr); vma && vma->start < end; vma = vma_next(vma))
+        for (uint64_t at = max(vma->start, addr);
+             (vma->flags & VM_SOFT_DIRTY) && at < min(vma->end, end); at += PAGE_SIZE)
+            out[(at - addr) >> PAGE_SHIFT].soft_dirty = true;
+}
+
 void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
 {
     struct pt_run run = pt_run_first(&mm->pgtable, user(addr), user(addr + nr * PAGE_SIZE));
@@ -95,6 +107,7 @@ void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
             see_slot(&run, i, addr, nr, out);
         spin_unlock(pt_lock(run.table));
     }
+    see_new_areas(mm, addr, nr, out);
 }
 
 int area_takes_huge(const struct vma *vma)
