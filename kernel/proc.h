@@ -55,6 +55,9 @@ int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add);
 extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_pagemap, proc_clear_refs,
     proc_mem;
 
+/* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
+int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
+
 /* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
 void thp_boot_files(struct dentry *mm);
 void thp_boot_option(const char *cmdline);

@@ -17,13 +17,7 @@
 #include <mm/slab.h>
 #include <mm/usage.h>
 #include <uapi/errno.h>
-
-#define PM_FRAME      ((1UL << 55) - 1)
-#define PM_SOFT_DIRTY (1UL << 55)
-#define PM_ALONE      (1UL << 56)
-#define PM_GUARD      (1UL << 58)
-#define PM_OBJECT     (1UL << 61)
-#define PM_PRESENT    (1UL << 63)
+#include <uapi/pagemap.h>
 
 /* What is written to clear_refs. */
 enum { CLEAR_ALL = 1, CLEAR_ANON, CLEAR_OF_FILES, CLEAR_SOFT_DIRTY, CLEAR_PEAK };
@@ -51,7 +45,7 @@ static uint64_t word_of(const struct page_seen *seen, bool with_frames)
     uint64_t dirty = seen->soft_dirty ? PM_SOFT_DIRTY : 0;
 
     if (!seen->present)
-        return dirty | (seen->guard ? PM_GUARD : 0);
+        return dirty | (seen->guard ? PM_GUARD | PM_SWAP : 0);
     return dirty | PM_PRESENT | (with_frames ? seen->frame_number & PM_FRAME : 0) |
            (seen->alone ? PM_ALONE : 0) | (seen->object ? PM_OBJECT : 0);
 }
@@ -91,9 +85,17 @@ static int64_t pagemap_read(struct file *f, struct object_copy *c, size_t len, u
     return done || !len || !mm || first >= USER_END >> PAGE_SHIFT ? (int64_t)done : -EFAULT;
 }
 
+static int64_t pagemap_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+    if (cmd != PAGEMAP_SCAN)
+        return -EINVAL;
+    return f->private ? pagemap_scan(f->private, user(arg)) : -EINVAL;
+}
+
 static const struct file_ops pagemap_ops = {
     .open = memory_open,
     .read = pagemap_read,
+    .ioctl = pagemap_ioctl,
     .release = memory_release,
 };
 

@@ -62,7 +62,9 @@ static void see_leaf(pte_t pte, enum pt_level level, uint64_t offset, struct pag
     out->present = true;
     out->soft_dirty = pte_is_soft_dirty(pte);
     out->frame_number = (page_to_phys(frame).raw + offset) >> PAGE_SHIFT;
-    if (page_is_zeros(page))
+    out->huge = level > PT_4K;
+    out->zeros = page_is_zeros(page);
+    if (out->zeros)
         return;
     out->alone = leaves_of(page, level) == 1;
     out->object = !page_is_private(page);
@@ -78,11 +80,18 @@ static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsign
 
     for (uint64_t at = from; at < end; at += PAGE_SIZE) {
         struct page_seen *seen = &out[(at - addr) >> PAGE_SHIFT];
+        seen->has_slot = true;
         if (pte_has_frame(pte))
             see_leaf(pte, run->level, at - start, seen);
         else
             seen->guard = pte_kind(pte, run->level) == PTE_KIND_GUARD;
     }
+}
+
+uint64_t pages_skip(struct mm *mm, uint64_t addr, uint64_t end)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(addr), user(end));
+    return run.nr ? run.from : end;
 }
 
 /* In an area that is new everything is. */

@@ -33,9 +33,12 @@ struct area_usage {
 /* What is at one page, as /proc/PID/pagemap tells it. */
 struct page_seen {
     uint64_t frame_number; /* if present */
+    bool has_slot;         /* there is a slot of a table, perhaps empty, or a leaf */
     bool present;
     bool alone;  /* nothing else maps it */
     bool object; /* it is an object's: of a file, or shared */
+    bool zeros;  /* it is the page of zeros, which counts as nobody's */
+    bool huge;   /* by a huge leaf */
     bool guard;
     bool soft_dirty; /* it, or the area, is written or new since mm_track_writes() */
 };
@@ -46,6 +49,9 @@ void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
 
 /* Add what the leaves of @vma come to. */
 void area_usage_add(struct vma *vma, struct area_usage *u);
+
+/* The first page of [addr, end) where there could be something, or @end. mmap_lock for reading. */
+uint64_t pages_skip(struct mm *mm, uint64_t addr, uint64_t end);
 
 /**
  * mm_track_writes() - no page counts as written until somebody writes to it
