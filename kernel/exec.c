@@ -16,6 +16,7 @@
 #include "fs.h"
 #include "image.h"
 #include "layout.h"
+#include "path.h"
 #include "random.h"
 #include "syscall.h"
 #include <asm/cpu.h>
@@ -249,7 +250,7 @@ int files_unshare(void)
 }
 
 /* The program's state begins anew. */
-static void become(struct dentry *dentry, const char *name, const struct image *image,
+static void become(const struct place *place, const char *name, const struct image *image,
                    const struct identity *who, const struct stack *stack)
 {
     struct task *task = task_current();
@@ -261,13 +262,13 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     signals_exec(process);
     timers_exec(process);
     files_close_on_exec(task->files);
-    dentry_get(dentry);
+    place_get(place);
     tasks_lock();
-    struct dentry *old = process->exe;
-    process->exe = dentry;
+    struct place old = process->exe;
+    process->exe = *place;
     tasks_unlock();
-    if (old)
-        dentry_put(old);
+    if (old.dentry)
+        place_put(&old);
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = (struct rseq){0};
@@ -291,7 +292,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     frame->r11 = frame->rflags;
 }
 
-static int load(struct dentry *dentry, const char *name, const struct arguments *args)
+static int load(const struct place *place, const char *name, const struct arguments *args)
 {
     struct image *image = kmem_alloc(sizeof(*image), SLAB_ALLOC_ZERO);
     struct identity who;
@@ -300,9 +301,9 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
 
     if (!image)
         return -ENOMEM;
-    int err = image_read(dentry->inode, image);
+    int err = image_read(place->dentry->inode, image);
     if (!err)
-        err = cred_exec(dentry->inode, &who.cred, &who.secure);
+        err = cred_exec(place, &who.cred, &who.secure);
     if (err)
         goto free_image;
     err = image_map(image, &mm);
@@ -323,7 +324,7 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
     }
     if (old)
         usage_peak(process_current(), old);
-    become(dentry, name, image, &who, &stack);
+    become(place, name, image, &who, &stack);
     ptrace_exec();
     vfork_finished(process_current());
     who.cred = NULL; /* it is the task's now */
@@ -336,18 +337,19 @@ free_image:
     return err;
 }
 
-static int exec_dentry(struct dentry *dentry, const char *name, const struct arguments *args)
+static int exec_place(const struct place *place, const char *name, const struct arguments *args)
 {
-    struct inode *inode = dentry->inode;
+    const struct inode *inode = place->dentry->inode;
 
-    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK))
+    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK) || place_may_not_execute(place))
         return -EACCES;
     if (!inode->object.ops || !inode->object.ops->kernel_access)
         return -EACCES;
-    return load(dentry, name, args);
+    return load(place, name, args);
 }
 
-static int exec_with(struct dentry *dentry, const char *name, user_addr_t argv, user_addr_t envp)
+static int exec_with(const struct place *place, const char *name, user_addr_t argv,
+                     user_addr_t envp)
 {
     struct arguments args = {0};
 
@@ -359,43 +361,27 @@ static int exec_with(struct dentry *dentry, const char *name, user_addr_t argv, 
     if (!err)
         err = add_user_vector(&args, envp, &args.envc);
     if (!err)
-        err = exec_dentry(dentry, name, &args);
+        err = exec_place(place, name, &args);
     arguments_free(&args);
     return err;
 }
 
 int64_t sys_execveat(int dirfd, user_addr_t upath, user_addr_t argv, user_addr_t envp, int flags)
 {
-    struct dentry *start = process_current()->cwd, *dentry;
-    struct file *dir = NULL;
-    char *path = kmem_alloc(PATH_MAX, 0);
+    struct place place;
+    struct path p;
 
-    if (!path)
-        return -ENOMEM;
-    long len = flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)
-                   ? -EINVAL
-                   : copy_string_from_user(path, upath, PATH_MAX);
-    int err = len < 0 ? len : 0;
-    if (!err && dirfd != AT_FDCWD && path[0] != '/') {
-        dir = fd_get(dirfd);
-        err = dir ? 0 : -EBADF;
-        start = dir ? dir->dentry : start;
-    }
-    if (!err && !path[0] && !(flags & AT_EMPTY_PATH))
-        err = -ENOENT;
-    if (!err && !path[0]) {
-        dentry = start;
-        dentry_get(dentry);
-    } else if (!err) {
-        err = fs_lookup(start, path, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &dentry);
-    }
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
+    int err = path_get(dirfd, upath, &p);
+    if (err)
+        return err;
+    err = path_find(&p, flags, &place);
     if (!err) {
-        err = exec_with(dentry, path, argv, envp);
-        dentry_put(dentry);
+        err = exec_with(&place, p.text, argv, envp);
+        place_put(&place);
     }
-    if (dir)
-        file_put(dir);
-    kmem_free(path);
+    path_put(&p);
     return err;
 }
 
@@ -407,9 +393,9 @@ int64_t sys_execve(user_addr_t path, user_addr_t argv, user_addr_t envp)
 int exec_first(const char *path, const char *const *envp)
 {
     struct arguments args = {0};
-    struct dentry *dentry;
+    struct place start = place_root(), place;
 
-    int err = fs_lookup(fs_root, path, LOOKUP_FOLLOW, &dentry);
+    int err = fs_lookup(&start, path, LOOKUP_FOLLOW, &place);
     if (err)
         return err;
     err = arguments_add(&args, path);
@@ -417,8 +403,8 @@ int exec_first(const char *path, const char *const *envp)
     for (; !err && *envp; envp++, args.envc++)
         err = arguments_add(&args, *envp);
     if (!err)
-        err = exec_dentry(dentry, path, &args);
+        err = exec_place(&place, path, &args);
     arguments_free(&args);
-    dentry_put(dentry);
+    place_put(&place);
     return err;
 }

@@ -38,7 +38,7 @@ const struct cred *proc_cred(int pid);
 int __must_check proc_may_look(struct dentry *dentry);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 11
+#define NR_PROC_FILES 13
 extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
 
 /* The line of an area in maps and smaps; @path: room for its name. */
@@ -50,6 +50,9 @@ int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add);
 
 /* proc_smaps.c, proc_memory.c */
 extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_pagemap, proc_mem;
+
+/* proc_mounts.c */
+extern const struct text_kind proc_mounts, proc_mountinfo;
 
 /* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
 void thp_boot_files(struct dentry *mm);
