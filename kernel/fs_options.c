@@ -158,14 +158,13 @@ static int hugetlbfs_option(const char *key, char *value, struct fs_options *o)
     if (parse_size(value, pool.total * HUGE_SIZE, &n))
         return -EINVAL;
     if (!strcmp(key, "size")) {
-        limit_pages(o, n / HUGE_SIZE * HUGE_PAGES);
+        o->max_pages = n / HUGE_SIZE * HUGE_PAGES;
         return 0;
     }
     if (!strcmp(key, "min_size")) {
         o->min_pages = n / HUGE_SIZE;
         return 0;
     }
-    o->says_page_bytes = true;
     return !strcmp(key, "pagesize") && n == HUGE_SIZE ? 0 : -EINVAL;
 }
 
@@ -228,7 +227,7 @@ int fs_options_parse(const struct fs_type *type, char *text, struct fs_options *
         err = parse_word(type, text, out, read_only);
         text = comma;
     }
-    return err;
+    return !err && out->min_pages * HUGE_PAGES > out->max_pages ? -EINVAL : err;
 }
 
 static void show_hugetlbfs(struct text *t, const struct fs_options *o)

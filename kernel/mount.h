@@ -25,9 +25,8 @@ struct fs_options {
     uint64_t max_pages, max_inodes; /* UINT64_MAX: no limit */
     uint64_t min_pages;             /* hugetlbfs: taken from the pool at once */
     uint32_t mode, uid, gid;
-    uint8_t huge;                    /* enum shmem_huge */
-    bool says_pages, says_inodes;    /* they were among the options .. */
-    bool says_huge, says_page_bytes; /* .. as these */
+    uint8_t huge;                            /* enum shmem_huge */
+    bool says_pages, says_inodes, says_huge; /* they were among the options */
 };
 
 struct fs_type {

@@ -48,8 +48,10 @@ struct fs_type *fs_type_find(const char *name)
 
 static void superblock_free(struct superblock *super)
 {
-    if (atomic_fetch_sub(&super->refcount, 1) == 1)
-        kmem_free(super);
+    if (atomic_fetch_sub(&super->refcount, 1) != 1)
+        return;
+    hugetlb_give_up(&super->quota);
+    kmem_free(super);
 }
 
 static int root_create(struct superblock *super)
@@ -88,7 +90,9 @@ static int superblock_create(struct fs_type *type, const struct fs_options *opti
     super->dev = atomic_fetch_add((_Atomic uint64_t *)&last_dev, 1) + 1;
     super->options = *options;
     atomic_store(&super->quota.max, options->max_pages);
-    int err = root_create(super);
+    int err = hugetlb_set_aside(&super->quota, options->min_pages);
+    if (!err)
+        err = root_create(super);
     if (err)
         superblock_free(super);
     else
@@ -140,7 +144,7 @@ void superblock_put(struct superblock *super)
 
 static bool has_page_limit(const struct superblock *super)
 {
-    return super->options.max_pages != NO_LIMIT;
+    return super->options.max_pages != NO_LIMIT || super->options.min_pages;
 }
 
 int superblock_take_inode(struct superblock *super)
@@ -253,9 +257,9 @@ void superblock_statfs(const struct superblock *super, struct uapi_statfs *out)
     if (!super)
         return;
     out->fsid[0] = super->dev;
-    if (!super->type->has_limits)
+    if (!super->type->has_limits || (huge && super->options.max_pages == NO_LIMIT))
         return;
-    if (has_page_limit(super)) {
+    if (super->options.max_pages != NO_LIMIT) {
         uint64_t max = super->options.max_pages, used = atomic_load(&super->quota.used);
         out->blocks = max / (unit / PAGE_SIZE);
         out->bfree = out->bavail = (max - used) / (unit / PAGE_SIZE);

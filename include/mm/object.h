@@ -60,6 +60,9 @@ struct object_ops {
     /* Its pages are promised memory: one by one, or all at once by object_promise(). */
     bool promises;
 
+    /* A mapping that may write makes the object as large as what it maps. */
+    bool grows_mapped;
+
     /* The kernel can read and write its folios through their kernel address. */
     bool kernel_access;
 };
@@ -76,7 +79,8 @@ enum object_seal {
 
 /* How much memory some objects together may take: those of one file system. In frames. */
 struct object_quota {
-    _Atomic uint64_t used, max; /* [a] */
+    _Atomic uint64_t used, max;  /* [a] */
+    uint64_t set_aside, minimum; /* huge pages promised to nobody else; mm/hugetlb.c */
 };
 
 /* [I] fixed at init  [l] lock  [x] index_lock  [r] mappings_lock  [a] atomic */
