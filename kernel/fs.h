@@ -16,11 +16,13 @@
 
 #include <lib/list.h>
 #include <mm/object.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <uapi/fcntl.h>
 #include <uapi/stat.h>
 
 struct dentry;
+struct file_lock;
 struct file_ops;
 struct inode;
 
@@ -65,6 +67,7 @@ struct inode {
     uint32_t nlink;
     uint64_t rdev;
     struct uapi_timespec mtime;
+    _Atomic(struct file_lock *) locks; /* advisory; NULL: none. kernel/file_lock.c */
     const struct file_ops *file_ops;   /* of files opened on it */
     const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
     char *target;                      /* of a symbolic link */

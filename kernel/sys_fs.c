@@ -11,6 +11,7 @@
  */
 #include "sys_fs.h"
 
+#include "file_lock.h"
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
@@ -268,6 +269,13 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
             return -EBADF;
         f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
         return 0;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return path_only ? -EBADF : file_lock_fcntl(f, fd, cmd, user(arg));
     case F_ADD_SEALS:
         return path_only ? -EBADF : memfd_add_seals(f, arg);
     case F_GET_SEALS:
@@ -536,11 +544,5 @@ int64_t sys_sync(void)
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice)
 {
     (void)offset, (void)len, (void)advice;
-    return check_fd(fd);
-}
-
-int64_t sys_flock(int fd, int operation)
-{
-    (void)operation;
     return check_fd(fd);
 }

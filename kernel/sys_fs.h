@@ -39,7 +39,7 @@ int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len);
 int64_t sys_fsync(int fd);
 int64_t sys_sync(void);
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice);
-int64_t sys_flock(int fd, int operation);
+int64_t sys_flock(int fd, unsigned operation);
 
 /* sys_path.c, sys_attr.c: by name */
 int64_t sys_open(user_addr_t path, int flags, unsigned mode);

@@ -50,10 +50,37 @@ bool thp_scan_wanted(void)
 /* What is in the slots of a table. */
 struct tally {
     unsigned none, shared, young;
-    bool unfit; /* something must stay as it is */
+    bool unfit;                 /* something must stay as it is */
+    const struct page *counted; /* the large folio that was seen last */
+    unsigned here;              /* leaves of this table that point to it */
 };
 
-static void tally_slot(pte_t pte, struct tally *t)
+static unsigned leaves_to(const pte_t *slots, const struct page *head)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        pte_t pte = pte_read(&slots[i]);
+        found += pte_has_frame(pte) && page_head(phys_to_page(pte_phys(pte, PT_4K))) == head;
+    }
+    return found;
+}
+
+/* Does somebody else map the folio too? */
+static bool maps_elsewhere(const pte_t *slots, const struct page *head, struct tally *t)
+{
+    uint32_t maps = atomic_load(&head->mapcount);
+
+    if (maps <= 1 || !head->order)
+        return maps > 1;
+    if (t->counted != head) {
+        t->counted = head;
+        t->here = leaves_to(slots, head);
+    }
+    return maps > t->here;
+}
+
+static void tally_slot(const pte_t *slots, pte_t pte, struct tally *t)
 {
     if (!pte_has_frame(pte)) {
         t->none++;
@@ -65,10 +92,10 @@ static void tally_slot(pte_t pte, struct tally *t)
         t->none++;
         return;
     }
-    uint32_t maps = atomic_load(&page->mapcount);
-    t->shared += maps >> page->order > 1;
+    t->shared += maps_elsewhere(slots, page, t);
     t->young += pte_is_young(pte);
-    t->unfit |= folio_refcount(page_folio(page)) != maps; /* somebody uses it by its frame */
+    /* More references than leaves: somebody uses it by its frame. */
+    t->unfit |= folio_refcount(page_folio(page)) != atomic_load(&page->mapcount);
 }
 
 static bool private_unit_fits(const struct pt_walk *walk)
@@ -78,7 +105,7 @@ static bool private_unit_fits(const struct pt_walk *walk)
 
     spin_lock(pt_lock(walk->table));
     for (unsigned i = 0; i < PT_ENTRIES; i++)
-        tally_slot(pte_read(&slots[i]), &t);
+        tally_slot(slots, pte_read(&slots[i]), &t);
     spin_unlock(pt_lock(walk->table));
     return !t.unfit && t.young && t.none <= READ_ONCE(thp_scan_limits.none) &&
            t.shared <= READ_ONCE(thp_scan_limits.shared);

@@ -59,6 +59,7 @@
 #define EPROTO          71
 #define EBADMSG         74
 #define EOVERFLOW       75 /* value does not fit its type */
+#define ELIBBAD         80 /* the loader of a program is none */
 #define EILSEQ          84
 #define EUSERS          87
 #define ENOTSOCK        88

@@ -169,6 +169,31 @@ static void shared_pages_are_limited(void)
     set("khugepaged/max_ptes_shared", "256");
 }
 
+/* The child's leaves go to the parent's huge page, which counts as one leaf of it. */
+static void parts_of_a_shared_huge_page_are_limited_too(void)
+{
+    ONLY_OURS;
+    set("khugepaged/max_ptes_shared", "10");
+    char *p = small_unit(512);
+    int status;
+
+    becomes_huge(p);
+    pid_t child = fork();
+    if (child == 0) {
+        for (size_t i = 0; i < 501; i++)
+            *(volatile size_t *)(p + i * PAGE) = i + 1;
+        stays_small(p, 2048);
+        *(volatile size_t *)(p + 501 * PAGE) = 502;
+        becomes_huge(p);
+        _exit(!ktap_failed && marked(p, 512) ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    EXPECT_IS(status, 0);
+    EXPECT_IS(HUGE_KIB(p), 2048);
+    munmap(p, HUGE);
+    set("khugepaged/max_ptes_shared", "256");
+}
+
 static void area_process_and_machine_can_refuse(void)
 {
     ONLY_OURS;
@@ -279,10 +304,15 @@ static void writes_meanwhile_are_not_lost(void)
 int main(void)
 {
     static const struct ktap_test tests[] = {
-        TEST(small_pages_become_a_huge_one), TEST(missing_pages_are_limited),
-        TEST(shared_pages_are_limited),      TEST(area_process_and_machine_can_refuse),
-        TEST(child_is_looked_at_too),        TEST(objects_become_huge_as_shmem_enabled_says),
-        TEST(pace_can_be_without_rest),      TEST(writes_meanwhile_are_not_lost),
+        TEST(small_pages_become_a_huge_one),
+        TEST(missing_pages_are_limited),
+        TEST(shared_pages_are_limited),
+        TEST(parts_of_a_shared_huge_page_are_limited_too),
+        TEST(area_process_and_machine_can_refuse),
+        TEST(child_is_looked_at_too),
+        TEST(objects_become_huge_as_shmem_enabled_says),
+        TEST(pace_can_be_without_rest),
+        TEST(writes_meanwhile_are_not_lost),
     };
 
     huge_pages_allow();
