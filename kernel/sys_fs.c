@@ -15,6 +15,7 @@
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
+#include "pipe.h"
 #include "task.h"
 #include "vector.h"
 #include <asm/uaccess.h>
@@ -280,6 +281,10 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
         return path_only ? -EBADF : memfd_add_seals(f, arg);
     case F_GET_SEALS:
         return path_only ? -EBADF : memfd_get_seals(f);
+    case F_SETPIPE_SZ:
+        return pipe_of(f) ? pipe_set_size(pipe_of(f), arg) : -EBADF;
+    case F_GETPIPE_SZ:
+        return pipe_of(f) ? pipe_size(pipe_of(f)) : -EBADF;
     default:
         return path_only ? -EBADF : -EINVAL;
     }
