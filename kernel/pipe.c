@@ -48,9 +48,9 @@ struct page *pipe_page_get(struct pipe *p)
 
 void pipe_page_put(struct pipe *p, struct page *page)
 {
-    bool last = page->state == PAGE_KERNEL && folio_refcount(page_folio(page)) == 1;
+    bool last = folio_refcount(page_folio(page)) == 1;
 
-    if (last && p->nr_spares < PIPE_SPARES && !page_is_zeros(page))
+    if (last && p->nr_spares < PIPE_SPARES)
         p->spare[p->nr_spares++] = page;
     else
         page_unpin(page);
@@ -70,14 +70,11 @@ void pipe_consume(struct pipe *p, size_t bytes)
     part->len -= bytes;
     if (part->len)
         return;
-    pipe_page_put(p, part->page);
-    part->page = NULL;
-    WRITE_ONCE(p->tail, p->tail + 1);
-}
-
-static char *bytes_of(const struct pipe_part *part)
-{
-    return (char *)page_kva(part->page) + part->offset;
+    if (part->grows)
+        pipe_page_put(p, part->page);
+    else
+        page_unpin(part->page);
+    pipe_skip(p);
 }
 
 /* Reading */
@@ -90,7 +87,7 @@ static int64_t read_parts(struct pipe *p, struct object_copy *c, size_t len)
     while (done < len && !pipe_is_empty(p)) {
         const struct pipe_part *part = pipe_part(p, p->tail);
         size_t chunk = min(len - done, (size_t)part->len);
-        if (c->copy(c, bytes_of(part), done, chunk))
+        if (c->copy(c, pipe_bytes(part), done, chunk))
             return done ? (int64_t)done : -EFAULT;
         pipe_consume(p, chunk);
         done += chunk;
@@ -115,21 +112,24 @@ int pipe_wait_data(struct pipe *p, bool nonblocking)
     return 1;
 }
 
-static int64_t pipe_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+int64_t pipe_take(struct pipe *p, struct object_copy *c, size_t len, bool nonblocking)
 {
-    struct pipe *p = pipe_of(f);
-    (void)pos;
-
     if (!len)
         return 0;
     mutex_lock(&p->lock);
-    int64_t n = pipe_wait_data(p, f->flags & O_NONBLOCK);
+    int64_t n = pipe_wait_data(p, nonblocking);
     if (n > 0)
         n = read_parts(p, c, len);
     mutex_unlock(&p->lock);
     if (n > 0)
         pipe_changed(p);
     return n;
+}
+
+static int64_t pipe_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    (void)pos;
+    return pipe_take(pipe_of(f), c, len, f->flags & O_NONBLOCK);
 }
 
 /* Writing */
@@ -163,7 +163,7 @@ static int64_t write_behind(struct pipe *p, struct object_copy *c, size_t len)
     if (!rest || !p->readers || pipe_is_empty(p) || !last->grows ||
         last->offset + last->len + rest > PAGE_SIZE)
         return 0;
-    if (c->copy(c, bytes_of(last) + last->len, 0, rest))
+    if (c->copy(c, pipe_bytes(last) + last->len, 0, rest))
         return -EFAULT;
     last->len += rest;
     return rest;
@@ -177,7 +177,7 @@ static int64_t write_part(struct pipe *p, struct object_copy *c, size_t done, si
     part.page = pipe_page_get(p);
     if (!part.page)
         return -ENOMEM;
-    if (c->copy(c, bytes_of(&part), done, part.len)) {
+    if (c->copy(c, pipe_bytes(&part), done, part.len)) {
         pipe_page_put(p, part.page);
         return -EFAULT;
     }

@@ -17,18 +17,18 @@
 #include "sched.h"
 #include <base/mutex.h>
 #include <lib/addr.h>
+#include <mm/page.h>
 #include <stdint.h>
 
 struct file;
 struct inode;
 struct object_copy;
-struct page;
 
 #define PIPE_PARTS_DEFAULT 16
 #define PIPE_SPARES        16
 
 struct pipe_part {
-    struct page *page; /* NULL: nobody's turn yet */
+    struct page *page;
     uint32_t offset, len;
     bool grows; /* claim 2 */
 };
@@ -73,6 +73,14 @@ static inline struct pipe_part *pipe_part(const struct pipe *p, unsigned n)
     return &p->part[n & (p->nr_parts - 1)];
 }
 
+static inline char *pipe_bytes(const struct pipe_part *part)
+{
+    return (char *)page_kva(part->page) + part->offset;
+}
+
+/* read(2) of @len bytes. */
+int64_t pipe_take(struct pipe *p, struct object_copy *c, size_t len, bool nonblocking);
+
 /* Everybody who waits looks again. */
 void pipe_changed(struct pipe *p);
 
@@ -81,13 +89,19 @@ void pipe_changed(struct pipe *p);
 /* Put a part in, which there is room for; its reference is taken over. */
 void pipe_push(struct pipe *p, const struct pipe_part *part);
 
+/* The first part is somewhere else now. */
+static inline void pipe_skip(struct pipe *p)
+{
+    WRITE_ONCE(p->tail, p->tail + 1);
+}
+
 /* @bytes of the first part were read. */
 void pipe_consume(struct pipe *p, size_t bytes);
 
 /* A page to write to, with a reference; NULL: no memory. */
 struct page *pipe_page_get(struct pipe *p);
 
-/* Give up a reference on a page; the last one leaves the page to the pipe. */
+/* Give up a reference on a page of the pipe's own, which keeps it if that was the last. */
 void pipe_page_put(struct pipe *p, struct page *page);
 
 /* Wait until there is room. The lock is given up meanwhile. 0; -EPIPE with its signal, -EAGAIN,

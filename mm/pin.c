@@ -5,7 +5,7 @@
  * Room:   mm.
  * Owns:   their count.
  * Locks:  mmap_lock for reading, and the table's lock, while a leaf is read.
- * Always: (1) nr_pins is the sum of what pages of programs and objects have beyond leaves and slots;
+ * Always: (1) nr_pins: what pages of programs and objects have beyond leaves and slots, in sum;
  *         (2) a page without an address in the kernel is never pinned;
  *         (3) pages of zeros are not counted: nothing is written to them.
  * Source: vmsplice(2); fcntl(2), "File Sealing".
@@ -39,12 +39,6 @@ void page_pin(struct page *page)
         atomic_fetch_add_explicit(&nr_pins, 1, memory_order_relaxed);
 }
 
-void page_pin_taken(struct page *page)
-{
-    if (is_counted(page_head(page)))
-        atomic_fetch_add_explicit(&nr_pins, 1, memory_order_relaxed);
-}
-
 void page_unpin(struct page *page)
 {
     struct folio *folio = page_folio(page);
@@ -54,6 +48,20 @@ void page_unpin(struct page *page)
     if (is_counted(&folio->page))
         atomic_fetch_sub_explicit(&nr_pins, 1, memory_order_relaxed);
     folio_put(folio);
+}
+
+int object_pin(struct object *object, uint64_t pos, struct page **out)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    struct page *page;
+
+    int err = object->ops->get_page(object, pos / folio_bytes, OBJECT_GET_EXISTING, &page);
+    if (err)
+        return err;
+    *out = page ? page + pos % folio_bytes / PAGE_SIZE : zero_page;
+    if (page)
+        atomic_fetch_add_explicit(&nr_pins, 1, memory_order_relaxed); /* get_page()'s reference */
+    return 0;
 }
 
 /* The frame under the leaf that maps @addr, if there is one. mmap_lock held. */

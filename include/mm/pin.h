@@ -15,13 +15,12 @@
 #include <stdint.h>
 
 struct mm;
+struct object;
 struct page;
 
 /* One reference more, on a page that the caller has one of. Any page, also a tail. */
 void page_pin(struct page *page);
 
-/* A reference that the caller has already is one of these from now on. */
-void page_pin_taken(struct page *page);
 void page_unpin(struct page *page);
 
 /**
@@ -32,6 +31,13 @@ void page_unpin(struct page *page);
  *         in the kernel.
  */
 int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
+
+/**
+ * object_pin() - keep the page that holds byte @pos of an object whose pages the kernel can address
+ * A hole is a page of zeros. Context: as object->ops->get_page().
+ * Return: 0 with the page (maybe a tail) in *@out, or what get_page() says.
+ */
+int __must_check object_pin(struct object *object, uint64_t pos, struct page **out);
 
 /* How many there are now, on pages that programs and objects have. For checks. */
 int64_t pins_count(void);
