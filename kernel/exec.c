@@ -55,8 +55,8 @@ struct called {
 
 /* What exec loads. */
 struct program {
-    struct image image, loader;   /* the second only with a loader_dentry */
-    struct dentry *loader_dentry; /* NULL: libraries are in the image, if there are any */
+    struct image image, loader; /* the second only with a loader_place */
+    struct place loader_place;  /* no dentry: libraries are in the image, if there are any */
 };
 
 struct auxv {
@@ -186,25 +186,25 @@ int files_unshare(void)
 }
 
 /* The program's state begins anew. */
-static void become(struct dentry *dentry, const char *comm, const struct program *program,
+static void become(const struct place *place, const char *comm, const struct program *program,
                    const struct identity *who, const struct stack *stack)
 {
     struct task *task = task_current();
     struct process *process = task->process;
     struct trap_frame *frame = user_frame();
-    const struct image *first = program->loader_dentry ? &program->loader : &program->image;
+    const struct image *first = program->loader_place.dentry ? &program->loader : &program->image;
 
     strlcpy(task->name, comm, sizeof(task->name));
     signals_exec(process);
     timers_exec(process);
     files_close_on_exec(task->files);
-    dentry_get(dentry);
+    place_get(place);
     tasks_lock();
-    struct dentry *old = process->exe;
-    process->exe = dentry;
+    struct place old = process->exe;
+    process->exe = *place;
     tasks_unlock();
-    if (old)
-        dentry_put(old);
+    if (old.dentry)
+        place_put(&old);
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = (struct rseq){0};
@@ -229,22 +229,29 @@ static void become(struct dentry *dentry, const char *comm, const struct program
 }
 
 /* May the running process execute it? */
-static int check_executable(struct inode *inode)
+static int check_executable(const struct place *place)
 {
-    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK))
+    const struct inode *inode = place->dentry->inode;
+
+    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK) || place_may_not_execute(place))
         return -EACCES;
     return inode->object.ops && inode->object.ops->kernel_access ? 0 : -EACCES;
 }
 
-static int find_executable(const char *path, struct dentry **out)
+static int find_executable(const char *path, struct place *out)
 {
-    int err = fs_lookup(process_current()->cwd, path, LOOKUP_FOLLOW, out);
+    struct place start;
+    int err = path_start(AT_FDCWD, &start);
 
     if (err)
         return err;
-    err = check_executable((*out)->inode);
+    err = fs_lookup(&start, path, LOOKUP_FOLLOW, out);
+    place_put(&start);
     if (err)
-        dentry_put(*out);
+        return err;
+    err = check_executable(out);
+    if (err)
+        place_put(out);
     return err;
 }
 
@@ -252,24 +259,24 @@ static int find_executable(const char *path, struct dentry **out)
 static int read_loader(struct program *program)
 {
     char *path = kmem_alloc(PATH_MAX, 0);
-    struct dentry *dentry;
+    struct place place;
 
     if (!path)
         return -ENOMEM;
     int err = image_loader_path(&program->image, path);
     if (!err)
-        err = find_executable(path, &dentry);
+        err = find_executable(path, &place);
     kmem_free(path);
     if (err)
         return err;
-    program->loader_dentry = dentry;
-    err = image_read(dentry->inode, &program->loader);
+    program->loader_place = place;
+    err = image_read(place.dentry->inode, &program->loader);
     return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
-static int read_program(struct dentry *dentry, struct program *program)
+static int read_program(const struct place *place, struct program *program)
 {
-    int err = image_read(dentry->inode, &program->image);
+    int err = image_read(place->dentry->inode, &program->image);
 
     if (err)
         return err == -EIO ? -ENOEXEC : err;
@@ -280,17 +287,18 @@ static int clear_tails(const struct program *program)
 {
     int err = image_clear_tails(&program->image);
 
-    return !err && program->loader_dentry ? image_clear_tails(&program->loader) : err;
+    return !err && program->loader_place.dentry ? image_clear_tails(&program->loader) : err;
 }
 
 static void program_free(struct program *program)
 {
-    if (program->loader_dentry)
-        dentry_put(program->loader_dentry);
+    if (program->loader_place.dentry)
+        dentry_put(program->loader_place.dentry);
     kmem_free(program);
 }
 
-static int load(struct dentry *dentry, const struct called *called, const struct arguments *args)
+static int load(const struct place *place, const struct called *called,
+                const struct arguments *args)
 {
     struct program *program = kmem_alloc(sizeof(*program), SLAB_ALLOC_ZERO);
     struct identity who;
@@ -299,12 +307,12 @@ static int load(struct dentry *dentry, const struct called *called, const struct
 
     if (!program)
         return -ENOMEM;
-    int err = read_program(dentry, program);
+    int err = read_program(place, program);
     if (!err)
-        err = cred_exec(dentry->inode, &who.cred, &who.secure);
+        err = cred_exec(place, &who.cred, &who.secure);
     if (err)
         goto free_program;
-    err = image_map(&program->image, program->loader_dentry ? &program->loader : NULL, &mm);
+    err = image_map(&program->image, program->loader_place.dentry ? &program->loader : NULL, &mm);
     if (err)
         goto put_cred;
     old = mm_switch(mm);
@@ -322,7 +330,7 @@ static int load(struct dentry *dentry, const struct called *called, const struct
     }
     if (old)
         usage_peak(process_current(), old);
-    become(dentry, called->comm, program, &who, &stack);
+    become(place, called->comm, program, &who, &stack);
     ptrace_exec();
     vfork_finished(process_current());
     who.cred = NULL; /* it is the task's now */
@@ -343,46 +351,47 @@ static int add_interpreter(struct arguments *args, const struct script *script)
     return err ? err : arguments_prepend(args, script->interpreter);
 }
 
-/* Scripts may be interpreted by scripts, but not for ever. Takes the reference @dentry over. */
-static int exec_interpreted(struct dentry *dentry, const struct called *called,
-                            struct arguments *args, struct script *script)
+/* Scripts may be interpreted by scripts, but not for ever. Takes the references of @place over. */
+static int exec_interpreted(struct place place, const struct called *called, struct arguments *args,
+                            struct script *script)
 {
     int err;
 
     for (unsigned depth = 0;; depth++) {
-        err = depth > SCRIPTS_MAX ? -ELOOP : check_executable(dentry->inode);
+        err = depth > SCRIPTS_MAX ? -ELOOP : check_executable(&place);
         if (!err)
-            err = script_read(dentry->inode, script);
+            err = script_read(place.dentry->inode, script);
         if (err <= 0)
             break;
         err = called->vanishes ? -ENOENT : depth == 0 ? arguments_name(args, called->name) : 0;
         if (!err)
             err = add_interpreter(args, script);
-        dentry_put(dentry);
+        place_put(&place);
         if (!err)
-            err = find_executable(script->interpreter, &dentry);
+            err = find_executable(script->interpreter, &place);
         if (err)
             return err;
     }
     if (!err)
-        err = load(dentry, called, args);
-    dentry_put(dentry);
+        err = load(&place, called, args);
+    place_put(&place);
     return err;
 }
 
-static int exec_dentry(struct dentry *dentry, const struct called *called, struct arguments *args)
+static int exec_place(const struct place *place, const struct called *called,
+                      struct arguments *args)
 {
     struct script *script = kmem_alloc(sizeof(*script), 0);
 
     if (!script)
         return -ENOMEM;
-    dentry_get(dentry);
-    int err = exec_interpreted(dentry, called, args, script);
+    place_get(place);
+    int err = exec_interpreted(*place, called, args, script);
     kmem_free(script);
     return err;
 }
 
-static int exec_with(struct dentry *dentry, const struct called *called, user_addr_t argv,
+static int exec_with(const struct place *place, const struct called *called, user_addr_t argv,
                      user_addr_t envp)
 {
     struct arguments args = {0};
@@ -395,7 +404,7 @@ static int exec_with(struct dentry *dentry, const struct called *called, user_ad
     if (!err)
         err = arguments_add_vector(&args, envp, &args.envc);
     if (!err)
-        err = exec_dentry(dentry, called, &args);
+        err = exec_place(place, called, &args);
     arguments_free(&args);
     return err;
 }
@@ -421,20 +430,9 @@ static char *name_from_fd(int dirfd, const char *path, int *err)
     return name;
 }
 
-/* At an empty path the descriptor is the program. */
-static int find_program(const struct path *path, int flags, struct dentry **out)
-{
-    if (path->text[0] || !(flags & AT_EMPTY_PATH))
-        return fs_lookup(path->start, path->text, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
-                         out);
-    dentry_get(path->start);
-    *out = path->start;
-    return 0;
-}
-
 int64_t sys_execveat(int dirfd, user_addr_t upath, user_addr_t argv, user_addr_t envp, int flags)
 {
-    struct dentry *dentry;
+    struct place place;
     struct path path;
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
@@ -442,19 +440,19 @@ int64_t sys_execveat(int dirfd, user_addr_t upath, user_addr_t argv, user_addr_t
     int err = path_get(dirfd, upath, &path);
     if (err)
         return err;
-    err = find_program(&path, flags, &dentry);
+    err = path_find(&path, flags, &place);
     if (err)
         goto put_path;
     char *name = name_from_fd(dirfd, path.text, &err);
     struct called called = {
         .name = name ? name : path.text,
-        .comm = path.text[0] ? base_name(path.text) : dentry->name,
+        .comm = path.text[0] ? base_name(path.text) : place.dentry->name,
         .vanishes = name && fd_close_on_exec(dirfd) > 0,
     };
     if (!err)
-        err = exec_with(dentry, &called, argv, envp);
+        err = exec_with(&place, &called, argv, envp);
     kmem_free(name);
-    dentry_put(dentry);
+    place_put(&place);
 put_path:
     path_put(&path);
     return err;
@@ -468,11 +466,10 @@ int64_t sys_execve(user_addr_t path, user_addr_t argv, user_addr_t envp)
 int exec_first(const char *path, const char *const *envp)
 {
     struct arguments args = {0};
-    struct dentry *dentry;
-
+    struct place start = place_root(), place;
     struct called called = {.name = path, .comm = base_name(path)};
 
-    int err = fs_lookup(fs_root, path, LOOKUP_FOLLOW, &dentry);
+    int err = fs_lookup(&start, path, LOOKUP_FOLLOW, &place);
     if (err)
         return err;
     err = arguments_add(&args, path);
@@ -480,8 +477,8 @@ int exec_first(const char *path, const char *const *envp)
     for (; !err && *envp; envp++, args.envc++)
         err = arguments_add(&args, *envp);
     if (!err)
-        err = exec_dentry(dentry, &called, &args);
+        err = exec_place(&place, &called, &args);
     arguments_free(&args);
-    dentry_put(dentry);
+    place_put(&place);
     return err;
 }

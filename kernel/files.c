@@ -13,6 +13,7 @@
 
 #include "file_lock.h"
 #include "fs.h"
+#include "mount.h"
 #include "task.h"
 #include <asm/uaccess.h>
 #include <lib/bitmap.h>
@@ -44,6 +45,7 @@ int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flag
     file->ops = ops;
     file->dentry = dentry;
     file->inode = dentry->inode;
+    file->mount = NULL;
     file->flags = flags;
     file->pos = 0;
     file->private = NULL;
@@ -57,21 +59,34 @@ void file_get(struct file *file)
     atomic_fetch_add_explicit(&file->refcount, 1, memory_order_relaxed);
 }
 
+/* Does it keep its mount from becoming read-only? */
+static bool is_writer(const struct file *f)
+{
+    return f->mount && file_writable(f) && !(f->flags & O_PATH) && inode_is(f->inode, S_IFREG);
+}
+
 void file_put(struct file *file)
 {
+    struct place place = file_place(file);
+
     if (atomic_fetch_sub_explicit(&file->refcount, 1, memory_order_acq_rel) != 1)
         return;
     file_closed(file->inode, file);
     if (file->ops->release)
         file->ops->release(file);
-    dentry_put(file->dentry);
+    if (is_writer(file))
+        atomic_fetch_sub(&file->mount->writers, 1);
+    place_put(&place);
     slab_free(&file_cache, file);
 }
 
 /* Opening by name */
 
-static int check_open(const struct inode *inode, int flags)
+static int check_open(const struct place *place, int flags)
 {
+    const struct inode *inode = place->dentry->inode;
+    bool device = inode_is(inode, S_IFCHR) || inode_is(inode, S_IFBLK);
+
     if (inode_is(inode, S_IFLNK) && !(flags & O_PATH))
         return -ELOOP;
     if ((flags & O_DIRECTORY) && !inode_is(inode, S_IFDIR))
@@ -80,6 +95,10 @@ static int check_open(const struct inode *inode, int flags)
         return 0;
     if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT)))
         return -EISDIR;
+    if (device && place->mount && (place->mount->flags & MOUNT_NO_DEV))
+        return -EACCES;
+    if (inode_is(inode, S_IFREG) && (flags & (O_ACCMODE | O_TRUNC)) && place_may_write(place))
+        return -EROFS;
     if (!inode->file_ops || inode->object.ops == &secretmem_ops)
         return -ENXIO;
     return 0;
@@ -87,21 +106,31 @@ static int check_open(const struct inode *inode, int flags)
 
 static const struct file_ops path_only_ops = {.no_seek = true};
 
-int file_open(struct dentry *dentry, int flags, struct file **out)
+/* The file keeps @place's mount. */
+static void keep_mount(struct file *f, const struct place *place)
 {
-    struct inode *inode = dentry->inode;
+    f->mount = place->mount;
+    if (f->mount)
+        mount_get(f->mount);
+    if (is_writer(f))
+        atomic_fetch_add(&f->mount->writers, 1);
+}
+
+int file_open(const struct place *place, int flags, struct file **out)
+{
+    struct inode *inode = place->dentry->inode;
     const struct file_ops *ops = flags & O_PATH ? &path_only_ops : inode->file_ops;
 
-    int err = check_open(inode, flags);
+    int err = check_open(place, flags);
     if (!err && (flags & O_TRUNC) && inode_is(inode, S_IFREG) && inode->object.ops)
         err = inode_truncate(inode, 0);
-    if (err) {
-        dentry_put(dentry);
-        return err;
-    }
-    err = file_create(dentry, ops, flags, out);
     if (err)
         return err;
+    dentry_get(place->dentry);
+    err = file_create(place->dentry, ops, flags, out);
+    if (err)
+        return err;
+    keep_mount(*out, place);
     err = ops->open ? ops->open(*out) : 0;
     if (err) {
         (*out)->ops = &path_only_ops; /* it was never open: nothing to release */

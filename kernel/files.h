@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "place.h"
 #include <asm/spinlock.h>
 #include <base/mutex.h>
 #include <lib/addr.h>
@@ -42,6 +43,7 @@ struct file {
     const struct file_ops *ops;
     struct inode *inode;   /* a reference, through the dentry */
     struct dentry *dentry; /* a reference */
+    struct mount *mount;   /* the same: through which it was opened; NULL: it has no place */
     uint32_t flags;        /* O_ACCMODE and status flags */
     uint64_t pos;
     struct mutex pos_lock;
@@ -62,14 +64,21 @@ struct files {
 /* Boot: the cache of open files. */
 void files_boot_init(void);
 
-/* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
+/* An open file on @dentry, which lies nowhere, and whose reference it takes over. 0, or -ENOMEM
+ * (dentry put). */
 int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                              struct file **out);
 
-/* The same as open(2) does it: rights and kinds are checked, O_TRUNC is obeyed. -ELOOP, -ENOTDIR,
- * -EISDIR, -ENXIO, or what the file's kind says. */
-int __must_check file_open(struct dentry *dentry, int flags, struct file **out);
+/* The same as open(2) does it with a place: its kind and its mount are asked, O_TRUNC is obeyed.
+ * -ELOOP, -ENOTDIR, -EISDIR, -EROFS, -EACCES, -ENXIO, or what the file's kind says. */
+int __must_check file_open(const struct place *place, int flags, struct file **out);
 void file_get(struct file *file);
+
+/* Where it was opened. The references are the file's. */
+static inline struct place file_place(const struct file *f)
+{
+    return (struct place){f->mount, f->dentry};
+}
 void file_put(struct file *file);
 
 /* A file of O_PATH only names something: neither of the two. */

@@ -442,19 +442,17 @@ static int pipe_dentry(struct dentry **out)
 /* A file on each end. */
 static int pipe_create(int flags, struct file *ends[2])
 {
-    struct dentry *dentry;
-    int err = pipe_dentry(&dentry);
+    struct place place = {NULL, NULL};
+    int err = pipe_dentry(&place.dentry);
     if (err)
         return err;
-    dentry_get(dentry);
-    err = file_open(dentry, O_RDONLY | flags, &ends[0]);
-    if (err) {
-        dentry_put(dentry);
-        return err;
+    err = file_open(&place, O_RDONLY | flags, &ends[0]);
+    if (!err) {
+        err = file_open(&place, O_WRONLY | flags, &ends[1]);
+        if (err)
+            file_put(ends[0]);
     }
-    err = file_open(dentry, O_WRONLY | flags, &ends[1]);
-    if (err)
-        file_put(ends[0]);
+    place_put(&place);
     return err;
 }
 

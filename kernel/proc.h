@@ -41,7 +41,7 @@ const struct cred *proc_cred(int pid);
 int __must_check proc_may_look(struct dentry *dentry);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 12
+#define NR_PROC_FILES 14
 extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
 
 /* The line of an area in maps and smaps; @path: room for its name. */
@@ -57,6 +57,9 @@ extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_pagemap, proc_
 
 /* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
 int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
+
+/* proc_mounts.c */
+extern const struct text_kind proc_mounts, proc_mountinfo;
 
 /* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
 void thp_boot_files(struct dentry *mm);

@@ -417,6 +417,8 @@ const struct text_kind *const proc_files_of_process[NR_PROC_FILES] = {
     &cmdline,
     &proc_smaps,
     &proc_smaps_rollup,
+    &proc_mounts,
+    &proc_mountinfo,
     &oom_score_file,
     &oom_adj_file,
     &proc_pagemap,

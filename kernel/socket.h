@@ -15,6 +15,7 @@
 #pragma once
 
 #include "files.h"
+#include "place.h"
 #include "sched.h"
 #include "scm.h"
 #include <lib/list.h>
@@ -175,8 +176,8 @@ struct socket_name {
     _Atomic uint32_t refcount;
     uint32_t len; /* of the address, as programs count it */
     struct uapi_sockaddr_un address;
-    char end;              /* NUL: a path may fill all of its room */
-    struct dentry *dentry; /* a reference; NULL: the name is abstract */
+    char end;           /* NUL: a path may fill all of its room */
+    struct place place; /* references; no dentry: the name is abstract */
 };
 
 /* @name may be NULL. */

@@ -36,8 +36,8 @@ void socket_name_put(struct socket_name *name)
 {
     if (!name || atomic_fetch_sub_explicit(&name->refcount, 1, memory_order_acq_rel) != 1)
         return;
-    if (name->dentry)
-        dentry_put(name->dentry);
+    if (name->place.dentry)
+        place_put(&name->place);
     kmem_free(name);
 }
 
@@ -76,7 +76,8 @@ static int name_create(const struct uapi_sockaddr_un *address, int len, struct s
 static bool same_address(const struct socket_name *name, const struct uapi_sockaddr_un *address,
                          int len)
 {
-    return !name->dentry && name->len == (unsigned)len && !memcmp(&name->address, address, len);
+    return !name->place.dentry && name->len == (unsigned)len &&
+           !memcmp(&name->address, address, len);
 }
 
 /* The socket bound to @inode, or else to the abstract address, or NULL. sockets_lock held. */
@@ -86,7 +87,7 @@ static struct socket *find_bound(const struct inode *inode, const struct uapi_so
     struct socket *s;
 
     list_for_each_entry (s, &bound, bound_node) {
-        const struct dentry *dentry = s->name->dentry;
+        const struct dentry *dentry = s->name->place.dentry;
         if (inode ? dentry && dentry->inode == inode : same_address(s->name, address, len))
             return s;
     }
@@ -108,29 +109,29 @@ static int find(const struct inode *inode, const struct uapi_sockaddr_un *addres
 }
 
 /* A path of the running program, as a string. */
-static int lookup_path(const char *path, struct dentry **out)
+static int lookup_path(const char *path, struct place *out)
 {
-    struct dentry *start;
+    struct place start;
 
     int err = path_start(AT_FDCWD, &start);
     if (err)
         return err;
-    err = fs_lookup(start, path, LOOKUP_FOLLOW, out);
-    dentry_put(start);
+    err = fs_lookup(&start, path, LOOKUP_FOLLOW, out);
+    place_put(&start);
     return err;
 }
 
 static int find_by_path(const char *path, int type, struct socket **out)
 {
-    struct dentry *dentry;
+    struct place place;
 
-    int err = lookup_path(path, &dentry);
+    int err = lookup_path(path, &place);
     if (err)
         return err;
-    err = inode_permission(dentry->inode, W_OK);
+    err = inode_permission(place.dentry->inode, W_OK);
     if (!err)
-        err = find(dentry->inode, NULL, 0, type, out);
-    dentry_put(dentry);
+        err = find(place.dentry->inode, NULL, 0, type, out);
+    place_put(&place);
     return err;
 }
 
@@ -154,7 +155,7 @@ static int publish(struct socket *s, struct socket_name *name)
     spin_lock(&sockets_lock);
     if (s->name)
         err = -EINVAL;
-    else if (!name->dentry && find_bound(NULL, &name->address, name->len))
+    else if (!name->place.dentry && find_bound(NULL, &name->address, name->len))
         err = -EADDRINUSE;
     if (!err) {
         s->name = name;
@@ -172,7 +173,7 @@ static int bind_abstract(struct socket *s, struct socket_name *name)
     return err;
 }
 
-static int create_inode(struct dentry *start, const char *path, struct dentry **out)
+static int create_inode(const struct place *start, const char *path, struct place *out)
 {
     struct inode *inode;
     uint32_t rights = 0777 & ~process_current()->umask;
@@ -185,20 +186,20 @@ static int create_inode(struct dentry *start, const char *path, struct dentry **
 
 static int bind_path(struct socket *s, struct socket_name *name)
 {
-    struct dentry *start;
+    struct place start;
 
     int err = path_start(AT_FDCWD, &start);
     if (err) {
         socket_name_put(name);
         return err;
     }
-    err = create_inode(start, name->address.path, &name->dentry);
+    err = create_inode(&start, name->address.path, &name->place);
     if (!err) {
         err = publish(s, name);
-        if (err && fs_remove(start, name->address.path, false))
+        if (err && fs_remove(&start, name->address.path, false))
             err = -EINVAL; /* somebody removed it first */
     }
-    dentry_put(start);
+    place_put(&start);
     if (err)
         socket_name_put(name);
     return err;

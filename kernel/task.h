@@ -74,8 +74,8 @@ struct process {
     int oom_adj;                  /* oom_score_adj [a] */
     bool oom_chosen;              /* killed for its memory [t] */
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
-    struct dentry *cwd;
-    struct dentry *exe;
+    struct place cwd, root;       /* change under fs_lock */
+    struct place exe;             /* no dentry: none [t] */
     uint32_t umask;
     struct wait_queue *vfork_done; /* the parent that waits until we exec or exit */
 };
