@@ -242,10 +242,7 @@ void usage_add(struct usage *sum, const struct usage *more)
 
 void usage_peak(struct process *process, const struct mm *mm)
 {
-    int64_t anon, file;
-
-    mm_rss(mm, &anon, &file);
-    process->usage.max_pages = max(process->usage.max_pages, (uint64_t)(anon + file));
+    process->usage.max_pages = max(process->usage.max_pages, mm_rss_peak(mm));
 }
 
 struct usage usage_of_process(const struct process *process)

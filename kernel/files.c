@@ -284,6 +284,38 @@ int fd_install(struct file *file, int from, bool close_on_exec)
     return -EMFILE;
 }
 
+int fd_install_pair(struct file *ends[2], bool close_on_exec, user_addr_t out)
+{
+    int fds[2];
+
+    fds[0] = fd_install(ends[0], 0, close_on_exec);
+    if (fds[0] < 0) {
+        file_put(ends[1]);
+        return fds[0];
+    }
+    fds[1] = fd_install(ends[1], 0, close_on_exec);
+    int err = fds[1] < 0 ? fds[1] : copy_to_user(out, fds, sizeof(fds));
+    if (!err)
+        return 0;
+    if (fds[1] >= 0)
+        fd_close(fds[1]);
+    fd_close(fds[0]);
+    return err;
+}
+
+bool fd_is_left(void)
+{
+    struct files *files = task_current()->files;
+    int limit = fd_limit();
+
+    spin_lock(&files->lock);
+    int fd = files->low;
+    while (fd < limit && entry(files, fd))
+        fd++;
+    spin_unlock(&files->lock);
+    return fd < limit;
+}
+
 int fd_replace(int fd, struct file *file, bool close_on_exec)
 {
     struct files *files = task_current()->files;
@@ -382,40 +414,4 @@ struct kernel_copy kernel_buffer_out(void *base)
 struct kernel_copy kernel_buffer_in(const void *base)
 {
     return (struct kernel_copy){.copy = {kernel_in}, .base = (char *)base};
-}
-
-/* Put v->at on the buffer that holds byte @done. Callers mostly move forward. */
-static void vector_seek(struct vector_copy *v, size_t done)
-{
-    if (done < v->at_offset)
-        v->at = v->at_offset = 0;
-    while (v->at < v->nr && done >= v->at_offset + v->vector[v->at].len)
-        v->at_offset += v->vector[v->at++].len;
-}
-
-static size_t vector_copy(struct object_copy *c, void *kva, size_t done, size_t len)
-{
-    struct vector_copy *v = container_of(c, struct vector_copy, copy);
-    size_t moved = 0;
-
-    while (moved < len) {
-        vector_seek(v, done + moved);
-        if (v->at == v->nr)
-            break;
-        const struct uapi_iovec *part = &v->vector[v->at];
-        size_t offset = done + moved - v->at_offset;
-        size_t chunk = min(len - moved, part->len - offset);
-        user_addr_t at = user(part->base + offset);
-        size_t left = v->out ? copy_to_user_partial(at, (char *)kva + moved, chunk)
-                             : copy_from_user_partial((char *)kva + moved, at, chunk);
-        moved += chunk - left;
-        if (left)
-            break;
-    }
-    return len - moved;
-}
-
-struct vector_copy user_vector(const struct uapi_iovec *vector, unsigned nr, bool out)
-{
-    return (struct vector_copy){.copy = {vector_copy}, .vector = vector, .nr = nr, .out = out};
 }

@@ -106,6 +106,12 @@ struct file *fd_get(int fd);
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);
+
+/* Two at once, told to the program at @out; all references are taken over. -EMFILE, -EFAULT. */
+int __must_check fd_install_pair(struct file *ends[2], bool close_on_exec, user_addr_t out);
+
+/* Is a descriptor free now? */
+bool fd_is_left(void);
 int fd_close(int fd);
 
 /* Make @fd refer to @file, whose reference it takes over, closing what it was. @fd; -EBADF: put. */
@@ -136,18 +142,6 @@ struct kernel_copy {
 
 struct kernel_copy kernel_buffer_out(void *base);
 struct kernel_copy kernel_buffer_in(const void *base);
-
-/* Several buffers of the running program, one after another. */
-struct vector_copy {
-    struct object_copy copy;
-    const struct uapi_iovec *vector;
-    unsigned nr;
-    bool out;         /* the kernel writes into them */
-    unsigned at;      /* the buffer that holds .. */
-    size_t at_offset; /* .. this byte of the whole, its first */
-};
-
-struct vector_copy user_vector(const struct uapi_iovec *vector, unsigned nr, bool out);
 
 /* Regular files on objects: kernel/object_file.c */
 extern const struct file_ops object_file_ops;

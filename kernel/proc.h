@@ -27,6 +27,9 @@ static inline int proc_pid(const struct dentry *dir)
     return dir->inode->private;
 }
 
+/* Is the process still there, if only for its parent? */
+bool proc_exists(int pid);
+
 /* The memory of a process, with a reference; NULL: it is gone. */
 struct mm *proc_mm(int pid);
 
@@ -38,7 +41,7 @@ const struct cred *proc_cred(int pid);
 int __must_check proc_may_look(struct dentry *dentry);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 13
+#define NR_PROC_FILES 14
 extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
 
 /* The line of an area in maps and smaps; @path: room for its name. */
@@ -49,7 +52,11 @@ typedef void (*proc_area_fn)(struct text *t, struct vma *vma, char *path, size_t
 int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add);
 
 /* proc_smaps.c, proc_memory.c */
-extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_pagemap, proc_mem;
+extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_pagemap, proc_clear_refs,
+    proc_mem;
+
+/* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
+int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
 
 /* proc_mounts.c */
 extern const struct text_kind proc_mounts, proc_mountinfo;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/proc_memory.c - /proc/PID/mem and pagemap: the memory of a process, and where it lies
+ * kernel/proc_memory.c - /proc/PID/mem, pagemap, clear_refs: the memory of a process, where it lies
  *
  * Room:   kernel.
  * Owns:   the reference of each open file on its address space, in file.private.
  * Locks:  mmap_lock for reading, while pages are looked at.
  * Always: (1) an open file stays with the memory that the process had when it was opened;
  *         (2) where frames lie is told to CAP_SYS_ADMIN alone.
- * Source: proc_pid_mem(5), proc_pid_pagemap(5).
+ * Source: proc_pid_mem(5), proc_pid_pagemap(5), proc_pid_clear_refs(5).
  * Tour:   after kernel/proc_pid.c; include/mm/usage.h.
  */
 #include "cred.h"
@@ -17,12 +17,10 @@
 #include <mm/slab.h>
 #include <mm/usage.h>
 #include <uapi/errno.h>
+#include <uapi/pagemap.h>
 
-#define PM_FRAME   ((1UL << 55) - 1)
-#define PM_ALONE   (1UL << 56)
-#define PM_GUARD   (1UL << 58)
-#define PM_OBJECT  (1UL << 61)
-#define PM_PRESENT (1UL << 63)
+/* What is written to clear_refs. */
+enum { CLEAR_ALL = 1, CLEAR_ANON, CLEAR_OF_FILES, CLEAR_SOFT_DIRTY, CLEAR_PEAK };
 
 #define PAGES_AT_ONCE 64
 
@@ -44,9 +42,11 @@ static void memory_release(struct file *f)
 
 static uint64_t word_of(const struct page_seen *seen, bool with_frames)
 {
+    uint64_t dirty = seen->soft_dirty ? PM_SOFT_DIRTY : 0;
+
     if (!seen->present)
-        return seen->guard ? PM_GUARD : 0;
-    return PM_PRESENT | (with_frames ? seen->frame_number & PM_FRAME : 0) |
+        return dirty | (seen->guard ? PM_GUARD | PM_SWAP : 0);
+    return dirty | PM_PRESENT | (with_frames ? seen->frame_number & PM_FRAME : 0) |
            (seen->alone ? PM_ALONE : 0) | (seen->object ? PM_OBJECT : 0);
 }
 
@@ -85,13 +85,53 @@ static int64_t pagemap_read(struct file *f, struct object_copy *c, size_t len, u
     return done || !len || !mm || first >= USER_END >> PAGE_SHIFT ? (int64_t)done : -EFAULT;
 }
 
+static int64_t pagemap_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+    if (cmd != PAGEMAP_SCAN)
+        return -EINVAL;
+    return f->private ? pagemap_scan(f->private, user(arg)) : -EINVAL;
+}
+
 static const struct file_ops pagemap_ops = {
     .open = memory_open,
     .read = pagemap_read,
+    .ioctl = pagemap_ioctl,
     .release = memory_release,
 };
 
 const struct text_kind proc_pagemap = {"pagemap", 0400, .ops = &pagemap_ops};
+
+/* clear_refs: from now on, what is touched, or written? */
+
+static void track(struct mm *mm, int64_t what)
+{
+    if (what == CLEAR_SOFT_DIRTY)
+        mm_track_writes(mm);
+    else if (what == CLEAR_PEAK)
+        mm_rss_peak_reset(mm);
+    else
+        mm_track_accesses(mm, what == CLEAR_ALL    ? AREAS_ALL
+                              : what == CLEAR_ANON ? AREAS_ANONYMOUS
+                                                   : AREAS_OF_OBJECTS);
+}
+
+static int store_clear_refs(struct dentry *dentry, int64_t what)
+{
+    int pid = proc_pid(dentry->parent);
+
+    if (what < CLEAR_ALL || what > CLEAR_PEAK)
+        return -EINVAL;
+    if (!proc_exists(pid))
+        return -ESRCH;
+    struct mm *mm = proc_mm(pid);
+    if (mm) {
+        track(mm, what);
+        mm_put(mm);
+    }
+    return 0;
+}
+
+const struct text_kind proc_clear_refs = {"clear_refs", 0200, .store_for = store_clear_refs};
 
 /* mem: the bytes themselves, whatever the areas forbid */
 

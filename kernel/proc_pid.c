@@ -32,6 +32,14 @@ static int name_to_number(const char *name)
     return strcmp(name, again) ? -1 : (int)n;
 }
 
+bool proc_exists(int pid)
+{
+    tasks_lock();
+    bool exists = process_find(pid);
+    tasks_unlock();
+    return exists;
+}
+
 struct mm *proc_mm(int pid)
 {
     tasks_lock();
@@ -354,10 +362,9 @@ static int proc_lookup(struct dentry *dir, const char *name, struct dentry **out
 {
     int pid = name_to_number(name);
 
-    tasks_lock();
-    bool exists = pid > 0 && process_find(pid);
-    tasks_unlock();
-    int err = exists ? directory_create(dir, name, &process_dir, 0555, pid, out) : -ENOENT;
+    int err = pid > 0 && proc_exists(pid)
+                  ? directory_create(dir, name, &process_dir, 0555, pid, out)
+                  : -ENOENT;
     return err ? err : own(*out, pid);
 }
 

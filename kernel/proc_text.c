@@ -219,11 +219,11 @@ static void add_status_memory(struct text *t, struct mm *mm)
 
     mm_rss(mm, &anon, &file);
 
-    text_add(t, "VmPeak:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
+    text_add(t, "VmPeak:\t%8lu kB\n", max(mm->peak_pages, mm->total_pages) * PAGE_KIB);
     text_add(t, "VmSize:\t%8lu kB\n", mm->total_pages * PAGE_KIB);
     text_add(t, "VmLck:\t%8lu kB\n", mm->locked_pages * PAGE_KIB);
     text_add(t, "VmPin:\t%8lu kB\n", 0UL);
-    text_add(t, "VmHWM:\t%8lu kB\n", (anon + file) * PAGE_KIB);
+    text_add(t, "VmHWM:\t%8lu kB\n", mm_rss_peak(mm) * PAGE_KIB);
     text_add(t, "VmRSS:\t%8lu kB\n", (anon + file) * PAGE_KIB);
     text_add(t, "RssAnon:\t%8lu kB\n", anon * PAGE_KIB);
     text_add(t, "RssFile:\t%8lu kB\n", file * PAGE_KIB);
@@ -422,5 +422,6 @@ const struct text_kind *const proc_files_of_process[NR_PROC_FILES] = {
     &oom_score_file,
     &oom_adj_file,
     &proc_pagemap,
+    &proc_clear_refs,
     &proc_mem,
 };

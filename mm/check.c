@@ -72,6 +72,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(vma && va >= vma->start && va + pt_level_size(level) <= vma->end, "V5",
           "leaf %#lx at %#lx is in no area", pte.raw, va);
     CLAIM(!write || vma->flags & VM_WRITE, "V5", "writable leaf at %#lx", va);
+    CLAIM(!write || vma->flags & VM_SOFT_DIRTY || pte_is_soft_dirty(pte), "V5",
+          "the first write at %#lx would not be seen", va);
     CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);

@@ -72,7 +72,7 @@ static void replace_table(const struct vma *vma, uint64_t va, struct page *table
     struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
     spin_lock(pt_lock(walk.table));
     pt_keep(walk.table, table);
-    prot = vma_leaf_may_write(vma->flags, true) ? pgprot_write(prot) : prot;
+    prot = vma_leaf_may_write(vma->flags, true, true) ? pgprot_write(prot) : prot;
     pte_t pte = pte_made_exclusive(pte_leaf(page_to_phys(page), prot, PT_2M));
     pt_set(walk.table, walk.slot, pte_made_dirty(pte_made_young(pte)));
     atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);

@@ -37,13 +37,14 @@ static enum pt_level fault_level(const struct fault *f)
 }
 
 /* A leaf for @frame with all rights it may have now. */
-static inline pte_t leaf_for(const struct fault *f, struct page *frame)
+static __force_inline pte_t leaf_for(const struct fault *f, struct page *frame)
 {
     pgprot_t prot = vma_pgprot(f->vma);
-    bool own = page_is_private(frame), write = vma_leaf_may_write(f->vma->flags, own);
+    bool own = page_is_private(frame), written = f->access == ACCESS_WRITE;
+    bool write = vma_leaf_may_write(f->vma->flags, own, written);
     pte_t pte = pte_leaf(page_to_phys(frame), write ? pgprot_write(prot) : prot, f->walk.level);
     pte = pte_made_young(own ? pte_made_exclusive(pte) : pte);
-    return write && f->access == ACCESS_WRITE ? pte_made_dirty(pte) : pte;
+    return write && written ? pte_made_dirty(pte) : pte;
 }
 
 /* Account a page that got a leaf. */

@@ -30,15 +30,10 @@ static struct window window_around(const struct vma *vma, uint64_t va)
 }
 
 /* Map @page if nothing is mapped there yet. Both locks held. */
-static bool map_page(const struct vma *vma, const struct pt_walk *walk, pte_t *slot,
-                     struct page *page)
+static bool map_page(const struct pt_walk *walk, pte_t *slot, pgprot_t prot, struct page *page)
 {
-    pgprot_t prot = vma_pgprot(vma);
-
     if (!pte_is_none(pte_read(slot)) || page_is_untouched(page))
         return false;
-    if (vma_leaf_may_write(vma->flags, false))
-        prot = pgprot_write(prot);
     folio_get(page_folio(page));
     atomic_fetch_add_explicit(&page_head(page)->mapcount, 1, memory_order_relaxed);
     pt_set(walk->table, slot, pte_made_young(pte_leaf(page_to_phys(page), prot, PT_4K)));
@@ -50,6 +45,8 @@ bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk
     struct object *object = vma->object;
     struct window window = window_around(vma, va);
     uint64_t here = vma_folio_index(vma, va);
+    bool write = vma_leaf_may_write(vma->flags, false, false);
+    pgprot_t prot = write ? pgprot_write(vma_pgprot(vma)) : vma_pgprot(vma);
     struct page *page, *last = NULL;
     int64_t mapped = 0;
 
@@ -60,7 +57,7 @@ bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk
     for (uint64_t i = window.first; (page = index_next(&object->folios, &i)) && i < window.end;
          i++) {
         pte_t *slot = walk->slot + (int64_t)(i - here);
-        mapped += map_page(vma, walk, slot, page);
+        mapped += map_page(walk, slot, prot, page);
         last = page;
     }
     if (mapped)

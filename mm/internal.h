@@ -173,10 +173,12 @@ static inline pgprot_t vma_pgprot(const struct vma *vma)
 }
 
 /* May a leaf in an area of these flags be writable now? A private one if it is exclusive: those of
- * the zero page and of an object's pages never are. */
-static inline bool vma_leaf_may_write(uint32_t vma_flags, bool exclusive)
+ * the zero page and of an object's pages never are. Where writes are tracked, if it is known to be
+ * written: else a fault has to see the first write. */
+static inline bool vma_leaf_may_write(uint32_t vma_flags, bool exclusive, bool soft_dirty)
 {
-    return (vma_flags & VM_WRITE) && ((vma_flags & VM_SHARED) || exclusive);
+    return (vma_flags & VM_WRITE) && ((vma_flags & VM_SHARED) || exclusive) &&
+           ((vma_flags & VM_SOFT_DIRTY) || soft_dirty);
 }
 
 /* zap.c */
@@ -205,6 +207,10 @@ int __must_check guard_range(struct mm *mm, uint64_t start, uint64_t end,
 
 /* Take guards of [start, end) away; pages stay. */
 void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Pages, or areas too, are about to go: there may never again be so many. */
+void rss_peak_note(struct mm *mm);
+void peaks_note(struct mm *mm); /* mmap_lock held for writing */
 
 /* Account a leaf that appears or goes. */
 static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)

@@ -83,9 +83,11 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
         (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
         return -EINVAL;
     int err = spares_get(mm, cuts_first + cuts_last, spare);
-    if (!err)
-        thp_split_borders(mm, start, end);
-    return err;
+    if (err)
+        return err;
+    thp_split_borders(mm, start, end);
+    peaks_note(mm);
+    return 0;
 }
 
 void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
@@ -209,7 +211,7 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
 /* The flags of the new area. Where nothing is promised that is not there, all is reserved. */
 static uint32_t request_flags(const struct mm *mm, const struct map_request *r)
 {
-    uint32_t flags = r->flags | mm->default_flags;
+    uint32_t flags = r->flags | mm->default_flags | VM_SOFT_DIRTY;
     if (vm_settings.overcommit == OVERCOMMIT_NEVER && !(flags & (VM_HUGETLB | VM_DROPPABLE)))
         flags &= ~VM_NORESERVE;
     return vma_must_account(flags) ? flags | VM_ACCOUNT : flags;
@@ -415,6 +417,7 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     thp_split_borders(mm, addr, end);
+    rss_peak_note(mm);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)

@@ -51,7 +51,7 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
         if (pte_is_none(pte))
             continue;
         pte = pte_exchange(slot + k, pte_none());
-        pte_write(to.slot + k, pte);
+        pte_write(to.slot + k, pte_made_soft_dirty(pte)); /* for those who track writes it is new */
         moved++;
         if (pte_has_frame(pte) && leaf_keeps_table(pte, run->level))
             pt_keep(to.table, pt_kept_take(run->table));

@@ -60,8 +60,11 @@ static void see_leaf(pte_t pte, enum pt_level level, uint64_t offset, struct pag
     struct page *frame = phys_to_page(pte_phys(pte, level)), *page = page_head(frame);
 
     out->present = true;
+    out->soft_dirty = pte_is_soft_dirty(pte);
     out->frame_number = (page_to_phys(frame).raw + offset) >> PAGE_SHIFT;
-    if (page_is_zeros(page))
+    out->huge = level > PT_4K;
+    out->zeros = page_is_zeros(page);
+    if (out->zeros)
         return;
     out->alone = leaves_of(page, level) == 1;
     out->object = !page_is_private(page);
@@ -77,11 +80,29 @@ static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsign
 
     for (uint64_t at = from; at < end; at += PAGE_SIZE) {
         struct page_seen *seen = &out[(at - addr) >> PAGE_SHIFT];
+        seen->has_slot = true;
         if (pte_has_frame(pte))
             see_leaf(pte, run->level, at - start, seen);
         else
             seen->guard = pte_kind(pte, run->level) == PTE_KIND_GUARD;
     }
+}
+
+uint64_t pages_skip(struct mm *mm, uint64_t addr, uint64_t end)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(addr), user(end));
+    return run.nr ? run.from : end;
+}
+
+/* In an area that is new everything is. */
+static void see_new_areas(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
+{
+    uint64_t end = addr + nr * PAGE_SIZE;
+
+    for (struct vma *vma = vma_find_from(mm, addr); vma && vma->start < end; vma = vma_next(vma))
+        for (uint64_t at = max(vma->start, addr);
+             (vma->flags & VM_SOFT_DIRTY) && at < min(vma->end, end); at += PAGE_SIZE)
+            out[(at - addr) >> PAGE_SHIFT].soft_dirty = true;
 }
 
 void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
@@ -95,6 +116,7 @@ void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
             see_slot(&run, i, addr, nr, out);
         spin_unlock(pt_lock(run.table));
     }
+    see_new_areas(mm, addr, nr, out);
 }
 
 int area_takes_huge(const struct vma *vma)

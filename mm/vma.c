@@ -275,9 +275,11 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
     changes_end(mm);
 }
 
-/* Does @right go on where @left ends, with the same flags except @ignored? */
+/* Does @right go on where @left ends, with the same flags except @ignored? That one is new does not
+ * keep them apart. */
 static bool goes_on(const struct vma *left, const struct vma *right, uint32_t ignored)
 {
+    ignored |= VM_SOFT_DIRTY;
     return left->end == right->start && !((left->flags ^ right->flags) & ~ignored) &&
            left->pkey == right->pkey && left->object == right->object &&
            left->pgoff + vma_pages(left) == right->pgoff;
@@ -324,6 +326,7 @@ static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
     if (!left->anon)
         atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
     left->guarded |= right->guarded;
+    left->flags |= right->flags & VM_SOFT_DIRTY; /* no write goes unseen */
     changes_end(mm);
     vma_unlist(right);
     rwsem_seekers_wait(&mm->mmap_lock);

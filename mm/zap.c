@@ -21,6 +21,37 @@ void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
     }
 }
 
+static uint64_t rss_sum(const struct mm *mm)
+{
+    int64_t anon, file;
+
+    mm_rss(mm, &anon, &file);
+    return max(anon + file, (int64_t)0); /* somebody may be between two CPUs' counts */
+}
+
+uint64_t mm_rss_peak(const struct mm *mm)
+{
+    return max(READ_ONCE(mm->peak_rss), rss_sum(mm));
+}
+
+void mm_rss_peak_reset(struct mm *mm)
+{
+    WRITE_ONCE(mm->peak_rss, rss_sum(mm));
+}
+
+void peaks_note(struct mm *mm)
+{
+    mm->peak_pages = max(mm->peak_pages, mm->total_pages);
+    rss_peak_note(mm);
+}
+
+void rss_peak_note(struct mm *mm)
+{
+    uint64_t now = rss_sum(mm);
+    if (now > READ_ONCE(mm->peak_rss))
+        WRITE_ONCE(mm->peak_rss, now);
+}
+
 /* What one pass along a run found; accounted once at its end. */
 struct zapped {
     unsigned entries;     /* taken out */

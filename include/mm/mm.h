@@ -46,8 +46,9 @@ enum vm_flags {
     VM_HUGEPAGE = 1 << 18,
     VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
     VM_SEQ_READ = 1 << 20,
-    VM_DROPPABLE = 1 << 21, /* its pages may go when memory is short: MAP_DROPPABLE */
-    VM_ACCOUNT = 1 << 22,   /* private, and was writable: counted as memory that may be needed */
+    VM_DROPPABLE = 1 << 21,  /* its pages may go when memory is short: MAP_DROPPABLE */
+    VM_ACCOUNT = 1 << 22,    /* private, and was writable: counted as memory that may be needed */
+    VM_SOFT_DIRTY = 1 << 23, /* new since writes are tracked: all pages count as written */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -98,6 +99,8 @@ struct mm {
     uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
     bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
     uint64_t total_pages;            /* sum of all areas [m] */
+    uint64_t peak_pages;             /* the largest it was before some went [m] */
+    uint64_t peak_rss;               /* the most that were resident before some went [a] */
     uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
     uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
     uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
@@ -302,6 +305,10 @@ size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access a
 
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
+
+/* The most that ever were, or since the last reset. */
+uint64_t mm_rss_peak(const struct mm *mm);
+void mm_rss_peak_reset(struct mm *mm);
 
 /* The area that holds @addr, or NULL. mmap_lock held. */
 struct vma *vma_find(struct mm *mm, uint64_t addr);

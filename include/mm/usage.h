@@ -3,8 +3,8 @@
  * include/mm/usage.h - what the leaves of an area add up to
  *
  * Room:   mm.
- * Owns:   struct area_usage, struct page_seen.
- * Locks:  mmap_lock held for reading by the caller.
+ * Owns:   struct area_usage, struct page_seen; the calls that begin to count anew.
+ * Locks:  mmap_lock held for reading by the caller, if nothing else is said.
  * Always: (1) a leaf is counted in exactly one of the four kinds.
  * Source: proc_pid_smaps(5).
  * Tour:   after include/mm/mm.h; then mm/usage.c, kernel/proc_smaps.c.
@@ -33,10 +33,14 @@ struct area_usage {
 /* What is at one page, as /proc/PID/pagemap tells it. */
 struct page_seen {
     uint64_t frame_number; /* if present */
+    bool has_slot;         /* there is a slot of a table, perhaps empty, or a leaf */
     bool present;
     bool alone;  /* nothing else maps it */
     bool object; /* it is an object's: of a file, or shared */
+    bool zeros;  /* it is the page of zeros, which counts as nobody's */
+    bool huge;   /* by a huge leaf */
     bool guard;
+    bool soft_dirty; /* it, or the area, is written or new since mm_track_writes() */
 };
 
 /* Look at the @nr pages from @addr on, all fields of @out; what no area has is nothing.
@@ -45,6 +49,20 @@ void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
 
 /* Add what the leaves of @vma come to. */
 void area_usage_add(struct vma *vma, struct area_usage *u);
+
+/* The first page of [addr, end) where there could be something, or @end. mmap_lock for reading. */
+uint64_t pages_skip(struct mm *mm, uint64_t addr, uint64_t end);
+
+/**
+ * mm_track_writes() - no page counts as written until somebody writes to it
+ * Context: task, no lock held. TLB: write rights are gone on return; flushed once.
+ */
+void mm_track_writes(struct mm *mm);
+
+/* No page of such areas counts as touched; CPUs may remember that it was, and not mark it again.
+ * Context: task, no lock held. */
+enum area_backing { AREAS_ALL, AREAS_ANONYMOUS, AREAS_OF_OBJECTS };
+void mm_track_accesses(struct mm *mm, enum area_backing backing);
 
 /* Would a fault in @vma give out huge pages? */
 int area_takes_huge(const struct vma *vma);

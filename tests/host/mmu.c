@@ -151,7 +151,7 @@ static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access ac
         return NULL;
     pte = pte_made_young(pte);
     if (access == ACCESS_WRITE)
-        pte = pte_made_dirty(pte);
+        pte.raw |= PTE_D; /* what the kernel means by dirty is more */
     pte_write(w.slot, pte);
     if (nr_remembered == TLB_SIZE)
         panic("the model's TLB is too small");

@@ -18,6 +18,8 @@
 #define PRESENT (1UL << 63)
 #define OBJECT  (1UL << 61)
 #define ALONE   (1UL << 56)
+#define GUARD   (1UL << 58)
+#define NOWHERE (1UL << 62)
 #define FRAME   ((1UL << 55) - 1)
 
 static int pagemap = -1;
@@ -170,6 +172,19 @@ static void mem_reads_and_writes_whatever_areas_forbid(void)
     close(fd);
 }
 
+static void guards_are_told(void)
+{
+    char *p = map(2, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+    if (linux_before(6, 15))
+        SKIP("no guards in pagemap");
+    p[0] = 1;
+    EXPECT_IS(madvise(p + PAGE, PAGE, 102), 0);
+    EXPECT_IS(word(p) & (GUARD | NOWHERE), 0);
+    EXPECT_IS(word(p + PAGE) & (GUARD | NOWHERE | PRESENT), GUARD | NOWHERE);
+    munmap(p, 2 * PAGE);
+}
+
 int main(void)
 {
     static const struct ktap_test tests[] = {
@@ -178,6 +193,7 @@ int main(void)
         TEST(pages_that_a_fork_shares_are_not_alone),
         TEST(reads_are_of_whole_words),
         TEST(huge_pages_are_told_page_by_page),
+        TEST(guards_are_told),
         TEST(mem_reads_and_writes_whatever_areas_forbid),
     };
     pagemap = open("/proc/self/pagemap", O_RDONLY);

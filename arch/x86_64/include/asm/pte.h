@@ -204,6 +204,13 @@ static inline bool pte_is_young(pte_t pte)
     return pte.raw & PTE_A;
 }
 
+/* Was it written since writes were last tracked from? The CPU does not know this bit: where writes
+ * are tracked, a leaf without it is not writable, so that a fault sets it. */
+static inline bool pte_is_soft_dirty(pte_t pte)
+{
+    return pte.raw & PTE_SOFT_DIRTY;
+}
+
 static inline unsigned pte_pkey(pte_t pte)
 {
     return (pte.raw & PTE_PKEY) >> PTE_PKEY_SHIFT;
@@ -221,8 +228,8 @@ static inline pgprot_t pgprot_supported(pgprot_t prot)
     return (pgprot_t){prot.raw & pte_supported_mask};
 }
 
-/* Changed copies of a LEAF or PROTNONE entry; accessed and dirty are kept unless named. @prot went
- * through pgprot_supported(). */
+/* Changed copies of a LEAF or PROTNONE entry; accessed and both kinds of dirty are kept unless
+ * named. @prot went through pgprot_supported(). */
 static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot)
 {
     uint64_t next = (pte.raw & ~PTE_RIGHTS) | prot.raw;
@@ -235,7 +242,7 @@ static inline pte_t pte_at_level(pte_t pte, phys_addr_t a, enum pt_level level)
 {
     pgprot_t prot = {pte.raw & PTE_RIGHTS};
     pte_t next = pte_leaf(a, prot, level);
-    next.raw |= pte.raw & (PTE_A | PTE_D | PTE_SOFT_EXCLUSIVE);
+    next.raw |= pte.raw & (PTE_A | PTE_D | PTE_SOFT_DIRTY | PTE_SOFT_EXCLUSIVE);
     return next;
 }
 
@@ -250,9 +257,16 @@ static inline pte_t pte_made_writable(pte_t pte)
     return (pte_t){pte.raw | PTE_W};
 }
 
+/* By a write: for the CPU, and for those who track writes. */
 static inline pte_t pte_made_dirty(pte_t pte)
 {
-    return (pte_t){pte.raw | PTE_D};
+    return (pte_t){pte.raw | PTE_D | PTE_SOFT_DIRTY};
+}
+
+/* For those who track writes alone; a guard may be marked, too. */
+static inline pte_t pte_made_soft_dirty(pte_t pte)
+{
+    return (pte_t){pte.raw | PTE_SOFT_DIRTY};
 }
 
 static inline pte_t pte_made_young(pte_t pte)
@@ -293,6 +307,18 @@ static inline pte_t pte_share(pte_t *slot)
 {
     __atomic_fetch_and(&slot->raw, ~(PTE_W | PTE_SOFT_EXCLUSIVE), __ATOMIC_ACQ_REL);
     return pte_read(slot);
+}
+
+/* The next write to the page of this leaf faults. Table locked. Returns what was in @slot. */
+static inline pte_t pte_clear_soft_dirty(pte_t *slot)
+{
+    return (pte_t){__atomic_fetch_and(&slot->raw, ~(PTE_W | PTE_SOFT_DIRTY), __ATOMIC_ACQ_REL)};
+}
+
+/* The next access marks it again, unless a CPU remembers the leaf. Table locked. */
+static inline void pte_clear_young(pte_t *slot)
+{
+    __atomic_fetch_and(&slot->raw, ~PTE_A, __ATOMIC_ACQ_REL);
 }
 
 /* What entries of one class have in common: all but frame, accessed and dirty. */

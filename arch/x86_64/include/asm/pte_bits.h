@@ -24,13 +24,14 @@
 #define PTE_PS             (1UL << 7) /* a leaf, at level 2M and above */
 #define PTE_G              (1UL << 8)
 #define PTE_SOFT_PROTNONE  (1UL << 9)  /* not present, but holds a frame (inverted) */
-#define PTE_SOFT_GUARD     (1UL << 10) /* not present, no frame: nobody may touch this page */
+#define PTE_SOFT_DIRTY     (1UL << 10) /* written since those who track writes looked last */
 #define PTE_SOFT_EXCLUSIVE (1UL << 11) /* the only leaf of a private page */
+#define PTE_SOFT_GUARD     (1UL << 58) /* not present, no frame: nobody may touch this page */
 #define PTE_PKEY_SHIFT     59
 #define PTE_PKEY           (15UL << PTE_PKEY_SHIFT)
 #define PTE_NX             (1UL << 63)
 #define PTE_PHYS           0x000ffffffffff000UL
 
-/* What a change of rights replaces; the rest (frame, A, D, PS) stays. */
+/* What a change of rights replaces; the rest (frame, A, D, PS, soft dirty) stays. */
 #define PTE_RIGHTS \
     (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_G | PTE_SOFT_PROTNONE | PTE_PKEY | PTE_NX)
