@@ -24,6 +24,7 @@
 struct dentry;
 struct inode;
 struct file;
+struct text;
 
 /* How an open file of some kind behaves; what is NULL answers as noted. */
 struct file_ops {
@@ -34,7 +35,8 @@ struct file_ops {
     int (*truncate)(struct file *f, uint64_t size_bytes);                               /* EINVAL */
     unsigned (*poll)(struct file *f); /* POLLIN etc. that hold now; NULL: both always */
     void (*release)(struct file *f);
-    bool no_seek; /* lseek, pread, pwrite: ESPIPE */
+    void (*tell)(struct file *f, struct text *t); /* more lines of fdinfo; NULL: none */
+    bool no_seek;                                 /* lseek, pread, pwrite: ESPIPE */
 };
 
 struct file {
@@ -94,6 +96,12 @@ void files_close_on_exec(struct files *files);
 
 /* The file behind a descriptor of the running task, with a reference; NULL: EBADF. */
 struct file *fd_get(int fd);
+
+/* That of another table, and whether execve() closes it. */
+struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
+
+/* The same of another table, and whether execve() closes it. */
+struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);
