@@ -118,12 +118,8 @@ static int process_copy(uint64_t flags, struct process **out)
     p->personality = me->personality;
     p->oom_adj = me->oom_adj;
     p->no_dump = me->no_dump;
-    p->cwd = me->cwd;
-    dentry_get(p->cwd);
-    p->exe = me->exe;
-    if (p->exe)
-        dentry_get(p->exe);
     p->umask = me->umask;
+    process_copy_places(p, me);
     *out = p;
     return 0;
 }
@@ -230,9 +226,7 @@ static void abandon(struct task *task, struct process *process)
     task_free(task);
     if (process == process_current())
         return;
-    dentry_put(process->cwd);
-    if (process->exe)
-        dentry_put(process->exe);
+    process_put_places(process);
     process_put(process);
 }
 

@@ -16,6 +16,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "path.h"
 #include "process.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
@@ -231,22 +232,32 @@ static int notes_make(struct dump *d, const struct uapi_siginfo *info)
 
 /* The file */
 
-static int core_open(struct file **out)
+static int core_find(const struct place *cwd, struct place *out)
 {
-    struct dentry *cwd = process_current()->cwd, *dentry;
     struct inode *inode;
 
-    int err = fs_lookup(cwd, CORE_NAME, 0, &dentry);
-    if (err == -ENOENT) {
-        err = inode_create(S_IFREG | 0600, &shmem_ops, &inode);
-        if (!err)
-            err = fs_create(cwd, CORE_NAME, inode, &dentry);
-    }
-    if (!err && !inode_is(dentry->inode, S_IFREG)) {
-        dentry_put(dentry);
-        err = -EACCES;
-    }
-    return err ? err : file_open(dentry, O_WRONLY | O_TRUNC, out);
+    int err = fs_lookup(cwd, CORE_NAME, 0, out);
+    if (err != -ENOENT)
+        return err;
+    err = inode_create(S_IFREG | 0600, &shmem_ops, &inode);
+    return err ? err : fs_create(cwd, CORE_NAME, inode, out);
+}
+
+static int core_open(struct file **out)
+{
+    struct place cwd, place;
+
+    int err = path_start(AT_FDCWD, &cwd);
+    if (err)
+        return err;
+    err = core_find(&cwd, &place);
+    place_put(&cwd);
+    if (err)
+        return err;
+    bool regular = inode_is(place.dentry->inode, S_IFREG);
+    err = regular ? file_open(&place, O_WRONLY | O_TRUNC, out) : -EACCES;
+    place_put(&place);
+    return err;
 }
 
 static int put(struct dump *d, uint64_t pos, const void *bytes, size_t len)

@@ -12,7 +12,7 @@
  */
 #include "cred.h"
 
-#include "fs.h"
+#include "mount.h"
 #include "task.h"
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -119,11 +119,13 @@ bool capable(unsigned cap)
 /* execve() */
 
 /* Set-user-ID and set-group-ID of the program; a tracer could misuse it. */
-static void exec_ids(const struct inode *inode, struct cred *cred)
+static void exec_ids(const struct place *place, struct cred *cred)
 {
+    const struct inode *inode = place->dentry->inode;
+    bool ignored = place->mount && (place->mount->flags & MOUNT_NO_SUID);
     bool traced = task_current()->trace.tracer && !capable(CAP_SYS_PTRACE);
 
-    if (!cred->no_new_privs && !traced) {
+    if (!cred->no_new_privs && !traced && !ignored) {
         if (inode->mode & S_ISUID)
             cred->user.effective = inode->uid;
         if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -150,14 +152,14 @@ static void exec_capabilities(struct cred *cred, bool set_ids)
     cred->securebits &= ~SECBIT_KEEP_CAPS;
 }
 
-int cred_exec(const struct inode *inode, struct cred **out, bool *secure)
+int cred_exec(const struct place *place, struct cred **out, bool *secure)
 {
     const struct cred *old = cred_current();
     struct cred *cred = cred_copy(old, old->nr_groups);
 
     if (!cred)
         return -ENOMEM;
-    exec_ids(inode, cred);
+    exec_ids(place, cred);
     bool set_ids = cred->user.effective != old->user.effective ||
                    cred->group.effective != old->group.effective;
     exec_capabilities(cred, set_ids);

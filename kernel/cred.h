@@ -18,6 +18,7 @@
 #include <uapi/capability.h>
 
 struct inode;
+struct place;
 struct process;
 struct task;
 
@@ -66,11 +67,11 @@ bool capable(unsigned cap);
 bool cred_is_capable(const struct cred *cred, unsigned cap);
 
 /**
- * cred_exec() - what the running task is in a program of mode and owner of @inode
+ * cred_exec() - what the running task is in a program with mode, owner and mount of @place
  * @secure: out, the program must not trust whoever started it (AT_SECURE)
  * Return: 0 with @out for cred_commit(), or -ENOMEM.
  */
-int __must_check cred_exec(const struct inode *inode, struct cred **out, bool *secure);
+int __must_check cred_exec(const struct place *place, struct cred **out, bool *secure);
 
 /* Files: 0 or -EACCES. @want: R_OK, W_OK, X_OK together. */
 int __must_check inode_permission(const struct inode *inode, unsigned want);

@@ -10,7 +10,7 @@
  * Tour:   after kernel/fs.c; the terminals are in kernel/tty.c.
  */
 #include "files.h"
-#include "fs.h"
+#include "mount.h"
 #include "poll.h"
 #include "random.h"
 #include "tty.h"
@@ -95,16 +95,9 @@ int inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out)
     return 0;
 }
 
-static void boot_link(const char *path, const char *target)
-{
-    struct inode *inode;
-    if (inode_create_link(target, &inode) || fs_create(fs_root, path, inode, NULL))
-        panic("no memory for %s", path);
-}
-
 void devices_boot_init(const char *cmdline)
 {
-    struct dentry *dev = fs_boot_directory(fs_root, "dev", 0755);
+    struct dentry *dev = mount_boot("devtmpfs", "dev", 0755);
 
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         const struct device *d = &devices[i];
@@ -115,8 +108,8 @@ void devices_boot_init(const char *cmdline)
     tty_boot_init(cmdline);
     fs_boot_directory(dev, "shm", 01777);
     fs_boot_directory(fs_root, "tmp", 01777);
-    boot_link("/dev/fd", "/proc/self/fd");
-    boot_link("/dev/stdin", "/proc/self/fd/0");
-    boot_link("/dev/stdout", "/proc/self/fd/1");
-    boot_link("/dev/stderr", "/proc/self/fd/2");
+    fs_boot_link(dev, "fd", "/proc/self/fd");
+    fs_boot_link(dev, "stdin", "/proc/self/fd/0");
+    fs_boot_link(dev, "stdout", "/proc/self/fd/1");
+    fs_boot_link(dev, "stderr", "/proc/self/fd/2");
 }

@@ -11,106 +11,28 @@
  */
 #include "exec.h"
 
+#include "arguments.h"
 #include "cred.h"
 #include "files.h"
 #include "fs.h"
 #include "image.h"
 #include "layout.h"
+#include "path.h"
 #include "random.h"
+#include "script.h"
 #include "syscall.h"
 #include <asm/cpu.h>
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
 #include <base/panic.h>
+#include <lib/format.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <uapi/elf.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
-#define ARG_BYTES_MIN  (128 * KIB) /* of strings of argv and envp together, whatever the limits */
-#define ARG_BYTES_MAX  (6 * MIB)
-#define ARG_STRING_MAX (128 * KIB) /* one of them */
-#define ARGS_MAX       (128 * KIB) /* how many of them */
-
-/* The strings of argv, then envp, one after another with their NULs. */
-struct arguments {
-    char *strings;
-    size_t len, capacity;
-    unsigned argc, envc;
-};
-
-static void arguments_free(struct arguments *args)
-{
-    kmem_free(args->strings);
-}
-
-/* A quarter of the stack, within bounds. */
-static uint64_t arg_bytes_max(void)
-{
-    uint64_t quarter = process_current()->limits[RLIMIT_STACK].soft / 4;
-    return max(ARG_BYTES_MIN, min(quarter, ARG_BYTES_MAX));
-}
-
-static int arguments_room(struct arguments *args, size_t more)
-{
-    if (args->len + more <= args->capacity)
-        return 0;
-    size_t capacity = max(args->capacity * 2, round_up(args->len + more, PAGE_SIZE));
-    if (capacity > arg_bytes_max())
-        return -E2BIG;
-    char *strings = kmem_alloc(capacity, 0);
-    if (!strings)
-        return -ENOMEM;
-    memcpy(strings, args->strings, args->len);
-    kmem_free(args->strings);
-    args->strings = strings;
-    args->capacity = capacity;
-    return 0;
-}
-
-static int arguments_add(struct arguments *args, const char *string)
-{
-    size_t len = strlen(string) + 1;
-    int err = arguments_room(args, len);
-    if (err)
-        return err;
-    memcpy(args->strings + args->len, string, len);
-    args->len += len;
-    return 0;
-}
-
-static int add_user_string(struct arguments *args, user_addr_t from)
-{
-    for (size_t room = 256;; room *= 8) {
-        int err = room <= ARG_STRING_MAX ? arguments_room(args, room) : -E2BIG;
-        if (err)
-            return err;
-        long len = copy_string_from_user(args->strings + args->len, from, room);
-        if (len == -ENAMETOOLONG)
-            continue;
-        if (len < 0)
-            return len;
-        args->len += len + 1;
-        return 0;
-    }
-}
-
-static int add_user_vector(struct arguments *args, user_addr_t vector, unsigned *nr)
-{
-    uint64_t pointer;
-
-    for (*nr = 0; vector.raw; ++*nr) {
-        int err =
-            copy_from_user(&pointer, user(vector.raw + *nr * sizeof(pointer)), sizeof(pointer));
-        if (err || !pointer)
-            return err;
-        err = *nr < ARGS_MAX ? add_user_string(args, user(pointer)) : -E2BIG;
-        if (err)
-            return err;
-    }
-    return 0;
-}
+#define SCRIPTS_MAX 5 /* that interpret each other */
 
 /* Push @len bytes; returns their address, 0 when they do not fit. */
 static uint64_t push(uint64_t *sp, const void *bytes, size_t len, uint64_t align)
@@ -124,6 +46,19 @@ struct stack {
     uint64_t rsp, auxv_at, auxv_bytes;
 };
 
+/* How the user called it. */
+struct called {
+    const char *name; /* a path, which a script's interpreter opens */
+    const char *comm; /* what the task is called, of which it keeps 15 bytes */
+    bool vanishes;    /* @name leads through a descriptor that is closed */
+};
+
+/* What exec loads. */
+struct program {
+    struct image image, loader; /* the second only with a loader_place */
+    struct place loader_place;  /* no dentry: libraries are in the image, if there are any */
+};
+
 struct auxv {
     uint64_t type, value;
 };
@@ -134,9 +69,10 @@ struct identity {
     bool secure;
 };
 
-static unsigned auxv_fill(struct auxv *v, const struct image *image, const struct identity *who,
+static unsigned auxv_fill(struct auxv *v, const struct program *program, const struct identity *who,
                           uint64_t random, uint64_t platform, uint64_t name)
 {
+    const struct image *image = &program->image;
     unsigned n = 0;
     v[n++] = (struct auxv){AT_MINSIGSTKSZ, sizeof(struct uapi_sigframe) + fpu_size() + 64 + 128};
     v[n++] = (struct auxv){AT_HWCAP, cpu_hwcap()};
@@ -145,7 +81,7 @@ static unsigned auxv_fill(struct auxv *v, const struct image *image, const struc
     v[n++] = (struct auxv){AT_PHDR, image->phdr_at};
     v[n++] = (struct auxv){AT_PHENT, sizeof(struct elf64_phdr)};
     v[n++] = (struct auxv){AT_PHNUM, image->header.phnum};
-    v[n++] = (struct auxv){AT_BASE, 0};
+    v[n++] = (struct auxv){AT_BASE, program->loader.bias};
     v[n++] = (struct auxv){AT_FLAGS, 0};
     v[n++] = (struct auxv){AT_ENTRY, image->bias + image->header.entry};
     v[n++] = (struct auxv){AT_UID, who->cred->user.real};
@@ -165,8 +101,9 @@ static unsigned auxv_fill(struct auxv *v, const struct image *image, const struc
  * From the top down:  0 | name | strings | platform | random | auxv | envp | argv | argc <- rsp
  * Own mm loaded.
  */
-static int stack_build(const struct image *image, const struct arguments *args, const char *name,
-                       const struct identity *who, struct mm *mm, struct stack *stack)
+static int stack_build(const struct program *program, const struct arguments *args,
+                       const char *name, const struct identity *who, struct mm *mm,
+                       struct stack *stack)
 {
     struct auxv auxv[24];
     uint8_t random[16];
@@ -178,7 +115,7 @@ static int stack_build(const struct image *image, const struct arguments *args, 
     sp -= layout_stack_skew();
     uint64_t platform_at = push(&sp, "x86_64", 7, 1);
     uint64_t random_at = push(&sp, random, sizeof(random), 16);
-    unsigned nr_auxv = auxv_fill(auxv, image, who, random_at, platform_at, name_at);
+    unsigned nr_auxv = auxv_fill(auxv, program, who, random_at, platform_at, name_at);
 
     size_t nr_words = 1 + args->argc + 1 + args->envc + 1;
     size_t pointers = nr_words * sizeof(uint64_t) + nr_auxv * sizeof(auxv[0]);
@@ -249,25 +186,25 @@ int files_unshare(void)
 }
 
 /* The program's state begins anew. */
-static void become(struct dentry *dentry, const char *name, const struct image *image,
+static void become(const struct place *place, const char *comm, const struct program *program,
                    const struct identity *who, const struct stack *stack)
 {
     struct task *task = task_current();
     struct process *process = task->process;
     struct trap_frame *frame = user_frame();
-    const char *base = strrchr(name, '/');
+    const struct image *first = program->loader_place.dentry ? &program->loader : &program->image;
 
-    strlcpy(task->name, base ? base + 1 : name, sizeof(task->name));
+    strlcpy(task->name, comm, sizeof(task->name));
     signals_exec(process);
     timers_exec(process);
     files_close_on_exec(task->files);
-    dentry_get(dentry);
+    place_get(place);
     tasks_lock();
-    struct dentry *old = process->exe;
-    process->exe = dentry;
+    struct place old = process->exe;
+    process->exe = *place;
     tasks_unlock();
-    if (old)
-        dentry_put(old);
+    if (old.dentry)
+        place_put(&old);
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = (struct rseq){0};
@@ -280,7 +217,7 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     context_reset_user_state(&task->context);
     sched_add_exit_work(task); /* all registers are other ones now */
     *frame = (struct trap_frame){
-        .rip = image->bias + image->header.entry,
+        .rip = first->bias + first->header.entry,
         .rsp = stack->rsp,
         .cs = USER_CODE_SELECTOR,
         .ss = USER_DATA_SELECTOR,
@@ -291,27 +228,97 @@ static void become(struct dentry *dentry, const char *name, const struct image *
     frame->r11 = frame->rflags;
 }
 
-static int load(struct dentry *dentry, const char *name, const struct arguments *args)
+/* May the running process execute it? */
+static int check_executable(const struct place *place)
 {
-    struct image *image = kmem_alloc(sizeof(*image), SLAB_ALLOC_ZERO);
+    const struct inode *inode = place->dentry->inode;
+
+    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK) || place_may_not_execute(place))
+        return -EACCES;
+    return inode->object.ops && inode->object.ops->kernel_access ? 0 : -EACCES;
+}
+
+static int find_executable(const char *path, struct place *out)
+{
+    struct place start;
+    int err = path_start(AT_FDCWD, &start);
+
+    if (err)
+        return err;
+    err = fs_lookup(&start, path, LOOKUP_FOLLOW, out);
+    place_put(&start);
+    if (err)
+        return err;
+    err = check_executable(out);
+    if (err)
+        place_put(out);
+    return err;
+}
+
+/* The loader that the program names, and what its headers say. */
+static int read_loader(struct program *program)
+{
+    char *path = kmem_alloc(PATH_MAX, 0);
+    struct place place;
+
+    if (!path)
+        return -ENOMEM;
+    int err = image_loader_path(&program->image, path);
+    if (!err)
+        err = find_executable(path, &place);
+    kmem_free(path);
+    if (err)
+        return err;
+    program->loader_place = place;
+    err = image_read(place.dentry->inode, &program->loader);
+    return err == -ENOEXEC ? -ELIBBAD : err;
+}
+
+static int read_program(const struct place *place, struct program *program)
+{
+    int err = image_read(place->dentry->inode, &program->image);
+
+    if (err)
+        return err == -EIO ? -ENOEXEC : err;
+    return program->image.loader ? read_loader(program) : 0;
+}
+
+static int clear_tails(const struct program *program)
+{
+    int err = image_clear_tails(&program->image);
+
+    return !err && program->loader_place.dentry ? image_clear_tails(&program->loader) : err;
+}
+
+static void program_free(struct program *program)
+{
+    if (program->loader_place.dentry)
+        dentry_put(program->loader_place.dentry);
+    kmem_free(program);
+}
+
+static int load(const struct place *place, const struct called *called,
+                const struct arguments *args)
+{
+    struct program *program = kmem_alloc(sizeof(*program), SLAB_ALLOC_ZERO);
     struct identity who;
     struct mm *mm, *old;
     struct stack stack;
 
-    if (!image)
+    if (!program)
         return -ENOMEM;
-    int err = image_read(dentry->inode, image);
+    int err = read_program(place, program);
     if (!err)
-        err = cred_exec(dentry->inode, &who.cred, &who.secure);
+        err = cred_exec(place, &who.cred, &who.secure);
     if (err)
-        goto free_image;
-    err = image_map(image, &mm);
+        goto free_program;
+    err = image_map(&program->image, program->loader_place.dentry ? &program->loader : NULL, &mm);
     if (err)
         goto put_cred;
     old = mm_switch(mm);
-    err = image_clear_tails(image);
+    err = clear_tails(program);
     if (!err)
-        err = stack_build(image, args, name, &who, mm, &stack);
+        err = stack_build(program, args, called->name, &who, mm, &stack);
     if (!err)
         err = files_unshare();
     if (!err)
@@ -323,7 +330,7 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
     }
     if (old)
         usage_peak(process_current(), old);
-    become(dentry, name, image, &who, &stack);
+    become(place, called->comm, program, &who, &stack);
     ptrace_exec();
     vfork_finished(process_current());
     who.cred = NULL; /* it is the task's now */
@@ -331,71 +338,123 @@ static int load(struct dentry *dentry, const char *name, const struct arguments 
         mm_put(old);
 put_cred:
     cred_put(who.cred);
-free_image:
-    kmem_free(image);
+free_program:
+    program_free(program);
     return err;
 }
 
-static int exec_dentry(struct dentry *dentry, const char *name, const struct arguments *args)
+/* Its interpreter is called with that line's argument and the name of the script. */
+static int add_interpreter(struct arguments *args, const struct script *script)
 {
-    struct inode *inode = dentry->inode;
+    int err = script->argument ? arguments_prepend(args, script->argument) : 0;
 
-    if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK))
-        return -EACCES;
-    if (!inode->object.ops || !inode->object.ops->kernel_access)
-        return -EACCES;
-    return load(dentry, name, args);
+    return err ? err : arguments_prepend(args, script->interpreter);
 }
 
-static int exec_with(struct dentry *dentry, const char *name, user_addr_t argv, user_addr_t envp)
+/* Scripts may be interpreted by scripts, but not for ever. Takes the references of @place over. */
+static int exec_interpreted(struct place place, const struct called *called, struct arguments *args,
+                            struct script *script)
+{
+    int err;
+
+    for (unsigned depth = 0;; depth++) {
+        err = depth > SCRIPTS_MAX ? -ELOOP : check_executable(&place);
+        if (!err)
+            err = script_read(place.dentry->inode, script);
+        if (err <= 0)
+            break;
+        err = called->vanishes ? -ENOENT : depth == 0 ? arguments_name(args, called->name) : 0;
+        if (!err)
+            err = add_interpreter(args, script);
+        place_put(&place);
+        if (!err)
+            err = find_executable(script->interpreter, &place);
+        if (err)
+            return err;
+    }
+    if (!err)
+        err = load(&place, called, args);
+    place_put(&place);
+    return err;
+}
+
+static int exec_place(const struct place *place, const struct called *called,
+                      struct arguments *args)
+{
+    struct script *script = kmem_alloc(sizeof(*script), 0);
+
+    if (!script)
+        return -ENOMEM;
+    place_get(place);
+    int err = exec_interpreted(*place, called, args, script);
+    kmem_free(script);
+    return err;
+}
+
+static int exec_with(const struct place *place, const struct called *called, user_addr_t argv,
+                     user_addr_t envp)
 {
     struct arguments args = {0};
 
-    int err = add_user_vector(&args, argv, &args.argc);
+    int err = arguments_add_vector(&args, argv, &args.argc);
     if (!err && !args.argc) { /* a program may rely on argv[0]: execve(2) */
         err = arguments_add(&args, "");
         args.argc = 1;
     }
     if (!err)
-        err = add_user_vector(&args, envp, &args.envc);
+        err = arguments_add_vector(&args, envp, &args.envc);
     if (!err)
-        err = exec_dentry(dentry, name, &args);
+        err = exec_place(place, called, &args);
     arguments_free(&args);
     return err;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A path from a descriptor has a name by which others find it. Else NULL. */
+static char *name_from_fd(int dirfd, const char *path, int *err)
+{
+    size_t size = strlen(path) + sizeof("/dev/fd/2147483647/");
+    char *name;
+
+    if (dirfd == AT_FDCWD || path[0] == '/')
+        return NULL;
+    name = kmem_alloc(size, 0);
+    *err = name ? 0 : -ENOMEM;
+    if (name)
+        snprintf(name, size, "/dev/fd/%d%s%s", dirfd, path[0] ? "/" : "", path);
+    return name;
+}
+
 int64_t sys_execveat(int dirfd, user_addr_t upath, user_addr_t argv, user_addr_t envp, int flags)
 {
-    struct dentry *start = process_current()->cwd, *dentry;
-    struct file *dir = NULL;
-    char *path = kmem_alloc(PATH_MAX, 0);
+    struct place place;
+    struct path path;
 
-    if (!path)
-        return -ENOMEM;
-    long len = flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)
-                   ? -EINVAL
-                   : copy_string_from_user(path, upath, PATH_MAX);
-    int err = len < 0 ? len : 0;
-    if (!err && dirfd != AT_FDCWD && path[0] != '/') {
-        dir = fd_get(dirfd);
-        err = dir ? 0 : -EBADF;
-        start = dir ? dir->dentry : start;
-    }
-    if (!err && !path[0] && !(flags & AT_EMPTY_PATH))
-        err = -ENOENT;
-    if (!err && !path[0]) {
-        dentry = start;
-        dentry_get(dentry);
-    } else if (!err) {
-        err = fs_lookup(start, path, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &dentry);
-    }
-    if (!err) {
-        err = exec_with(dentry, path, argv, envp);
-        dentry_put(dentry);
-    }
-    if (dir)
-        file_put(dir);
-    kmem_free(path);
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
+    int err = path_get(dirfd, upath, &path);
+    if (err)
+        return err;
+    err = path_find(&path, flags, &place);
+    if (err)
+        goto put_path;
+    char *name = name_from_fd(dirfd, path.text, &err);
+    struct called called = {
+        .name = name ? name : path.text,
+        .comm = path.text[0] ? base_name(path.text) : place.dentry->name,
+        .vanishes = name && fd_close_on_exec(dirfd) > 0,
+    };
+    if (!err)
+        err = exec_with(&place, &called, argv, envp);
+    kmem_free(name);
+    place_put(&place);
+put_path:
+    path_put(&path);
     return err;
 }
 
@@ -407,9 +466,10 @@ int64_t sys_execve(user_addr_t path, user_addr_t argv, user_addr_t envp)
 int exec_first(const char *path, const char *const *envp)
 {
     struct arguments args = {0};
-    struct dentry *dentry;
+    struct place start = place_root(), place;
+    struct called called = {.name = path, .comm = base_name(path)};
 
-    int err = fs_lookup(fs_root, path, LOOKUP_FOLLOW, &dentry);
+    int err = fs_lookup(&start, path, LOOKUP_FOLLOW, &place);
     if (err)
         return err;
     err = arguments_add(&args, path);
@@ -417,8 +477,8 @@ int exec_first(const char *path, const char *const *envp)
     for (; !err && *envp; envp++, args.envc++)
         err = arguments_add(&args, *envp);
     if (!err)
-        err = exec_dentry(dentry, path, &args);
+        err = exec_place(&place, &called, &args);
     arguments_free(&args);
-    dentry_put(dentry);
+    place_put(&place);
     return err;
 }

@@ -296,17 +296,6 @@ static void release_files(struct task *task)
     files_put(files);
 }
 
-static void release_names(struct process *p)
-{
-    tasks_lock();
-    struct dentry *cwd = p->cwd, *exe = p->exe;
-    p->cwd = p->exe = NULL;
-    tasks_unlock();
-    dentry_put(cwd);
-    if (exe)
-        dentry_put(exe);
-}
-
 /* What outlives the task in its process's account. */
 static void usage_keep(struct process *p, const struct task *task)
 {
@@ -353,7 +342,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
     if (leave_process(task, status)) {
         vfork_finished(p);
         timers_exit(p);
-        release_names(p);
+        process_put_places(p);
         if (pid_ns_is_init(p))
             end_namespace(p);
         process_ends(p);

@@ -11,7 +11,9 @@
  */
 #include "files.h"
 
+#include "file_lock.h"
 #include "fs.h"
+#include "mount.h"
 #include "task.h"
 #include <asm/uaccess.h>
 #include <lib/bitmap.h>
@@ -28,6 +30,7 @@ static struct slab_cache file_cache;
 void files_boot_init(void)
 {
     slab_cache_init(&file_cache, "file", sizeof(struct file), 0);
+    file_locks_boot_init();
 }
 
 int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
@@ -42,6 +45,7 @@ int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flag
     file->ops = ops;
     file->dentry = dentry;
     file->inode = dentry->inode;
+    file->mount = NULL;
     file->flags = flags;
     file->pos = 0;
     file->private = NULL;
@@ -55,20 +59,34 @@ void file_get(struct file *file)
     atomic_fetch_add_explicit(&file->refcount, 1, memory_order_relaxed);
 }
 
+/* Does it keep its mount from becoming read-only? */
+static bool is_writer(const struct file *f)
+{
+    return f->mount && file_writable(f) && !(f->flags & O_PATH) && inode_is(f->inode, S_IFREG);
+}
+
 void file_put(struct file *file)
 {
+    struct place place = file_place(file);
+
     if (atomic_fetch_sub_explicit(&file->refcount, 1, memory_order_acq_rel) != 1)
         return;
+    file_closed(file->inode, file);
     if (file->ops->release)
         file->ops->release(file);
-    dentry_put(file->dentry);
+    if (is_writer(file))
+        atomic_fetch_sub(&file->mount->writers, 1);
+    place_put(&place);
     slab_free(&file_cache, file);
 }
 
 /* Opening by name */
 
-static int check_open(const struct inode *inode, int flags)
+static int check_open(const struct place *place, int flags)
 {
+    const struct inode *inode = place->dentry->inode;
+    bool device = inode_is(inode, S_IFCHR) || inode_is(inode, S_IFBLK);
+
     if (inode_is(inode, S_IFLNK) && !(flags & O_PATH))
         return -ELOOP;
     if ((flags & O_DIRECTORY) && !inode_is(inode, S_IFDIR))
@@ -77,6 +95,10 @@ static int check_open(const struct inode *inode, int flags)
         return 0;
     if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT)))
         return -EISDIR;
+    if (device && place->mount && (place->mount->flags & MOUNT_NO_DEV))
+        return -EACCES;
+    if (inode_is(inode, S_IFREG) && (flags & (O_ACCMODE | O_TRUNC)) && place_may_write(place))
+        return -EROFS;
     if (!inode->file_ops || inode->object.ops == &secretmem_ops)
         return -ENXIO;
     return 0;
@@ -84,21 +106,31 @@ static int check_open(const struct inode *inode, int flags)
 
 static const struct file_ops path_only_ops = {.no_seek = true};
 
-int file_open(struct dentry *dentry, int flags, struct file **out)
+/* The file keeps @place's mount. */
+static void keep_mount(struct file *f, const struct place *place)
 {
-    struct inode *inode = dentry->inode;
+    f->mount = place->mount;
+    if (f->mount)
+        mount_get(f->mount);
+    if (is_writer(f))
+        atomic_fetch_add(&f->mount->writers, 1);
+}
+
+int file_open(const struct place *place, int flags, struct file **out)
+{
+    struct inode *inode = place->dentry->inode;
     const struct file_ops *ops = flags & O_PATH ? &path_only_ops : inode->file_ops;
 
-    int err = check_open(inode, flags);
+    int err = check_open(place, flags);
     if (!err && (flags & O_TRUNC) && inode_is(inode, S_IFREG) && inode->object.ops)
         err = inode_truncate(inode, 0);
-    if (err) {
-        dentry_put(dentry);
-        return err;
-    }
-    err = file_create(dentry, ops, flags, out);
     if (err)
         return err;
+    dentry_get(place->dentry);
+    err = file_create(place->dentry, ops, flags, out);
+    if (err)
+        return err;
+    keep_mount(*out, place);
     err = ops->open ? ops->open(*out) : 0;
     if (err) {
         (*out)->ops = &path_only_ops; /* it was never open: nothing to release */
@@ -149,13 +181,20 @@ void files_get(struct files *files)
     atomic_fetch_add_explicit(&files->refcount, 1, memory_order_relaxed);
 }
 
+/* A descriptor of @files led to @file, and is closed. */
+static void entry_put(struct files *files, struct file *file)
+{
+    file_closed(file->inode, files);
+    file_put(file);
+}
+
 void files_put(struct files *files)
 {
     if (atomic_fetch_sub_explicit(&files->refcount, 1, memory_order_acq_rel) != 1)
         return;
     for (int fd = 0; fd < files->end; fd++)
         if (files->file[fd])
-            file_put(files->file[fd]);
+            entry_put(files, files->file[fd]);
     kmem_free(files);
 }
 
@@ -197,7 +236,7 @@ void files_close_on_exec(struct files *files)
     for (int fd = 0; fd < files->end; fd++) {
         struct file *file = take_close_on_exec(files, fd);
         if (file)
-            file_put(file);
+            entry_put(files, file);
     }
 }
 
@@ -267,21 +306,53 @@ int fd_install(struct file *file, int from, bool close_on_exec)
     return -EMFILE;
 }
 
+int fd_install_pair(struct file *ends[2], bool close_on_exec, user_addr_t out)
+{
+    int fds[2];
+
+    fds[0] = fd_install(ends[0], 0, close_on_exec);
+    if (fds[0] < 0) {
+        file_put(ends[1]);
+        return fds[0];
+    }
+    fds[1] = fd_install(ends[1], 0, close_on_exec);
+    int err = fds[1] < 0 ? fds[1] : copy_to_user(out, fds, sizeof(fds));
+    if (!err)
+        return 0;
+    if (fds[1] >= 0)
+        fd_close(fds[1]);
+    fd_close(fds[0]);
+    return err;
+}
+
+bool fd_is_left(void)
+{
+    struct files *files = task_current()->files;
+    int limit = fd_limit();
+
+    spin_lock(&files->lock);
+    int fd = files->low;
+    while (fd < limit && entry(files, fd))
+        fd++;
+    spin_unlock(&files->lock);
+    return fd < limit;
+}
+
 int fd_replace(int fd, struct file *file, bool close_on_exec)
 {
     struct files *files = task_current()->files;
-    struct file *old = file; /* put if @fd is no descriptor */
-    bool valid = fd >= 0 && fd < fd_limit();
 
-    if (valid) {
-        spin_lock(&files->lock);
-        old = entry(files, fd);
-        entry_set(files, fd, file, close_on_exec);
-        spin_unlock(&files->lock);
+    if (fd < 0 || fd >= fd_limit()) {
+        file_put(file);
+        return -EBADF;
     }
+    spin_lock(&files->lock);
+    struct file *old = entry(files, fd);
+    entry_set(files, fd, file, close_on_exec);
+    spin_unlock(&files->lock);
     if (old)
-        file_put(old);
-    return valid ? fd : -EBADF;
+        entry_put(files, old);
+    return fd;
 }
 
 int fd_close(int fd)
@@ -295,7 +366,7 @@ int fd_close(int fd)
     spin_unlock(&files->lock);
     if (!file)
         return -EBADF;
-    file_put(file);
+    entry_put(files, file);
     return 0;
 }
 
@@ -365,40 +436,4 @@ struct kernel_copy kernel_buffer_out(void *base)
 struct kernel_copy kernel_buffer_in(const void *base)
 {
     return (struct kernel_copy){.copy = {kernel_in}, .base = (char *)base};
-}
-
-/* Put v->at on the buffer that holds byte @done. Callers mostly move forward. */
-static void vector_seek(struct vector_copy *v, size_t done)
-{
-    if (done < v->at_offset)
-        v->at = v->at_offset = 0;
-    while (v->at < v->nr && done >= v->at_offset + v->vector[v->at].len)
-        v->at_offset += v->vector[v->at++].len;
-}
-
-static size_t vector_copy(struct object_copy *c, void *kva, size_t done, size_t len)
-{
-    struct vector_copy *v = container_of(c, struct vector_copy, copy);
-    size_t moved = 0;
-
-    while (moved < len) {
-        vector_seek(v, done + moved);
-        if (v->at == v->nr)
-            break;
-        const struct uapi_iovec *part = &v->vector[v->at];
-        size_t offset = done + moved - v->at_offset;
-        size_t chunk = min(len - moved, part->len - offset);
-        user_addr_t at = user(part->base + offset);
-        size_t left = v->out ? copy_to_user_partial(at, (char *)kva + moved, chunk)
-                             : copy_from_user_partial((char *)kva + moved, at, chunk);
-        moved += chunk - left;
-        if (left)
-            break;
-    }
-    return len - moved;
-}
-
-struct vector_copy user_vector(const struct uapi_iovec *vector, unsigned nr, bool out)
-{
-    return (struct vector_copy){.copy = {vector_copy}, .vector = vector, .nr = nr, .out = out};
 }

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "place.h"
 #include <asm/spinlock.h>
 #include <base/mutex.h>
 #include <lib/addr.h>
@@ -44,6 +45,7 @@ struct file {
     const struct file_ops *ops;
     struct inode *inode;   /* a reference, through the dentry */
     struct dentry *dentry; /* a reference */
+    struct mount *mount;   /* the same: through which it was opened; NULL: it has no place */
     uint32_t flags;        /* O_ACCMODE and status flags */
     uint64_t pos;
     struct mutex pos_lock;
@@ -64,14 +66,21 @@ struct files {
 /* Boot: the cache of open files. */
 void files_boot_init(void);
 
-/* An open file on @dentry, whose reference it takes over. 0, or -ENOMEM (dentry put). */
+/* An open file on @dentry, which lies nowhere, and whose reference it takes over. 0, or -ENOMEM
+ * (dentry put). */
 int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                              struct file **out);
 
-/* The same as open(2) does it: rights and kinds are checked, O_TRUNC is obeyed. -ELOOP, -ENOTDIR,
- * -EISDIR, -ENXIO, or what the file's kind says. */
-int __must_check file_open(struct dentry *dentry, int flags, struct file **out);
+/* The same as open(2) does it with a place: its kind and its mount are asked, O_TRUNC is obeyed.
+ * -ELOOP, -ENOTDIR, -EISDIR, -EROFS, -EACCES, -ENXIO, or what the file's kind says. */
+int __must_check file_open(const struct place *place, int flags, struct file **out);
 void file_get(struct file *file);
+
+/* Where it was opened. The references are the file's. */
+static inline struct place file_place(const struct file *f)
+{
+    return (struct place){f->mount, f->dentry};
+}
 void file_put(struct file *file);
 
 /* A file of O_PATH only names something: neither of the two. */
@@ -105,6 +114,12 @@ struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);
+
+/* Two at once, told to the program at @out; all references are taken over. -EMFILE, -EFAULT. */
+int __must_check fd_install_pair(struct file *ends[2], bool close_on_exec, user_addr_t out);
+
+/* Is a descriptor free now? */
+bool fd_is_left(void);
 int fd_close(int fd);
 
 /* Make @fd refer to @file, whose reference it takes over, closing what it was. @fd; -EBADF: put. */
@@ -135,18 +150,6 @@ struct kernel_copy {
 
 struct kernel_copy kernel_buffer_out(void *base);
 struct kernel_copy kernel_buffer_in(const void *base);
-
-/* Several buffers of the running program, one after another. */
-struct vector_copy {
-    struct object_copy copy;
-    const struct uapi_iovec *vector;
-    unsigned nr;
-    bool out;         /* the kernel writes into them */
-    unsigned at;      /* the buffer that holds .. */
-    size_t at_offset; /* .. this byte of the whole, its first */
-};
-
-struct vector_copy user_vector(const struct uapi_iovec *vector, unsigned nr, bool out);
 
 /* Regular files on objects: kernel/object_file.c */
 extern const struct file_ops object_file_ops;

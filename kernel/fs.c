@@ -5,7 +5,7 @@
  * Room:   kernel.
  * Owns:   the shape of the tree.
  * Locks:  fs_lock (rank FS); name_lock (spin, rank FILES) inside: names, parents and in_tree change
- *         under both, so that dentry_path() needs only the inner one.
+ *         under both, so that place_path() needs only the inner one.
  * Always: (1) see fs.h; (2) nothing is freed while name_lock is held.
  * Source: inode(7), stat(2).
  * Tour:   after kernel/fs.h; then kernel/fs_path.c.
@@ -14,6 +14,7 @@
 
 #include "cred.h"
 #include "files.h"
+#include "mount.h"
 #include <asm/time.h>
 #include <base/panic.h>
 #include <lib/format.h>
@@ -21,15 +22,13 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-#define FS_DEVICE   1 /* st_dev: there is one file system */
-#define ROOT_MODE   (S_IFDIR | 0755)
+#define NO_DEVICE   1 /* st_dev of what lies in no file system */
 #define NS_PER_SEC  1000000000UL
 #define SECTOR_SIZE 512
 
-struct dentry *fs_root;
+struct dentry *fs_root, *fs_nowhere;
 struct mutex fs_lock;
-
-static spinlock_t name_lock = SPINLOCK_INIT(LOCK_RANK_FILES);
+spinlock_t name_lock = SPINLOCK_INIT(LOCK_RANK_FILES);
 static struct slab_cache inode_cache, dentry_cache;
 static _Atomic uint64_t last_ino;
 static uint64_t last_cookie = COOKIE_FIRST;
@@ -56,6 +55,7 @@ static void inode_release(struct object *object)
     }
     if (inode->release)
         inode->release(inode);
+    superblock_leave(inode);
     kmem_free(inode->target);
     slab_free(&inode_cache, inode);
     if (parent)
@@ -115,7 +115,7 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
 {
     const struct object *object = &inode->object;
     *out = (struct uapi_stat){
-        .dev = FS_DEVICE,
+        .dev = inode->super ? inode->super->dev : NO_DEVICE,
         .ino = inode->ino,
         .nlink = inode->nlink,
         .mode = inode->mode,
@@ -139,6 +139,16 @@ static struct dentry *dentry_alloc(struct inode *inode)
     return inode->dentry ? slab_alloc(&dentry_cache, SLAB_ALLOC_PLAIN) : &inode->first_name;
 }
 
+/* A first name decides where the inode lies. */
+static int join(struct dentry *parent, struct inode *inode)
+{
+    struct superblock *super = parent ? parent->inode->super : NULL;
+
+    if (super && !inode->super)
+        return superblock_join(super, inode);
+    return super && inode->nlink ? superblock_take_inode(super) : 0;
+}
+
 int dentry_create(const char *name, struct dentry *parent, struct inode *inode, struct dentry **out)
 {
     size_t size = strlen(name) + 1;
@@ -148,11 +158,14 @@ int dentry_create(const char *name, struct dentry *parent, struct inode *inode, 
 
     if (dentry)
         copy = is_short ? dentry->short_name : kmem_alloc(size, SLAB_ALLOC_PLAIN);
-    if (!copy) {
+    int err = copy ? join(parent, inode) : -ENOMEM;
+    if (err) {
+        if (!is_short)
+            kmem_free(copy);
         if (dentry != &inode->first_name)
             slab_free(&dentry_cache, dentry);
         inode_put(inode);
-        return -ENOMEM;
+        return err;
     }
     memcpy(copy, name, size);
     atomic_store_explicit(&dentry->refcount, 1, memory_order_relaxed);
@@ -167,6 +180,7 @@ int dentry_create(const char *name, struct dentry *parent, struct inode *inode, 
     list_init(&dentry->sibling);
     dentry->cookie = 0;
     dentry->in_tree = false;
+    dentry->nr_mounts = 0;
     *out = dentry;
     return 0;
 }
@@ -237,7 +251,16 @@ void dentry_unlink(struct dentry *dentry)
     take_off(dentry);
     struct inode *inode = dentry->inode;
     inode->nlink = inode_is(inode, S_IFDIR) ? 0 : inode->nlink - 1;
+    if (inode->nlink && inode->super)
+        superblock_give_inode(inode->super);
     dentry_put(dentry);
+}
+
+void dentry_drop_root(struct dentry *root)
+{
+    in_tree_set(root, false);
+    root->parent = NULL;
+    dentry_put(root);
 }
 
 void dentry_move(struct dentry *from, struct dentry *to_dir, char *name)
@@ -257,55 +280,7 @@ void dentry_move(struct dentry *from, struct dentry *to_dir, char *name)
     dentry_put(old_parent);
 }
 
-/* Paths backwards */
-
-/* Put @text in front of what is in buf[*at..]. */
-static bool prepend(char *buf, size_t *at, const char *text)
-{
-    size_t len = strlen(text);
-    if (len > *at)
-        return false;
-    *at -= len;
-    memcpy(buf + *at, text, len);
-    return true;
-}
-
-static bool is_deleted(const struct dentry *d)
-{
-    return !d->in_tree && d->parent && d->parent != d && !d->parent->inode->dynamic;
-}
-
-/* name_lock held. Builds the text at the end of @buf; false when it does not fit. */
-static bool path_backwards(const struct dentry *dentry, char *buf, size_t *at)
-{
-    const struct dentry *d = dentry;
-
-    if (is_deleted(dentry) && !prepend(buf, at, " (deleted)"))
-        return false;
-    if (!d->parent)
-        return prepend(buf, at, d->name);
-    if (d->parent == d)
-        return prepend(buf, at, "/");
-    for (; d->parent && d->parent != d; d = d->parent) {
-        if (!prepend(buf, at, d->name) || !prepend(buf, at, "/"))
-            return false;
-    }
-    return true;
-}
-
-int dentry_path(struct dentry *dentry, char *buf, size_t size)
-{
-    size_t at = size - 1;
-
-    buf[at] = '\0';
-    spin_lock(&name_lock);
-    bool fits = path_backwards(dentry, buf, &at);
-    spin_unlock(&name_lock);
-    if (!fits)
-        return -ENAMETOOLONG;
-    memmove(buf, buf + at, size - at);
-    return size - 1 - at;
-}
+/* Reading links */
 
 int dentry_read_link(struct dentry *dentry, char *buf, size_t size)
 {
@@ -362,10 +337,10 @@ void fs_boot_init(void)
     mutex_init(&fs_lock);
     slab_cache_init(&inode_cache, "inode", sizeof(struct inode), 0);
     slab_cache_init(&dentry_cache, "dentry", sizeof(struct dentry), 0);
-    if (inode_create(ROOT_MODE, NULL, &inode) || dentry_create("/", NULL, inode, &fs_root))
-        panic("no memory for the root directory");
-    fs_root->parent = fs_root;
-    fs_root->in_tree = true;
+    if (inode_create(S_IFDIR, NULL, &inode) || dentry_create("/", NULL, inode, &fs_nowhere))
+        panic("no memory for the first directory");
+    fs_nowhere->parent = fs_nowhere;
+    mount_boot_root(&fs_root);
 }
 
 static struct dentry *boot_entry(struct dentry *parent, const char *name, struct inode *inode)
@@ -386,6 +361,15 @@ struct dentry *fs_boot_directory(struct dentry *parent, const char *name, uint32
     if (inode_create(S_IFDIR | mode, NULL, &inode))
         panic("no memory for %s", name);
     return boot_entry(parent, name, inode);
+}
+
+void fs_boot_link(struct dentry *parent, const char *name, const char *target)
+{
+    struct inode *inode;
+
+    if (inode_create_link(target, &inode))
+        panic("no memory for %s", name);
+    boot_entry(parent, name, inode);
 }
 
 struct inode *fs_boot_file(struct dentry *parent, const char *name, uint32_t mode,

@@ -10,19 +10,23 @@
  *         (2) a dentry is in the tree, or only kept by those who hold a reference;
  *         (3) an inode's first name is part of it: most have no other.
  * Source: path_resolution(7), inode(7).
- * Tour:   after include/mm/object.h; then kernel/fs.c.
+ * Tour:   after include/mm/object.h; then kernel/place.h, kernel/fs.c.
  */
 #pragma once
 
 #include <lib/list.h>
 #include <mm/object.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <uapi/fcntl.h>
 #include <uapi/stat.h>
 
 struct dentry;
+struct file_lock;
 struct file_ops;
 struct inode;
+struct place;
+struct superblock;
 
 /* A name as getdents(2) shows it. */
 struct dir_entry {
@@ -40,8 +44,8 @@ struct dynamic_dir {
     bool (*entry)(struct dentry *dir, uint64_t *n, struct dir_entry *out);
 };
 
-/* What a symbolic link of /proc stands for: a dentry with a reference, or a negative errno. */
-typedef int (*magic_link)(struct dentry *link, struct dentry **out);
+/* What a symbolic link of /proc stands for: a place with its references, or a negative errno. */
+typedef int (*magic_link)(const struct place *link, struct place *out);
 
 #define SHORT_NAME_BYTES 39 /* with its NUL */
 
@@ -52,19 +56,23 @@ struct dentry {
     struct inode *inode;
     struct list_node children; /* in the order of their cookies */
     struct list_node sibling;
-    uint64_t cookie; /* where getdents() is when it is here; never used twice */
-    bool in_tree;    /* the parent's list holds a reference */
+    uint64_t cookie;    /* where getdents() is when it is here; never used twice */
+    bool in_tree;       /* the parent's list holds a reference */
+    uint32_t nr_mounts; /* that are attached here, through whatever mount */
     char short_name[SHORT_NAME_BYTES];
 };
 
 struct inode {
-    struct object object; /* first; ops NULL for what has no contents */
+    struct object object;     /* first; ops NULL for what has no contents */
+    struct superblock *super; /* the file system it lies in; NULL: none. Set with its first name */
     uint64_t ino;
     uint32_t mode; /* type and rights, as stat(2) */
     uint32_t uid, gid;
     uint32_t nlink;
+    bool linkable; /* has no name, but may get one: open(2), O_TMPFILE */
     uint64_t rdev;
     struct uapi_timespec mtime;
+    _Atomic(struct file_lock *) locks; /* advisory; NULL: none. kernel/file_lock.c */
     const struct file_ops *file_ops;   /* of files opened on it */
     const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
     char *target;                      /* of a symbolic link */
@@ -84,7 +92,9 @@ enum { COOKIE_DOT, COOKIE_DOT_DOT, COOKIE_FIRST };
 /* Boot: an empty root directory. */
 void fs_boot_init(void);
 extern struct dentry *fs_root;
+extern struct dentry *fs_nowhere; /* the directory of what has a name, but no place: memfd */
 extern struct mutex fs_lock;
+extern spinlock_t name_lock; /* see kernel/fs.c */
 
 static inline struct inode *inode_of(struct object *object)
 {
@@ -118,7 +128,8 @@ static inline void inode_put(struct inode *inode)
 void inode_touch(struct inode *inode);
 void inode_stat(const struct inode *inode, struct uapi_stat *out);
 
-/* A dentry outside the tree; takes over the reference on @inode. 0, or -ENOMEM (inode put). */
+/* A dentry outside the tree; takes over the reference on @inode. A first name makes it part of the
+ * parent's file system. 0, or -ENOMEM, -ENOSPC (inode put). */
 int __must_check dentry_create(const char *name, struct dentry *parent, struct inode *inode,
                                struct dentry **out);
 void dentry_get(struct dentry *dentry);
@@ -127,6 +138,9 @@ void dentry_put(struct dentry *dentry);
 /* Put into / take out of its parent's directory. fs_lock held. */
 void dentry_link(struct dentry *dentry);
 void dentry_unlink(struct dentry *dentry);
+
+/* The root of a file system that ends: its last reference but those of names below. */
+void dentry_drop_root(struct dentry *root);
 
 /* To another directory, under a new name, of kmem_alloc(), which is taken over. fs_lock held. */
 void dentry_move(struct dentry *dentry, struct dentry *to_dir, char *name);
@@ -137,35 +151,24 @@ enum lookup_flags {
 };
 
 /**
- * fs_lookup() - from a path to a dentry
+ * fs_lookup() - from a path to a place
  * @start: where relative paths begin
- * Takes fs_lock. Return: 0 with a reference; -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM.
+ * Takes fs_lock. Return: 0 with references; -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM.
  */
-int __must_check fs_lookup(struct dentry *start, const char *path, unsigned flags,
-                           struct dentry **out);
+int __must_check fs_lookup(const struct place *start, const char *path, unsigned flags,
+                           struct place *out);
 
-/**
- * fs_lookup_parent() - the directory a path's last name lies in, and that name
- * @name: NAME_MAX + 1 bytes. @existing: the dentry if there is one already (a reference), or NULL.
- * Returns with fs_lock HELD on success, so that the caller can create or remove.
- */
-int __must_check fs_lookup_parent(struct dentry *start, const char *path, struct dentry **parent,
-                                  char *name, struct dentry **existing);
+/* Create: 0; -EEXIST, -ENOENT, -ENOTDIR, -EROFS, -ENOMEM, -ENOSPC. @out may be NULL. Takes over
+ * @inode. */
+int __must_check fs_create(const struct place *start, const char *path, struct inode *inode,
+                           struct place *out);
 
-/* Create: 0; -EEXIST, -ENOENT, -ENOTDIR, -ENOMEM. @out may be NULL. Takes over @inode. */
-int __must_check fs_create(struct dentry *start, const char *path, struct inode *inode,
-                           struct dentry **out);
-
-/* One name more for @inode, which stays the caller's: -EPERM of a directory, -ENOENT of what has no
- * name any more, or as fs_create(). */
-int __must_check fs_link(struct dentry *start, const char *path, struct inode *inode);
-int __must_check fs_remove(struct dentry *start, const char *path, bool directory);
-int __must_check fs_rename(struct dentry *start_old, const char *old, struct dentry *start_new,
-                           const char *new);
-
-/* The absolute path: its length, or -ENAMETOOLONG. Names that are gone end in " (deleted)".
- * Context: any lock below rank FILES may be held. */
-int dentry_path(struct dentry *dentry, char *buf, size_t size);
+/* One name more for what is at @at: -EPERM of a directory, -ENOENT of what has no name any more,
+ * -EXDEV across mounts, or as fs_create(). */
+int __must_check fs_link(const struct place *start, const char *path, const struct place *at);
+int __must_check fs_remove(const struct place *start, const char *path, bool directory);
+int __must_check fs_rename(const struct place *start_old, const char *old,
+                           const struct place *start_new, const char *new);
 
 /* What a symbolic link says, with a NUL: its length, cut to @size - 1; -EINVAL: not a link. */
 int dentry_read_link(struct dentry *dentry, char *buf, size_t size);
@@ -175,6 +178,7 @@ bool directory_next(struct dentry *dir, uint64_t *cookie, struct dir_entry *out)
 
 /* Boot: a directory or a file of the kernel's own, below @parent. Lack of memory panics. */
 struct dentry *fs_boot_directory(struct dentry *parent, const char *name, uint32_t mode);
+void fs_boot_link(struct dentry *parent, const char *name, const char *target);
 struct inode *fs_boot_file(struct dentry *parent, const char *name, uint32_t mode,
                            const struct file_ops *ops);
 

@@ -11,6 +11,7 @@
  */
 #include "cred.h"
 #include "fs.h"
+#include "mount.h"
 
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -54,60 +55,60 @@ static __attribute__((noinline)) int find_child(struct dentry *dir, const char *
     return dynamic->lookup(dir, copy, out);
 }
 
-static int walk(struct dentry *start, const char *path, size_t len, unsigned flags, unsigned *links,
-                struct dentry **out);
+static int walk(const struct place *start, const char *path, size_t len, unsigned flags,
+                unsigned *links, struct place *out);
 
 /* Replace *@at, a symbolic link, by what it stands for. */
-static int follow(struct dentry **at, unsigned flags, unsigned *links)
+static int follow(struct place *at, unsigned flags, unsigned *links)
 {
-    struct dentry *link = *at, *to;
+    const struct inode *link = at->dentry->inode;
+    struct place dir = {at->mount, at->dentry->parent}, to;
     int err;
 
     if (++*links > LINKS_MAX)
         return -ELOOP;
-    if (link->inode->follow)
-        err = link->inode->follow(link, &to);
+    if (link->follow)
+        err = link->follow(at, &to);
     else
-        err = walk(link->parent, link->inode->target, strlen(link->inode->target),
-                   flags | LOOKUP_FOLLOW, links, &to);
+        err = walk(&dir, link->target, strlen(link->target), flags | LOOKUP_FOLLOW, links, &to);
     if (err)
         return err;
-    dentry_put(link);
+    place_put(at);
     *at = to;
     return 0;
 }
 
-/* From *@at to its entry @name, whose reference it then has. */
-static int step(struct dentry **at, const char *name, size_t len)
+/* From *@at to its entry @name, whose references it then has. */
+static int step(struct place *at, const char *name, size_t len)
 {
     struct dentry *next;
 
-    if (!inode_is((*at)->inode, S_IFDIR))
+    if (!inode_is(at->dentry->inode, S_IFDIR))
         return -ENOTDIR;
-    int err = inode_permission((*at)->inode, X_OK);
+    int err = inode_permission(at->dentry->inode, X_OK);
     if (err || is_dot(name, len))
         return err;
     if (is_dot_dot(name, len)) {
-        next = (*at)->parent;
-        dentry_get(next);
-    } else {
-        err = find_child(*at, name, len, &next);
-        if (err)
-            return err;
+        place_ascend(at);
+        return 0;
     }
-    dentry_put(*at);
-    *at = next;
+    err = find_child(at->dentry, name, len, &next);
+    if (err)
+        return err;
+    dentry_put(at->dentry);
+    at->dentry = next;
+    place_cross(at);
     return 0;
 }
 
-static int walk(struct dentry *start, const char *path, size_t len, unsigned flags, unsigned *links,
-                struct dentry **out)
+static int walk(const struct place *start, const char *path, size_t len, unsigned flags,
+                unsigned *links, struct place *out)
 {
-    struct dentry *at = len && path[0] == '/' ? fs_root : start;
+    struct place at = len && path[0] == '/' ? place_root() : *start;
     const char *end = path + len;
     int err = 0;
 
-    dentry_get(at);
+    place_get(&at);
     while (!err) {
         while (path < end && *path == '/')
             path++;
@@ -118,22 +119,22 @@ static int walk(struct dentry *start, const char *path, size_t len, unsigned fla
             path++;
         err = step(&at, name, path - name);
         /* A slash behind the name asks for what the link stands for, too. */
-        if (!err && inode_is(at->inode, S_IFLNK) && (path < end || (flags & LOOKUP_FOLLOW)))
+        if (!err && inode_is(at.dentry->inode, S_IFLNK) && (path < end || (flags & LOOKUP_FOLLOW)))
             err = follow(&at, flags & ~LOOKUP_DIRECTORY, links);
-        if (!err && path < end && !inode_is(at->inode, S_IFDIR))
+        if (!err && path < end && !inode_is(at.dentry->inode, S_IFDIR))
             err = -ENOTDIR;
     }
-    if (!err && (flags & LOOKUP_DIRECTORY) && !inode_is(at->inode, S_IFDIR))
+    if (!err && (flags & LOOKUP_DIRECTORY) && !inode_is(at.dentry->inode, S_IFDIR))
         err = -ENOTDIR;
     if (err) {
-        dentry_put(at);
+        place_put(&at);
         return err;
     }
     *out = at;
     return 0;
 }
 
-int fs_lookup(struct dentry *start, const char *path, unsigned flags, struct dentry **out)
+int fs_lookup(const struct place *start, const char *path, unsigned flags, struct place *out)
 {
     unsigned links = 0;
 
@@ -159,8 +160,9 @@ static const char *last_name(const char *path, size_t *len)
     return name;
 }
 
-static int lookup_parent(struct dentry *start, const char *path, struct dentry **parent, char *name,
-                         struct dentry **existing)
+/* The directory a path's last name lies in, and that name. *@existing: what has it, or NULL. */
+static int lookup_parent(const struct place *start, const char *path, struct place *parent,
+                         char *name, struct dentry **existing)
 {
     unsigned links = 0;
     size_t len;
@@ -168,42 +170,32 @@ static int lookup_parent(struct dentry *start, const char *path, struct dentry *
 
     if (!*path)
         return -ENOENT;
-    if (len > NAME_MAX)
-        return -ENAMETOOLONG;
     if (len == 0 || is_dot(last, len) || is_dot_dot(last, len)) {
         int err = walk(start, path, strlen(path), LOOKUP_DIRECTORY, &links, parent);
         if (err)
             return err;
         strlcpy(name, ".", NAME_MAX + 1);
-        *existing = *parent;
+        *existing = parent->dentry;
         dentry_get(*existing);
         return 0;
     }
     int err = walk(start, path, last - path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &links, parent);
     if (err)
         return err;
-    memcpy(name, last, len);
-    name[len] = '\0';
-    err = inode_permission((*parent)->inode, X_OK);
+    err = inode_permission(parent->dentry->inode, X_OK);
     if (!err)
-        err = find_child(*parent, last, len, existing);
+        err = find_child(parent->dentry, last, len, existing);
     if (err == -ENOENT) {
         *existing = NULL;
         err = 0;
     }
-    if (err)
-        dentry_put(*parent);
-    return err;
-}
-
-int fs_lookup_parent(struct dentry *start, const char *path, struct dentry **parent, char *name,
-                     struct dentry **existing)
-{
-    mutex_lock(&fs_lock);
-    int err = lookup_parent(start, path, parent, name, existing);
-    if (err)
-        mutex_unlock(&fs_lock);
-    return err;
+    if (err) {
+        place_put(parent);
+        return err;
+    }
+    memcpy(name, last, len);
+    name[len] = '\0';
+    return 0;
 }
 
 static bool ends_in_slash(const char *path)
@@ -217,33 +209,34 @@ static int check_directory(const struct dentry *dir)
 {
     if (dir->inode->dynamic)
         return -EPERM;
-    return dir->in_tree || dir == fs_root ? 0 : -ENOENT;
+    return dir->in_tree ? 0 : -ENOENT;
 }
 
-/* May @inode get the name at the end of @path in @dir? */
-static int check_create(const struct dentry *dir, const struct dentry *existing, const char *path,
-                        const struct inode *inode, bool link)
+/* May @inode get the name at the end of @path in @dir? @from: a place it has already, or NULL. */
+static int check_create(const struct place *dir, const struct dentry *existing, const char *path,
+                        const struct inode *inode, const struct place *from)
 {
-    int err = existing ? -EEXIST : check_directory(dir);
-
-    if (!err)
-        err = inode_permission(dir->inode, W_OK | X_OK);
-    if (err)
-        return err;
-    if (link && inode_is(inode, S_IFDIR))
-        return -EPERM;
-    if (link && !inode->nlink)
-        return -ENOENT;
+    if (existing)
+        return -EEXIST;
     if (ends_in_slash(path) && !inode_is(inode, S_IFDIR))
-        return link ? -ENOENT : -EISDIR;
-    return 0;
+        return !from && inode_is(inode, S_IFREG) ? -EISDIR : -ENOENT;
+    int err = place_may_write(dir);
+    if (!err && from && from->mount != dir->mount)
+        err = -EXDEV;
+    if (!err)
+        err = check_directory(dir->dentry);
+    if (!err)
+        err = inode_permission(dir->dentry->inode, W_OK | X_OK);
+    if (err || !from)
+        return err;
+    if (inode_is(inode, S_IFDIR))
+        return -EPERM;
+    return inode->nlink || inode->linkable ? 0 : -ENOENT;
 }
 
-/* What is made in a set-group-ID directory belongs to the directory's group; in a tmpfs with huge=,
- * it has that. */
+/* What is made in a set-group-ID directory belongs to the directory's group. */
 static void inherit(const struct dentry *dir, struct inode *inode)
 {
-    inode->object.huge = READ_ONCE(dir->inode->object.huge);
     if (!(dir->inode->mode & S_ISGID))
         return;
     inode->gid = dir->inode->gid;
@@ -254,94 +247,129 @@ static void inherit(const struct dentry *dir, struct inode *inode)
         inode->mode &= ~S_ISGID;
 }
 
-/* A name for @inode, whose reference it takes over. @link: it had one before. */
-static int name_create(struct dentry *start, const char *path, struct inode *inode, bool link,
-                       struct dentry **out)
+/* A name more, or the first. */
+static void name_count(struct dentry *parent, struct inode *inode, const struct place *from)
+{
+    if (!from) {
+        inherit(parent, inode);
+        return;
+    }
+    inode->nlink++;
+    inode->linkable = false;
+}
+
+/* A name for @inode, whose reference it takes over. @from: a place it has already, or NULL. */
+static int name_create(const struct place *start, const char *path, struct inode *inode,
+                       const struct place *from, struct place *out)
 {
     char name[NAME_MAX + 1];
-    struct dentry *parent, *existing;
+    struct place parent;
+    struct dentry *existing;
 
-    int err = fs_lookup_parent(start, path, &parent, name, &existing);
-    if (err) {
-        inode_put(inode);
-        return err;
-    }
-    err = check_create(parent, existing, path, inode, link);
+    mutex_lock(&fs_lock);
+    int err = lookup_parent(start, path, &parent, name, &existing);
     if (err)
-        inode_put(inode);
-    else
-        err = dentry_create(name, parent, inode, out);
-    if (!err) {
-        if (!link)
-            inherit(parent, inode);
-        dentry_link(*out);
-        inode->nlink += link;
-    }
-    mutex_unlock(&fs_lock);
+        goto put_inode;
+    err = check_create(&parent, existing, path, inode, from);
     if (existing)
         dentry_put(existing);
-    dentry_put(parent);
+    if (err)
+        goto put_parent;
+    err = dentry_create(name, parent.dentry, inode, &out->dentry);
+    inode = NULL;
+    if (!err) {
+        name_count(parent.dentry, out->dentry->inode, from);
+        dentry_link(out->dentry);
+        out->mount = parent.mount;
+        mount_get(out->mount);
+    }
+put_parent:
+    place_put(&parent);
+put_inode:
+    mutex_unlock(&fs_lock);
+    if (inode)
+        inode_put(inode);
     return err;
 }
 
-int fs_create(struct dentry *start, const char *path, struct inode *inode, struct dentry **out)
+int fs_create(const struct place *start, const char *path, struct inode *inode, struct place *out)
 {
-    struct dentry *dentry;
-    int err = name_create(start, path, inode, false, &dentry);
+    struct place place;
+    int err = name_create(start, path, inode, NULL, &place);
     if (err)
         return err;
     if (out)
-        *out = dentry;
+        *out = place;
     else
-        dentry_put(dentry);
+        place_put(&place);
     return 0;
 }
 
-int fs_link(struct dentry *start, const char *path, struct inode *inode)
+int fs_link(const struct place *start, const char *path, const struct place *at)
 {
-    struct dentry *dentry;
+    struct place place;
 
-    inode_get(inode);
-    int err = name_create(start, path, inode, true, &dentry);
+    inode_get(at->dentry->inode);
+    int err = name_create(start, path, at->dentry->inode, at, &place);
     if (!err)
-        dentry_put(dentry);
+        place_put(&place);
     return err;
 }
 
-static int check_remove(const struct dentry *parent, const struct dentry *victim, bool directory)
+static int check_remove(const struct place *dir, const struct dentry *victim, bool directory)
 {
-    if (!victim)
-        return -ENOENT;
-    bool is_directory = inode_is(victim->inode, S_IFDIR);
-    if (directory != is_directory)
-        return directory ? -ENOTDIR : -EISDIR;
-    if (victim == parent)
-        return victim == fs_root ? -EBUSY : -EINVAL;
-    if (victim->inode->dynamic || parent->inode->dynamic)
-        return -EPERM;
-    int err = inode_may_remove(parent->inode, victim->inode);
+    int err = place_may_write(dir);
     if (err)
         return err;
+    if (!victim)
+        return -ENOENT;
+    if (victim->inode->dynamic || dir->dentry->inode->dynamic)
+        return -EPERM;
+    err = inode_may_remove(dir->dentry->inode, victim->inode);
+    if (err)
+        return err;
+    if (directory != inode_is(victim->inode, S_IFDIR))
+        return directory ? -ENOTDIR : -EISDIR;
+    if (victim->nr_mounts)
+        return -EBUSY;
     return list_empty(&victim->children) ? 0 : -ENOTEMPTY;
 }
 
-int fs_remove(struct dentry *start, const char *path, bool directory)
+/* What cannot be removed by that name, wherever it leads. */
+static int check_last_name(const char *path, bool directory)
+{
+    size_t len;
+    const char *last = last_name(path, &len);
+
+    if (!len)
+        return directory ? -EBUSY : -EISDIR;
+    if (is_dot_dot(last, len))
+        return directory ? -ENOTEMPTY : -EISDIR;
+    return is_dot(last, len) ? directory ? -EINVAL : -EISDIR : 0;
+}
+
+int fs_remove(const struct place *start, const char *path, bool directory)
 {
     char name[NAME_MAX + 1];
-    struct dentry *parent, *victim;
+    struct place dir;
+    struct dentry *victim;
 
-    int err = fs_lookup_parent(start, path, &parent, name, &victim);
+    mutex_lock(&fs_lock);
+    int err = lookup_parent(start, path, &dir, name, &victim);
     if (err)
-        return err;
-    err = check_remove(parent, victim, directory);
-    if (!err && !directory && ends_in_slash(path))
-        err = -ENOTDIR;
+        goto unlock;
+    err = check_last_name(path, directory);
+    if (!err && !directory && victim && ends_in_slash(path))
+        err = inode_is(victim->inode, S_IFDIR) ? -EISDIR : -ENOTDIR;
+    if (!err)
+        err = check_remove(&dir, victim, directory);
     if (!err)
         dentry_unlink(victim);
-    mutex_unlock(&fs_lock);
     if (victim)
         dentry_put(victim);
-    dentry_put(parent);
+    place_put(&dir);
+unlock:
+    mutex_unlock(&fs_lock);
     return err;
 }
 
@@ -361,12 +389,12 @@ static int check_rename(const struct dentry *from, const struct dentry *to_dir,
 
     if (directory && is_below(to_dir, from))
         return -EINVAL;
+    if (from->nr_mounts || (to && to->nr_mounts))
+        return -EBUSY;
     if (!to)
         return 0;
     if (inode_is(to->inode, S_IFDIR) != directory)
         return directory ? -ENOTDIR : -EISDIR;
-    if (to == to_dir)
-        return -EBUSY;
     return list_empty(&to->children) ? 0 : -ENOTEMPTY;
 }
 
@@ -387,19 +415,17 @@ static int check_rename_rights(const struct dentry *from_dir, const struct dentr
 static int rename_found(struct dentry *from_dir, struct dentry *from, struct dentry *to_dir,
                         struct dentry *to, const char *name)
 {
-    if (!from)
-        return -ENOENT;
-    if (from == from_dir)
-        return -EBUSY;
     if (to && from->inode == to->inode)
         return 0;
     int err = check_directory(from_dir);
     if (!err)
         err = check_directory(to_dir);
-    if (!err)
-        err = check_rename(from, to_dir, to);
+    if (!err && to && is_below(from_dir, to))
+        err = -ENOTEMPTY;
     if (!err)
         err = check_rename_rights(from_dir, from, to_dir, to);
+    if (!err)
+        err = check_rename(from, to_dir, to);
     if (err)
         return err;
     char *copy = kmem_alloc(strlen(name) + 1, SLAB_ALLOC_PLAIN);
@@ -412,10 +438,22 @@ static int rename_found(struct dentry *from_dir, struct dentry *from, struct den
     return 0;
 }
 
-int fs_rename(struct dentry *start_old, const char *old, struct dentry *start_new, const char *new)
+/* A name with a slash behind it means a directory. */
+static int check_slashes(const char *old, const struct dentry *from, const char *new)
+{
+    bool slash = ends_in_slash(old) || ends_in_slash(new);
+
+    if (!from)
+        return -ENOENT;
+    return slash && !inode_is(from->inode, S_IFDIR) ? -ENOTDIR : 0;
+}
+
+int fs_rename(const struct place *start_old, const char *old, const struct place *start_new,
+              const char *new)
 {
     char name[NAME_MAX + 1];
-    struct dentry *from_dir, *from, *to_dir, *to;
+    struct place from_dir, to_dir;
+    struct dentry *from, *to;
 
     mutex_lock(&fs_lock);
     int err = lookup_parent(start_old, old, &from_dir, name, &from);
@@ -424,14 +462,23 @@ int fs_rename(struct dentry *start_old, const char *old, struct dentry *start_ne
     err = lookup_parent(start_new, new, &to_dir, name, &to);
     if (err)
         goto put_from;
-    err = rename_found(from_dir, from, to_dir, to, name);
+    if (from_dir.mount != to_dir.mount)
+        err = -EXDEV;
+    else if (check_last_name(old, true) || check_last_name(new, true))
+        err = -EBUSY;
+    else
+        err = place_may_write(&from_dir);
+    if (!err)
+        err = check_slashes(old, from, new);
+    if (!err)
+        err = rename_found(from_dir.dentry, from, to_dir.dentry, to, name);
     if (to)
         dentry_put(to);
-    dentry_put(to_dir);
+    place_put(&to_dir);
 put_from:
     if (from)
         dentry_put(from);
-    dentry_put(from_dir);
+    place_put(&from_dir);
 unlock:
     mutex_unlock(&fs_lock);
     return err;

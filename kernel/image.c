@@ -21,11 +21,12 @@
 
 #define STACK_FIRST (132 * KIB) /* the area's size before it grows */
 
+/* All of it: -EIO if the file is shorter. */
 static int read_file(struct inode *inode, uint64_t pos, void *buf, size_t len)
 {
     struct kernel_copy copy = kernel_buffer_out(buf);
     int64_t n = object_read(&inode->object, pos, len, &copy.copy);
-    return n < 0 ? n : (size_t)n == len ? 0 : -ENOEXEC;
+    return n < 0 ? n : (size_t)n == len ? 0 : -EIO;
 }
 
 static bool header_is_right(const struct elf64_header *h)
@@ -71,11 +72,12 @@ int image_read(struct inode *inode, struct image *image)
     const struct elf64_header *h = &image->header;
     if (!header_is_right(h))
         return -ENOEXEC;
-    err = read_file(inode, h->phoff, image->phdrs, h->phnum * sizeof(struct elf64_phdr));
+    if (read_file(inode, h->phoff, image->phdrs, h->phnum * sizeof(struct elf64_phdr)))
+        return -ENOEXEC;
     for (unsigned i = 0; i < h->phnum && !err; i++) {
         const struct elf64_phdr *p = &image->phdrs[i];
-        if (p->type == PT_INTERP)
-            return -ENOENT; /* its dynamic loader: static programs only */
+        if (p->type == PT_INTERP && !image->loader)
+            image->loader = p;
         if (p->type == PT_GNU_STACK)
             image->stack_exec = p->flags & PF_X;
         if (p->type == PT_LOAD)
@@ -84,6 +86,16 @@ int image_read(struct inode *inode, struct image *image)
     if (err)
         return err;
     return image->end && image->alignment <= USER_END ? 0 : -ENOEXEC;
+}
+
+int image_loader_path(const struct image *image, char *path)
+{
+    const struct elf64_phdr *p = image->loader;
+
+    if (p->filesz < 2 || p->filesz > PATH_MAX)
+        return -ENOEXEC;
+    int err = read_file(image->inode, p->offset, path, p->filesz);
+    return err ? err : path[p->filesz - 1] ? -ENOEXEC : 0;
 }
 
 static uint32_t segment_rights(const struct elf64_phdr *p)
@@ -132,10 +144,7 @@ static int map_segment(struct mm *mm, const struct image *image, const struct el
         };
         err = mm_map(mm, &r, &at);
     }
-    if (err)
-        return err == -ENOMEM ? err : -ENOEXEC;
-    note_segment(mm, p, image->bias + p->vaddr);
-    return 0;
+    return !err || err == -ENOMEM ? err : -ENOEXEC;
 }
 
 static int map_stack(struct mm *mm, const struct image *image)
@@ -151,25 +160,39 @@ static int map_stack(struct mm *mm, const struct image *image)
     return mm_map(mm, &r, &at);
 }
 
-/* A program that can lie anywhere lies where a mapping of its size would. */
-static int choose_bias(struct mm *mm, struct image *image)
+/* Where a mapping of its size would lie. */
+static int find_place(struct mm *mm, const struct image *image, uint64_t *place)
 {
     struct map_request r = {
         .len_bytes = image->end - image->start,
         .place = MAP_ANYWHERE,
         .flags = VM_MAY_RIGHTS,
     };
-    uint64_t at;
 
-    if (image->header.type != ET_DYN)
-        return 0;
     if (image->alignment > PAGE_SIZE)
         r.len_bytes += image->alignment;
-    int err = mm_map(mm, &r, &at);
+    int err = mm_map(mm, &r, place);
     if (!err)
-        err = mm_unmap(mm, at, r.len_bytes);
-    if (!err)
-        image->bias = round_up(at, image->alignment) - image->start;
+        err = mm_unmap(mm, *place, r.len_bytes);
+    *place = round_up(*place, image->alignment);
+    return err;
+}
+
+/* All segments; at @place if the image can lie anywhere, or where there is room if that is 0. */
+static int map_segments(struct mm *mm, struct image *image, uint64_t place)
+{
+    int err = 0;
+
+    if (image->header.type == ET_DYN) {
+        if (!place)
+            err = find_place(mm, image, &place);
+        image->bias = round_down(place, image->alignment) - image->start;
+    }
+    for (unsigned i = 0; i < image->header.phnum && !err; i++)
+        if (image->phdrs[i].type == PT_LOAD)
+            err = map_segment(mm, image, &image->phdrs[i]);
+    if (image->phdr_at)
+        image->phdr_at += image->bias;
     return err;
 }
 
@@ -182,18 +205,20 @@ static void set_limits(struct mm *mm)
     mm->limits.locked = limits[RLIMIT_MEMLOCK].soft;
 }
 
-static int map_all(struct mm *mm, struct image *image)
+/* A program with a loader lies apart from where that and the libraries go. */
+static int map_all(struct mm *mm, struct image *image, struct image *loader)
 {
-    int err = choose_bias(mm, image);
+    int err = map_segments(mm, image, loader ? layout_program_place() : 0);
+
     for (unsigned i = 0; i < image->header.phnum && !err; i++)
         if (image->phdrs[i].type == PT_LOAD)
-            err = map_segment(mm, image, &image->phdrs[i]);
-    if (image->phdr_at)
-        image->phdr_at += image->bias;
+            note_segment(mm, &image->phdrs[i], image->bias + image->phdrs[i].vaddr);
+    if (!err && loader)
+        err = map_segments(mm, loader, 0);
     return err ? err : map_stack(mm, image);
 }
 
-int image_map(struct image *image, struct mm **out)
+int image_map(struct image *image, struct image *loader, struct mm **out)
 {
     struct mm *mm;
     int err = mm_create(&mm);
@@ -202,12 +227,15 @@ int image_map(struct image *image, struct mm **out)
     set_limits(mm);
     mm->thp_disabled = task_current()->mm && task_current()->mm->thp_disabled;
     layout_choose(mm);
-    err = map_all(mm, image);
+    err = map_all(mm, image, loader);
     if (err) {
         mm_put(mm);
         return err;
     }
-    image->header.type == ET_DYN ? layout_place_heap_apart(mm) : layout_place_heap(mm);
+    if (image->header.type == ET_DYN && !loader)
+        layout_place_heap_apart(mm);
+    else
+        layout_place_heap(mm);
     *out = mm;
     return 0;
 }

@@ -28,15 +28,19 @@ struct image {
     uint64_t alignment;  /* the largest that a segment wants */
     uint64_t bias;       /* added to every address of the file; known when it is mapped */
     uint64_t phdr_at;    /* user address of the program headers, 0: not loaded; as bias */
+    const struct elf64_phdr *loader; /* where it names the loader of its libraries; NULL: no need */
     bool stack_exec;
 };
 
-/* Read the headers and check them. 0, -ENOEXEC, -ENOENT (it wants a dynamic loader). */
+/* Read the headers into @image, which is zero, and check them. 0, -ENOEXEC, -EIO (it has none). */
 int __must_check image_read(struct inode *inode, struct image *image);
 
-/* An address space with all segments, and a stack without contents. Limits are those of the
- * running process. 0, -ENOMEM, -ENOEXEC. */
-int __must_check image_map(struct image *image, struct mm **out);
+/* The path of the loader that @image has; PATH_MAX bytes. 0, -ENOEXEC, -EIO. */
+int __must_check image_loader_path(const struct image *image, char *path);
+
+/* An address space with all segments of @image, and of its @loader if that is not NULL, and a stack
+ * without contents. Limits are those of the running process. 0, -ENOMEM, -ENOEXEC. */
+int __must_check image_map(struct image *image, struct image *loader, struct mm **out);
 
 /* Zero what segments have of their last page beyond the file's part. Own mm loaded. */
 int __must_check image_clear_tails(const struct image *image);

@@ -12,6 +12,7 @@
 #include "cpio.h"
 #include "files.h"
 #include "fs.h"
+#include "place.h"
 #include <base/log.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
@@ -35,14 +36,14 @@ static bool refresh(const struct cpio_entry *e, const struct dentry *existing)
 /* 0 when nothing is in the way any more; 1 when what is there will do. */
 static int make_way(const struct cpio_entry *e)
 {
-    struct dentry *existing;
-    int err = fs_lookup(fs_root, e->name, 0, &existing);
+    struct place root = place_root(), existing;
+    int err = fs_lookup(&root, e->name, 0, &existing);
 
     if (err)
         return err == -ENOENT ? 0 : err;
-    bool stays = refresh(e, existing);
-    dentry_put(existing);
-    return stays ? 1 : fs_remove(fs_root, e->name, false);
+    bool stays = refresh(e, existing.dentry);
+    place_put(&existing);
+    return stays ? 1 : fs_remove(&root, e->name, false);
 }
 
 static int file_inode(const struct cpio_entry *e, struct inode **out)
@@ -85,6 +86,7 @@ static int new_inode(const struct cpio_entry *e, struct inode **out)
 
 static int unpack_entry(const struct cpio_entry *e)
 {
+    struct place root = place_root();
     struct inode *inode;
 
     if (e->nlink > 1 && !e->size_bytes && (e->mode & S_IFMT) == S_IFREG)
@@ -97,7 +99,7 @@ static int unpack_entry(const struct cpio_entry *e)
         return err;
     inode->uid = e->uid;
     inode->gid = e->gid;
-    return fs_create(fs_root, e->name, inode, NULL);
+    return fs_create(&root, e->name, inode, NULL);
 }
 
 static const char *reason(int err)

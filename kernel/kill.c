@@ -25,6 +25,20 @@ static int send_to(struct process *p, int signo)
     return signo ? signal_send_process(p, &info) : 0;
 }
 
+void signal_broken_pipe(void)
+{
+    struct process *me = process_current();
+    struct uapi_siginfo info = {.signo = SIGPIPE,
+                                .code = SI_USER,
+                                .pid = pid_here(me->pid),
+                                .uid = cred_current()->user.real};
+
+    tasks_lock();
+    int err = signal_send_task(task_current(), &info);
+    tasks_unlock();
+    (void)err; /* a standard signal is always kept */
+}
+
 static bool is_meant(const struct process *p, int pid)
 {
     const struct process *me = process_current();

@@ -25,8 +25,9 @@
 #define STACK_SKEW_BYTES  8192
 #define STACK_GAP_MIN     (128 * MIB)        /* kept for a stack with a low limit */
 #define STACK_GAP_MAX     (USER_END / 6 * 5) /* of one with a high limit */
-#define APART_BASE        (USER_END / 3 * 2) /* heap of a program that can lie anywhere */
-#define UPWARDS_BASE      (USER_END / 3)     /* where the old search for a place begins */
+#define APART_BASE \
+    (USER_END / 3 * 2) /* program with a loader; heap of one without that lies among mappings */
+#define UPWARDS_BASE (USER_END / 3) /* where the old search for a place begins */
 
 static enum randomize randomize = RANDOMIZE_HEAP;
 
@@ -87,6 +88,11 @@ void layout_place_heap(struct mm *mm)
 {
     bool leaves_gap = is_random() && layout_randomize() == RANDOMIZE_HEAP;
     place_heap(mm, round_up(mm->brk, PAGE_SIZE) + (leaves_gap ? PAGE_SIZE : 0));
+}
+
+uint64_t layout_program_place(void)
+{
+    return round_up(APART_BASE, PAGE_SIZE) + (is_random() ? random_pages(MAP_RANDOM_BITS) : 0);
 }
 
 void layout_place_heap_apart(struct mm *mm)

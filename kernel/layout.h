@@ -30,11 +30,14 @@ int layout_randomize_set(uint64_t how);
 /* Choose mm's stack_top and where mmap searches, for a program that the running task begins. */
 void layout_choose(struct mm *mm);
 
-/* mm->brk is behind the last segment (of a program at fixed addresses): the heap begins there, or
- * somewhere after it. */
+/* Where a program that can lie anywhere lies if it has a loader: below all mappings. */
+uint64_t layout_program_place(void);
+
+/* mm->brk is behind the last segment (of a program that lies apart from mappings): the heap begins
+ * there, or somewhere after it. */
 void layout_place_heap(struct mm *mm);
 
-/* The heap of a program that can lie anywhere: far from where mappings are made. */
+/* The heap of a program that lies among the mappings: far from where mappings are made. */
 void layout_place_heap_apart(struct mm *mm);
 
 /* How far below the strings the first stack frame begins, in bytes: a different cache set for each

@@ -15,6 +15,7 @@
 #include "fs.h"
 #include "khugepaged.h"
 #include "layout.h"
+#include "place.h"
 #include "quiet.h"
 #include "syscall.h"
 #include "task.h"
@@ -128,13 +129,15 @@ static uint64_t entry_tsc, first_user_tsc;
 /* Descriptors 0, 1 and 2, before there is anybody to open them. */
 static void open_console(void)
 {
-    struct dentry *dentry;
+    struct place root = place_root(), console;
     struct file *file;
 
     for (int i = 0; i < 3; i++) {
-        int fd = fs_lookup(fs_root, "/dev/console", LOOKUP_FOLLOW, &dentry);
-        if (!fd)
-            fd = file_open(dentry, O_RDWR | O_NOCTTY, &file);
+        int fd = fs_lookup(&root, "/dev/console", LOOKUP_FOLLOW, &console);
+        if (!fd) {
+            fd = file_open(&console, O_RDWR | O_NOCTTY, &file);
+            place_put(&console);
+        }
         if (!fd)
             fd = fd_install(file, 0, false);
         if (fd < 0)

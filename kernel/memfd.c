@@ -37,7 +37,7 @@ static int64_t open_nameless(const char *name, struct inode *inode, const struct
     struct dentry *dentry;
     struct file *file;
 
-    int err = dentry_create(name, fs_root, inode, &dentry);
+    int err = dentry_create(name, fs_nowhere, inode, &dentry);
     if (!err)
         err = file_create(dentry, ops, O_RDWR | O_LARGEFILE, &file);
     return err ? err : fd_install(file, 0, cloexec);

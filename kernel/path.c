@@ -18,20 +18,20 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-int path_start(int dirfd, struct dentry **start)
+int path_start(int dirfd, struct place *start)
 {
     if (dirfd == AT_FDCWD) {
         mutex_lock(&fs_lock);
         *start = process_current()->cwd;
-        dentry_get(*start);
+        place_get(start);
         mutex_unlock(&fs_lock);
         return 0;
     }
     struct file *f = fd_get(dirfd);
     if (!f)
         return -EBADF;
-    *start = f->dentry;
-    dentry_get(*start);
+    *start = file_place(f);
+    place_get(start);
     file_put(f);
     return 0;
 }
@@ -61,27 +61,31 @@ int path_get(int dirfd, user_addr_t from, struct path *p)
 
 void path_put(struct path *p)
 {
-    dentry_put(p->start);
+    place_put(&p->start);
     kmem_free(p->text);
 }
 
-int path_lookup_at(int dirfd, user_addr_t from, int flags, struct dentry **out)
+int path_find(const struct path *p, int flags, struct place *out)
+{
+    if (p->text[0] || !(flags & AT_EMPTY_PATH))
+        return fs_lookup(&p->start, p->text, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, out);
+    *out = p->start;
+    place_get(out);
+    return 0;
+}
+
+int path_lookup_at(int dirfd, user_addr_t from, int flags, struct place *out)
 {
     struct path p;
     int err = path_get(dirfd, from, &p);
     if (err)
         return err;
-    if (!p.text[0] && (flags & AT_EMPTY_PATH)) {
-        *out = p.start;
-        dentry_get(*out);
-    } else {
-        err = fs_lookup(p.start, p.text, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, out);
-    }
+    err = path_find(&p, flags, out);
     path_put(&p);
     return err;
 }
 
-int path_lookup(user_addr_t from, struct dentry **out)
+int path_lookup(user_addr_t from, struct place *out)
 {
     return path_lookup_at(AT_FDCWD, from, 0, out);
 }

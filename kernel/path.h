@@ -11,14 +11,13 @@
  */
 #pragma once
 
+#include "place.h"
 #include <lib/addr.h>
 #include <lib/compiler.h>
 
-struct dentry;
-
 struct path {
-    char *text;           /* PATH_MAX bytes at most, with its NUL */
-    struct dentry *start; /* a reference */
+    char *text;         /* PATH_MAX bytes at most, with its NUL */
+    struct place start; /* its references */
 };
 
 /* 0; -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF. An absolute path does not look at @dirfd. */
@@ -28,9 +27,10 @@ void path_put(struct path *path);
 /* Only the string; the caller frees it by kmem_free(). */
 int __must_check path_text(user_addr_t from, char **text);
 
-/* Only where relative paths begin: a reference in *@start, or -EBADF. */
-int __must_check path_start(int dirfd, struct dentry **start);
+/* Only where relative paths begin: references in *@start, or -EBADF. */
+int __must_check path_start(int dirfd, struct place *start);
 
-/* What is there, with a reference. AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW in @flags count. */
-int __must_check path_lookup_at(int dirfd, user_addr_t from, int flags, struct dentry **out);
-int __must_check path_lookup(user_addr_t from, struct dentry **out);
+/* What is there, with references. AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW in @flags count. */
+int __must_check path_lookup_at(int dirfd, user_addr_t from, int flags, struct place *out);
+int __must_check path_find(const struct path *path, int flags, struct place *out);
+int __must_check path_lookup(user_addr_t from, struct place *out);

@@ -100,15 +100,6 @@ static int64_t pipe_read(struct file *f, struct object_copy *c, size_t len, uint
     return 0;
 }
 
-static void send_sigpipe(void)
-{
-    struct uapi_siginfo info = {.signo = SIGPIPE, .code = SI_KERNEL};
-    tasks_lock();
-    int err = signal_send_task(task_current(), &info);
-    tasks_unlock();
-    (void)err; /* a standard signal is always kept */
-}
-
 /* How many of @len bytes may go in now. lock held. */
 static size_t room_for(const struct pipe *p, size_t len)
 {
@@ -155,7 +146,7 @@ static int64_t pipe_write(struct file *f, struct object_copy *c, size_t len, uin
             break;
     }
     if (err == -EPIPE)
-        send_sigpipe();
+        signal_broken_pipe();
     return done ? (int64_t)done : err;
 }
 
@@ -247,45 +238,28 @@ static int pipe_dentry(struct dentry **out)
 /* A file on each end. */
 static int pipe_create(int flags, struct file *ends[2])
 {
-    struct dentry *dentry;
-    int err = pipe_dentry(&dentry);
+    struct place place = {NULL, NULL};
+    int err = pipe_dentry(&place.dentry);
     if (err)
         return err;
-    dentry_get(dentry);
-    err = file_open(dentry, O_RDONLY | flags, &ends[0]);
-    if (err) {
-        dentry_put(dentry);
-        return err;
+    err = file_open(&place, O_RDONLY | flags, &ends[0]);
+    if (!err) {
+        err = file_open(&place, O_WRONLY | flags, &ends[1]);
+        if (err)
+            file_put(ends[0]);
     }
-    err = file_open(dentry, O_WRONLY | flags, &ends[1]);
-    if (err)
-        file_put(ends[0]);
+    place_put(&place);
     return err;
 }
 
 int64_t sys_pipe2(user_addr_t out, int flags)
 {
     struct file *ends[2];
-    int fds[2];
 
     if (flags & ~(O_CLOEXEC | O_NONBLOCK))
         return -EINVAL;
     int err = pipe_create(flags & O_NONBLOCK, ends);
-    if (err)
-        return err;
-    fds[0] = fd_install(ends[0], 0, flags & O_CLOEXEC);
-    if (fds[0] < 0) {
-        file_put(ends[1]);
-        return fds[0];
-    }
-    fds[1] = fd_install(ends[1], 0, flags & O_CLOEXEC);
-    err = fds[1] < 0 ? fds[1] : copy_to_user(out, fds, sizeof(fds));
-    if (!err)
-        return 0;
-    if (fds[1] >= 0)
-        fd_close(fds[1]);
-    fd_close(fds[0]);
-    return err;
+    return err ? err : fd_install_pair(ends, flags & O_CLOEXEC, out);
 }
 
 int64_t sys_pipe(user_addr_t out)

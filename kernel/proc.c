@@ -12,9 +12,9 @@
 #include "proc.h"
 
 #include "files.h"
-#include "fs.h"
 #include "layout.h"
 #include "log.h"
+#include "mount.h"
 #include "task.h"
 #include "text_file.h"
 #include <asm/context.h>
@@ -196,22 +196,13 @@ static int show_cpuinfo(struct text *t, struct dentry *dentry)
     return 0;
 }
 
-static int show_mounts(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "rootfs / tmpfs rw 0 0\n"
-                "proc /proc proc rw 0 0\n"
-                "sysfs /sys sysfs rw 0 0\n"
-                "devtmpfs /dev devtmpfs rw 0 0\n"
-                "tmpfs /dev/shm tmpfs rw 0 0\n"
-                "tmpfs /tmp tmpfs rw 0 0\n");
-    return 0;
-}
-
 static int show_filesystems(struct text *t, struct dentry *dentry)
 {
+    const struct fs_type *type;
     (void)dentry;
-    text_add(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n");
+
+    for (unsigned i = 0; (type = fs_type_nth(i)); i++)
+        text_add(t, "nodev\t%s\n", type->name);
     return 0;
 }
 
@@ -344,11 +335,15 @@ static int show_cpus(struct text *t, struct dentry *dentry)
 }
 
 static const struct text_kind proc_files[] = {
-    {"cmdline", 0444, .show = show_cmdline},         {"cpuinfo", 0444, .show = show_cpuinfo},
-    {"filesystems", 0444, .show = show_filesystems}, {"loadavg", 0444, .show = show_loadavg},
-    {"meminfo", 0444, .show = show_meminfo},         {"mounts", 0444, .show = show_mounts},
-    {"slabinfo", 0400, .show = show_slabinfo},       {"stat", 0444, .show = show_stat},
-    {"uptime", 0444, .show = show_uptime},           {"version", 0444, .show = show_version},
+    {"cmdline", 0444, .show = show_cmdline},
+    {"cpuinfo", 0444, .show = show_cpuinfo},
+    {"filesystems", 0444, .show = show_filesystems},
+    {"loadavg", 0444, .show = show_loadavg},
+    {"meminfo", 0444, .show = show_meminfo},
+    {"slabinfo", 0400, .show = show_slabinfo},
+    {"stat", 0444, .show = show_stat},
+    {"uptime", 0444, .show = show_uptime},
+    {"version", 0444, .show = show_version},
     {"vmstat", 0444, .show = show_vmstat},
 };
 
@@ -418,7 +413,7 @@ static void text_files(struct dentry *dir, const struct text_kind *kinds, unsign
 
 static void sys_boot_init(void)
 {
-    struct dentry *sys = fs_boot_directory(fs_root, "sys", 0755);
+    struct dentry *sys = mount_boot("sysfs", "sys", 0755);
     struct dentry *kernel = fs_boot_directory(sys, "kernel", 0755);
     struct dentry *mm = fs_boot_directory(kernel, "mm", 0755);
     struct dentry *huge = fs_boot_directory(mm, "hugepages", 0755);
@@ -432,7 +427,7 @@ static void sys_boot_init(void)
 
 void proc_boot_init(const char *cmdline)
 {
-    struct dentry *proc = fs_boot_directory(fs_root, "proc", 0555);
+    struct dentry *proc = mount_boot("proc", "proc", 0555);
     struct dentry *sys = fs_boot_directory(proc, "sys", 0555);
 
     kernel_cmdline = cmdline;
@@ -441,5 +436,6 @@ void proc_boot_init(const char *cmdline)
     TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
     TEXT_FILES(fs_boot_directory(sys, "kernel", 0555), proc_sys_kernel);
     proc_pid_boot_init(proc);
+    fs_boot_link(proc, "mounts", "self/mounts");
     sys_boot_init();
 }

@@ -88,6 +88,9 @@ struct file *proc_file_of(int pid, int fd, bool *close_on_exec);
 /* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
 int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
 
+/* proc_mounts.c */
+extern const struct text_kind proc_mounts, proc_mountinfo;
+
 /* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
 void thp_boot_files(struct dentry *mm);
 void thp_boot_option(const char *cmdline);

@@ -10,13 +10,11 @@
  * Tour:   after kernel/proc_pid.c.
  */
 #include "files.h"
-#include "fs.h"
+#include "mount.h"
 #include "proc.h"
 #include "text_file.h"
 #include <lib/parse.h>
 #include <uapi/errno.h>
-
-#define ONLY_MOUNT 1 /* its number; there is one file system */
 
 static int show_fdinfo(struct text *t, struct dentry *dentry)
 {
@@ -30,7 +28,8 @@ static int show_fdinfo(struct text *t, struct dentry *dentry)
     if (!f)
         return -ENOENT;
     text_add(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
-             f->flags | (close_on_exec ? O_CLOEXEC : 0), ONLY_MOUNT, f->inode->ino);
+             f->flags | (close_on_exec ? O_CLOEXEC : 0), f->mount ? f->mount->id : 0,
+             f->inode->ino);
     if (f->ops->tell)
         f->ops->tell(f, t);
     file_put(f);

@@ -12,7 +12,7 @@
 #include "proc.h"
 
 #include "files.h"
-#include "fs.h"
+#include "mount.h"
 #include "task.h"
 #include "text_file.h"
 #include <lib/format.h>
@@ -119,53 +119,68 @@ static struct files *files_of(int pid)
 
 /* Links */
 
-/* exe or cwd of a process, with a reference. */
-static int process_dentry(int pid, bool exe, struct dentry **out)
+/* Which of the places of a process. */
+typedef const struct place *(*place_of)(const struct process *process);
+
+static int process_place(const struct place *link, place_of which, struct place *out)
 {
-    int err = may_look(pid);
+    int pid = proc_pid(link->dentry->parent), err = may_look(pid);
+
     if (err)
         return err == -ESRCH ? -ENOENT : err;
     tasks_lock();
     struct process *process = proc_process(pid);
-    *out = !process ? NULL : exe ? process->exe : process->cwd;
-    if (*out)
-        dentry_get(*out);
+    *out = process ? *which(process) : (struct place){0};
+    if (out->dentry)
+        place_get(out);
     tasks_unlock();
-    return *out ? 0 : -ENOENT;
+    return out->dentry ? 0 : -ENOENT;
 }
 
-static int follow_exe(struct dentry *link, struct dentry **out)
+static const struct place *exe_of(const struct process *process)
 {
-    return process_dentry(proc_pid(link->parent), true, out);
+    return &process->exe;
 }
 
-static int follow_cwd(struct dentry *link, struct dentry **out)
+static const struct place *cwd_of(const struct process *process)
 {
-    return process_dentry(proc_pid(link->parent), false, out);
+    return &process->cwd;
 }
 
-static int follow_root(struct dentry *link, struct dentry **out)
+static const struct place *root_of(const struct process *process)
 {
-    (void)link;
-    dentry_get(fs_root);
-    *out = fs_root;
-    return 0;
+    return &process->root;
+}
+
+static int follow_exe(const struct place *link, struct place *out)
+{
+    return process_place(link, exe_of, out);
+}
+
+static int follow_cwd(const struct place *link, struct place *out)
+{
+    return process_place(link, cwd_of, out);
+}
+
+static int follow_root(const struct place *link, struct place *out)
+{
+    return process_place(link, root_of, out);
 }
 
 /* /proc/PID/fd/N: the very file that is open, whatever its name is now. */
-static int follow_fd(struct dentry *link, struct dentry **out)
+static int follow_fd(const struct place *link, struct place *out)
 {
-    int err = may_look(proc_pid(link->parent));
+    int err = may_look(proc_pid(link->dentry->parent));
     if (err)
         return err;
-    struct files *files = files_of(proc_pid(link->parent));
-    int wanted = link->inode->private, fd = wanted;
+    struct files *files = files_of(proc_pid(link->dentry->parent));
+    int wanted = link->dentry->inode->private, fd = wanted;
     if (!files)
         return -ENOENT;
     struct file *f = files_next(files, &fd);
     if (f && fd == wanted) {
-        *out = f->dentry;
-        dentry_get(*out);
+        *out = file_place(f);
+        place_get(out);
     }
     if (f)
         file_put(f);
@@ -176,12 +191,12 @@ static int follow_fd(struct dentry *link, struct dentry **out)
 /* What such a link says: the path of what it leads to. */
 static int read_magic_link(struct dentry *link, char *buf, size_t size)
 {
-    struct dentry *to;
-    int len = link->inode->follow(link, &to);
+    struct place at = {NULL, link}, to;
+    int len = link->inode->follow(&at, &to);
     if (len)
         return len;
-    len = dentry_path(to, buf, size);
-    dentry_put(to);
+    len = place_path(&to, buf, size);
+    place_put(&to);
     return len;
 }
 
@@ -350,13 +365,14 @@ static struct pid_ns *namespace_of(int pid, bool for_children)
     return ns;
 }
 
-static int follow_ns(struct dentry *link, struct dentry **out)
+static int follow_ns(const struct place *link, struct place *out)
 {
-    int err = may_look(proc_pid(link->parent));
+    int err = may_look(proc_pid(link->dentry->parent));
     if (err)
         return err;
-    struct pid_ns *ns = namespace_of(proc_pid(link->parent), link->inode->private);
-    return ns ? pid_ns_dentry(ns, out) : -ENOENT;
+    struct pid_ns *ns = namespace_of(proc_pid(link->dentry->parent), link->dentry->inode->private);
+    out->mount = NULL;
+    return ns ? pid_ns_dentry(ns, &out->dentry) : -ENOENT;
 }
 
 static const char *const links_of_ns[] = {"pid", "pid_for_children"};
@@ -473,11 +489,16 @@ static int self_read(struct dentry *link, char *buf, size_t size)
     return snprintf(buf, size, "%d", process_current()->pid);
 }
 
-static int self_follow(struct dentry *link, struct dentry **out)
+static int self_follow(const struct place *link, struct place *out)
 {
     char name[16];
-    self_read(link, name, sizeof(name));
-    return proc_lookup(link->parent, name, out);
+
+    self_read(link->dentry, name, sizeof(name));
+    int err = proc_lookup(link->dentry->parent, name, &out->dentry);
+    out->mount = link->mount;
+    if (!err && out->mount)
+        mount_get(out->mount);
+    return err;
 }
 
 /* /proc/thread-self */
@@ -488,14 +509,20 @@ static int thread_self_read(struct dentry *link, char *buf, size_t size)
     return snprintf(buf, size, "%d/task/%d", process_current()->pid, task_current()->tid);
 }
 
-static int thread_self_follow(struct dentry *link, struct dentry **out)
+static int thread_self_follow(const struct place *link, struct place *out)
 {
     int tid = task_current()->tid;
     char name[16];
 
     snprintf(name, sizeof(name), "%d", tid);
-    int err = directory_create(link->parent, name, &process_dir, 0555, tid | PROC_OF_TASK, out);
-    return err ? err : own(*out, tid);
+    int err = directory_create(link->dentry->parent, name, &process_dir, 0555, tid | PROC_OF_TASK,
+                               &out->dentry);
+    if (err)
+        return err;
+    out->mount = link->mount;
+    if (out->mount)
+        mount_get(out->mount);
+    return own(out->dentry, tid);
 }
 
 void proc_pid_boot_init(struct dentry *proc)

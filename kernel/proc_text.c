@@ -312,6 +312,8 @@ const struct text_kind *const proc_files_of_process[] = {
     &proc_smaps,
     &proc_smaps_rollup,
     &proc_numa_maps,
+    &proc_mounts,
+    &proc_mountinfo,
     &oom_score_file,
     &oom_adj_file,
     &proc_pagemap,

@@ -286,6 +286,35 @@ struct process *process_alloc(void)
     return p;
 }
 
+void process_copy_places(struct process *p, const struct process *from)
+{
+    mutex_lock(&fs_lock);
+    p->cwd = from->cwd;
+    p->root = from->root;
+    place_get(&p->cwd);
+    place_get(&p->root);
+    mutex_unlock(&fs_lock);
+    tasks_lock();
+    p->exe = from->exe;
+    if (p->exe.dentry)
+        place_get(&p->exe);
+    tasks_unlock();
+}
+
+void process_put_places(struct process *p)
+{
+    mutex_lock(&fs_lock);
+    tasks_lock();
+    struct place cwd = p->cwd, root = p->root, exe = p->exe;
+    p->cwd = p->root = p->exe = (struct place){0};
+    tasks_unlock();
+    place_put(&cwd);
+    place_put(&root);
+    if (exe.dentry)
+        place_put(&exe);
+    mutex_unlock(&fs_lock);
+}
+
 int process_create_init(void (*fn)(void *), void *arg)
 {
     static const struct {
@@ -317,8 +346,9 @@ int process_create_init(void (*fn)(void *), void *arg)
     if (err)
         goto free_files;
     p->umask = 022;
-    p->cwd = fs_root;
-    dentry_get(fs_root);
+    p->cwd = p->root = place_root();
+    place_get(&p->cwd);
+    place_get(&p->root);
     task->process = p;
     process_get(p);
     p->ns = task->ns_for_children = &first_pid_ns;

@@ -23,6 +23,10 @@ struct task *task_alloc(void);
 void task_dealloc(struct task *task); /* one whose context was not made */
 struct process *process_alloc(void);
 
+/* Where a new process is, and what it runs: as @from. And the end of that. */
+void process_copy_places(struct process *process, const struct process *from);
+void process_put_places(struct process *process);
+
 /* Has anybody, or a group, or a session, this number? */
 bool tid_taken(int tid);
 

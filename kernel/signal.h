@@ -108,6 +108,9 @@ int signal_send_group(int pgid, int signo);
 /* The running task did this to itself: delivered even if blocked or ignored (then it kills). */
 void signal_force(const struct uapi_siginfo *info);
 
+/* The running task wrote where nobody reads any more: SIGPIPE. */
+void signal_broken_pipe(void);
+
 /* Is something to be delivered to the running task? Then whoever waits stops waiting. */
 bool signal_pending_current(void);
 

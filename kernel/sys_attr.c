@@ -12,13 +12,12 @@
 #include "cred.h"
 #include "files.h"
 #include "fs.h"
+#include "mount.h"
 #include "path.h"
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
-#include <mm/buddy.h>
-#include <mm/hugetlb.h>
 #include <uapi/errno.h>
 
 #define MODE_RIGHTS 07777
@@ -34,12 +33,12 @@ static int64_t put_stat(const struct inode *inode, user_addr_t out)
 
 int64_t sys_newfstatat(int dirfd, user_addr_t path, user_addr_t out, int flags)
 {
-    struct dentry *dentry;
-    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    struct place place;
+    int64_t err = path_lookup_at(dirfd, path, flags, &place);
     if (err)
         return err;
-    err = put_stat(dentry->inode, out);
-    dentry_put(dentry);
+    err = put_stat(place.dentry->inode, out);
+    place_put(&place);
     return err;
 }
 
@@ -92,67 +91,42 @@ static int64_t put_statx(const struct inode *inode, user_addr_t out)
 int64_t sys_statx(int dirfd, user_addr_t path, int flags, unsigned mask, user_addr_t out)
 {
     const int known = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
-    struct dentry *dentry;
+    struct place place;
 
     if ((mask & STATX_RESERVED) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
         (flags & ~known))
         return -EINVAL;
-    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    int64_t err = path_lookup_at(dirfd, path, flags, &place);
     if (err)
         return err;
-    err = put_statx(dentry->inode, out);
-    dentry_put(dentry);
+    err = put_statx(place.dentry->inode, out);
+    place_put(&place);
     return err;
 }
 
-/* What a mount of the kernel's own says it is: one without blocks. 0: it has some. */
-static uint64_t magic_without_blocks(struct dentry *dentry)
+static int64_t put_statfs(const struct place *place, user_addr_t out)
 {
-    mutex_lock(&fs_lock);
-    while (dentry->parent && dentry->parent != fs_root && dentry->parent != dentry)
-        dentry = dentry->parent;
-    bool top = dentry->parent == fs_root;
-    uint64_t magic = top && !strcmp(dentry->name, "proc")  ? PROC_MAGIC
-                     : top && !strcmp(dentry->name, "sys") ? SYSFS_MAGIC
-                                                           : 0;
-    mutex_unlock(&fs_lock);
-    return magic;
-}
+    const struct object *object = &place->dentry->inode->object;
+    struct uapi_statfs st;
 
-static int64_t put_statfs(struct dentry *dentry, user_addr_t out)
-{
-    const struct inode *inode = dentry->inode;
-    uint64_t magic = magic_without_blocks(dentry);
-    struct page_counts pages;
-    struct hugetlb_counts huge;
-    struct uapi_statfs st = {.type = TMPFS_MAGIC, .bsize = PAGE_SIZE, .namelen = NAME_MAX};
-
-    page_counts(&pages);
-    st.blocks = pages.total;
-    st.bfree = st.bavail = pages.free;
-    if (inode->object.ops == &hugetlb_ops) {
-        hugetlb_counts(&huge);
+    superblock_statfs(place->dentry->inode->super, &st);
+    if (place->mount)
+        st.flags = mount_statfs_flags(place->mount);
+    else if (object->ops == &hugetlb_ops) {
         st.type = HUGETLBFS_MAGIC;
-        st.bsize = HUGE_SIZE;
-        st.blocks = huge.total;
-        st.bfree = st.bavail = huge.free;
+        st.bsize = st.frsize = HUGE_SIZE;
     }
-    if (magic) {
-        st.type = magic;
-        st.blocks = st.bfree = st.bavail = 0;
-    }
-    st.frsize = st.bsize;
     return copy_to_user(out, &st, sizeof(st));
 }
 
 int64_t sys_statfs(user_addr_t path, user_addr_t out)
 {
-    struct dentry *dentry;
-    int64_t err = path_lookup(path, &dentry);
+    struct place place;
+    int64_t err = path_lookup(path, &place);
     if (err)
         return err;
-    err = put_statfs(dentry, out);
-    dentry_put(dentry);
+    err = put_statfs(&place, out);
+    place_put(&place);
     return err;
 }
 
@@ -161,7 +135,8 @@ int64_t sys_fstatfs(int fd, user_addr_t out)
     struct file *f = fd_get(fd);
     if (!f)
         return -EBADF;
-    int64_t err = put_statfs(f->dentry, out);
+    struct place place = file_place(f);
+    int64_t err = put_statfs(&place, out);
     file_put(f);
     return err;
 }
@@ -181,14 +156,26 @@ static struct cred *real_cred(void)
     return cred;
 }
 
+/* What runs nowhere on this mount is not executable, what it shows cannot be written. */
+static int check_access(const struct place *place, int mode)
+{
+    const struct inode *inode = place->dentry->inode;
+    bool is_content = inode_is(inode, S_IFREG) || inode_is(inode, S_IFDIR);
+
+    if ((mode & X_OK) && inode_is(inode, S_IFREG) && place_may_not_execute(place))
+        return -EACCES;
+    int err = inode_permission(inode, mode);
+    return !err && (mode & W_OK) && is_content ? place_may_write(place) : err;
+}
+
 static int64_t access_check(int dirfd, user_addr_t path, int mode, int flags)
 {
-    struct dentry *dentry;
-    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    struct place place;
+    int64_t err = path_lookup_at(dirfd, path, flags, &place);
     if (err)
         return err;
-    err = inode_permission(dentry->inode, mode);
-    dentry_put(dentry);
+    err = check_access(&place, mode);
+    place_put(&place);
     return err;
 }
 
@@ -222,12 +209,15 @@ int64_t sys_access(user_addr_t path, int mode)
 /* Changes */
 
 /* F_SEAL_EXEC keeps the right to execute as it is; hugetlb does not ask, as in Linux 6.18. */
-static int64_t change_mode(struct inode *inode, unsigned mode)
+static int64_t change_mode(const struct place *place, unsigned mode)
 {
+    struct inode *inode = place->dentry->inode;
     struct object *object = &inode->object;
     uint32_t rights = mode & MODE_RIGHTS;
-    int err = 0;
+    int err = place_may_write(place);
 
+    if (err)
+        return err;
     if (!inode_is_owned(inode))
         return -EPERM;
     if (!cred_in_group(inode->gid) && !capable(CAP_FSETID))
@@ -243,12 +233,12 @@ static int64_t change_mode(struct inode *inode, unsigned mode)
 
 int64_t sys_fchmodat(int dirfd, user_addr_t path, unsigned mode)
 {
-    struct dentry *dentry;
-    int64_t err = path_lookup_at(dirfd, path, 0, &dentry);
+    struct place place;
+    int64_t err = path_lookup_at(dirfd, path, 0, &place);
     if (err)
         return err;
-    err = change_mode(dentry->inode, mode);
-    dentry_put(dentry);
+    err = change_mode(&place, mode);
+    place_put(&place);
     return err;
 }
 
@@ -262,18 +252,23 @@ int64_t sys_fchmod(int fd, unsigned mode)
     struct file *f = fd_get(fd);
     if (!f)
         return -EBADF;
-    int64_t err = f->flags & O_PATH ? -EBADF : change_mode(f->inode, mode);
+    struct place place = file_place(f);
+    int64_t err = f->flags & O_PATH ? -EBADF : change_mode(&place, mode);
     file_put(f);
     return err;
 }
 
 /* The owner may give it to one of its groups; what it can do for who starts it ends then. */
-static int64_t change_owner(struct inode *inode, unsigned uid, unsigned gid)
+static int64_t change_owner(const struct place *place, unsigned uid, unsigned gid)
 {
+    struct inode *inode = place->dentry->inode;
     bool own = cred_current()->user.fs == inode->uid;
     bool same_user = uid == UINT32_MAX || uid == inode->uid;
     bool own_group = gid == UINT32_MAX || gid == inode->gid || cred_in_group(gid);
 
+    int err = place_may_write(place);
+    if (err)
+        return err;
     if (!capable(CAP_CHOWN) && !(own && same_user && own_group) &&
         (uid != UINT32_MAX || gid != UINT32_MAX))
         return -EPERM;
@@ -291,12 +286,12 @@ static int64_t change_owner(struct inode *inode, unsigned uid, unsigned gid)
 
 int64_t sys_fchownat(int dirfd, user_addr_t path, unsigned uid, unsigned gid, int flags)
 {
-    struct dentry *dentry;
-    int64_t err = path_lookup_at(dirfd, path, flags, &dentry);
+    struct place place;
+    int64_t err = path_lookup_at(dirfd, path, flags, &place);
     if (err)
         return err;
-    err = change_owner(dentry->inode, uid, gid);
-    dentry_put(dentry);
+    err = change_owner(&place, uid, gid);
+    place_put(&place);
     return err;
 }
 
@@ -315,18 +310,23 @@ int64_t sys_fchown(int fd, unsigned uid, unsigned gid)
     struct file *f = fd_get(fd);
     if (!f)
         return -EBADF;
-    int64_t err = f->flags & O_PATH ? -EBADF : change_owner(f->inode, uid, gid);
+    struct place place = file_place(f);
+    int64_t err = f->flags & O_PATH ? -EBADF : change_owner(&place, uid, gid);
     file_put(f);
     return err;
 }
 
 /* Who may write it may also say that it was written now. */
-static int64_t change_time(struct inode *inode, const struct uapi_timespec *t)
+static int64_t change_time(const struct place *place, const struct uapi_timespec *t)
 {
+    struct inode *inode = place->dentry->inode;
     bool now = t[0].nsec == UTIME_NOW && t[1].nsec == UTIME_NOW;
 
     if (t[0].nsec == UTIME_OMIT && t[1].nsec == UTIME_OMIT)
         return 0;
+    int err = place_may_write(place);
+    if (err)
+        return err;
     if (!inode_is_owned(inode) && (!now || inode_permission(inode, W_OK)))
         return now ? -EACCES : -EPERM;
     if (t[1].nsec == UTIME_NOW)
@@ -339,16 +339,15 @@ static int64_t change_time(struct inode *inode, const struct uapi_timespec *t)
 int64_t sys_utimensat(int dirfd, user_addr_t path, user_addr_t times, int flags)
 {
     struct uapi_timespec t[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}}; /* of access, of change */
-    struct dentry *dentry;
+    struct place place;
 
     if (times.raw && copy_from_user(t, times, sizeof(t)))
         return -EFAULT;
-    int64_t err =
-        path.raw ? path_lookup_at(dirfd, path, flags, &dentry) : path_start(dirfd, &dentry);
+    int64_t err = path.raw ? path_lookup_at(dirfd, path, flags, &place) : path_start(dirfd, &place);
     if (err)
         return err;
-    err = change_time(dentry->inode, t);
-    dentry_put(dentry);
+    err = change_time(&place, t);
+    place_put(&place);
     return err;
 }
 

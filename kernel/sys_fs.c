@@ -11,10 +11,12 @@
  */
 #include "sys_fs.h"
 
+#include "file_lock.h"
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
 #include "task.h"
+#include "vector.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -120,52 +122,6 @@ int64_t sys_pread64(int fd, user_addr_t buf, size_t len, int64_t pos)
 int64_t sys_pwrite64(int fd, user_addr_t buf, size_t len, int64_t pos)
 {
     return move_buffer_at(fd, WRITE, buf, len, pos);
-}
-
-/* The program's vector, checked and cut to what one call may move. */
-struct vector {
-    struct uapi_iovec few[8], *parts;
-    unsigned nr;
-    size_t len_bytes;
-};
-
-static void vector_put(struct vector *v)
-{
-    if (v->parts != v->few)
-        kmem_free(v->parts);
-}
-
-static int vector_check(struct vector *v)
-{
-    v->len_bytes = 0;
-    for (unsigned i = 0; i < v->nr; i++) {
-        struct uapi_iovec *part = &v->parts[i];
-        if ((int64_t)part->len < 0)
-            return -EINVAL;
-        if (!user_range_ok(user(part->base), part->len))
-            return -EFAULT;
-        part->len = min(part->len, MAX_RW_COUNT - v->len_bytes);
-        v->len_bytes += part->len;
-    }
-    return 0;
-}
-
-static int vector_get(struct vector *v, user_addr_t from, size_t nr)
-{
-    if (nr > IOV_MAX)
-        return -EINVAL;
-    v->nr = nr;
-    v->parts = v->few;
-    if (nr > ARRAY_SIZE(v->few))
-        v->parts = kmem_alloc(nr * sizeof(*v->parts), SLAB_ALLOC_PLAIN);
-    if (!v->parts)
-        return -ENOMEM;
-    int err = copy_from_user(v->parts, from, nr * sizeof(*v->parts));
-    if (!err)
-        err = vector_check(v);
-    if (err)
-        vector_put(v);
-    return err;
 }
 
 /* @pos: NULL for the file's own offset. */
@@ -313,6 +269,13 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
             return -EBADF;
         f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
         return 0;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return path_only ? -EBADF : file_lock_fcntl(f, fd, cmd, user(arg));
     case F_ADD_SEALS:
         return path_only ? -EBADF : memfd_add_seals(f, arg);
     case F_GET_SEALS:
@@ -565,7 +528,12 @@ static int64_t check_fd(int fd)
 
 int64_t sys_fsync(int fd)
 {
-    return check_fd(fd);
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    bool keeps = f->ops == &object_file_ops || inode_is(f->inode, S_IFDIR);
+    file_put(f);
+    return keeps ? 0 : -EINVAL;
 }
 
 int64_t sys_sync(void)
@@ -576,11 +544,5 @@ int64_t sys_sync(void)
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice)
 {
     (void)offset, (void)len, (void)advice;
-    return check_fd(fd);
-}
-
-int64_t sys_flock(int fd, int operation)
-{
-    (void)operation;
     return check_fd(fd);
 }

@@ -39,7 +39,7 @@ int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len);
 int64_t sys_fsync(int fd);
 int64_t sys_sync(void);
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice);
-int64_t sys_flock(int fd, int operation);
+int64_t sys_flock(int fd, unsigned operation);
 
 /* sys_path.c, sys_attr.c: by name */
 int64_t sys_open(user_addr_t path, int flags, unsigned mode);
@@ -87,6 +87,7 @@ int64_t sys_umask(unsigned mask);
 int64_t sys_mount(user_addr_t source, user_addr_t target, user_addr_t type, uint64_t flags,
                   user_addr_t data);
 int64_t sys_umount2(user_addr_t target, int flags);
+int64_t sys_chroot(user_addr_t path);
 
 /* pipe.c */
 int64_t sys_pipe(user_addr_t out);
@@ -112,17 +113,18 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
                   size_t mask_size);
 
 /* For the table of kernel/syscall.c. */
-#define SYS_FS_CALLS                                                                               \
-    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),             \
-        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3),  \
-        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),              \
-        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),   \
-        CALL(flock), CALL(open), CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat),  \
-        CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),              \
-        CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat),  \
-        CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2),  \
-        CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink),                  \
-        CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod),      \
-        CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat),  \
-        CALL(umask), CALL(mount), CALL(umount2), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll), \
-        CALL(select), CALL(pselect6), CALL(eventfd), CALL(eventfd2), CALL(statx)
+#define SYS_FS_CALLS                                                                              \
+    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),            \
+        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), \
+        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),             \
+        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),  \
+        CALL(flock), CALL(open), CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat), \
+        CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),             \
+        CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), \
+        CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2), \
+        CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink),                 \
+        CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod),     \
+        CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), \
+        CALL(umask), CALL(mount), CALL(umount2), CALL(chroot), CALL(pipe), CALL(pipe2),           \
+        CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd), CALL(eventfd2),     \
+        CALL(statx)

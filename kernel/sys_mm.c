@@ -92,11 +92,26 @@ static int seal_flags(const struct object *object, uint32_t *vm)
     return 0;
 }
 
+/* What cannot be executed where it lies cannot be in a mapping of it, either. */
+static int exec_flags(const struct file *f, uint64_t prot, uint32_t *vm)
+{
+    struct place place = file_place(f);
+
+    if (!place_may_not_execute(&place))
+        return 0;
+    if (prot & PROT_EXEC)
+        return -EPERM;
+    *vm &= ~VM_MAYEXEC;
+    return 0;
+}
+
 static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_request *r,
                     uint64_t *out)
 {
     struct object *object = &f->inode->object;
     int err = file_flags(f, prot, flags, &r->flags);
+    if (!err)
+        err = exec_flags(f, prot, &r->flags);
     if (err)
         return err;
     if (object->ops == &hugetlb_ops)

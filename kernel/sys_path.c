@@ -4,7 +4,7 @@
  *
  * Room:   kernel.
  * Owns:   nothing.
- * Locks:  fs_lock, inside kernel/fs_path.c, and round a process's cwd.
+ * Locks:  fs_lock, inside kernel/fs_path.c, and round a process's cwd and root.
  * Always: (1) the order of checks is Linux's.
  * Source: open(2), path_resolution(7) and the man page of each call.
  * Tour:   after kernel/fs_path.c, kernel/path.h and kernel/sys_fs.c.
@@ -12,14 +12,13 @@
 #include "cred.h"
 #include "files.h"
 #include "fs.h"
+#include "mount.h"
 #include "path.h"
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
-#include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <mm/thp.h>
 #include <uapi/errno.h>
 
 #define MODE_RIGHTS  07777
@@ -36,7 +35,7 @@ static int create_at(int dirfd, user_addr_t from, struct inode *inode)
         inode_put(inode);
         return err;
     }
-    err = fs_create(p.start, p.text, inode, NULL);
+    err = fs_create(&p.start, p.text, inode, NULL);
     path_put(&p);
     return err;
 }
@@ -48,24 +47,24 @@ static uint32_t without_umask(unsigned mode)
 
 /* open */
 
-static int create_file(const struct path *p, unsigned mode, struct dentry **out)
+static int create_file(const struct path *p, unsigned mode, struct place *out)
 {
     struct inode *inode;
     int err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
-    return err ? err : fs_create(p->start, p->text, inode, out);
+    return err ? err : fs_create(&p->start, p->text, inode, out);
 }
 
 /* Find the name or make it. *@created: nothing needs to be checked any more. */
-static int find_or_create(const struct path *p, int flags, unsigned mode, struct dentry **out,
+static int find_or_create(const struct path *p, int flags, unsigned mode, struct place *out,
                           bool *created)
 {
     bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 
     *created = false;
     for (unsigned i = 0; i < OPEN_TRIES; i++) {
-        int err = fs_lookup(p->start, p->text, follow ? LOOKUP_FOLLOW : 0, out);
+        int err = fs_lookup(&p->start, p->text, follow ? LOOKUP_FOLLOW : 0, out);
         if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
-            dentry_put(*out);
+            place_put(out);
             return -EEXIST;
         }
         if (err != -ENOENT || !(flags & O_CREAT))
@@ -79,24 +78,38 @@ static int find_or_create(const struct path *p, int flags, unsigned mode, struct
     return -ENOENT; /* a link that points nowhere */
 }
 
-/* O_TMPFILE: a file in no directory. */
-static int create_nameless(const struct path *p, unsigned mode, struct dentry **out)
+static int check_nameless(const struct place *dir)
 {
-    struct dentry *dir;
+    const struct inode *inode = dir->dentry->inode;
+    int err = place_may_write(dir);
+
+    if (!err)
+        err = inode_permission(inode, W_OK | X_OK);
+    return !err && !inode->super->type->file_ops ? -EOPNOTSUPP : err;
+}
+
+/* O_TMPFILE: a file in no directory. */
+static int create_nameless(const struct path *p, int flags, unsigned mode, struct place *out)
+{
+    struct place dir;
     struct inode *inode;
 
-    int err = fs_lookup(p->start, p->text, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
+    int err = fs_lookup(&p->start, p->text, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
     if (err)
         return err;
-    err = inode_permission(dir->inode, W_OK | X_OK);
+    err = check_nameless(&dir);
     if (!err)
         err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
     if (!err) {
         inode->nlink = 0;
-        inode->object.huge = dir->inode->object.huge;
-        err = dentry_create("#tmpfile", dir, inode, out);
+        inode->linkable = !(flags & O_EXCL);
+        *out = dir;
+        err = dentry_create("#tmpfile", dir.dentry, inode, &out->dentry);
     }
-    dentry_put(dir);
+    if (err)
+        place_put(&dir);
+    else
+        dentry_put(dir.dentry);
     return err;
 }
 
@@ -125,27 +138,34 @@ static int check_open_rights(const struct inode *inode, int flags)
     return !err && (flags & O_NOATIME) && !inode_is_owned(inode) ? -EPERM : err;
 }
 
+static int find_to_open(const struct path *p, int flags, unsigned mode, struct place *out,
+                        bool *created)
+{
+    *created = (flags & O_TMPFILE) == O_TMPFILE;
+    if (*created)
+        return create_nameless(p, flags, mode, out);
+    int err = find_or_create(p, flags, mode, out, created);
+    if (err || *created)
+        return err;
+    err = check_open_rights(out->dentry->inode, flags);
+    if (err)
+        place_put(out);
+    return err;
+}
+
 static int64_t open_path(const struct path *p, int flags, unsigned mode)
 {
-    struct dentry *dentry;
+    struct place place;
     struct file *file;
-    bool created = false;
-    int err;
+    bool created;
 
-    if ((flags & O_TMPFILE) == O_TMPFILE) {
-        err = create_nameless(p, mode, &dentry);
+    int err = find_to_open(p, flags, mode, &place, &created);
+    if (err)
+        return err;
+    if ((flags & O_TMPFILE) == O_TMPFILE)
         flags &= ~O_TMPFILE;
-        created = true;
-    } else {
-        err = find_or_create(p, flags, mode, &dentry, &created);
-        if (!err && !created) {
-            err = check_open_rights(dentry->inode, flags);
-            if (err)
-                dentry_put(dentry);
-        }
-    }
-    if (!err)
-        err = file_open(dentry, created ? flags & ~(O_TRUNC | O_CREAT) : flags, &file);
+    err = file_open(&place, created ? flags & ~(O_TRUNC | O_CREAT) : flags, &file);
+    place_put(&place);
     return err ? err : fd_install(file, 0, flags & O_CLOEXEC);
 }
 
@@ -172,24 +192,31 @@ int64_t sys_creat(user_addr_t path, unsigned mode)
     return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
+static int check_truncate(const struct place *place)
+{
+    const struct inode *inode = place->dentry->inode;
+
+    if (inode_is(inode, S_IFDIR))
+        return -EISDIR;
+    if (!inode_is(inode, S_IFREG) || !inode->object.ops)
+        return -EINVAL;
+    int err = place_may_write(place);
+    return err ? err : inode_permission(inode, W_OK);
+}
+
 int64_t sys_truncate(user_addr_t path, int64_t size_bytes)
 {
-    struct dentry *dentry;
+    struct place place;
 
     if (size_bytes < 0)
         return -EINVAL;
-    int64_t err = path_lookup(path, &dentry);
+    int64_t err = path_lookup(path, &place);
     if (err)
         return err;
-    if (inode_is(dentry->inode, S_IFDIR))
-        err = -EISDIR;
-    else if (!inode_is(dentry->inode, S_IFREG) || !dentry->inode->object.ops)
-        err = -EINVAL;
-    else
-        err = inode_permission(dentry->inode, W_OK);
+    err = check_truncate(&place);
     if (!err)
-        err = inode_truncate(dentry->inode, size_bytes);
-    dentry_put(dentry);
+        err = inode_truncate(place.dentry->inode, size_bytes);
+    place_put(&place);
     return err;
 }
 
@@ -238,7 +265,7 @@ int64_t sys_unlinkat(int dirfd, user_addr_t path, int flags)
     int64_t err = path_get(dirfd, path, &p);
     if (err)
         return err;
-    err = fs_remove(p.start, p.text, flags & AT_REMOVEDIR);
+    err = fs_remove(&p.start, p.text, flags & AT_REMOVEDIR);
     path_put(&p);
     return err;
 }
@@ -264,7 +291,7 @@ int64_t sys_renameat2(int olddirfd, user_addr_t old, int newdirfd, user_addr_t n
         return err;
     err = path_get(newdirfd, new, &to);
     if (!err) {
-        err = fs_rename(from.start, from.text, to.start, to.text);
+        err = fs_rename(&from.start, from.text, &to.start, to.text);
         path_put(&to);
     }
     path_put(&from);
@@ -283,21 +310,21 @@ int64_t sys_rename(user_addr_t old, user_addr_t new)
 
 int64_t sys_linkat(int olddirfd, user_addr_t old, int newdirfd, user_addr_t new, int flags)
 {
-    struct dentry *dentry;
+    struct place place;
     struct path p;
 
     if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     int follow = flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW;
-    int64_t err = path_lookup_at(olddirfd, old, (flags & AT_EMPTY_PATH) | follow, &dentry);
+    int64_t err = path_lookup_at(olddirfd, old, (flags & AT_EMPTY_PATH) | follow, &place);
     if (err)
         return err;
     err = path_get(newdirfd, new, &p);
     if (!err) {
-        err = fs_link(p.start, p.text, dentry->inode);
+        err = fs_link(&p.start, p.text, &place);
         path_put(&p);
     }
-    dentry_put(dentry);
+    place_put(&place);
     return err;
 }
 
@@ -326,17 +353,17 @@ int64_t sys_symlink(user_addr_t target, user_addr_t path)
 
 int64_t sys_readlinkat(int dirfd, user_addr_t path, user_addr_t out, int size)
 {
-    struct dentry *dentry;
+    struct place place;
 
     if (size <= 0)
         return -EINVAL;
     char *text = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
     if (!text)
         return -ENOMEM;
-    int64_t len = path_lookup_at(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &dentry);
+    int64_t len = path_lookup_at(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &place);
     if (!len) {
-        len = dentry_read_link(dentry, text, PATH_MAX);
-        dentry_put(dentry);
+        len = dentry_read_link(place.dentry, text, PATH_MAX);
+        place_put(&place);
     }
     if (len > 0) {
         len = min(len, (int64_t)size);
@@ -351,30 +378,37 @@ int64_t sys_readlink(user_addr_t path, user_addr_t out, int size)
     return sys_readlinkat(AT_FDCWD, path, out, size);
 }
 
-/* The current directory */
+/* The current directory, and the root */
 
-/* Takes over the reference on @dentry. */
-static int64_t change_directory(struct dentry *dentry)
+static int check_enter(const struct place *place)
 {
-    struct process *process = process_current();
-    int err = inode_is(dentry->inode, S_IFDIR) ? inode_permission(dentry->inode, X_OK) : -ENOTDIR;
+    const struct inode *inode = place->dentry->inode;
+    return inode_is(inode, S_IFDIR) ? inode_permission(inode, X_OK) : -ENOTDIR;
+}
 
-    if (!err) {
-        mutex_lock(&fs_lock);
-        struct dentry *old = process->cwd;
-        process->cwd = dentry;
-        mutex_unlock(&fs_lock);
-        dentry = old;
-    }
-    dentry_put(dentry);
-    return err;
+/* Takes over the references of @place. */
+static void place_exchange(struct place *of_process, struct place place)
+{
+    mutex_lock(&fs_lock);
+    struct place old = *of_process;
+    *of_process = place;
+    place_put(&old);
+    mutex_unlock(&fs_lock);
 }
 
 int64_t sys_chdir(user_addr_t path)
 {
-    struct dentry *dentry;
-    int64_t err = path_lookup(path, &dentry);
-    return err ? err : change_directory(dentry);
+    struct place place;
+
+    int64_t err = path_lookup(path, &place);
+    if (err)
+        return err;
+    err = check_enter(&place);
+    if (err)
+        place_put(&place);
+    else
+        place_exchange(&process_current()->cwd, place);
+    return err;
 }
 
 int64_t sys_fchdir(int fd)
@@ -382,18 +416,40 @@ int64_t sys_fchdir(int fd)
     struct file *f = fd_get(fd);
     if (!f)
         return -EBADF;
-    dentry_get(f->dentry);
-    int64_t err = change_directory(f->dentry);
+    struct place place = file_place(f);
+    int64_t err = check_enter(&place);
+    if (!err) {
+        place_get(&place);
+        place_exchange(&process_current()->cwd, place);
+    }
     file_put(f);
     return err;
 }
 
-static int64_t put_path(struct dentry *dentry, char *text, user_addr_t out, size_t size)
+int64_t sys_chroot(user_addr_t path)
 {
-    int64_t len = dentry_path(dentry, text, PATH_MAX);
+    struct place place;
+
+    int64_t err = path_lookup(path, &place);
+    if (err)
+        return err;
+    err = check_enter(&place);
+    if (!err && !capable(CAP_SYS_CHROOT))
+        err = -EPERM;
+    if (err)
+        place_put(&place);
+    else
+        place_exchange(&process_current()->root, place);
+    return err;
+}
+
+static int64_t put_path(const struct place *place, char *text, user_addr_t out, size_t size)
+{
+    const struct dentry *dentry = place->dentry;
+    int64_t len = place_path(place, text, PATH_MAX);
     if (len < 0)
         return len;
-    if (!dentry->in_tree && dentry != fs_root && !dentry->parent->inode->dynamic)
+    if (!dentry->in_tree && !dentry->parent->inode->dynamic)
         return -ENOENT;
     if ((size_t)len + 1 > size)
         return -ERANGE;
@@ -402,105 +458,15 @@ static int64_t put_path(struct dentry *dentry, char *text, user_addr_t out, size
 
 int64_t sys_getcwd(user_addr_t out, size_t size)
 {
-    struct dentry *cwd;
+    struct place cwd;
     char *text = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
     if (!text)
         return -ENOMEM;
     int64_t result = path_start(AT_FDCWD, &cwd);
     if (!result) {
-        result = put_path(cwd, text, out, size);
-        dentry_put(cwd);
+        result = put_path(&cwd, text, out, size);
+        place_put(&cwd);
     }
     kmem_free(text);
     return result;
-}
-
-/* mount: everything that can be mounted is in its place already. */
-
-static bool is_in_place(const char *type, const char *target)
-{
-    static const char *const places[][2] = {{"proc", "/proc"},
-                                            {"sysfs", "/sys"},
-                                            {"devtmpfs", "/dev"},
-                                            {"tmpfs", "/tmp"},
-                                            {"tmpfs", "/dev/shm"}};
-    for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
-        if (!strcmp(type, places[i][0]) && !strcmp(target, places[i][1]))
-            return true;
-    return false;
-}
-
-/* An empty directory is as good as an empty tmpfs on it. */
-static int64_t check_mount(struct dentry *target, const char *type)
-{
-    char path[NAME_MAX];
-
-    if (!inode_is(target->inode, S_IFDIR))
-        return -ENOTDIR;
-    if (dentry_path(target, path, sizeof(path)) > 0 && is_in_place(type, path))
-        return 0;
-    return !strcmp(type, "tmpfs") && list_empty(&target->children) ? 0 : -ENODEV;
-}
-
-/* tmpfs' huge=, if @data has it; other options say nothing that would matter here. */
-static int mount_option_huge(user_addr_t data, uint8_t *huge)
-{
-    static const char *const words[] = {"always", "within_size", "advise", "never"};
-    char options[256] = "", word[16] = "never";
-
-    long len = data.raw ? copy_string_from_user(options, data, sizeof(options)) : 0;
-    if (len < 0)
-        return len == -ENAMETOOLONG ? -EINVAL : len;
-    for (char *c = options; *c; c++)
-        *c = *c == ',' ? ' ' : *c;
-    if (parse_has_option(options, "huge") && parse_option(options, "huge", word, sizeof(word)))
-        return -EINVAL;
-    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
-        if (!strcmp(word, words[i])) {
-            *huge = i;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
-int64_t sys_mount(user_addr_t source, user_addr_t target, user_addr_t type, uint64_t flags,
-                  user_addr_t data)
-{
-    struct dentry *dentry;
-    char name[32];
-    uint8_t huge = SHMEM_HUGE_NEVER;
-
-    (void)source, (void)flags;
-    if (!capable(CAP_SYS_ADMIN))
-        return -EPERM;
-    long len = copy_string_from_user(name, type, sizeof(name));
-    if (len < 0)
-        return len == -ENAMETOOLONG ? -ENODEV : len;
-    int64_t err = path_lookup(target, &dentry);
-    if (err)
-        return err;
-    err = check_mount(dentry, name);
-    if (!err && !strcmp(name, "tmpfs")) {
-        err = mount_option_huge(data, &huge);
-        if (!err)
-            WRITE_ONCE(dentry->inode->object.huge, huge);
-    }
-    dentry_put(dentry);
-    return err;
-}
-
-int64_t sys_umount2(user_addr_t target, int flags)
-{
-    struct dentry *dentry;
-
-    (void)flags;
-    if (!capable(CAP_SYS_ADMIN))
-        return -EPERM;
-    int64_t err = path_lookup(target, &dentry);
-    if (err)
-        return err;
-    err = inode_is(dentry->inode, S_IFDIR) ? 0 : -EINVAL;
-    dentry_put(dentry);
-    return err;
 }

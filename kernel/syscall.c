@@ -15,6 +15,7 @@
 
 #include "quiet.h"
 #include "sys_fs.h"
+#include "sys_socket.h"
 #include <base/log.h>
 #include <base/panic.h>
 #include <lib/bitmap.h>
@@ -59,7 +60,9 @@ const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid),
     CALL(setfsuid), CALL(setfsgid), CALL(getgroups), CALL(setgroups), CALL(capget), CALL(capset),
     /* files */
-    SYS_FS_CALLS};
+    SYS_FS_CALLS,
+    /* sockets */
+    SYS_SOCKET_CALLS};
 
 static __cold void name_unknown(uint64_t nr)
 {

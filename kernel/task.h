@@ -78,8 +78,8 @@ struct process {
     int oom_adj;                  /* oom_score_adj [a] */
     bool oom_chosen;              /* killed for its memory [t] */
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
-    struct dentry *cwd;
-    struct dentry *exe;
+    struct place cwd, root;       /* change under fs_lock */
+    struct place exe;             /* no dentry: none [t] */
     uint32_t umask;
     struct wait_queue *vfork_done; /* the parent that waits until we exec or exit */
 };
@@ -94,21 +94,22 @@ struct task {
     struct pid_ns *ns_for_children;   /* where they are born: unshare(2) [c] */
     int tid;
     char name[TASK_NAME_MAX];
-    struct list_node process_node; /* on process->tasks [t] */
-    struct list_node table_node;   /* in the hash of tids [t] */
-    struct schedulable sched;      /* [q] */
-    struct task_signals signals;   /* mask and what is pending for this task [s] */
-    uint64_t clear_child_tid;      /* user address, written 0 at exit [c] */
-    uint64_t set_child_tid;        /* user address, written at the start [c] */
-    uint64_t robust_list;          /* [c] */
-    struct rseq rseq;              /* [c] */
-    struct trace trace;            /* [t] */
-    uint64_t nr_faults;            /* [c] */
-    uint64_t born_ns;              /* [I] */
-    int parent_death_signal;       /* prctl(PR_SET_PDEATHSIG) [c] */
-    void (*thread_fn)(void *);     /* of a kernel thread [I] */
-    void *thread_arg;              /* [I] */
-    struct restart_block restart;  /* an interrupted call that goes on differently [c] */
+    struct list_node process_node;      /* on process->tasks [t] */
+    struct list_node table_node;        /* in the hash of tids [t] */
+    struct schedulable sched;           /* [q] */
+    struct task_signals signals;        /* mask and what is pending for this task [s] */
+    uint64_t clear_child_tid;           /* user address, written 0 at exit [c] */
+    uint64_t set_child_tid;             /* user address, written at the start [c] */
+    uint64_t robust_list;               /* [c] */
+    struct rseq rseq;                   /* [c] */
+    struct trace trace;                 /* [t] */
+    uint64_t nr_faults;                 /* [c] */
+    uint64_t born_ns;                   /* [I] */
+    int parent_death_signal;            /* prctl(PR_SET_PDEATHSIG) [c] */
+    void (*thread_fn)(void *);          /* of a kernel thread [I] */
+    void *thread_arg;                   /* [I] */
+    struct restart_block restart;       /* an interrupted call that goes on differently [c] */
+    struct list_node *dropped_messages; /* it is at freeing these: kernel/socket_send.c [c] */
 };
 
 /* The running task's process; NULL in a kernel thread. */

@@ -16,7 +16,6 @@
  */
 #include "internal.h"
 #include <lib/string.h>
-#include <mm/commit.h>
 #include <uapi/errno.h>
 
 bool page_is_whole(struct page *page)
@@ -63,8 +62,8 @@ static int holes_fill(struct object *object, uint64_t first, struct page *huge)
         err = index_insert(&object->folios, first + i, huge + i);
         holes += !err;
     }
-    if (!err && promises_pages(object) && commit_charge(holes, 0))
-        err = -ENOSPC;
+    if (!err)
+        err = object_charge(object, holes);
     if (err)
         holes_empty(object, first, huge);
     else

@@ -30,6 +30,8 @@ static struct mutex promise_lock;
 /* Stands in the index where a page is promised: no folio lies at this address. */
 #define RESERVED ((struct folio *)64)
 
+#define FRAMES (1UL << HUGETLB_ORDER) /* of one page */
+
 #define MARK_NEW 0 /* promised by the call that is under way */
 
 uint64_t hugetlb_pool_grow(uint64_t nr)
@@ -108,15 +110,69 @@ static void promises_drop(uint64_t nr)
     spin_unlock(&pool.lock);
 }
 
-static int promise_take(void)
+static int promises_take(uint64_t nr)
 {
     int err = -ENOMEM;
     spin_lock(&pool.lock);
-    if (pool.counts.free > pool.counts.reserved) {
-        pool.counts.reserved++;
+    if (pool.counts.free - pool.counts.reserved >= nr) {
+        pool.counts.reserved += nr;
         err = 0;
     }
     spin_unlock(&pool.lock);
+    return err;
+}
+
+/* Promises of a file system. promise_lock held from here on. */
+
+/* One page more of its quota. *@promised: one that was set aside for it. 0 or -ENOSPC. */
+static int quota_take(struct object *object, bool *promised)
+{
+    struct object_quota *quota = object->quota;
+    int err = object_charge(object, FRAMES);
+
+    *promised = !err && quota && quota->set_aside;
+    if (*promised)
+        quota->set_aside--;
+    return err;
+}
+
+/* One page less. @promised: a promise goes with it, unless the file system keeps it. */
+static void quota_give(struct object *object, bool promised)
+{
+    struct object_quota *quota = object->quota;
+
+    object_uncharge(object, FRAMES);
+    bool keeps = quota && atomic_load(&quota->used) / FRAMES + quota->set_aside < quota->minimum;
+    if (keeps && (promised || !promises_take(1)))
+        quota->set_aside++;
+    else if (promised)
+        promises_drop(1);
+}
+
+int hugetlb_set_aside(struct object_quota *quota, uint64_t nr)
+{
+    int err = promises_take(nr);
+    if (!err)
+        quota->set_aside = quota->minimum = nr;
+    return err;
+}
+
+void hugetlb_give_up(struct object_quota *quota)
+{
+    promises_drop(quota->set_aside);
+    quota->set_aside = quota->minimum = 0;
+}
+
+static int promise_make(struct object *object)
+{
+    bool promised;
+    int err = quota_take(object, &promised);
+
+    if (err || promised)
+        return err;
+    err = promises_take(1);
+    if (err)
+        object_uncharge(object, FRAMES);
     return err;
 }
 
@@ -129,29 +185,27 @@ static int reserve_range(struct object *object, uint64_t first, uint64_t end)
     for (i = first; i < end && !err; i++) {
         if (index_find(&object->folios, i))
             continue;
-        err = promise_take();
+        err = promise_make(object);
         if (err)
             break;
         err = index_insert(&object->folios, i, RESERVED);
         if (err) {
-            promises_drop(1);
+            quota_give(object, true);
             break;
         }
         index_set_mark(&object->folios, i, MARK_NEW);
     }
     /* Commit: forget which are new. Roll back: take the new ones out again. */
-    uint64_t dropped = 0;
     for (uint64_t j = first; j < i; j++) {
         if (!index_test_mark(&object->folios, j, MARK_NEW))
             continue;
         index_clear_mark(&object->folios, j, MARK_NEW);
         if (err) {
             index_remove(&object->folios, j);
-            dropped++;
+            quota_give(object, true);
         }
     }
-    promises_drop(dropped);
-    return err;
+    return err ? -ENOMEM : 0;
 }
 
 static int hugetlb_reserve(struct object *object, uint64_t pgoff, uint64_t nr_pages)
@@ -199,9 +253,29 @@ static int publish(struct object *object, uint64_t index, struct folio *folio, b
         folio_get(folio);
         folio->page.index = index << HUGETLB_ORDER;
         WRITE_ONCE(folio->page.object, object);
-        atomic_fetch_add(&object->nr_pages, 1UL << HUGETLB_ORDER);
+        atomic_fetch_add(&object->nr_pages, FRAMES);
     }
     spin_unlock(&object->index_lock);
+    return err;
+}
+
+/* A page for what has neither page nor promise of its own. */
+static int folio_unpromised(struct object *object, uint64_t index, struct folio **out)
+{
+    bool promised;
+
+    int err = quota_take(object, &promised);
+    if (err)
+        return err;
+    err = pool_take(promised, out);
+    if (!err)
+        err = publish(object, index, *out, false);
+    else
+        *out = NULL;
+    if (err && *out)
+        pool_give_back(&(*out)->page, promised);
+    if (err)
+        quota_give(object, promised);
     return err;
 }
 
@@ -209,17 +283,14 @@ static int publish(struct object *object, uint64_t index, struct folio *folio, b
 static int make_folio(struct object *object, uint64_t index, struct folio **out)
 {
     struct folio *found = lookup(object, index);
-    bool promised = found == RESERVED;
+
     *out = found;
-    if (found && !promised)
+    if (!found)
+        return folio_unpromised(object, index, out);
+    if (found != RESERVED)
         return 0;
-    int err = pool_take(promised, out);
-    if (err)
-        return err;
-    err = publish(object, index, *out, promised);
-    if (err)
-        pool_give_back(&(*out)->page, promised);
-    return err;
+    int err = pool_take(true, out);
+    return err ? err : publish(object, index, *out, true);
 }
 
 static int hugetlb_get_page(struct object *object, uint64_t index, enum object_get how,
@@ -247,6 +318,7 @@ static int hugetlb_get_copy(struct object *object, uint64_t index, struct page *
         spin_lock(&object->index_lock);
         index_remove(&object->folios, index);
         spin_unlock(&object->index_lock);
+        object_uncharge(object, FRAMES); /* it is not the file's */
     }
     mutex_unlock(&promise_lock);
     if (err)
@@ -258,7 +330,6 @@ static int hugetlb_get_copy(struct object *object, uint64_t index, struct page *
 
 static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_t end)
 {
-    uint64_t promises = 0;
     struct folio *found;
 
     mutex_lock(&promise_lock);
@@ -266,15 +337,15 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
     for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
         index_remove(&object->folios, i);
         if (found == RESERVED) {
-            promises++;
+            quota_give(object, true);
             continue;
         }
         WRITE_ONCE(found->page.object, NULL);
-        atomic_fetch_sub(&object->nr_pages, 1UL << HUGETLB_ORDER);
+        atomic_fetch_sub(&object->nr_pages, FRAMES);
         folio_put(found);
+        quota_give(object, false);
     }
     spin_unlock(&object->index_lock);
-    promises_drop(promises);
     mutex_unlock(&promise_lock);
 }
 
@@ -285,6 +356,7 @@ const struct object_ops hugetlb_ops = {
     .get_copy = hugetlb_get_copy,
     .remove_folios = hugetlb_remove_folios,
     .reserve = hugetlb_reserve,
+    .grows_mapped = true,
     .kernel_access = true,
 };
 

@@ -284,6 +284,8 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     }
     if (replaces)
         unmap_areas(mm, addr, addr + len, spare, dead);
+    if (r->object && r->object->ops->grows_mapped && (r->flags & VM_WRITE))
+        object_cover(r->object, (r->pgoff << PAGE_SHIFT) + len);
     vma_insert(mm, vma);
     area_count(mm, vma->flags, vma_pages(vma));
     vma_merge(mm, vma);

@@ -93,6 +93,43 @@ void object_put(struct object *object)
     object->release(object);
 }
 
+static int quota_charge(struct object_quota *quota, uint64_t nr_pages)
+{
+    uint64_t used = atomic_load(&quota->used);
+    do {
+        if (used + nr_pages > atomic_load(&quota->max))
+            return -ENOSPC;
+    } while (!atomic_compare_exchange_weak(&quota->used, &used, used + nr_pages));
+    return 0;
+}
+
+int object_charge(struct object *object, uint64_t nr_pages)
+{
+    struct object_quota *quota = object->quota;
+
+    if (quota && quota_charge(quota, nr_pages))
+        return -ENOSPC;
+    if (!promises_pages(object) || !commit_charge(nr_pages, 0))
+        return 0;
+    if (quota)
+        atomic_fetch_sub(&quota->used, nr_pages);
+    return -ENOSPC;
+}
+
+void object_uncharge(struct object *object, uint64_t nr_pages)
+{
+    if (object->quota)
+        atomic_fetch_sub(&object->quota->used, nr_pages);
+    if (promises_pages(object))
+        commit_release(nr_pages);
+}
+
+void object_join(struct object *object, struct object_quota *quota)
+{
+    atomic_fetch_add(&quota->used, atomic_load(&object->nr_pages));
+    object->quota = quota;
+}
+
 uint64_t object_block_bytes(const struct object *object)
 {
     return shmem_wants_huge(object, 0, OBJECT_GET_ALLOCATE) ? HUGE_SIZE
@@ -122,8 +159,7 @@ bool object_has_page(struct object *object, uint64_t index)
 
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
-    bool promises = promises_pages(object);
-    if (promises && commit_charge(1, 0))
+    if (object_charge(object, 1))
         return -ENOSPC;
     spin_lock(&object->index_lock);
     int err = index_insert(&object->folios, index, page);
@@ -134,13 +170,15 @@ int object_add_page(struct object *object, uint64_t index, struct page *page)
         atomic_fetch_add_explicit(&object->nr_pages, 1, memory_order_relaxed);
     }
     spin_unlock(&object->index_lock);
-    if (err && promises)
-        commit_release(1);
+    if (err)
+        object_uncharge(object, 1);
     return err;
 }
 
+enum remove_what { REMOVE_ALL, REMOVE_UNTOUCHED };
+
 /* Take out a batch under the lock, drop it outside: dropping may flush, which waits. */
-void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
+static void remove_pages(struct object *object, uint64_t start, uint64_t end, enum remove_what what)
 {
     struct page *batch[32];
     unsigned nr;
@@ -151,8 +189,10 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
         struct page *page;
         for (uint64_t i = start;
              nr < ARRAY_SIZE(batch) && (page = index_next(&object->folios, &i)) && i < end; i++) {
-            index_remove(&object->folios, i);
             struct page *head = page_head(page);
+            if (what == REMOVE_UNTOUCHED && !page_is_untouched(page))
+                continue;
+            index_remove(&object->folios, i);
             if (head->order)
                 block_lost_slot(head);
             WRITE_ONCE(page->object, NULL);
@@ -160,10 +200,14 @@ void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
         }
         atomic_fetch_sub_explicit(&object->nr_pages, nr, memory_order_relaxed);
         spin_unlock(&object->index_lock);
-        if (promises_pages(object))
-            commit_release(nr); /* of one page each */
+        object_uncharge(object, nr); /* of one page each */
         folios_put(batch, nr);
     } while (nr == ARRAY_SIZE(batch));
+}
+
+void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
+{
+    remove_pages(object, start, end, REMOVE_ALL);
 }
 
 void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap_what what)
@@ -253,6 +297,8 @@ int object_allocate(struct object *object, uint64_t start, uint64_t end)
     for (uint64_t i = start / folio_bytes, step; i * folio_bytes < end; i += step) {
         struct page *page;
         int err = object->ops->get_page(object, i, OBJECT_GET_RESERVE, &page);
+        if (err && !object->ops->folio_order)
+            remove_pages(object, start / folio_bytes, i, REMOVE_UNTOUCHED);
         if (err)
             return err;
         step = object->ops->folio_order ? 1 : slots_from(page);

@@ -23,6 +23,14 @@ struct hugetlb_counts {
 /* How its pages die. Boot. */
 void hugetlb_boot_init(void);
 
+struct object_quota;
+
+/* Promise @nr huge pages to the objects of @quota together. 0, or -ENOMEM. */
+int __must_check hugetlb_set_aside(struct object_quota *quota, uint64_t nr);
+
+/* No object of @quota is left: what it was promised is free. */
+void hugetlb_give_up(struct object_quota *quota);
+
 /* Take @nr huge pages from the buddy; returns how many there were. Boot. */
 uint64_t hugetlb_pool_grow(uint64_t nr);
 

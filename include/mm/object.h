@@ -60,6 +60,9 @@ struct object_ops {
     /* Its pages are promised memory: one by one, or all at once by object_promise(). */
     bool promises;
 
+    /* A mapping that may write makes the object as large as what it maps. */
+    bool grows_mapped;
+
     /* The kernel can read and write its folios through their kernel address. */
     bool kernel_access;
 };
@@ -74,9 +77,16 @@ enum object_seal {
     SEAL_EXEC = 0x20
 };
 
+/* How much memory some objects together may take: those of one file system. In frames. */
+struct object_quota {
+    _Atomic uint64_t used, max;  /* [a] */
+    uint64_t set_aside, minimum; /* huge pages promised to nobody else; mm/hugetlb.c */
+};
+
 /* [I] fixed at init  [l] lock  [x] index_lock  [r] mappings_lock  [a] atomic */
 struct object {
     const struct object_ops *ops; /* [I] */
+    struct object_quota *quota;   /* [I] while it has pages; NULL: no limit. Outlives the object */
     _Atomic uint32_t refcount;    /* [a] */
     uint32_t seals;               /* enum object_seal [l] */
     struct mutex lock;
@@ -134,7 +144,7 @@ bool object_has_page(struct object *object, uint64_t index);
  * object_add_page() - put a new page into the index
  * On success the index took over the caller's reference and the caller has one more.
  * Return: 0; -EEXIST when somebody was faster; -ENOMEM; -ENOSPC, which is no memory that could be
- *         promised. Then nothing changed.
+ *         promised, or a quota that is used up. Then nothing changed.
  */
 int __must_check object_add_page(struct object *object, uint64_t index, struct page *page);
 
@@ -156,8 +166,12 @@ void object_truncate(struct object *object, uint64_t size_bytes);
  */
 void object_punch(struct object *object, uint64_t start, uint64_t end);
 
-/* Make every folio that [start, end) touches. object->lock held. 0, or -ENOMEM with some made. */
+/* Make every folio that [start, end) touches. object->lock held. 0, or -ENOMEM or -ENOSPC: small
+ * pages that nobody touched yet are taken back, huge ones of the pool stay. */
 int __must_check object_allocate(struct object *object, uint64_t start, uint64_t end);
+
+/* A new object belongs to those of @quota from now on; what it has already is counted there. */
+void object_join(struct object *object, struct object_quota *quota);
 
 /* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */
 int __must_check object_writer_get(struct object *object);

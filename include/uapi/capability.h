@@ -27,6 +27,7 @@ enum {
     CAP_IPC_LOCK = 14,
     CAP_IPC_OWNER = 15,
     CAP_SYS_RAWIO = 17,
+    CAP_SYS_CHROOT = 18,
     CAP_SYS_PTRACE = 19,
     CAP_SYS_ADMIN = 21,
     CAP_SYS_BOOT = 22,

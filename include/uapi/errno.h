@@ -59,6 +59,7 @@
 #define EPROTO          71
 #define EBADMSG         74
 #define EOVERFLOW       75 /* value does not fit its type */
+#define ELIBBAD         80 /* the loader of a program is none */
 #define EILSEQ          84
 #define EUSERS          87
 #define ENOTSOCK        88
@@ -67,11 +68,18 @@
 #define EPROTOTYPE      91
 #define ENOPROTOOPT     92
 #define EPROTONOSUPPORT 93
+#define ESOCKTNOSUPPORT 94
 #define EOPNOTSUPP      95
 #define ENOTSUP         EOPNOTSUPP
 #define EAFNOSUPPORT    97
 #define EADDRINUSE      98
+#define ECONNRESET      104
+#define ENOBUFS         105
+#define EISCONN         106
+#define ENOTCONN        107
+#define ETOOMANYREFS    109
 #define ETIMEDOUT       110
+#define ECONNREFUSED    111
 #define EALREADY        114
 #define EINPROGRESS     115
 #define ESTALE          116

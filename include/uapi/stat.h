@@ -56,6 +56,17 @@ struct uapi_statfs {
 #define PROC_MAGIC      0x9fa0
 #define SYSFS_MAGIC     0x62656572
 #define HUGETLBFS_MAGIC 0x958458f6
+#define RAMFS_MAGIC     0x858458f6
+
+/* statfs.flags */
+#define ST_RDONLY     0x0001
+#define ST_NOSUID     0x0002
+#define ST_NODEV      0x0004
+#define ST_NOEXEC     0x0008
+#define ST_VALID      0x0020
+#define ST_NOATIME    0x0400
+#define ST_NODIRATIME 0x0800
+#define ST_RELATIME   0x1000
 
 struct uapi_dirent64 {
     uint64_t ino;

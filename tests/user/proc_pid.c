@@ -281,12 +281,10 @@ static void limits_are_told_as_they_are(void)
     int result = -1;
     waitpid(pid, &result, 0);
     EXPECT_IS(result, 0);
-    EXPECT(
-        read_file("/proc/self/limits") > 0 &&
-        !strncmp(text,
-                 "Limit                     Soft Limit           Hard Limit           Units     \n"
-                 "Max cpu time              ",
-                 106));
+    static const char head[] =
+        "Limit                     Soft Limit           Hard Limit           "
+        "Units     \nMax cpu time              ";
+    EXPECT(read_file("/proc/self/limits") > 0 && !strncmp(text, head, sizeof(head) - 1));
 }
 
 static void environment_and_auxv_are_those_of_the_start(void)

@@ -152,11 +152,29 @@ def test_not_a_program(tmp_path):
     refused(tmp_path, saying=b"directory")
 
 
-def test_dynamic_program(tmp_path):
+def build_dynamic(tmp_path, *flags):
     source = tmp_path / "d.c"
-    source.write_text("int main(void) { return 0; }")
-    subprocess.run(["gcc", "-o", tmp_path / "d", source], check=True)
-    refused(tmp_path / "d", saying=b"-static")
+    source.write_text('#include <math.h>\n#include <stdio.h>\n#include <string.h>\n'
+                      'int main(int c, char **v) { char line[512]; int maps = 0;\n'
+                      'FILE *f = fopen("/proc/self/maps", "r");\n'
+                      'while (fgets(line, 512, f)) maps += !!strstr(line, "/libm.so.6");\n'
+                      'printf("%s %.3f %d\\n", c > 1 ? v[1] : "", cos(c), maps > 0); return 9; }')
+    program = tmp_path / "d"
+    subprocess.run(["gcc", "-o", program, source, *flags, "-lm"], check=True)
+    return program
+
+
+@pytest.mark.parametrize("flag", ["-pie", "-no-pie"])
+def test_libraries_come_along(tmp_path, flag):
+    done = run(build_dynamic(tmp_path, flag), "word")
+    assert (done.stdout, done.returncode) == (b"word -0.416 1\n", 9)
+
+
+def test_missing_library(tmp_path):
+    (tmp_path / "l.c").write_text("int unit(void) { return 1; }")
+    subprocess.run(["gcc", "-shared", "-o", tmp_path / "libgone.so", tmp_path / "l.c"], check=True)
+    program = build_dynamic(tmp_path, "-Wl,--no-as-needed", f"-L{tmp_path}", "-lgone")
+    refused(program, saying=b"libgone.so")
 
 
 def test_other_machine(tmp_path):
