@@ -11,6 +11,7 @@
  */
 #include "files.h"
 
+#include "file_lock.h"
 #include "fs.h"
 #include "mount.h"
 #include "task.h"
@@ -29,6 +30,7 @@ static struct slab_cache file_cache;
 void files_boot_init(void)
 {
     slab_cache_init(&file_cache, "file", sizeof(struct file), 0);
+    file_locks_boot_init();
 }
 
 int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
@@ -69,6 +71,7 @@ void file_put(struct file *file)
 
     if (atomic_fetch_sub_explicit(&file->refcount, 1, memory_order_acq_rel) != 1)
         return;
+    file_closed(file->inode, file);
     if (file->ops->release)
         file->ops->release(file);
     if (is_writer(file))
@@ -178,13 +181,20 @@ void files_get(struct files *files)
     atomic_fetch_add_explicit(&files->refcount, 1, memory_order_relaxed);
 }
 
+/* A descriptor of @files led to @file, and is closed. */
+static void entry_put(struct files *files, struct file *file)
+{
+    file_closed(file->inode, files);
+    file_put(file);
+}
+
 void files_put(struct files *files)
 {
     if (atomic_fetch_sub_explicit(&files->refcount, 1, memory_order_acq_rel) != 1)
         return;
     for (int fd = 0; fd < files->end; fd++)
         if (files->file[fd])
-            file_put(files->file[fd]);
+            entry_put(files, files->file[fd]);
     kmem_free(files);
 }
 
@@ -226,7 +236,7 @@ void files_close_on_exec(struct files *files)
     for (int fd = 0; fd < files->end; fd++) {
         struct file *file = take_close_on_exec(files, fd);
         if (file)
-            file_put(file);
+            entry_put(files, file);
     }
 }
 
@@ -255,6 +265,16 @@ struct file *fd_get(int fd)
         file_get(file);
     spin_unlock(&files->lock);
     return file;
+}
+
+struct file *file_of(int fd)
+{
+    struct file *f = fd_get(fd);
+    if (f && (f->flags & O_PATH)) {
+        file_put(f);
+        f = NULL;
+    }
+    return f;
 }
 
 /* One more than the highest descriptor this process may have. */
@@ -319,18 +339,18 @@ bool fd_is_left(void)
 int fd_replace(int fd, struct file *file, bool close_on_exec)
 {
     struct files *files = task_current()->files;
-    struct file *old = file; /* put if @fd is no descriptor */
-    bool valid = fd >= 0 && fd < fd_limit();
 
-    if (valid) {
-        spin_lock(&files->lock);
-        old = entry(files, fd);
-        entry_set(files, fd, file, close_on_exec);
-        spin_unlock(&files->lock);
+    if (fd < 0 || fd >= fd_limit()) {
+        file_put(file);
+        return -EBADF;
     }
+    spin_lock(&files->lock);
+    struct file *old = entry(files, fd);
+    entry_set(files, fd, file, close_on_exec);
+    spin_unlock(&files->lock);
     if (old)
-        file_put(old);
-    return valid ? fd : -EBADF;
+        entry_put(files, old);
+    return fd;
 }
 
 int fd_close(int fd)
@@ -344,7 +364,7 @@ int fd_close(int fd)
     spin_unlock(&files->lock);
     if (!file)
         return -EBADF;
-    file_put(file);
+    entry_put(files, file);
     return 0;
 }
 

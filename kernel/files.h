@@ -104,6 +104,9 @@ void files_close_on_exec(struct files *files);
 /* The file behind a descriptor of the running task, with a reference; NULL: EBADF. */
 struct file *fd_get(int fd);
 
+/* The same for calls to which a descriptor of O_PATH is none. */
+struct file *file_of(int fd);
+
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);
 

@@ -16,11 +16,13 @@
 
 #include <lib/list.h>
 #include <mm/object.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <uapi/fcntl.h>
 #include <uapi/stat.h>
 
 struct dentry;
+struct file_lock;
 struct file_ops;
 struct inode;
 struct place;
@@ -70,6 +72,7 @@ struct inode {
     bool linkable; /* has no name, but may get one: open(2), O_TMPFILE */
     uint64_t rdev;
     struct uapi_timespec mtime;
+    _Atomic(struct file_lock *) locks; /* advisory; NULL: none. kernel/file_lock.c */
     const struct file_ops *file_ops;   /* of files opened on it */
     const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
     char *target;                      /* of a symbolic link */

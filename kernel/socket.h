@@ -15,6 +15,7 @@
 #pragma once
 
 #include "files.h"
+#include "place.h"
 #include "sched.h"
 #include "scm.h"
 #include <lib/list.h>
@@ -176,7 +177,7 @@ struct socket_name {
     uint32_t len; /* of the address, as programs count it */
     struct uapi_sockaddr_un address;
     char end;           /* NUL: a path may fill all of its room */
-    struct place place; /* where; no dentry: the name is abstract */
+    struct place place; /* references; no dentry: the name is abstract */
 };
 
 /* @name may be NULL. */

@@ -77,7 +77,7 @@ static void message_unqueue(struct socket *s, struct message *m)
     m->from->charged -= cost_of(m);
     scm_land(&m->passed);
     socket_changed(m->from);
-    if (m->from->peer != s)
+    if (s->peer != m->from)
         socket_changed(s); /* others may wait until the queue is shorter */
 }
 
