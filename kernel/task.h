@@ -76,7 +76,7 @@ struct process {
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct place cwd, root;       /* change under fs_lock */
     struct place exe;             /* no dentry: none [t] */
-    struct list_node sem_undos; /* kernel/sysv_sem.c */
+    struct list_node sem_undos;   /* kernel/sysv_sem.c */
     uint32_t umask;
     struct wait_queue *vfork_done; /* the parent that waits until we exec or exit */
 };
