@@ -19,6 +19,7 @@
 #include "syscall.h"
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
+#include <lib/string.h>
 #include <uapi/errno.h>
 
 #define MEMBERS_PAUSE_NS 1000000 /* between looks at who is left of a namespace */
@@ -313,6 +314,8 @@ static bool leave_process(struct task *task, uint32_t status)
     ptrace_exit(task);
     if (task->tid == p->pid)
         p->leader_status = status;
+    if (task->tid == p->pid || !p->last_name[0])
+        strlcpy(p->last_name, task->name, sizeof(p->last_name));
     sched_account();
     usage_keep(p, task);
     task_unpublish(task);

@@ -255,6 +255,18 @@ struct file *files_next(struct files *files, int *fd)
     return file;
 }
 
+struct file *files_get_file(struct files *files, int fd, bool *close_on_exec)
+{
+    spin_lock(&files->lock);
+    struct file *file = entry(files, fd);
+    if (file) {
+        file_get(file);
+        *close_on_exec = bitmap_test(files->close_on_exec, fd);
+    }
+    spin_unlock(&files->lock);
+    return file;
+}
+
 struct file *fd_get(int fd)
 {
     struct files *files = task_current()->files;

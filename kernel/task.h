@@ -34,7 +34,8 @@ struct rlimit {
 
 /* What getrusage(2) tells. */
 struct usage {
-    uint64_t run_ns, faults, waits, preemptions, max_pages;
+    uint64_t run_ns, system_ns; /* all, and that part of it which is known to be the kernel's */
+    uint64_t faults, waits, preemptions, max_pages;
 };
 
 struct process {
@@ -57,15 +58,18 @@ struct process {
     bool continued;            /* since it was stopped, and wait4() did not tell yet [t] */
     struct task *exec_task;    /* in execve(): all others end [t] */
     struct wait_queue exec_wait;
-    uint32_t leader_status;       /* of the first task, if it ended by itself [t] */
-    int exit_signal;              /* sent to the parent at the end: SIGCHLD, or 0 [t] */
-    uint32_t status;              /* as wait(2) encodes it [t] */
-    struct wait_queue child_exit; /* parents wait here */
-    struct signal_state signals;  /* handlers and what is pending for the process [s] */
+    uint32_t leader_status;        /* of the first task, if it ended by itself [t] */
+    int exit_signal;               /* sent to the parent at the end: SIGCHLD, or 0 [t] */
+    uint32_t status;               /* as wait(2) encodes it [t] */
+    char last_name[TASK_NAME_MAX]; /* of its first task, or who ended after that [t] */
+    struct wait_queue child_exit;  /* parents wait here */
+    struct signal_state signals;   /* handlers and what is pending for the process [s] */
     struct rlimit limits[RLIM_NLIMITS];
-    _Atomic uint64_t run_ns;     /* of all its tasks, dead ones too [a] */
-    struct usage usage;          /* of dead tasks [t] */
-    struct usage children_usage; /* of children that were waited for [t] */
+    uint64_t born_ns;                    /* by clock_ns() [I] */
+    _Atomic uint64_t run_ns;             /* of all its tasks, dead ones too [a] */
+    _Atomic uint64_t user_ns, system_ns; /* of that, what ticks saw [a] */
+    struct usage usage;                  /* of dead tasks [t] */
+    struct usage children_usage;         /* of children that were waited for [t] */
     struct process_timers timers;
     uint32_t membarrier;          /* registered commands [a] */
     uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
@@ -101,6 +105,7 @@ struct task {
     struct rseq rseq;                   /* [c] */
     struct trace trace;                 /* [t] */
     uint64_t nr_faults;                 /* [c] */
+    uint64_t born_ns;                   /* [I] */
     int parent_death_signal;            /* prctl(PR_SET_PDEATHSIG) [c] */
     void (*thread_fn)(void *);          /* of a kernel thread [I] */
     void *thread_arg;                   /* [I] */
@@ -177,6 +182,7 @@ void task_rename(struct task *task, int tid);
 
 /* kernel/clock.c: what was used, and writing it as struct rusage. tasks_lock held for the first. */
 struct usage usage_of_process(const struct process *process);
+struct usage usage_of_task(const struct task *task);
 void usage_add(struct usage *sum, const struct usage *more);
 void usage_peak(struct process *process, const struct mm *mm);
 int __must_check usage_write(const struct usage *usage, user_addr_t out);

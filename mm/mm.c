@@ -69,6 +69,8 @@ int mm_create(struct mm **out)
     err = pgtable_init(&mm->pgtable);
     if (err)
         goto free_lock;
+    static _Atomic uint64_t last_id;
+    mm->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     atomic_store(&mm->refcount, 1);
     vma_tree_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;

@@ -85,6 +85,7 @@ struct mm {
     struct pgtable pgtable;
     struct list_node all_node; /* on the list of all */
     _Atomic uint32_t refcount;
+    uint64_t id; /* no other ever has it [I] */
     struct rwsem mmap_lock;
     struct rb_root vmas;          /* [m] */
     uint32_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
