@@ -15,6 +15,7 @@
 #include "layout.h"
 #include "log.h"
 #include "mount.h"
+#include "sysv.h"
 #include "task.h"
 #include "text_file.h"
 #include <asm/context.h>
@@ -434,7 +435,9 @@ void proc_boot_init(const char *cmdline)
     thp_boot_option(cmdline);
     TEXT_FILES(proc, proc_files);
     TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
-    TEXT_FILES(fs_boot_directory(sys, "kernel", 0555), proc_sys_kernel);
+    struct dentry *sys_kernel = fs_boot_directory(sys, "kernel", 0555);
+    TEXT_FILES(sys_kernel, proc_sys_kernel);
+    ipc_boot_files(proc, sys_kernel);
     proc_pid_boot_init(proc);
     fs_boot_link(proc, "mounts", "self/mounts");
     sys_boot_init();
