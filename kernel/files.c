@@ -279,6 +279,16 @@ struct file *fd_get(int fd)
     return file;
 }
 
+struct file *file_of(int fd)
+{
+    struct file *f = fd_get(fd);
+    if (f && (f->flags & O_PATH)) {
+        file_put(f);
+        f = NULL;
+    }
+    return f;
+}
+
 /* One more than the highest descriptor this process may have. */
 static int fd_limit(void)
 {

@@ -106,10 +106,10 @@ void files_close_on_exec(struct files *files);
 /* The file behind a descriptor of the running task, with a reference; NULL: EBADF. */
 struct file *fd_get(int fd);
 
-/* That of another table, and whether execve() closes it. */
-struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
+/* The same for calls to which a descriptor of O_PATH is none. */
+struct file *file_of(int fd);
 
-/* The same of another table, and whether execve() closes it. */
+/* That of another table, and whether execve() closes it. */
 struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */

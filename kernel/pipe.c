@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/pipe.c - pipes
+ * kernel/pipe.c - pipes, with and without a name
  *
  * Room:   kernel.
- * Owns:   struct pipe: a ring of pages between those who write and those who read.
- * Locks:  pipe.lock (mutex, rank INODE); user memory is copied under it.
+ * Owns:   struct pipe: its parts, its ends, who waits at them.
+ * Locks:  pipe.lock (mutex, rank PIPE); user memory is copied under it.
  * Always: (1) a write of at most PIPE_BUF bytes goes in as a whole;
- *         (2) pages come when bytes first reach them, and go with the pipe.
- * Source: pipe(2), pipe(7).
- * Tour:   after kernel/files.c.
+ *         (2) a pipe that nobody has open is empty;
+ *         (3) see pipe.h.
+ * Source: pipe(2), pipe(7), fifo(7), fcntl(2) "Changing the capacity of a pipe".
+ * Tour:   after kernel/files.c and kernel/pipe.h; then kernel/splice.c.
  */
+#include "pipe.h"
+
 #include "files.h"
 #include "fs.h"
 #include "poll.h"
@@ -17,150 +20,214 @@
 #include "task.h"
 #include <asm/uaccess.h>
 #include <lib/format.h>
+#include <lib/string.h>
+#include <mm/buddy.h>
+#include <mm/pin.h>
 #include <mm/slab.h>
+#include <uapi/errno.h>
 #include <uapi/ioctl.h>
 
-#define PIPE_PAGES 16
-#define PIPE_BYTES (PIPE_PAGES * PAGE_SIZE)
-#define PIPE_BUF   4096
+#define PIPE_SIZE_MAX (1U << 20) /* as fs.pipe-max-size, for who is not privileged */
 
-struct pipe {
-    struct mutex lock;
-    struct wait_queue waiters; /* both sides */
-    uint64_t head, tail;       /* bytes ever written and read */
-    unsigned readers, writers; /* open files */
-    char *page[PIPE_PAGES];
-};
-
-static struct pipe *pipe_of(const struct file *f)
-{
-    return (struct pipe *)f->inode->private;
-}
-
-static size_t used(const struct pipe *p)
-{
-    return READ_ONCE(p->head) - READ_ONCE(p->tail);
-}
-
-static void changed(struct pipe *p)
+void pipe_changed(struct pipe *p)
 {
     wake_all(&p->waiters);
     poll_wake();
 }
 
-/* The page that byte @at of the stream lies in; NULL: no memory. */
-static char *page_at(struct pipe *p, uint64_t at)
+/* Parts. lock held. */
+
+struct page *pipe_page_get(struct pipe *p)
 {
-    char **page = &p->page[at / PAGE_SIZE % PIPE_PAGES];
-    if (!*page)
-        *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
-    return *page;
+    struct page *page;
+
+    if (p->nr_spares)
+        return p->spare[--p->nr_spares];
+    return page_alloc(0, PAGE_ALLOC_PLAIN, &page) ? NULL : page;
 }
 
-/* Move @len bytes between the stream at *@at and the buffer; how many went. lock held. */
-static size_t transfer(struct pipe *p, uint64_t *at, struct object_copy *c, size_t done, size_t len)
+void pipe_page_put(struct pipe *p, struct page *page)
 {
-    size_t moved = 0;
+    bool last = folio_refcount(page_folio(page)) == 1;
 
-    while (moved < len) {
-        size_t offset = *at % PAGE_SIZE, chunk = min(len - moved, PAGE_SIZE - offset);
-        char *page = page_at(p, *at);
-        size_t left = page ? c->copy(c, page + offset, done + moved, chunk) : chunk;
-        moved += chunk - left;
-        *at += chunk - left;
-        if (left)
-            break;
+    if (last && p->nr_spares < PIPE_SPARES)
+        p->spare[p->nr_spares++] = page;
+    else
+        page_unpin(page);
+}
+
+void pipe_push(struct pipe *p, const struct pipe_part *part)
+{
+    *pipe_part(p, p->head) = *part;
+    WRITE_ONCE(p->head, p->head + 1);
+}
+
+void pipe_consume(struct pipe *p, size_t bytes)
+{
+    struct pipe_part *part = pipe_part(p, p->tail);
+
+    part->offset += bytes;
+    part->len -= bytes;
+    if (part->len)
+        return;
+    if (part->grows)
+        pipe_page_put(p, part->page);
+    else
+        page_unpin(part->page);
+    pipe_skip(p);
+}
+
+/* Reading */
+
+/* From the parts that are there: bytes, or -EFAULT. */
+static int64_t read_parts(struct pipe *p, struct object_copy *c, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len && !pipe_is_empty(p)) {
+        const struct pipe_part *part = pipe_part(p, p->tail);
+        size_t chunk = min(len - done, (size_t)part->len);
+        if (c->copy(c, pipe_bytes(part), done, chunk))
+            return done ? (int64_t)done : -EFAULT;
+        pipe_consume(p, chunk);
+        done += chunk;
     }
-    return moved;
+    return done;
+}
+
+int pipe_wait_data(struct pipe *p, bool nonblocking)
+{
+    while (pipe_is_empty(p)) {
+        if (!p->writers)
+            return 0;
+        if (nonblocking)
+            return -EAGAIN;
+        mutex_unlock(&p->lock);
+        int err =
+            wait_event_interruptible(&p->waiters, !pipe_is_empty(p) || !READ_ONCE(p->writers));
+        mutex_lock(&p->lock);
+        if (err)
+            return -ERESTARTSYS;
+    }
+    return 1;
+}
+
+int64_t pipe_take(struct pipe *p, struct object_copy *c, size_t len, bool nonblocking)
+{
+    if (!len)
+        return 0;
+    mutex_lock(&p->lock);
+    int64_t n = pipe_wait_data(p, nonblocking);
+    if (n > 0)
+        n = read_parts(p, c, len);
+    mutex_unlock(&p->lock);
+    if (n > 0)
+        pipe_changed(p);
+    return n;
 }
 
 static int64_t pipe_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
 {
-    struct pipe *p = pipe_of(f);
     (void)pos;
+    return pipe_take(pipe_of(f), c, len, f->flags & O_NONBLOCK);
+}
 
-    while (len) {
-        mutex_lock(&p->lock);
-        size_t there = used(p), n = transfer(p, &p->tail, c, 0, min(len, there));
-        if (there && p->head == p->tail)
-            p->head = p->tail = 0; /* so that little traffic stays in one page */
-        bool closed = !p->writers;
-        mutex_unlock(&p->lock);
-        if (n)
-            changed(p);
-        if (there)
-            return n ? (int64_t)n : -EFAULT;
-        if (closed)
+/* Writing */
+
+int pipe_wait_room(struct pipe *p, bool nonblocking)
+{
+    for (;;) {
+        if (!p->readers) {
+            signal_broken_pipe();
+            return -EPIPE;
+        }
+        if (!pipe_is_full(p))
             return 0;
-        if (f->flags & O_NONBLOCK)
+        if (nonblocking)
             return -EAGAIN;
-        if (wait_event_interruptible(&p->waiters, used(p) || !READ_ONCE(p->writers)))
+        mutex_unlock(&p->lock);
+        int err = wait_event_interruptible(&p->waiters, !pipe_is_full(p) || !READ_ONCE(p->readers));
+        mutex_lock(&p->lock);
+        if (err)
             return -ERESTARTSYS;
     }
-    return 0;
 }
 
-/* How many of @len bytes may go in now. lock held. */
-static size_t room_for(const struct pipe *p, size_t len)
+/* What of @len is no whole page goes behind the last part, if there is room for all of that: how
+ * much went, or -EFAULT. */
+static int64_t write_behind(struct pipe *p, struct object_copy *c, size_t len)
 {
-    size_t room = PIPE_BYTES - used(p);
-    return len <= PIPE_BUF && room < len ? 0 : min(room, len); /* claim 1 */
+    size_t rest = len % PAGE_SIZE;
+    struct pipe_part *last = pipe_part(p, p->head - 1);
+
+    if (!rest || !p->readers || pipe_is_empty(p) || !last->grows ||
+        last->offset + last->len + rest > PAGE_SIZE)
+        return 0;
+    if (c->copy(c, pipe_bytes(last) + last->len, 0, rest))
+        return -EFAULT;
+    last->len += rest;
+    return rest;
 }
 
-/* One look; *@done moves. -EAGAIN: no room. */
-static int64_t write_some(struct pipe *p, struct object_copy *c, size_t len, size_t *done)
+/* One part more: how much went, -EFAULT, -ENOMEM. */
+static int64_t write_part(struct pipe *p, struct object_copy *c, size_t done, size_t len)
 {
-    int64_t err = 0;
+    struct pipe_part part = {.len = min(len, PAGE_SIZE), .grows = true};
 
-    mutex_lock(&p->lock);
-    size_t room = room_for(p, len - *done);
-    size_t n = p->readers ? transfer(p, &p->head, c, *done, room) : 0;
-    if (!p->readers)
-        err = -EPIPE;
-    else if (!room)
-        err = -EAGAIN;
-    else if (!n)
-        err = page_at(p, p->head) ? -EFAULT : -ENOMEM;
-    mutex_unlock(&p->lock);
-    *done += n;
-    if (n)
-        changed(p);
-    return err;
+    part.page = pipe_page_get(p);
+    if (!part.page)
+        return -ENOMEM;
+    if (c->copy(c, pipe_bytes(&part), done, part.len)) {
+        pipe_page_put(p, part.page);
+        return -EFAULT;
+    }
+    pipe_push(p, &part);
+    return part.len;
 }
 
 static int64_t pipe_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
 {
     struct pipe *p = pipe_of(f);
     size_t done = 0;
-    int64_t err = 0;
     (void)pos;
 
-    while (done < len) {
-        err = write_some(p, c, len, &done);
-        if (err == -EAGAIN && !(f->flags & O_NONBLOCK))
-            err = wait_event_interruptible(&p->waiters,
-                                           room_for(p, len - done) || !READ_ONCE(p->readers))
-                      ? -ERESTARTSYS
-                      : 0;
-        if (err)
-            break;
+    if (!len)
+        return 0;
+    mutex_lock(&p->lock);
+    int64_t n = write_behind(p, c, len);
+    while (n >= 0 && (done += n) < len) {
+        if (done && pipe_is_full(p))
+            pipe_changed(p); /* before it waits */
+        n = pipe_wait_room(p, f->flags & O_NONBLOCK);
+        if (!n)
+            n = write_part(p, c, done, len - done);
     }
-    if (err == -EPIPE)
-        signal_broken_pipe();
-    return done ? (int64_t)done : err;
+    mutex_unlock(&p->lock);
+    if (done)
+        pipe_changed(p);
+    return done ? (int64_t)done : n;
+}
+
+/* What an open pipe says about itself */
+
+/* Who opened a named one for reading, without waiting for a writer, sees no end before the first
+ * writer came and went. */
+static bool saw_writers(const struct file *f, const struct pipe *p)
+{
+    return (uintptr_t)f->private != p->writer_opens;
 }
 
 static unsigned pipe_poll(struct file *f)
 {
-    struct pipe *p = pipe_of(f);
+    const struct pipe *p = pipe_of(f);
     unsigned ready = 0;
 
     if (file_readable(f)) {
-        ready |= used(p) ? POLLIN | POLLRDNORM : 0;
-        ready |= READ_ONCE(p->writers) ? 0 : POLLHUP;
+        ready |= pipe_is_empty(p) ? 0 : POLLIN | POLLRDNORM;
+        ready |= READ_ONCE(p->writers) || !saw_writers(f, p) ? 0 : POLLHUP;
     }
     if (file_writable(f)) {
-        ready |= PIPE_BYTES - used(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0;
+        ready |= pipe_is_full(p) ? 0 : POLLOUT | POLLWRNORM;
         ready |= READ_ONCE(p->readers) ? 0 : POLLERR;
     }
     return ready;
@@ -168,8 +235,110 @@ static unsigned pipe_poll(struct file *f)
 
 static int64_t pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
-    int bytes = used(pipe_of(f));
-    return cmd == FIONREAD ? copy_to_user(user(arg), &bytes, sizeof(bytes)) : -ENOTTY;
+    struct pipe *p = pipe_of(f);
+    int bytes = 0;
+
+    if (cmd != FIONREAD)
+        return -ENOTTY;
+    mutex_lock(&p->lock);
+    for (unsigned n = p->tail; n != p->head; n++)
+        bytes += pipe_part(p, n)->len;
+    mutex_unlock(&p->lock);
+    return copy_to_user(user(arg), &bytes, sizeof(bytes));
+}
+
+int64_t pipe_size(const struct pipe *p)
+{
+    return READ_ONCE(p->nr_parts) * PAGE_SIZE;
+}
+
+/* The parts that are there move to @parts, of @nr. lock held. */
+static void move_parts(struct pipe *p, struct pipe_part *parts, unsigned nr)
+{
+    unsigned used = pipe_used(p);
+
+    for (unsigned i = 0; i < used; i++)
+        parts[i] = *pipe_part(p, p->tail + i);
+    kmem_free(p->part);
+    p->part = parts;
+    p->nr_parts = nr;
+    p->tail = 0;
+    p->head = used;
+}
+
+int64_t pipe_set_size(struct pipe *p, unsigned bytes)
+{
+    unsigned nr = 1;
+
+    if (bytes > 1U << 31)
+        return -EINVAL;
+    while (nr * PAGE_SIZE < bytes)
+        nr *= 2;
+    if (nr > p->nr_parts && bytes > PIPE_SIZE_MAX && !capable(CAP_SYS_RESOURCE))
+        return -EPERM;
+    struct pipe_part *parts = kmem_alloc(nr * sizeof(*parts), SLAB_ALLOC_ZERO);
+    if (!parts)
+        return -ENOMEM;
+    mutex_lock(&p->lock);
+    bool fits = nr >= pipe_used(p);
+    if (fits)
+        move_parts(p, parts, nr);
+    mutex_unlock(&p->lock);
+    if (!fits) {
+        kmem_free(parts);
+        return -EBUSY;
+    }
+    pipe_changed(p);
+    return pipe_size(p);
+}
+
+/* Its ends */
+
+/* An end of a named pipe waits for the other: until @opens moves. lock held, and given up. */
+static int wait_for_other(struct pipe *p, const unsigned *opens)
+{
+    unsigned before = *opens;
+
+    mutex_unlock(&p->lock);
+    int err = wait_event_interruptible(&p->waiters, READ_ONCE(*opens) != before);
+    mutex_lock(&p->lock);
+    return err ? -ERESTARTSYS : 0;
+}
+
+/* Claim 2. lock held. */
+static void drop_end(struct file *f, struct pipe *p)
+{
+    p->readers -= file_readable(f);
+    p->writers -= file_writable(f);
+    if (p->readers || p->writers)
+        return;
+    while (!pipe_is_empty(p))
+        pipe_consume(p, pipe_part(p, p->tail)->len);
+    while (p->nr_spares)
+        page_unpin(p->spare[--p->nr_spares]);
+}
+
+/* lock held. */
+static int open_end(struct file *f, struct pipe *p)
+{
+    bool reads = file_readable(f), writes = file_writable(f), waits = !(f->flags & O_NONBLOCK);
+
+    if (p->named && writes && !reads && !waits && !p->readers)
+        return -ENXIO;
+    p->readers += reads;
+    p->writers += writes;
+    WRITE_ONCE(p->reader_opens, p->reader_opens + reads);
+    WRITE_ONCE(p->writer_opens, p->writer_opens + writes);
+    pipe_changed(p);
+    if (!p->named || (reads && writes))
+        return 0;
+    if (reads && !p->writers && !waits)
+        f->private = (void *)(uintptr_t)p->writer_opens;
+    else if (reads && !p->writers)
+        return wait_for_other(p, &p->writer_opens);
+    else if (writes && !p->readers)
+        return wait_for_other(p, &p->reader_opens);
+    return 0;
 }
 
 /* Both ends come here, and whoever opens /proc/PID/fd/N. */
@@ -178,19 +347,13 @@ static int pipe_open(struct file *f)
     struct pipe *p = pipe_of(f);
 
     mutex_lock(&p->lock);
-    p->readers += file_readable(f);
-    p->writers += file_writable(f);
+    int err = open_end(f, p);
+    if (err == -ERESTARTSYS)
+        drop_end(f, p);
     mutex_unlock(&p->lock);
-    return 0;
-}
-
-static void pipe_free(struct inode *inode)
-{
-    struct pipe *p = (struct pipe *)inode->private;
-
-    for (unsigned i = 0; i < PIPE_PAGES; i++)
-        kmem_free(p->page[i]);
-    kmem_free(p);
+    if (err)
+        pipe_changed(p);
+    return err;
 }
 
 static void pipe_release(struct file *f)
@@ -198,10 +361,9 @@ static void pipe_release(struct file *f)
     struct pipe *p = pipe_of(f);
 
     mutex_lock(&p->lock);
-    p->readers -= file_readable(f);
-    p->writers -= file_writable(f);
+    drop_end(f, p);
     mutex_unlock(&p->lock);
-    changed(p);
+    pipe_changed(p);
 }
 
 static const struct file_ops pipe_ops = {
@@ -214,23 +376,65 @@ static const struct file_ops pipe_ops = {
     .no_seek = true,
 };
 
+struct pipe *pipe_of(const struct file *f)
+{
+    return f->ops == &pipe_ops ? (struct pipe *)f->inode->private : NULL;
+}
+
+/* Making them */
+
+static void pipe_free(struct pipe *p)
+{
+    kmem_free(p->part);
+    kmem_free(p);
+}
+
+static struct pipe *pipe_alloc(bool named)
+{
+    struct pipe *p = kmem_alloc(sizeof(*p), SLAB_ALLOC_ZERO);
+    if (!p)
+        return NULL;
+    p->nr_parts = PIPE_PARTS_DEFAULT;
+    p->part = kmem_alloc(p->nr_parts * sizeof(*p->part), SLAB_ALLOC_ZERO);
+    if (!p->part) {
+        kmem_free(p);
+        return NULL;
+    }
+    mutex_init(&p->lock);
+    wait_queue_init(&p->waiters);
+    p->named = named;
+    return p;
+}
+
+static void release_inode(struct inode *inode)
+{
+    pipe_free((struct pipe *)inode->private);
+}
+
+int pipe_inode_create(uint32_t mode, bool named, struct inode **out)
+{
+    struct pipe *p = pipe_alloc(named);
+    if (!p)
+        return -ENOMEM;
+    int err = inode_create(S_IFIFO | mode, NULL, out);
+    if (err) {
+        pipe_free(p);
+        return err;
+    }
+    (*out)->private = (uint64_t)p;
+    (*out)->release = release_inode;
+    (*out)->file_ops = &pipe_ops;
+    return 0;
+}
+
 static int pipe_dentry(struct dentry **out)
 {
     char name[32];
     struct inode *inode;
-    struct pipe *p = kmem_alloc(sizeof(*p), SLAB_ALLOC_ZERO);
-    if (!p)
-        return -ENOMEM;
-    int err = inode_create(S_IFIFO | 0600, NULL, &inode);
-    if (err) {
-        kmem_free(p);
+
+    int err = pipe_inode_create(0600, false, &inode);
+    if (err)
         return err;
-    }
-    mutex_init(&p->lock);
-    wait_queue_init(&p->waiters);
-    inode->private = (uint64_t)p;
-    inode->release = pipe_free;
-    inode->file_ops = &pipe_ops;
     snprintf(name, sizeof(name), "pipe:[%lu]", inode->ino);
     return dentry_create(name, NULL, inode, out);
 }

@@ -6,7 +6,7 @@
  * Owns:   nothing.
  * Locks:  file.pos_lock round what moves the offset; fs_lock while a directory is read.
  * Always: (1) the order of checks is Linux's; (2) a descriptor of O_PATH is none to these calls.
- * Source: read(2), write(2), lseek(2), dup(2), fcntl(2), getdents(2), sendfile(2).
+ * Source: read(2), write(2), lseek(2), dup(2), fcntl(2), getdents(2).
  * Tour:   after kernel/files.c; then kernel/sys_path.c.
  */
 #include "sys_fs.h"
@@ -15,6 +15,7 @@
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
+#include "pipe.h"
 #include "task.h"
 #include "vector.h"
 #include <asm/uaccess.h>
@@ -24,17 +25,6 @@
 #include <uapi/ioctl.h>
 
 enum direction { READ, WRITE };
-
-/* As fd_get(), but NULL for O_PATH. */
-static struct file *file_of(int fd)
-{
-    struct file *f = fd_get(fd);
-    if (f && (f->flags & O_PATH)) {
-        file_put(f);
-        f = NULL;
-    }
-    return f;
-}
 
 /* Reading and writing */
 
@@ -280,6 +270,10 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
         return path_only ? -EBADF : memfd_add_seals(f, arg);
     case F_GET_SEALS:
         return path_only ? -EBADF : memfd_get_seals(f);
+    case F_SETPIPE_SZ:
+        return pipe_of(f) ? pipe_set_size(pipe_of(f), arg) : -EBADF;
+    case F_GETPIPE_SZ:
+        return pipe_of(f) ? pipe_size(pipe_of(f)) : -EBADF;
     default:
         return path_only ? -EBADF : -EINVAL;
     }
@@ -442,77 +436,6 @@ int64_t sys_getdents64(int fd, user_addr_t out, unsigned size)
     }
     file_put(f);
     return result;
-}
-
-/* sendfile */
-
-/* One page through a buffer; *@pos moves by what was written. */
-static int64_t send_chunk(struct file *out, struct file *in, uint64_t *pos, char *page, size_t len)
-{
-    struct kernel_copy to = kernel_buffer_out(page), from = kernel_buffer_in(page);
-    uint64_t at = *pos;
-
-    int64_t n = in->ops->read(in, &to.copy, min(len, PAGE_SIZE), &at);
-    if (n > 0)
-        n = move(out, WRITE, &from.copy, n);
-    if (n > 0)
-        *pos += n;
-    return n;
-}
-
-static int64_t send(struct file *out, struct file *in, uint64_t *pos, size_t len)
-{
-    char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
-    size_t done = 0;
-    int64_t n = 1;
-
-    if (!page)
-        return -ENOMEM;
-    while (done < len && n > 0 && !(done && signal_pending_current())) {
-        n = send_chunk(out, in, pos, page, len - done);
-        done += max(n, 0L);
-    }
-    kmem_free(page);
-    return done ? (int64_t)done : n;
-}
-
-static int check_send(const struct file *out, const struct file *in)
-{
-    if (!file_readable(in) || !file_writable(out))
-        return -EBADF;
-    return inode_is(in->inode, S_IFREG) && in->ops == &object_file_ops && out->ops->write ? 0
-                                                                                          : -EINVAL;
-}
-
-static int64_t send_from_offset(struct file *out, struct file *in, user_addr_t offset, size_t len)
-{
-    int64_t pos, n;
-
-    if (!offset.raw) {
-        uint64_t at = in->pos;
-        n = send(out, in, &at, len);
-        in->pos = at;
-        return n;
-    }
-    if (copy_from_user(&pos, offset, sizeof(pos)))
-        return -EFAULT;
-    if (pos < 0)
-        return -EINVAL;
-    n = send(out, in, (uint64_t *)&pos, len);
-    return copy_to_user(offset, &pos, sizeof(pos)) ? -EFAULT : n;
-}
-
-int64_t sys_sendfile(int out_fd, int in_fd, user_addr_t offset, size_t len)
-{
-    struct file *in = file_of(in_fd), *out = file_of(out_fd);
-    int64_t n = in && out ? check_send(out, in) : -EBADF;
-    if (!n)
-        n = send_from_offset(out, in, offset, min(len, MAX_RW_COUNT));
-    if (in)
-        file_put(in);
-    if (out)
-        file_put(out);
-    return n;
 }
 
 /* What memory has no need of */

@@ -35,7 +35,6 @@ int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg);
 int64_t sys_ftruncate(int fd, int64_t size_bytes);
 int64_t sys_fallocate(int fd, unsigned mode, int64_t offset, int64_t len);
 int64_t sys_getdents64(int fd, user_addr_t out, unsigned size);
-int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len);
 int64_t sys_fsync(int fd);
 int64_t sys_sync(void);
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice);
@@ -93,6 +92,15 @@ int64_t sys_chroot(user_addr_t path);
 int64_t sys_pipe(user_addr_t out);
 int64_t sys_pipe2(user_addr_t out, int flags);
 
+/* sys_splice.c */
+int64_t sys_splice(int in, user_addr_t in_at, int out, user_addr_t out_at, size_t len,
+                   unsigned flags);
+int64_t sys_tee(int in, int out, size_t len, unsigned flags);
+int64_t sys_vmsplice(int fd, user_addr_t vector, size_t nr, unsigned flags);
+int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len);
+int64_t sys_copy_file_range(int in, user_addr_t in_at, int out, user_addr_t out_at, size_t len,
+                            unsigned flags);
+
 /* select.c, eventfd.c */
 int64_t sys_select(int nr, user_addr_t in, user_addr_t out, user_addr_t except,
                    user_addr_t timeout);
@@ -127,4 +135,4 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
         CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), \
         CALL(umask), CALL(mount), CALL(umount2), CALL(chroot), CALL(pipe), CALL(pipe2),           \
         CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd), CALL(eventfd2),     \
-        CALL(statx)
+        CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice), CALL(copy_file_range)

@@ -14,6 +14,7 @@
 #include "fs.h"
 #include "mount.h"
 #include "path.h"
+#include "pipe.h"
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
@@ -246,8 +247,12 @@ int64_t sys_mknodat(int dirfd, user_addr_t path, unsigned mode, unsigned rdev)
         err = inode_create(type | without_umask(mode), &shmem_ops, &inode);
     else if (type == S_IFCHR || type == S_IFBLK)
         err = inode_create_device(type | without_umask(mode), rdev, &inode);
+    else if (type == S_IFIFO)
+        err = pipe_inode_create(without_umask(mode), true, &inode);
+    else if (type == S_IFSOCK)
+        err = inode_create(type | without_umask(mode), NULL, &inode);
     else
-        return -EPERM; /* named pipes and sockets: none here */
+        return type == S_IFDIR ? -EPERM : -EINVAL;
     return err ? err : create_at(dirfd, path, inode);
 }
 

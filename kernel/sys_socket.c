@@ -20,11 +20,7 @@
 
 int fd_get_socket(int fd, struct file **out)
 {
-    struct file *f = fd_get(fd);
-    if (f && (f->flags & O_PATH)) {
-        file_put(f);
-        f = NULL;
-    }
+    struct file *f = file_of(fd);
     if (!f)
         return -EBADF;
     if (!socket_of(f)) {
@@ -290,10 +286,10 @@ int64_t sys_connect(int fd, user_addr_t address, int len)
 {
     struct socket_address a;
 
-    struct file *f = fd_get(fd);
+    struct file *f = file_of(fd);
     if (!f)
         return -EBADF;
-    int64_t err = f->flags & O_PATH ? -EBADF : address_read(address, len, &a);
+    int64_t err = address_read(address, len, &a);
     if (!err)
         err = connect_any(f, &a);
     file_put(f);

@@ -13,6 +13,7 @@
 #include "internal.h"
 #include <base/claim.h>
 #include <base/log.h>
+#include <mm/pin.h>
 #include <uapi/errno.h>
 
 #define HAS_OWNERS (1U << PAGE_ANON | 1U << PAGE_OBJECT | 1U << PAGE_SECRET | 1U << PAGE_HUGETLB)
@@ -27,15 +28,18 @@ static uint32_t slots_of(const struct page *head)
     return slots;
 }
 
+static int64_t pins_left; /* to be found */
+
 static int check_owners(const struct page *head)
 {
     uint32_t maps = atomic_load(&head->mapcount), refs = atomic_load(&head->refcount);
 
     if (!(HAS_OWNERS & 1U << head->state))
         return 0;
-    CLAIM(refs == maps + slots_of(head), "V8", "frame %#lx (%s): %u references, %u leaves, %s",
-          page_to_pfn(head), page_state_names[head->state], refs, maps,
-          head->object ? "in an object" : "in none");
+    pins_left -= refs - (maps + slots_of(head));
+    CLAIM(refs >= maps + slots_of(head) && pins_left >= 0, "V8",
+          "frame %#lx (%s): %u references, %u leaves, %s", page_to_pfn(head),
+          page_state_names[head->state], refs, maps, head->object ? "in an object" : "in none");
     return 0;
 }
 
@@ -88,10 +92,13 @@ static int check_tables(void)
 int frames_check(void)
 {
     int err = check_tables();
+
+    pins_left = pins_count();
     if (!err)
         err = page_each_head(check_owners);
     if (err)
         return err;
+    CLAIM(!pins_left, "V8", "%ld references of pipes were not found", pins_left);
     count_leaves(-1U);
     err = page_each_head(check_no_leaf_left);
     count_leaves(1);

@@ -16,6 +16,7 @@ enum lock_rank {
     LOCK_RANK_NONE = 0,
     /* sleeping locks (mutex, rwsem) */
     LOCK_RANK_FS = 5,     /* directory tree */
+    LOCK_RANK_PIPE = 8,   /* what is in a pipe */
     LOCK_RANK_INODE = 10, /* inode: size, seals, contents */
     LOCK_RANK_MMAP = 15,  /* mm.mmap_lock */
     LOCK_RANK_HUGETLB_PROMISE = 18,

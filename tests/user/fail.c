@@ -15,7 +15,9 @@
 #include "ktap.h"
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #define RW    (PROT_READ | PROT_WRITE)
 #define ANON  (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -189,6 +191,55 @@ static long do_pipe(void)
     return pipe(ends) < 0 ? -1 : write(ends[1], memory, PAGE);
 }
 
+/* A message with a descriptor. */
+static long send_fd(int to, int fd)
+{
+    struct iovec iov = {"x", 1};
+    struct {
+        struct cmsghdr header;
+        int fd;
+    } control = {{CMSG_LEN(sizeof fd), 0, SOL_SOCKET, SCM_RIGHTS}, fd};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof control};
+
+    return syscall(SYS_sendmsg, to, &m, 0);
+}
+
+static long receive_fd(int from)
+{
+    char byte, control[64];
+    struct iovec iov = {&byte, 1};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+
+    return syscall(SYS_recvmsg, from, &m, MSG_DONTWAIT);
+}
+
+static long do_socketpair(void)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 || send_fd(ends[0], ends[1]) < 0 ||
+        receive_fd(ends[1]) < 0 || write(ends[0], memory, 3 * PAGE) < 0)
+        return -1;
+    return send_fd(ends[0], ends[1]); /* in its own queue */
+}
+
+static long do_connect(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/tmp/fail.socket"};
+
+    if (unlink(a.sun_path) < 0 && errno != ENOENT)
+        return -1;
+    int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (server < 0 || client < 0 || bind(server, (struct sockaddr *)&a, sizeof a) < 0 ||
+        listen(server, 1) < 0 || connect(client, (struct sockaddr *)&a, sizeof a) < 0)
+        return -1;
+    return accept(server, NULL, NULL);
+}
+
 /* Who dies when a fault finds no memory: whoever tries, not the one that counts. */
 static void offer_to_die(const char *score)
 {
@@ -294,6 +345,8 @@ SWEEP(clone)
 SWEEP(memfd)
 SWEEP(secret)
 SWEEP(pipe)
+SWEEP(socketpair)
+SWEEP(connect)
 
 static const struct ktap_test tests[] = {
     TEST(fork_survives_every_failure),       TEST(map_survives_every_failure),
@@ -303,7 +356,8 @@ static const struct ktap_test tests[] = {
     TEST(lock_survives_every_failure),       TEST(copy_on_write_survives_every_failure),
     TEST(exec_survives_every_failure),       TEST(clone_survives_every_failure),
     TEST(memfd_survives_every_failure),      TEST(secret_survives_every_failure),
-    TEST(pipe_survives_every_failure),
+    TEST(pipe_survives_every_failure),       TEST(socketpair_survives_every_failure),
+    TEST(connect_survives_every_failure),
 };
 
 /* With an argument: it is what do_exec() became. */

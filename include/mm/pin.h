@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/pin.h - keeping pages whatever becomes of their mappings
+ *
+ * Room:   mm.
+ * Owns:   nothing; the code is mm/pin.c.
+ * Locks:  as noted.
+ * Always: (1) what is pinned is unpinned once.
+ * Source: vmsplice(2).
+ * Tour:   after include/mm/page.h.
+ */
+#pragma once
+
+#include <lib/compiler.h>
+#include <stdint.h>
+
+struct mm;
+struct object;
+struct page;
+
+/* One reference more, on a page that the caller has one of. Any page, also a tail. */
+void page_pin(struct page *page);
+
+void page_unpin(struct page *page);
+
+/**
+ * mm_pin() - keep the page that a program sees at @addr
+ * A page that was never written is one of zeros.
+ * Context: task, IRQs on, no locks held. TLB: as the fault that it takes.
+ * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be read, or has no address
+ *         in the kernel.
+ */
+int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
+
+/**
+ * object_pin() - keep the page that holds byte @pos of an object whose pages the kernel can address
+ * A hole is a page of zeros. Context: as object->ops->get_page().
+ * Return: 0 with the page (maybe a tail) in *@out, or what get_page() says.
+ */
+int __must_check object_pin(struct object *object, uint64_t pos, struct page **out);
+
+/* How many there are now, on pages that programs and objects have. For checks. */
+int64_t pins_count(void);
