@@ -109,7 +109,7 @@ struct file *fd_get(int fd);
 /* The same for calls to which a descriptor of O_PATH is none. */
 struct file *file_of(int fd);
 
-/* That of another table, and whether execve() closes it. */
+/* The file behind a descriptor of another table, and whether execve() closes it. */
 struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
