@@ -65,12 +65,11 @@ static bool is_writer(const struct file *f)
     return f->mount && file_writable(f) && !(f->flags & O_PATH) && inode_is(f->inode, S_IFREG);
 }
 
-void file_put(struct file *file)
+/* Apart from file_put(), which mostly does no more than count. */
+static __no_inline void file_free(struct file *file)
 {
     struct place place = file_place(file);
 
-    if (atomic_fetch_sub_explicit(&file->refcount, 1, memory_order_acq_rel) != 1)
-        return;
     file_closed(file->inode, file);
     if (file->ops->release)
         file->ops->release(file);
@@ -78,6 +77,12 @@ void file_put(struct file *file)
         atomic_fetch_sub(&file->mount->writers, 1);
     place_put(&place);
     slab_free(&file_cache, file);
+}
+
+void file_put(struct file *file)
+{
+    if (atomic_fetch_sub_explicit(&file->refcount, 1, memory_order_acq_rel) == 1)
+        file_free(file);
 }
 
 /* Opening by name */
@@ -265,16 +270,6 @@ struct file *fd_get(int fd)
         file_get(file);
     spin_unlock(&files->lock);
     return file;
-}
-
-struct file *file_of(int fd)
-{
-    struct file *f = fd_get(fd);
-    if (f && (f->flags & O_PATH)) {
-        file_put(f);
-        f = NULL;
-    }
-    return f;
 }
 
 /* One more than the highest descriptor this process may have. */

@@ -105,7 +105,15 @@ void files_close_on_exec(struct files *files);
 struct file *fd_get(int fd);
 
 /* The same for calls to which a descriptor of O_PATH is none. */
-struct file *file_of(int fd);
+static inline struct file *file_of(int fd)
+{
+    struct file *f = fd_get(fd);
+    if (f && (f->flags & O_PATH)) {
+        file_put(f);
+        f = NULL;
+    }
+    return f;
+}
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);
