@@ -223,9 +223,10 @@ int64_t sys_nanosleep(user_addr_t request, user_addr_t left)
 
 /* What was used */
 
-static struct usage usage_of_task(const struct task *task)
+struct usage usage_of_task(const struct task *task)
 {
     return (struct usage){.run_ns = sched_run_ns(task),
+                          .system_ns = READ_ONCE(task->sched.system_ns),
                           .faults = task->nr_faults,
                           .waits = task->sched.nr_waits,
                           .preemptions = task->sched.nr_preemptions};
@@ -234,6 +235,7 @@ static struct usage usage_of_task(const struct task *task)
 void usage_add(struct usage *sum, const struct usage *more)
 {
     sum->run_ns += more->run_ns;
+    sum->system_ns += more->system_ns;
     sum->faults += more->faults;
     sum->waits += more->waits;
     sum->preemptions += more->preemptions;
@@ -255,13 +257,16 @@ struct usage usage_of_process(const struct process *process)
         usage_add(&sum, &more);
     }
     sum.run_ns = process_run_ns(process);
+    sum.system_ns = atomic_load(&process->system_ns);
     return sum;
 }
 
 int usage_write(const struct usage *usage, user_addr_t out)
 {
+    uint64_t system = usage->system_ns, user = usage->run_ns - system;
     struct uapi_rusage u = {
-        .utime = {usage->run_ns / NS_PER_SEC, usage->run_ns % NS_PER_SEC / NS_PER_US},
+        .utime = {user / NS_PER_SEC, user % NS_PER_SEC / NS_PER_US},
+        .stime = {system / NS_PER_SEC, system % NS_PER_SEC / NS_PER_US},
         .maxrss = usage->max_pages * (PAGE_SIZE / KIB),
         .minflt = usage->faults,
         .nvcsw = usage->waits,
@@ -294,7 +299,11 @@ int64_t sys_getrusage(int who, user_addr_t out)
 int64_t sys_times(user_addr_t out)
 {
     struct process *me = process_current();
-    int64_t t[4] = {own_process_ns() / NS_PER_TICK, 0, me->children_usage.run_ns / NS_PER_TICK, 0};
+    const struct usage *children = &me->children_usage;
+    uint64_t system = atomic_load(&me->system_ns);
+    int64_t t[4] = {(own_process_ns() - system) / NS_PER_TICK, system / NS_PER_TICK,
+                    (children->run_ns - children->system_ns) / NS_PER_TICK,
+                    children->system_ns / NS_PER_TICK};
     if (out.raw && copy_to_user(out, t, sizeof(t)))
         return -EFAULT;
     return clock_ns() / NS_PER_TICK;

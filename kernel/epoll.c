@@ -15,6 +15,7 @@
 #include "poll.h"
 #include "sys_fs.h"
 #include "task.h"
+#include "text_file.h"
 #include <asm/time.h>
 #include <asm/uaccess.h>
 #include <mm/slab.h>
@@ -103,7 +104,23 @@ static void epoll_release(struct file *f)
     kmem_free(e);
 }
 
-static const struct file_ops epoll_ops = {.release = epoll_release, .no_seek = true};
+static void epoll_tell(struct file *f, struct text *t)
+{
+    struct epoll *e = f->private;
+    const struct interest *i;
+
+    mutex_lock(&e->lock);
+    list_for_each_entry (i, &e->interests, node)
+        text_add(t, "tfd: %8d events: %8x data: %16lx \n", i->fd,
+                 i->event.events | POLLERR | POLLHUP, i->event.data);
+    mutex_unlock(&e->lock);
+}
+
+static const struct file_ops epoll_ops = {
+    .release = epoll_release,
+    .tell = epoll_tell,
+    .no_seek = true,
+};
 
 static int epoll_create(struct file **out)
 {

@@ -14,6 +14,7 @@
 #include "poll.h"
 #include "sys_fs.h"
 #include "task.h"
+#include "text_file.h"
 #include <mm/slab.h>
 
 #define EFD_SEMAPHORE 1
@@ -103,6 +104,13 @@ static unsigned eventfd_poll(struct file *f)
     return (count ? POLLIN | POLLRDNORM : 0) | (count < COUNT_MAX - 1 ? POLLOUT | POLLWRNORM : 0);
 }
 
+static void eventfd_tell(struct file *f, struct text *t)
+{
+    const struct counter *c = counter_of(f);
+    text_add(t, "eventfd-count: %16lx\neventfd-id: %lu\neventfd-semaphore: %d\n",
+             READ_ONCE(c->count), f->inode->ino, c->semaphore);
+}
+
 static void eventfd_free(struct inode *inode)
 {
     kmem_free((struct counter *)inode->private);
@@ -112,6 +120,7 @@ static const struct file_ops eventfd_ops = {
     .read = eventfd_read,
     .write = eventfd_write,
     .poll = eventfd_poll,
+    .tell = eventfd_tell,
     .no_seek = true,
 };
 

@@ -240,13 +240,8 @@ static int check_executable(const struct place *place)
 
 static int find_executable(const char *path, struct place *out)
 {
-    struct place start;
-    int err = path_start(AT_FDCWD, &start);
+    int err = path_lookup_text(path, out);
 
-    if (err)
-        return err;
-    err = fs_lookup(&start, path, LOOKUP_FOLLOW, out);
-    place_put(&start);
     if (err)
         return err;
     err = check_executable(out);

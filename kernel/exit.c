@@ -13,12 +13,14 @@
 #include "clock.h"
 #include "fs.h"
 #include "futex.h"
+#include "pidfd.h"
 #include "process.h"
 #include "ptrace.h"
 #include "quiet.h"
 #include "syscall.h"
 #include <asm/tlb.h>
 #include <asm/uaccess.h>
+#include <lib/string.h>
 #include <uapi/errno.h>
 
 #define MEMBERS_PAUSE_NS 1000000 /* between looks at who is left of a namespace */
@@ -197,7 +199,8 @@ static void process_ends(struct process *p)
     if (!p->exiting)
         p->status = p->leader_status;
     give_children_away(p, &dead);
-    p->zombie = true;
+    WRITE_ONCE(p->zombie, true);
+    pidfd_changed(p);
     if (parent_ignores(p)) {
         process_unlink(p);
         list_add_tail(&p->sibling, &dead);
@@ -313,6 +316,8 @@ static bool leave_process(struct task *task, uint32_t status)
     ptrace_exit(task);
     if (task->tid == p->pid)
         p->leader_status = status;
+    if (task->tid == p->pid || !p->last_name[0])
+        strlcpy(p->last_name, task->name, sizeof(p->last_name));
     sched_account();
     usage_keep(p, task);
     task_unpublish(task);
@@ -339,6 +344,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
     if (leave_process(task, status)) {
         vfork_finished(p);
         timers_exit(p);
+        sem_process_exit(p);
         process_put_places(p);
         if (pid_ns_is_init(p))
             end_namespace(p);

@@ -10,6 +10,7 @@
  * Source: sigaction(2), "The si_code field"; Intel SDM 3A, "Interrupt and Exception Handling".
  * Tour:   after arch/x86_64/trap.c; mm/fault.c does the work.
  */
+#include "load.h"
 #include "oom.h"
 #include "syscall.h"
 #include "task.h"
@@ -120,6 +121,7 @@ void upcall_interrupt(struct trap_frame *frame, enum interrupt what)
 {
     switch (what) {
     case INTERRUPT_TIMER:
+        load_interrupted(trap_from_user(frame));
         sched_timer();
         break;
     case INTERRUPT_RESCHEDULE:

@@ -25,6 +25,7 @@
 struct dentry;
 struct inode;
 struct file;
+struct text;
 
 /* How an open file of some kind behaves; what is NULL answers as noted. */
 struct file_ops {
@@ -35,7 +36,8 @@ struct file_ops {
     int (*truncate)(struct file *f, uint64_t size_bytes);                               /* EINVAL */
     unsigned (*poll)(struct file *f); /* POLLIN etc. that hold now; NULL: both always */
     void (*release)(struct file *f);
-    bool no_seek; /* lseek, pread, pwrite: ESPIPE */
+    void (*tell)(struct file *f, struct text *t); /* more lines of fdinfo; NULL: none */
+    bool no_seek;                                 /* lseek, pread, pwrite: ESPIPE */
 };
 
 struct file {
@@ -114,6 +116,9 @@ static inline struct file *file_of(int fd)
     }
     return f;
 }
+
+/* The file behind a descriptor of another table, and whether execve() closes it. */
+struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);
 
 /* The lowest free descriptor >= @from for @file, whose reference it takes over. -EMFILE: put. */
 int __must_check fd_install(struct file *file, int from, bool close_on_exec);

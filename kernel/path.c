@@ -89,3 +89,15 @@ int path_lookup(user_addr_t from, struct place *out)
 {
     return path_lookup_at(AT_FDCWD, from, 0, out);
 }
+
+int path_lookup_text(const char *path, struct place *out)
+{
+    struct place start;
+
+    int err = path_start(AT_FDCWD, &start);
+    if (err)
+        return err;
+    err = fs_lookup(&start, path, LOOKUP_FOLLOW, out);
+    place_put(&start);
+    return err;
+}

@@ -27,6 +27,9 @@ void path_put(struct path *path);
 /* Only the string; the caller frees it by kmem_free(). */
 int __must_check path_text(user_addr_t from, char **text);
 
+/* What a path leads to that the kernel has read already. */
+int __must_check path_lookup_text(const char *path, struct place *out);
+
 /* Only where relative paths begin: references in *@start, or -EBADF. */
 int __must_check path_start(int dirfd, struct place *start);
 

@@ -21,17 +21,34 @@ struct vma;
 /* Make @proc a directory of processes, with "self" in it. Boot. */
 void proc_pid_boot_init(struct dentry *proc);
 
-/* Directories below /proc/PID carry the pid in their inode. */
+/* Directories below /proc/PID carry the pid in their inode; below /proc/PID/task/TID the tid, and
+ * that they are of this one task. */
+#define PROC_OF_TASK (1UL << 32)
+
 static inline int proc_pid(const struct dentry *dir)
 {
-    return dir->inode->private;
+    return (int)dir->inode->private;
 }
+
+static inline bool proc_is_of_task(const struct dentry *dir)
+{
+    return dir->inode->private & PROC_OF_TASK;
+}
+
+/* The process of this number, or the one that has a task of it. tasks_lock held. */
+struct process *proc_process(int tid);
+
+/* The task of this number while it lives, or another of its process, or NULL. tasks_lock held. */
+struct task *proc_task(int tid);
 
 /* Is the process still there, if only for its parent? */
 bool proc_exists(int pid);
 
 /* The memory of a process, with a reference; NULL: it is gone. */
 struct mm *proc_mm(int pid);
+
+/* The same for the file @dentry in its directory. 0 with NULL: it has ended; -ESRCH: it is gone. */
+int __must_check proc_memory(const struct dentry *dentry, struct mm **out);
 
 /* Who a process is, with a reference; root if it is gone. */
 const struct cred *proc_cred(int pid);
@@ -41,25 +58,43 @@ const struct cred *proc_cred(int pid);
 int __must_check proc_may_look(struct dentry *dentry);
 
 /* proc_text.c: what lies in /proc/PID. */
-#define NR_PROC_FILES 14
-extern const struct text_kind *const proc_files_of_process[NR_PROC_FILES];
+extern const struct text_kind *const proc_files_of_process[];
+extern const unsigned proc_nr_files;
+
+/* For text_kind.open of what is there only as long as the process has memory; proc_may_look(), or
+ * -ESRCH. */
+int __must_check proc_open_memory(struct dentry *dentry);
 
 /* The line of an area in maps and smaps; @path: room for its name. */
 void proc_add_area(struct text *t, struct vma *vma, char *path, size_t size);
+
+/* What stands behind an area; its length, 0 for none. */
+int proc_area_name(const struct vma *vma, char *path, size_t size);
 
 /* @add for each area of the process whose file @dentry is. 0 or -ENOMEM. */
 typedef void (*proc_area_fn)(struct text *t, struct vma *vma, char *path, size_t size);
 int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add);
 
-/* proc_smaps.c, proc_memory.c */
-extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_pagemap, proc_clear_refs,
-    proc_mem;
+/* proc_smaps.c, proc_memory.c, proc_status.c */
+extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_numa_maps, proc_pagemap,
+    proc_clear_refs, proc_mem, proc_environ, proc_stat, proc_status, proc_statm;
+
+/* proc_fdinfo.c: a file of /proc/PID/fdinfo, which has the descriptor's number for its name. */
+extern const struct text_kind proc_fdinfo;
+
+/* The open file that a descriptor of a process names, with a reference; NULL: none. */
+struct file *proc_file_of(int pid, int fd, bool *close_on_exec);
 
 /* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
 int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
 
 /* proc_mounts.c */
 extern const struct text_kind proc_mounts, proc_mountinfo;
+
+/* proc_meminfo.c, proc_machine.c, proc_kpage.c: files of /proc, and of a node of /sys; the last of
+ * each has no name. */
+extern const struct text_kind proc_meminfo_files[], node_meminfo_files[], proc_machine_files[],
+    proc_kpage_files[];
 
 /* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
 void thp_boot_files(struct dentry *mm);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/proc_memory.c - /proc/PID/mem, pagemap, clear_refs: the memory of a process, where it lies
+ * kernel/proc_memory.c - /proc/PID/mem, environ, pagemap, clear_refs: memory, and where it lies
  *
  * Room:   kernel.
- * Owns:   the reference of each open file on its address space, in file.private.
+ * Owns:   which address space each open file is on: its id, in file.private.
  * Locks:  mmap_lock for reading, while pages are looked at.
- * Always: (1) an open file stays with the memory that the process had when it was opened;
+ * Always: (1) an open file is on the memory that the process had when it was opened, and keeps
+ *             none: once that is gone, all reads are of nothing;
  *         (2) where frames lie is told to CAP_SYS_ADMIN alone.
  * Source: proc_pid_mem(5), proc_pid_pagemap(5), proc_pid_clear_refs(5).
  * Tour:   after kernel/proc_pid.c; include/mm/usage.h.
@@ -27,15 +28,24 @@ enum { CLEAR_ALL = 1, CLEAR_ANON, CLEAR_OF_FILES, CLEAR_SOFT_DIRTY, CLEAR_PEAK }
 static int memory_open(struct file *f)
 {
     int err = proc_may_look(f->dentry);
-    if (!err)
-        f->private = proc_mm(proc_pid(f->dentry->parent));
-    return err;
+    if (err)
+        return err;
+    struct mm *mm = proc_mm(proc_pid(f->dentry->parent));
+    if (!mm)
+        return -ESRCH;
+    f->private = (void *)mm->id;
+    mm_put(mm);
+    return 0;
 }
 
-static void memory_release(struct file *f)
+/* Claim 1. With a reference; NULL: the process has other memory now, or none. */
+static struct mm *memory_of(const struct file *f)
 {
-    if (f->private)
-        mm_put(f->private);
+    struct mm *mm = proc_mm(proc_pid(f->dentry->parent));
+    if (!mm || mm->id == (uint64_t)f->private)
+        return mm;
+    mm_put(mm);
+    return NULL;
 }
 
 /* pagemap: a word for each page */
@@ -63,15 +73,14 @@ static void words_make(struct mm *mm, uint64_t first, unsigned nr, uint64_t *wor
         words[i] = word_of(&seen[i], with_frames);
 }
 
-static int64_t pagemap_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+static int64_t words_read(struct mm *mm, struct object_copy *c, size_t len, uint64_t *pos)
 {
-    struct mm *mm = f->private;
     uint64_t words[PAGES_AT_ONCE], first = *pos / sizeof(words[0]);
     size_t done = 0;
 
     if (*pos % sizeof(words[0]) || len % sizeof(words[0]))
         return -EINVAL;
-    while (mm && done < len && first < USER_END >> PAGE_SHIFT) {
+    while (done < len && first < USER_END >> PAGE_SHIFT) {
         uint64_t nr = min((len - done) / sizeof(words[0]), (USER_END >> PAGE_SHIFT) - first);
         nr = min(nr, (uint64_t)PAGES_AT_ONCE);
         words_make(mm, first, nr, words);
@@ -82,21 +91,43 @@ static int64_t pagemap_read(struct file *f, struct object_copy *c, size_t len, u
             break;
     }
     *pos += done;
-    return done || !len || !mm || first >= USER_END >> PAGE_SHIFT ? (int64_t)done : -EFAULT;
+    return done || !len || first >= USER_END >> PAGE_SHIFT ? (int64_t)done : -EFAULT;
+}
+
+/* What a file on memory does: moves bytes at *@pos, which moves on. */
+typedef int64_t (*memory_work)(struct mm *mm, struct object_copy *c, size_t len, uint64_t *pos);
+
+static int64_t on_memory(struct file *f, memory_work work, struct object_copy *c, size_t len,
+                         uint64_t *pos)
+{
+    struct mm *mm = memory_of(f);
+    int64_t result = mm ? work(mm, c, len, pos) : 0;
+    if (mm)
+        mm_put(mm);
+    return result;
+}
+
+static int64_t pagemap_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return on_memory(f, words_read, c, len, pos);
 }
 
 static int64_t pagemap_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
     if (cmd != PAGEMAP_SCAN)
         return -EINVAL;
-    return f->private ? pagemap_scan(f->private, user(arg)) : -EINVAL;
+    struct mm *mm = memory_of(f);
+    if (!mm)
+        return -EINVAL;
+    int64_t result = pagemap_scan(mm, user(arg));
+    mm_put(mm);
+    return result;
 }
 
 static const struct file_ops pagemap_ops = {
     .open = memory_open,
     .read = pagemap_read,
     .ioctl = pagemap_ioctl,
-    .release = memory_release,
 };
 
 const struct text_kind proc_pagemap = {"pagemap", 0400, .ops = &pagemap_ops};
@@ -133,10 +164,49 @@ static int store_clear_refs(struct dentry *dentry, int64_t what)
 
 const struct text_kind proc_clear_refs = {"clear_refs", 0200, .store_for = store_clear_refs};
 
+/* environ: as the program left it, as far as it can be read */
+
+static int64_t environment_copy(struct mm *mm, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    uint64_t all = mm->env_end - mm->env_start;
+    char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
+    int64_t n = 0;
+    size_t done = 0;
+
+    if (!page)
+        return -ENOMEM;
+    while (done < len && *pos + done < all) {
+        size_t chunk = min(min(len - done, PAGE_SIZE), all - *pos - done);
+        n = mm_access(mm, mm->env_start + *pos + done, page, chunk, ACCESS_READ, false);
+        if (n <= 0)
+            break;
+        size_t left = c->copy(c, page, done, n);
+        done += n - left;
+        n = left ? -EFAULT : n;
+        if (left)
+            break;
+    }
+    kmem_free(page);
+    *pos += done;
+    return done ? (int64_t)done : min(n, (int64_t)0);
+}
+
+static int64_t environ_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return on_memory(f, environment_copy, c, len, pos);
+}
+
+static const struct file_ops environ_ops = {
+    .open = memory_open,
+    .read = environ_read,
+};
+
+const struct text_kind proc_environ = {"environ", 0400, .ops = &environ_ops};
+
 /* mem: the bytes themselves, whatever the areas forbid */
 
-static int64_t mem_copy(struct file *f, struct object_copy *c, size_t len, uint64_t *pos,
-                        enum fault_access access)
+static int64_t bytes_copy(struct mm *mm, struct object_copy *c, size_t len, uint64_t *pos,
+                          enum fault_access access)
 {
     char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
     size_t done = 0;
@@ -144,12 +214,11 @@ static int64_t mem_copy(struct file *f, struct object_copy *c, size_t len, uint6
 
     if (!page)
         return -ENOMEM;
-    while (f->private && done < len) {
+    while (done < len) {
         size_t chunk = min(len - done, PAGE_SIZE), left = 0;
         if (access == ACCESS_WRITE)
             left = c->copy(c, page, done, chunk);
-        n = chunk > left ? mm_access(f->private, *pos + done, page, chunk - left, access, true)
-                         : -EFAULT;
+        n = chunk > left ? mm_access(mm, *pos + done, page, chunk - left, access, true) : -EFAULT;
         if (n > 0 && access == ACCESS_READ)
             left = c->copy(c, page, done, n);
         if (n <= 0)
@@ -165,21 +234,30 @@ static int64_t mem_copy(struct file *f, struct object_copy *c, size_t len, uint6
     return n < 0 ? -EIO : -EFAULT;
 }
 
+static int64_t bytes_read(struct mm *mm, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return bytes_copy(mm, c, len, pos, ACCESS_READ);
+}
+
+static int64_t bytes_write(struct mm *mm, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return bytes_copy(mm, c, len, pos, ACCESS_WRITE);
+}
+
 static int64_t mem_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
 {
-    return mem_copy(f, c, len, pos, ACCESS_READ);
+    return on_memory(f, bytes_read, c, len, pos);
 }
 
 static int64_t mem_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
 {
-    return mem_copy(f, c, len, pos, ACCESS_WRITE);
+    return on_memory(f, bytes_write, c, len, pos);
 }
 
 static const struct file_ops mem_ops = {
     .open = memory_open,
     .read = mem_read,
     .write = mem_write,
-    .release = memory_release,
 };
 
 const struct text_kind proc_mem = {"mem", 0600, .ops = &mem_ops};

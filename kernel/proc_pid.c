@@ -32,10 +32,26 @@ static int name_to_number(const char *name)
     return strcmp(name, again) ? -1 : (int)n;
 }
 
+struct process *proc_process(int tid)
+{
+    struct process *process = process_find(tid);
+    struct task *task = process ? NULL : task_find(tid);
+    return task ? task->process : process;
+}
+
+struct task *proc_task(int tid)
+{
+    struct task *task = task_find(tid);
+    if (task && task->mm && task->files)
+        return task;
+    struct process *process = proc_process(tid);
+    return process ? process_living_task(process) : NULL;
+}
+
 bool proc_exists(int pid)
 {
     tasks_lock();
-    bool exists = process_find(pid);
+    bool exists = proc_process(pid);
     tasks_unlock();
     return exists;
 }
@@ -43,8 +59,7 @@ bool proc_exists(int pid)
 struct mm *proc_mm(int pid)
 {
     tasks_lock();
-    struct process *process = process_find(pid);
-    struct task *task = process ? process_living_task(process) : NULL;
+    struct task *task = proc_task(pid);
     struct mm *mm = task ? task->mm : NULL;
     if (mm)
         mm_get(mm);
@@ -55,8 +70,7 @@ struct mm *proc_mm(int pid)
 const struct cred *proc_cred(int pid)
 {
     tasks_lock();
-    struct process *process = process_find(pid);
-    const struct task *task = process ? process_living_task(process) : NULL;
+    const struct task *task = proc_task(pid);
     const struct cred *cred = cred_get(task ? task->cred : cred_root());
     tasks_unlock();
     return cred;
@@ -65,7 +79,7 @@ const struct cred *proc_cred(int pid)
 static int may_look(int pid)
 {
     tasks_lock();
-    struct process *process = process_find(pid);
+    struct process *process = proc_process(pid);
     const struct task *task = process ? process_living_task(process) : NULL;
     int err = !process ? -ESRCH : task && !cred_may_access(task, ACCESS_AS_FS) ? -EACCES : 0;
     tasks_unlock();
@@ -83,7 +97,7 @@ static int own(struct dentry *dentry, int pid)
     const struct cred *cred = proc_cred(pid);
 
     tasks_lock();
-    const struct process *process = process_find(pid);
+    const struct process *process = proc_process(pid);
     bool hidden = !process || process->no_dump;
     tasks_unlock();
     dentry->inode->uid = hidden ? 0 : cred->user.effective;
@@ -95,8 +109,7 @@ static int own(struct dentry *dentry, int pid)
 static struct files *files_of(int pid)
 {
     tasks_lock();
-    struct process *process = process_find(pid);
-    struct task *task = process ? process_living_task(process) : NULL;
+    struct task *task = proc_task(pid);
     struct files *files = task ? task->files : NULL;
     if (files)
         files_get(files);
@@ -116,7 +129,7 @@ static int process_place(const struct place *link, place_of which, struct place 
     if (err)
         return err == -ESRCH ? -ENOENT : err;
     tasks_lock();
-    struct process *process = process_find(pid);
+    struct process *process = proc_process(pid);
     *out = process ? *which(process) : (struct place){0};
     if (out->dentry)
         place_get(out);
@@ -208,14 +221,14 @@ static const struct {
 /* Directories */
 
 static int directory_create(struct dentry *dir, const char *name, const struct dynamic_dir *dynamic,
-                            uint32_t rights, int pid, struct dentry **out)
+                            uint32_t rights, uint64_t private, struct dentry **out)
 {
     struct inode *inode;
     int err = inode_create(S_IFDIR | rights, NULL, &inode);
     if (err)
         return err;
     inode->dynamic = dynamic;
-    inode->private = pid;
+    inode->private = private;
     return dentry_create(name, dir, inode, out);
 }
 
@@ -265,13 +278,85 @@ static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
 
 static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry};
 
+/* /proc/PID/fdinfo */
+
+struct file *proc_file_of(int pid, int fd, bool *close_on_exec)
+{
+    struct files *files = files_of(pid);
+    struct file *file = files ? files_get_file(files, fd, close_on_exec) : NULL;
+    if (files)
+        files_put(files);
+    return file;
+}
+
+static int fdinfo_lookup(struct dentry *dir, const char *name, struct dentry **out)
+{
+    int fd = name_to_number(name);
+    if (fd < 0 || next_fd(proc_pid(dir), fd) != fd)
+        return -ENOENT;
+    return text_file_create(dir, name, &proc_fdinfo, out);
+}
+
+static bool fdinfo_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
+{
+    bool there = fd_entry(dir, n, out);
+    out->type = DT_REG;
+    return there;
+}
+
+static const struct dynamic_dir fdinfo_dir = {fdinfo_lookup, fdinfo_entry};
+
+/* /proc/PID/task */
+
+static const struct dynamic_dir process_dir;
+
+static int task_lookup(struct dentry *dir, const char *name, struct dentry **out)
+{
+    int tid = name_to_number(name);
+
+    tasks_lock();
+    const struct task *task = tid > 0 ? task_find(tid) : NULL;
+    bool ours = task && task->process == proc_process(proc_pid(dir));
+    tasks_unlock();
+    return ours ? directory_create(dir, name, &process_dir, 0555, tid | PROC_OF_TASK, out)
+                : -ENOENT;
+}
+
+/* The task of @process with the lowest number from @tid on; 0: none. tasks_lock held. */
+static int task_from(const struct process *process, int tid)
+{
+    const struct task *task;
+    int found = 0;
+
+    list_for_each_entry (task, &process->tasks, process_node) {
+        if (task->tid >= tid && (!found || task->tid < found))
+            found = task->tid;
+    }
+    return found;
+}
+
+static bool task_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
+{
+    tasks_lock();
+    const struct process *process = proc_process(proc_pid(dir));
+    int tid = process ? task_from(process, (int)*n) : 0;
+    tasks_unlock();
+    if (!tid)
+        return false;
+    *n = tid;
+    entry_fill_number(out, tid, DT_DIR);
+    return true;
+}
+
+static const struct dynamic_dir task_dir = {task_lookup, task_entry};
+
 /* /proc/PID/ns */
 
 /* The namespace of a process, or that of its children, with a reference. NULL: it is gone. */
 static struct pid_ns *namespace_of(int pid, bool for_children)
 {
     tasks_lock();
-    struct process *process = process_find(pid);
+    struct process *process = proc_process(pid);
     const struct task *task = process ? process_living_task(process) : NULL;
     struct pid_ns *ns = !task ? NULL : for_children ? task->ns_for_children : process->ns;
     if (ns)
@@ -314,29 +399,39 @@ static const struct {
     const char *name;
     const struct dynamic_dir *dir;
     uint32_t rights;
-} dirs_of_process[] = {{"fd", &fd_dir, 0500}, {"ns", &ns_dir, 0511}};
+} dirs_of_process[] = {{"fd", &fd_dir, 0500},
+                       {"fdinfo", &fdinfo_dir, 0555},
+                       {"ns", &ns_dir, 0511},
+                       {"task", &task_dir, 0555}};
 
 /* The files of a process come first, then its links, then its directories. */
 #define NR_LINKS ARRAY_SIZE(links_of_process)
-#define NR_DIRS  ARRAY_SIZE(dirs_of_process)
+
+/* The last is the one that a single task has not. */
+static unsigned nr_dirs(const struct dentry *dir)
+{
+    return ARRAY_SIZE(dirs_of_process) - proc_is_of_task(dir);
+}
 
 static int process_child(struct dentry *dir, const char *name, struct dentry **out)
 {
-    for (unsigned i = 0; i < NR_PROC_FILES; i++)
+    for (unsigned i = 0; i < proc_nr_files; i++)
         if (!strcmp(name, proc_files_of_process[i]->name))
-            return text_file_create(dir, proc_files_of_process[i], out);
+            return text_file_create(dir, name, proc_files_of_process[i], out);
     for (unsigned i = 0; i < NR_LINKS; i++)
         if (!strcmp(name, links_of_process[i].name))
             return link_create(dir, name, links_of_process[i].follow, 0, out);
-    for (unsigned i = 0; i < NR_DIRS; i++)
+    for (unsigned i = 0; i < nr_dirs(dir); i++)
         if (!strcmp(name, dirs_of_process[i].name))
             return directory_create(dir, name, dirs_of_process[i].dir, dirs_of_process[i].rights,
-                                    proc_pid(dir), out);
+                                    dir->inode->private, out);
     return -ENOENT;
 }
 
 static int process_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
+    if (!proc_exists(proc_pid(dir)))
+        return -ESRCH;
     int err = process_child(dir, name, out);
     return err ? err : own(*out, proc_pid(dir));
 }
@@ -345,12 +440,14 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
 {
     uint64_t ino = dir->inode->ino;
 
-    if (*n < NR_PROC_FILES)
+    if (!proc_exists(proc_pid(dir)))
+        return false;
+    if (*n < proc_nr_files)
         entry_fill(out, proc_files_of_process[*n]->name, ino, DT_REG);
-    else if (*n < NR_PROC_FILES + NR_LINKS)
-        entry_fill(out, links_of_process[*n - NR_PROC_FILES].name, ino, DT_LNK);
-    else if (*n < NR_PROC_FILES + NR_LINKS + NR_DIRS)
-        entry_fill(out, dirs_of_process[*n - NR_PROC_FILES - NR_LINKS].name, ino, DT_DIR);
+    else if (*n < proc_nr_files + NR_LINKS)
+        entry_fill(out, links_of_process[*n - proc_nr_files].name, ino, DT_LNK);
+    else if (*n < proc_nr_files + NR_LINKS + nr_dirs(dir))
+        entry_fill(out, dirs_of_process[*n - proc_nr_files - NR_LINKS].name, ino, DT_DIR);
     else
         return false;
     return true;
@@ -404,11 +501,38 @@ static int self_follow(const struct place *link, struct place *out)
     return err;
 }
 
+/* /proc/thread-self */
+
+static int thread_self_read(struct dentry *link, char *buf, size_t size)
+{
+    (void)link;
+    return snprintf(buf, size, "%d/task/%d", process_current()->pid, task_current()->tid);
+}
+
+static int thread_self_follow(const struct place *link, struct place *out)
+{
+    int tid = task_current()->tid;
+    char name[16];
+
+    snprintf(name, sizeof(name), "%d", tid);
+    int err = directory_create(link->dentry->parent, name, &process_dir, 0555, tid | PROC_OF_TASK,
+                               &out->dentry);
+    if (err)
+        return err;
+    out->mount = link->mount;
+    if (out->mount)
+        mount_get(out->mount);
+    return own(out->dentry, tid);
+}
+
 void proc_pid_boot_init(struct dentry *proc)
 {
     struct inode *self = fs_boot_file(proc, "self", S_IFLNK | 0777, NULL);
+    struct inode *thread = fs_boot_file(proc, "thread-self", S_IFLNK | 0777, NULL);
 
     self->read_link = self_read;
     self->follow = self_follow;
+    thread->read_link = thread_self_read;
+    thread->follow = thread_self_follow;
     proc->inode->dynamic = &proc_dir;
 }

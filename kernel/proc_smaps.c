@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/proc_smaps.c - /proc/PID/smaps and smaps_rollup: what each area really uses
+ * kernel/proc_smaps.c - /proc/PID/smaps, smaps_rollup, numa_maps: what each area really uses
  *
  * Room:   kernel.
  * Owns:   their formats.
@@ -48,8 +48,8 @@ static void add_usage(struct text *t, const struct area_usage *u, bool sum, uint
     add_kib(t, "AnonHugePages:", u->huge_anon);
     add_kib(t, "ShmemPmdMapped:", u->huge_object);
     add_kib(t, "FilePmdMapped:", 0);
-    add_kib(t, "Shared_Hugetlb:", 0);
-    add_kib(t, "Private_Hugetlb:", 0);
+    add_kib(t, "Shared_Hugetlb:", u->hugetlb_shared);
+    add_kib(t, "Private_Hugetlb:", u->hugetlb_private);
     add_kib(t, "Swap:", 0);
     add_kib(t, "SwapPss:", 0);
     add_kib(t, "Locked:", locked);
@@ -107,7 +107,7 @@ static int show_rollup(struct text *t, struct dentry *dentry)
     struct area_usage u = {0};
     uint64_t start = 0, end = 0, locked = 0;
     if (!mm)
-        return 0;
+        return -ESRCH;
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma)) {
         uint64_t before = u.share;
@@ -123,6 +123,51 @@ static int show_rollup(struct text *t, struct dentry *dentry)
     return 0;
 }
 
+/* numa_maps: there is one node */
+
+static void add_numa_usage(struct text *t, const struct vma *vma, const struct area_usage *u)
+{
+    uint64_t unit = HUGETLB_BYTES(vma), hugetlb = u->hugetlb_private + u->hugetlb_shared;
+    uint64_t pages = (u->resident + hugetlb) / unit, anon = u->anonymous / unit;
+    uint64_t dirty = (u->shared_dirty + u->private_dirty) / unit;
+
+    if (!pages)
+        return;
+    if (anon)
+        text_add(t, " anon=%lu", anon);
+    if (dirty)
+        text_add(t, " dirty=%lu", dirty);
+    if (pages != anon && pages != dirty)
+        text_add(t, " mapped=%lu", pages);
+    if (u->most_leaves > 1)
+        text_add(t, " mapmax=%lu", u->most_leaves);
+    text_add(t, " N0=%lu kernelpagesize_kB=%lu", pages, unit / KIB);
+}
+
+static void add_numa_area(struct text *t, struct vma *vma, char *path, size_t size)
+{
+    struct area_usage u = {0};
+    int len = proc_area_name(vma, path, size);
+
+    area_usage_add(vma, &u);
+    text_add(t, "%08lx default", vma->start);
+    if (vma->object && len > 0)
+        text_add(t, " file=%s", path);
+    else if (vma->flags & (VM_HEAP | VM_STACK))
+        text_add(t, vma->flags & VM_HEAP ? " heap" : " stack");
+    if (vma->flags & VM_HUGETLB)
+        text_add(t, " huge");
+    add_numa_usage(t, vma, &u);
+    text_add(t, "\n");
+}
+
+static int show_numa_maps(struct text *t, struct dentry *dentry)
+{
+    return proc_add_areas(t, dentry, add_numa_area);
+}
+
 const struct text_kind proc_smaps = {"smaps", 0444, .open = proc_may_look, .show = show_smaps};
-const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .open = proc_may_look,
+const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .open = proc_open_memory,
                                             .show = show_rollup};
+const struct text_kind proc_numa_maps = {"numa_maps", 0444, .open = proc_may_look,
+                                         .show = show_numa_maps};

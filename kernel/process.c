@@ -13,8 +13,10 @@
 #include "process.h"
 
 #include "fs.h"
+#include "pidfd.h"
 #include "task.h"
 #include <asm/cpu.h>
+#include <asm/time.h>
 #include <base/panic.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -31,6 +33,7 @@ struct list_node all_processes = LIST_INIT(all_processes);
 static struct slab_cache task_cache;
 struct process *init_process;
 static int last_tid;
+static uint64_t nr_births;
 static unsigned nr_known_tasks, nr_known_processes; /* in the table, on the list */
 
 void tasks_lock(void)
@@ -77,6 +80,15 @@ bool tid_taken(int tid)
             return true;
     }
     return false;
+}
+
+uint64_t tasks_born(int *last)
+{
+    tasks_lock();
+    uint64_t nr = nr_births;
+    *last = last_tid;
+    tasks_unlock();
+    return nr;
 }
 
 bool tids_are_left(void)
@@ -150,6 +162,7 @@ struct task *task_alloc(void)
     pending_init(&task->signals.pending);
     task->signals.alt_stack.flags = SS_DISABLE;
     task->sched.affinity = ~0UL;
+    task->born_ns = clock_ns();
     task->cred = cred_get(cred_root());
     return task;
 }
@@ -216,6 +229,7 @@ void task_publish(struct task *task)
     list_add_tail(&task->process_node, &task->process->tasks);
     task->process->nr_tasks++;
     nr_known_tasks++;
+    nr_births++;
 }
 
 void task_unpublish(struct task *task)
@@ -236,9 +250,11 @@ void process_link(struct process *p)
 
 void process_unlink(struct process *p)
 {
+    WRITE_ONCE(p->gone, true);
     list_del(&p->sibling);
     list_del(&p->all_node);
     nr_known_processes--;
+    pidfd_changed(p);
     pid_ns_forget(p->pid);
     pid_ns_forget(p->pgid);
     pid_ns_forget(p->sid);
@@ -260,6 +276,7 @@ struct process *process_alloc(void)
     if (!p)
         return NULL;
     atomic_store(&p->refcount, 1);
+    p->born_ns = clock_ns();
     list_init(&p->children);
     list_init(&p->sibling);
     list_init(&p->tasks);
@@ -268,6 +285,7 @@ struct process *process_alloc(void)
     wait_queue_init(&p->exec_wait);
     timers_init(&p->timers);
     list_init(&p->tracees);
+    list_init(&p->sem_undos);
     signals_init(&p->signals);
     return p;
 }

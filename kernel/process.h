@@ -34,6 +34,9 @@ bool tid_taken(int tid);
 int tid_new(void);
 bool tids_are_left(void);
 
+/* How many tasks there ever were, and the number of the last. Takes tasks_lock. */
+uint64_t tasks_born(int *last);
+
 /* task->tid and task->process are set: others may find it now. */
 void task_publish(struct task *task);
 void task_unpublish(struct task *task);

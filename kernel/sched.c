@@ -15,6 +15,7 @@
  */
 #include "sched.h"
 
+#include "load.h"
 #include "quiet.h"
 #include "task.h"
 #include <asm/cpu.h>
@@ -35,6 +36,7 @@ struct run_queue {
     struct list_node tasks; /* waiting for the CPU, by fair_ns */
     uint64_t floor_ns;      /* the largest fair_ns that was ever chosen */
     unsigned nr;
+    uint64_t nr_switches; /* [this CPU] */
     struct task *idle;
     bool resched;        /* the running task should call schedule() [this CPU] */
     _Atomic bool idling; /* halted, or about to */
@@ -304,6 +306,9 @@ void sched_finish_switch(void)
 static void switch_to(struct task *from, struct task *to)
 {
     ASSERT(!atomic_load_explicit(&to->sched.on_cpu, memory_order_acquire), "claim 2");
+    if (sched_is_idle(from))
+        load_cpu_busy();
+    my_queue()->nr_switches++;
     atomic_store(&to->sched.on_cpu, true);
     account(from, to);
     left_task[cpu_id()] = from;
@@ -415,6 +420,21 @@ void sched_yield(void)
     }
     spin_unlock_irqrestore(&q->lock, flags);
     schedule();
+}
+
+bool sched_is_idle(const struct task *task)
+{
+    return task >= idle_tasks && task < idle_tasks + MAX_CPUS;
+}
+
+uint64_t sched_idle_ns(unsigned cpu)
+{
+    return sched_run_ns(&idle_tasks[cpu]);
+}
+
+uint64_t sched_nr_switches(unsigned cpu)
+{
+    return READ_ONCE(queues[cpu].nr_switches);
 }
 
 bool sched_wanted(void)

@@ -37,8 +37,9 @@ struct schedulable {
     bool misplaced;        /* leaves this CPU, which it may not use, for a queue of another */
     uint64_t affinity;     /* the CPUs it may use */
     uint64_t slice_end_ns;
-    uint64_t fair_ns; /* its place in the queue: how long it ran, with those that wait */
-    uint64_t run_ns;  /* time spent running */
+    uint64_t fair_ns;            /* its place in the queue: how long it ran, with those that wait */
+    uint64_t run_ns;             /* time spent running */
+    uint64_t user_ns, system_ns; /* of that, what ticks saw: load.c */
     uint64_t started_ns;
     uint64_t nr_waits, nr_preemptions; /* how often it gave up the CPU, or had to */
 };
@@ -128,6 +129,11 @@ void sched_pause(uint64_t ns);
 /* The same as sched_sleep(), ended by any wake-up: the caller looks at why it came.
  * @set: signals that end it. */
 void sched_sleep_for_signal(uint64_t set, uint64_t ns);
+
+/* For load.c: is it a CPU's idle task, how long was a CPU idle, how often did it switch? */
+bool sched_is_idle(const struct task *task);
+uint64_t sched_idle_ns(unsigned cpu);
+uint64_t sched_nr_switches(unsigned cpu);
 
 /* Before the first task: the boot CPU's idle task is who runs now. */
 void sched_init_cpu(unsigned cpu);

@@ -108,24 +108,11 @@ static int find(const struct inode *inode, const struct uapi_sockaddr_un *addres
     return err;
 }
 
-/* A path of the running program, as a string. */
-static int lookup_path(const char *path, struct place *out)
-{
-    struct place start;
-
-    int err = path_start(AT_FDCWD, &start);
-    if (err)
-        return err;
-    err = fs_lookup(&start, path, LOOKUP_FOLLOW, out);
-    place_put(&start);
-    return err;
-}
-
 static int find_by_path(const char *path, int type, struct socket **out)
 {
     struct place place;
 
-    int err = lookup_path(path, &place);
+    int err = path_lookup_text(path, &place);
     if (err)
         return err;
     err = inode_permission(place.dentry->inode, W_OK);

@@ -44,15 +44,15 @@ static void ends_put(struct ends *e)
 }
 
 /* Where a file is read or written: where the program says, or at the file's own offset. */
-struct position {
+struct cursor {
     struct file *file;
     user_addr_t told_at; /* 0: its own */
     uint64_t pos;
 };
 
-static int position_begin(struct position *p, struct file *file, user_addr_t told_at)
+static int cursor_begin(struct cursor *p, struct file *file, user_addr_t told_at)
 {
-    *p = (struct position){.file = file, .told_at = told_at};
+    *p = (struct cursor){.file = file, .told_at = told_at};
     if (told_at.raw && copy_from_user(&p->pos, told_at, sizeof(p->pos)))
         return -EFAULT;
     if ((int64_t)p->pos < 0)
@@ -63,7 +63,7 @@ static int position_begin(struct position *p, struct file *file, user_addr_t tol
 }
 
 /* 0 or -EFAULT. */
-static int position_end(struct position *p)
+static int cursor_end(struct cursor *p)
 {
     if (p->told_at.raw)
         return copy_to_user(p->told_at, &p->pos, sizeof(p->pos));
@@ -86,33 +86,33 @@ static bool can_be_read(const struct file *f)
 
 static int64_t splice_from_file(struct ends *e, user_addr_t in_at, size_t len, unsigned flags)
 {
-    struct position in;
+    struct cursor in;
 
     if (in_at.raw && e->in->ops->no_seek)
         return -EINVAL;
     if (!can_be_read(e->in))
         return -EINVAL;
-    int64_t n = position_begin(&in, e->in, in_at);
+    int64_t n = cursor_begin(&in, e->in, in_at);
     if (n)
         return n;
     n = splice_in(e->in, pipe_of(e->out), &in.pos, len, waits_not(e->out, flags));
-    int err = position_end(&in);
+    int err = cursor_end(&in);
     return err && n >= 0 ? err : n;
 }
 
 static int64_t splice_to_file(struct ends *e, user_addr_t out_at, size_t len, unsigned flags)
 {
-    struct position out;
+    struct cursor out;
 
     if (out_at.raw && e->out->ops->no_seek)
         return -EINVAL;
     if ((e->out->flags & O_APPEND) || !e->out->ops->write)
         return -EINVAL;
-    int64_t n = position_begin(&out, e->out, out_at);
+    int64_t n = cursor_begin(&out, e->out, out_at);
     if (n)
         return n;
     n = splice_out(pipe_of(e->in), e->out, &out.pos, len, waits_not(e->in, flags));
-    int err = position_end(&out);
+    int err = cursor_end(&out);
     return err && n >= 0 ? err : n;
 }
 
@@ -214,7 +214,7 @@ int64_t sys_vmsplice(int fd, user_addr_t vector, size_t nr, unsigned flags)
 /* Between files, by copy */
 
 /* One page through a buffer. */
-static int64_t send_chunk(struct position *in, struct position *out, char *page, size_t len)
+static int64_t send_chunk(struct cursor *in, struct cursor *out, char *page, size_t len)
 {
     struct kernel_copy to = kernel_buffer_out(page), from = kernel_buffer_in(page);
     uint64_t at = in->pos;
@@ -226,7 +226,7 @@ static int64_t send_chunk(struct position *in, struct position *out, char *page,
     return n;
 }
 
-static int64_t send(struct position *in, struct position *out, size_t len)
+static int64_t send(struct cursor *in, struct cursor *out, size_t len)
 {
     char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
     size_t done = 0;
@@ -244,18 +244,18 @@ static int64_t send(struct position *in, struct position *out, size_t len)
 
 static int64_t send_between(struct ends *e, user_addr_t in_at, user_addr_t out_at, size_t len)
 {
-    struct position in, out;
+    struct cursor in, out;
 
-    int64_t n = position_begin(&in, e->in, in_at);
+    int64_t n = cursor_begin(&in, e->in, in_at);
     if (n)
         return n;
-    n = position_begin(&out, e->out, out_at);
+    n = cursor_begin(&out, e->out, out_at);
     if (n)
         return n;
     n = send(&in, &out, len);
-    int err = position_end(&out);
+    int err = cursor_end(&out);
     if (!err)
-        err = position_end(&in);
+        err = cursor_end(&in);
     return err && n >= 0 ? err : n;
 }
 
@@ -315,7 +315,7 @@ static int64_t check_range(const struct ends *e, uint64_t in, uint64_t out, uint
     return len;
 }
 
-static int peek_position(const struct file *f, user_addr_t told_at, int64_t *pos)
+static int peek_cursor(const struct file *f, user_addr_t told_at, int64_t *pos)
 {
     *pos = f->pos;
     if (told_at.raw && copy_from_user(pos, told_at, sizeof(*pos)))
@@ -328,9 +328,9 @@ static int64_t copy_range(struct ends *e, user_addr_t in_at, user_addr_t out_at,
 {
     int64_t in, out;
 
-    int64_t n = peek_position(e->out, out_at, &out);
+    int64_t n = peek_cursor(e->out, out_at, &out);
     if (!n)
-        n = peek_position(e->in, in_at, &in);
+        n = peek_cursor(e->in, in_at, &in);
     if (!n && flags)
         n = -EINVAL;
     if (!n)

@@ -34,7 +34,8 @@ struct rlimit {
 
 /* What getrusage(2) tells. */
 struct usage {
-    uint64_t run_ns, faults, waits, preemptions, max_pages;
+    uint64_t run_ns, system_ns; /* all, and that part of it which is known to be the kernel's */
+    uint64_t faults, waits, preemptions, max_pages;
 };
 
 struct process {
@@ -50,6 +51,8 @@ struct process {
     unsigned nr_tasks;         /* alive [t] */
     int pgid, sid;             /* [t] */
     bool zombie;               /* nothing is left but the status [t] */
+    bool gone;                 /* not even that: its number may be another's [t] */
+    bool has_pidfd;            /* there is, or was, a descriptor of it [a] */
     bool exiting;              /* exit_group() was called [t] */
     unsigned nr_stopped;       /* tasks that a stop signal holds [t] */
     bool stop_told;            /* the parent got its SIGCHLD for this stop [t] */
@@ -57,15 +60,18 @@ struct process {
     bool continued;            /* since it was stopped, and wait4() did not tell yet [t] */
     struct task *exec_task;    /* in execve(): all others end [t] */
     struct wait_queue exec_wait;
-    uint32_t leader_status;       /* of the first task, if it ended by itself [t] */
-    int exit_signal;              /* sent to the parent at the end: SIGCHLD, or 0 [t] */
-    uint32_t status;              /* as wait(2) encodes it [t] */
-    struct wait_queue child_exit; /* parents wait here */
-    struct signal_state signals;  /* handlers and what is pending for the process [s] */
+    uint32_t leader_status;        /* of the first task, if it ended by itself [t] */
+    int exit_signal;               /* sent to the parent at the end: SIGCHLD, or 0 [t] */
+    uint32_t status;               /* as wait(2) encodes it [t] */
+    char last_name[TASK_NAME_MAX]; /* of its first task, or who ended after that [t] */
+    struct wait_queue child_exit;  /* parents wait here */
+    struct signal_state signals;   /* handlers and what is pending for the process [s] */
     struct rlimit limits[RLIM_NLIMITS];
-    _Atomic uint64_t run_ns;     /* of all its tasks, dead ones too [a] */
-    struct usage usage;          /* of dead tasks [t] */
-    struct usage children_usage; /* of children that were waited for [t] */
+    uint64_t born_ns;                    /* by clock_ns() [I] */
+    _Atomic uint64_t run_ns;             /* of all its tasks, dead ones too [a] */
+    _Atomic uint64_t user_ns, system_ns; /* of that, what ticks saw [a] */
+    struct usage usage;                  /* of dead tasks [t] */
+    struct usage children_usage;         /* of children that were waited for [t] */
     struct process_timers timers;
     uint32_t membarrier;          /* registered commands [a] */
     uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */
@@ -76,6 +82,7 @@ struct process {
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct place cwd, root;       /* change under fs_lock */
     struct place exe;             /* no dentry: none [t] */
+    struct list_node sem_undos;   /* kernel/sysv_sem.c */
     uint32_t umask;
     struct wait_queue *vfork_done; /* the parent that waits until we exec or exit */
 };
@@ -100,12 +107,16 @@ struct task {
     struct rseq rseq;                   /* [c] */
     struct trace trace;                 /* [t] */
     uint64_t nr_faults;                 /* [c] */
+    uint64_t born_ns;                   /* [I] */
     int parent_death_signal;            /* prctl(PR_SET_PDEATHSIG) [c] */
     void (*thread_fn)(void *);          /* of a kernel thread [I] */
     void *thread_arg;                   /* [I] */
     struct restart_block restart;       /* an interrupted call that goes on differently [c] */
     struct list_node *dropped_messages; /* it is at freeing these: kernel/socket_send.c [c] */
 };
+
+/* Its semaphores are as if it had never been: kernel/sysv_sem.c. */
+void sem_process_exit(struct process *process);
 
 /* The running task's process; NULL in a kernel thread. */
 static inline struct process *process_current(void)
@@ -173,6 +184,7 @@ void task_rename(struct task *task, int tid);
 
 /* kernel/clock.c: what was used, and writing it as struct rusage. tasks_lock held for the first. */
 struct usage usage_of_process(const struct process *process);
+struct usage usage_of_task(const struct task *task);
 void usage_add(struct usage *sum, const struct usage *more);
 void usage_peak(struct process *process, const struct mm *mm);
 int __must_check usage_write(const struct usage *usage, user_addr_t out);

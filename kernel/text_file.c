@@ -84,8 +84,10 @@ static const struct text_kind *kind_of(const struct file *f)
 
 static int show(const struct text_kind *kind, struct text *t, struct dentry *dentry)
 {
+    if (kind->says)
+        text_add(t, "%s\n", kind->says);
     if (!kind->setting)
-        return kind->show(t, dentry);
+        return kind->says ? 0 : kind->show(t, dentry);
     text_add(t, "%lu\n", READ_ONCE(*kind->setting->value));
     return 0;
 }
@@ -163,6 +165,18 @@ static int64_t text_read(struct file *f, struct object_copy *c, size_t len, uint
     return n;
 }
 
+static int64_t write_text(struct file *f, struct object_copy *c, size_t len)
+{
+    char bytes[STORE_BYTES];
+    size_t kept = min(len, sizeof(bytes) - 1);
+
+    if (c->copy(c, bytes, 0, kept))
+        return -EFAULT;
+    bytes[kept] = '\0';
+    int err = kind_of(f)->store_text(f->dentry, bytes, kept);
+    return err ? err : (int64_t)len;
+}
+
 static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
 {
     char bytes[STORE_BYTES];
@@ -170,6 +184,8 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     (void)pos;
 
     const struct text_kind *kind = kind_of(f);
+    if (kind->store_text)
+        return write_text(f, c, len);
     if (!can_store(kind) || len >= sizeof(bytes))
         return -EINVAL;
     if (c->copy(c, bytes, 0, len))
@@ -207,11 +223,13 @@ static const struct file_ops text_file_ops = {
 
 void text_file_boot(struct dentry *dir, const struct text_kind *kind)
 {
-    struct inode *inode = fs_boot_file(dir, kind->name, S_IFREG | kind->rights, &text_file_ops);
+    struct inode *inode = fs_boot_file(dir, kind->name, S_IFREG | kind->rights,
+                                       kind->ops ? kind->ops : &text_file_ops);
     inode->private = (uint64_t)kind;
 }
 
-int text_file_create(struct dentry *dir, const struct text_kind *kind, struct dentry **out)
+int text_file_create(struct dentry *dir, const char *name, const struct text_kind *kind,
+                     struct dentry **out)
 {
     struct inode *inode;
     int err = inode_create(S_IFREG | kind->rights, NULL, &inode);
@@ -219,5 +237,5 @@ int text_file_create(struct dentry *dir, const struct text_kind *kind, struct de
         return err;
     inode->file_ops = kind->ops ? kind->ops : &text_file_ops;
     inode->private = (uint64_t)kind;
-    return dentry_create(kind->name, dir, inode, out);
+    return dentry_create(name, dir, inode, out);
 }

@@ -38,8 +38,10 @@ struct text_kind {
     int (*show)(struct text *t, struct dentry *dentry);      /* 0 or a negative errno */
     int (*store)(uint64_t number);                           /* NULL: cannot be written */
     int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */
-    int (*store_word)(const struct text_kind *kind, const char *word); /* what is no number */
+    int (*store_word)(const struct text_kind *kind, const char *word);      /* what is no number */
+    int (*store_text)(struct dentry *dentry, const char *text, size_t len); /* cut to 31 bytes */
     const struct setting *setting; /* instead of all: a number to show and change */
+    const char *says;              /* instead of all: what it always says */
     const struct file_ops *ops;    /* instead of all: it is no text */
 };
 
@@ -54,6 +56,7 @@ const struct text_kind *text_kind_of(const struct dentry *dentry);
 /* A file of @kind in a directory of the kernel's own. Boot. */
 void text_file_boot(struct dentry *dir, const struct text_kind *kind);
 
-/* The same for a directory whose entries are made when they are looked up. 0 or -ENOMEM. */
-int __must_check text_file_create(struct dentry *dir, const struct text_kind *kind,
-                                  struct dentry **out);
+/* The same, called @name, for a directory whose entries are made when they are looked up. 0 or
+ * -ENOMEM. */
+int __must_check text_file_create(struct dentry *dir, const char *name,
+                                  const struct text_kind *kind, struct dentry **out);

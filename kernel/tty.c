@@ -434,6 +434,18 @@ static int64_t tty_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 
 /* Opening */
 
+int tty_of_session(int sid, int *pgrp)
+{
+    *pgrp = -1;
+    for (unsigned i = 0; i < SERIAL_PORTS; i++) {
+        if (READ_ONCE(ttys[i].session) != sid)
+            continue;
+        *pgrp = READ_ONCE(ttys[i].pgrp);
+        return (int)device_number(4, &ttys[i] == &ttys[SERIAL_LOG] ? 64 : 65);
+    }
+    return 0;
+}
+
 static struct tty *tty_of_number(uint64_t rdev)
 {
     if (rdev == device_number(5, 0))

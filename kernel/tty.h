@@ -19,5 +19,8 @@ extern const struct file_ops tty_ops;
 /* Boot; /dev/console is the log's port, or with console=ttyS1 the job's. */
 void tty_boot_init(const char *cmdline);
 
+/* The device number of the terminal that a session has, and the group in its foreground; 0, -1. */
+int tty_of_session(int sid, int *pgrp);
+
 /* Bytes have arrived on some port. IRQs off. */
 void tty_interrupt(void);

@@ -12,6 +12,7 @@
 #include "internal.h"
 #include <asm/cpu.h>
 #include <mm/commit.h>
+#include <mm/usage.h>
 #include <uapi/errno.h>
 
 static struct slab_cache mm_cache;
@@ -57,6 +58,18 @@ struct mm *mm_pick(bool (*wanted)(const struct mm *mm))
     return found;
 }
 
+uint64_t mms_locked_pages(void)
+{
+    const struct mm *mm;
+    uint64_t sum = 0;
+
+    spin_lock(&mms_lock);
+    list_for_each_entry (mm, &all_mms, all_node)
+        sum += READ_ONCE(mm->locked_pages);
+    spin_unlock(&mms_lock);
+    return sum;
+}
+
 int mm_create(struct mm **out)
 {
     struct mm *mm = slab_alloc(&mm_cache, SLAB_ALLOC_ZERO);
@@ -69,6 +82,8 @@ int mm_create(struct mm **out)
     err = pgtable_init(&mm->pgtable);
     if (err)
         goto free_lock;
+    static _Atomic uint64_t last_id;
+    mm->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     atomic_store(&mm->refcount, 1);
     vma_tree_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;

@@ -25,9 +25,14 @@ static void add_leaf(const struct vma *vma, pte_t pte, enum pt_level level, stru
     struct page *page = page_head(phys_to_page(pte_phys(pte, level)));
     uint64_t size = pt_level_size(level);
 
-    if (page_is_zeros(page) || (vma->flags & VM_HUGETLB))
+    if (page_is_zeros(page))
         return;
     uint64_t leaves = leaves_of(page, level);
+    u->most_leaves = max(u->most_leaves, leaves);
+    if (vma->flags & VM_HUGETLB) {
+        *(leaves > 1 ? &u->hugetlb_shared : &u->hugetlb_private) += size;
+        return;
+    }
     bool anon = page->state == PAGE_ANON, dirty = pte_is_dirty(pte);
     u->resident += size;
     u->share += size / leaves;
@@ -53,6 +58,18 @@ void area_usage_add(struct vma *vma, struct area_usage *u)
                 add_leaf(vma, pte_read(&run.slot[i]), run.level, u);
         spin_unlock(pt_lock(run.table));
     }
+}
+
+uint64_t mm_hugetlb_pages(struct mm *mm)
+{
+    struct area_usage u = {0};
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
+        if (vma->flags & VM_HUGETLB)
+            area_usage_add(vma, &u);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return (u.hugetlb_shared + u.hugetlb_private) >> PAGE_SHIFT;
 }
 
 static void see_leaf(pte_t pte, enum pt_level level, uint64_t offset, struct page_seen *out)

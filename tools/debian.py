@@ -16,6 +16,8 @@ LINUX_PACKAGE = "linux-image-cloud-amd64"
 LINUX_FILES = "boot/vmlinuz-*-cloud-amd64"
 SOURCE_PACKAGE = "linux-source"
 SOURCE_FILES = "usr/src/linux-source-*.tar.xz"
+TRINITY_PACKAGE = "trinity"
+TRINITY_FILES = "usr/bin/trinity"
 
 
 class Missing(Exception):
@@ -23,12 +25,13 @@ class Missing(Exception):
 
 
 def _fetch(package, into):
-    """Unpack the package that the metapackage depends on."""
+    """Unpack the package, or what it depends on if it only stands for a version of Linux."""
     print(f"fetching {package}", file=sys.stderr)
     os.makedirs(into, exist_ok=True)
     depends = subprocess.run(["apt-cache", "depends", package], text=True, check=True,
                              stdout=subprocess.PIPE).stdout
-    real = re.search(r"Depends: (linux-\S+)", depends)[1]
+    newest = re.search(r"Depends: (linux-\S+)", depends)
+    real = newest[1] if newest else package
     subprocess.run(["apt-get", "download", "-qq", real], cwd=into, check=True)
     for archive in glob.glob(os.path.join(into, real + "_*.deb")):
         subprocess.run(["dpkg-deb", "-x", archive, into], check=True)
@@ -48,7 +51,7 @@ def _find(package, files, into):
                 return max(found, key=_version)
         try:
             _fetch(package, into)
-        except (OSError, TypeError, subprocess.CalledProcessError):
+        except (OSError, subprocess.CalledProcessError):
             break
     raise Missing(f"no {os.path.basename(files)}: install {package}")
 
@@ -61,3 +64,8 @@ def find_linux(into):
 def find_source(into):
     """The source of Debian's kernel: the path of its archive."""
     return _find(SOURCE_PACKAGE, SOURCE_FILES, into)
+
+
+def find_trinity(into):
+    """Debian's fuzzer of system calls: the path of its program."""
+    return _find(TRINITY_PACKAGE, TRINITY_FILES, into)

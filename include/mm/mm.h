@@ -85,6 +85,7 @@ struct mm {
     struct pgtable pgtable;
     struct list_node all_node; /* on the list of all */
     _Atomic uint32_t refcount;
+    uint64_t id; /* no other ever has it [I] */
     struct rwsem mmap_lock;
     struct rb_root vmas;          /* [m] */
     uint32_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
@@ -164,6 +165,13 @@ int __must_check mm_check_place(struct mm *mm, const struct map_request *request
 
 /* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas; nothing changed). */
 int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/**
+ * mm_unmap_object() - shmdt(2): all areas of the object whose first byte is mapped at @addr
+ * @of: only an object whose mappings it counts (object.unmapped)
+ * Return: 0, -EINVAL (no such object begins there), -ENOMEM as mm_unmap().
+ */
+int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct object *object));
 
 /**
  * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.

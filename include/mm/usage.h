@@ -25,8 +25,10 @@ struct area_usage {
     uint64_t share_dirty;
     uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
     uint64_t referenced;
-    uint64_t anonymous;   /* private pages */
-    uint64_t huge_anon;   /* of these: by huge leaves */
+    uint64_t most_leaves;                     /* of one page, here and elsewhere */
+    uint64_t anonymous;                       /* private pages */
+    uint64_t huge_anon;                       /* of these: by huge leaves */
+    uint64_t hugetlb_shared, hugetlb_private; /* pages of the pool, counted nowhere else */
     uint64_t huge_object; /* huge leaves of an object that is not made of huge pages only */
 };
 
@@ -63,6 +65,12 @@ void mm_track_writes(struct mm *mm);
  * Context: task, no lock held. */
 enum area_backing { AREAS_ALL, AREAS_ANONYMOUS, AREAS_OF_OBJECTS };
 void mm_track_accesses(struct mm *mm, enum area_backing backing);
+
+/* How many pages of 4 KiB the huge pages of the pool are that @mm maps. Takes mmap_lock. */
+uint64_t mm_hugetlb_pages(struct mm *mm);
+
+/* Pages in locked areas, of all address spaces. */
+uint64_t mms_locked_pages(void);
 
 /* Would a fault in @vma give out huge pages? */
 int area_takes_huge(const struct vma *vma);
