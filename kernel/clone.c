@@ -10,6 +10,7 @@
  * Tour:   after kernel/process.c; then kernel/exit.c.
  */
 #include "fs.h"
+#include "pidfd.h"
 #include "process.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
@@ -38,6 +39,7 @@ static void cloned_task_start(void *arg)
 
 struct clone_args {
     uint64_t flags, stack, tls, parent_tid, child_tid;
+    uint64_t pidfd; /* where the descriptor is told */
     int exit_signal;
 };
 
@@ -45,7 +47,7 @@ struct clone_args {
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |        \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_SYSVSEM |        \
      CLONE_VFORK | CLONE_DETACHED | CLONE_IO | CLONE_PARENT | CLONE_UNTRACED | CLONE_PTRACE | \
-     CLONE_CLEAR_SIGHAND | CLONE_NEWPID)
+     CLONE_CLEAR_SIGHAND | CLONE_NEWPID | CLONE_PIDFD)
 
 static int check_flags(uint64_t flags)
 {
@@ -57,6 +59,8 @@ static int check_flags(uint64_t flags)
         return -EINVAL;
     if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
         return -EINVAL;
+    if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED)))
+        return -EINVAL; /* a descriptor stands for a whole process */
     if ((flags & CLONE_PARENT) && pid_ns_is_init(process_current()))
         return -EINVAL; /* nobody would wait for it */
     bool elsewhere = task_current()->ns_for_children != process_current()->ns;
@@ -245,6 +249,15 @@ static void vfork_wait(struct process *child, struct wait_queue *queue)
     }
 }
 
+/* A descriptor of the child, which nobody else can find yet, for the program at @at. */
+static int tell_pidfd(struct process *child, uint64_t at, int *fd)
+{
+    *fd = pidfd_create(child, 0);
+    if (*fd < 0)
+        return *fd;
+    return copy_to_user(user(at), fd, sizeof(*fd));
+}
+
 static int64_t do_clone(const struct clone_args *a)
 {
     struct process *process = process_current();
@@ -274,8 +287,13 @@ static int64_t do_clone(const struct clone_args *a)
         wait_queue_init(&vfork_queue);
         process->vfork_done = &vfork_queue;
     }
-    err = adopt(task, process, a, &tid);
+    int fd = -1;
+    err = a->flags & CLONE_PIDFD ? tell_pidfd(process, a->pidfd, &fd) : 0;
+    if (!err)
+        err = adopt(task, process, a, &tid);
     if (err) {
+        if (fd >= 0)
+            fd_close(fd);
         abandon(task, process);
         return err;
     }
@@ -308,10 +326,13 @@ void vfork_finished(struct process *process)
 int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
                   uint64_t tls)
 {
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
+        return -EINVAL; /* both would be told at one place */
     return do_clone(&(struct clone_args){.flags = flags & ~0xffUL,
                                          .exit_signal = flags & 0xff,
                                          .stack = stack,
                                          .parent_tid = parent_tid,
+                                         .pidfd = parent_tid,
                                          .child_tid = child_tid,
                                          .tls = tls});
 }
@@ -343,6 +364,7 @@ int64_t sys_clone3(user_addr_t args, size_t size)
                                          .exit_signal = u.exit_signal,
                                          .stack = u.stack ? u.stack + u.stack_size : 0,
                                          .parent_tid = u.parent_tid,
+                                         .pidfd = u.pidfd,
                                          .child_tid = u.child_tid,
                                          .tls = u.tls});
 }

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "fs.h"
 #include "futex.h"
+#include "pidfd.h"
 #include "process.h"
 #include "ptrace.h"
 #include "quiet.h"
@@ -198,7 +199,8 @@ static void process_ends(struct process *p)
     if (!p->exiting)
         p->status = p->leader_status;
     give_children_away(p, &dead);
-    p->zombie = true;
+    WRITE_ONCE(p->zombie, true);
+    pidfd_changed(p);
     if (parent_ignores(p)) {
         process_unlink(p);
         list_add_tail(&p->sibling, &dead);

@@ -9,6 +9,7 @@
  * Source: kill(2), tgkill(2), rt_sigqueueinfo(2).
  * Tour:   after kernel/signal.c.
  */
+#include "pidfd.h"
 #include "process.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
@@ -194,4 +195,80 @@ int64_t sys_rt_tgsigqueueinfo(int pid, int tid, int signo, user_addr_t from)
         return -EINVAL;
     int err = info_read(from, pid, signo, &info);
     return err ? err : send_to_task(pid, tid, &info);
+}
+
+/* Whom a descriptor's process stands for. */
+enum scope { SCOPE_PROCESS, SCOPE_TASK = 1, SCOPE_PROCESS_TOO = 2, SCOPE_GROUP = 4 };
+
+/* Its group, if it leads one. tasks_lock held. */
+static int send_to_group_of(const struct process *leader, int signo)
+{
+    int result = -ESRCH;
+    struct process *p;
+
+    for_each_process(p)
+    {
+        if (p->pgid != leader->pid)
+            continue;
+        int err = send_to(p, signo);
+        result = result ? err : result;
+    }
+    return result;
+}
+
+static int send_through(struct process *p, int signo, const struct uapi_siginfo *info,
+                        unsigned scope)
+{
+    if (p->gone)
+        return -ESRCH;
+    if (scope == SCOPE_GROUP)
+        return send_to_group_of(p, signo);
+    if (!info)
+        return send_to(p, signo);
+    if (!cred_may_signal(p, signo))
+        return -EPERM;
+    return signo ? signal_send_process(p, info) : 0;
+}
+
+static int scope_check(unsigned scope)
+{
+    return scope == SCOPE_PROCESS || scope == SCOPE_TASK || scope == SCOPE_PROCESS_TOO ||
+                   scope == SCOPE_GROUP
+               ? 0
+               : -EINVAL;
+}
+
+/* Claim 1, for whoever names the process by a descriptor. */
+static int told_info(const struct process *p, user_addr_t from, int signo,
+                     struct uapi_siginfo *info)
+{
+    if (copy_from_user(info, from, sizeof(*info)))
+        return -EFAULT;
+    if (info->signo != signo)
+        return -EINVAL;
+    bool pretends = info->code >= 0 || info->code == SI_TKILL;
+    return pretends && p != process_current() ? -EPERM : 0;
+}
+
+int64_t sys_pidfd_send_signal(int fd, int signo, user_addr_t from, unsigned scope)
+{
+    struct uapi_siginfo info;
+    struct process *p;
+
+    int err = scope_check(scope);
+    if (!err)
+        err = pidfd_get(fd, &p, NULL);
+    if (err)
+        return err;
+    if (from.raw)
+        err = told_info(p, from, signo, &info);
+    if (!err && (signo < 0 || signo > SIGNALS))
+        err = -EINVAL;
+    if (!err) {
+        tasks_lock();
+        err = send_through(p, signo, from.raw ? &info : NULL, scope);
+        tasks_unlock();
+    }
+    process_put(p);
+    return err;
 }

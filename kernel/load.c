@@ -129,6 +129,17 @@ struct load_now load_now(void)
     return now;
 }
 
+uint64_t load_nr_faults(void)
+{
+    const struct process *p;
+    uint64_t sum = 0;
+
+    tasks_lock();
+    for_each_process(p) sum += usage_of_process(p).faults + p->children_usage.faults;
+    tasks_unlock();
+    return sum;
+}
+
 static void sample(struct deferred *work)
 {
     struct load_now now = load_now();

@@ -34,6 +34,9 @@ struct load_now {
 };
 struct load_now load_now(void);
 
+/* Page faults of all tasks that are, or that somebody waited for. Takes tasks_lock. */
+uint64_t load_nr_faults(void);
+
 /* From the scheduler: this CPU stops being idle; its timer fires, while a program ran or the kernel
  * did. IRQs off. */
 void load_cpu_busy(void);

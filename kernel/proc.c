@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/proc.c - /proc and /sys: what the machine tells about itself
+ * kernel/proc.c - /proc and /sys: their trees, and the settings of the machine
  *
  * Room:   kernel.
  * Owns:   the list of such files.
@@ -15,129 +15,21 @@
 #include "layout.h"
 #include "log.h"
 #include "mount.h"
+#include "process.h"
+#include "random.h"
 #include "sysv.h"
-#include "task.h"
 #include "text_file.h"
-#include <asm/context.h>
 #include <asm/cpu.h>
-#include <asm/direct_map.h>
-#include <asm/time.h>
-#include <asm/tlb.h>
 #include <base/fail.h>
+#include <lib/format.h>
 #include <mm/buddy.h>
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
-#include <mm/object.h>
 #include <mm/slab.h>
-#include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
 
-#define NS_PER_SEC  1000000000UL
-#define NS_PER_TICK 10000000UL /* USER_HZ is 100 */
-#define PAGE_KIB    (PAGE_SIZE / KIB)
-#define HUGE_KIB    (HUGE_SIZE / KIB)
-
 static const char *kernel_cmdline;
-
-/* Memory */
-
-static void add_kib(struct text *t, const char *name, uint64_t kib)
-{
-    text_add(t, "%-15s %8lu kB\n", name, kib);
-}
-
-static void add_huge_pages(struct text *t)
-{
-    struct hugetlb_counts huge;
-
-    hugetlb_counts(&huge);
-    text_add(t, "HugePages_Total:   %5lu\n", huge.total);
-    text_add(t, "HugePages_Free:    %5lu\n", huge.free);
-    text_add(t, "HugePages_Rsvd:    %5lu\n", huge.reserved);
-    text_add(t, "HugePages_Surp:    %5lu\n", 0UL);
-    add_kib(t, "Hugepagesize:", HUGE_KIB);
-    add_kib(t, "Hugetlb:", huge.total * HUGE_KIB);
-}
-
-static void add_direct_map(struct text *t)
-{
-    struct direct_map_counts dm;
-
-    direct_map_counts(&dm);
-    add_kib(t, "DirectMap4k:", dm.leaves[PT_4K] * PAGE_KIB);
-    add_kib(t, "DirectMap2M:", dm.leaves[PT_2M] * HUGE_KIB);
-    add_kib(t, "DirectMap1G:", dm.leaves[PT_1G] * (GIGA_SIZE / KIB));
-}
-
-static int show_meminfo(struct text *t, struct dentry *dentry)
-{
-    struct page_counts pages;
-    (void)dentry;
-
-    page_counts(&pages);
-    const uint64_t *frames = pages.frames;
-    add_kib(t, "MemTotal:", pages.total * PAGE_KIB);
-    add_kib(t, "MemFree:", pages.free * PAGE_KIB);
-    add_kib(t, "MemAvailable:", pages.free * PAGE_KIB);
-    add_kib(t, "Buffers:", 0);
-    add_kib(t, "Cached:", frames[PAGE_OBJECT] * PAGE_KIB);
-    add_kib(t, "SwapCached:", 0);
-    add_kib(t, "SwapTotal:", 0);
-    add_kib(t, "SwapFree:", 0);
-    add_kib(t, "AnonPages:", frames[PAGE_ANON] * PAGE_KIB);
-    add_kib(t, "Shmem:", frames[PAGE_OBJECT] * PAGE_KIB);
-    add_kib(t, "Slab:", frames[PAGE_SLAB] * PAGE_KIB);
-    add_kib(t, "KernelStack:", kstack_total_bytes() / KIB);
-    add_kib(t, "PageTables:", frames[PAGE_TABLE] * PAGE_KIB);
-    add_kib(t, "SecretMem:", secretmem_pages() * PAGE_KIB);
-    add_kib(t, "CommitLimit:", commit_limit() * PAGE_KIB);
-    add_kib(t, "Committed_AS:", commit_sum() * PAGE_KIB);
-    add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * HUGE_KIB);
-    add_kib(t, "ShmemHugePages:", thp_events(THP_SHMEM) * HUGE_KIB);
-    add_kib(t, "ShmemPmdMapped:", thp_events(THP_OBJECT) * HUGE_KIB);
-    add_huge_pages(t);
-    add_direct_map(t);
-    return 0;
-}
-
-static int show_vmstat(struct text *t, struct dentry *dentry)
-{
-    struct page_counts pages;
-    struct direct_map_counts dm;
-    (void)dentry;
-
-    page_counts(&pages);
-    direct_map_counts(&dm);
-    text_add(t, "nr_free_pages %lu\n", pages.free);
-    text_add(t, "nr_anon_pages %lu\n", pages.frames[PAGE_ANON]);
-    text_add(t, "nr_shmem %lu\n", pages.frames[PAGE_OBJECT]);
-    text_add(t, "nr_page_table_pages %lu\n", pages.frames[PAGE_TABLE]);
-    text_add(t, "nr_tlb_remote_flush %lu\n", tlb_events(TLB_REMOTE_REQUEST));
-    text_add(t, "nr_tlb_remote_flush_received %lu\n", tlb_events(TLB_REMOTE_HANDLED));
-    text_add(t, "nr_tlb_local_flush_all %lu\n", tlb_events(TLB_LOCAL_ALL));
-    text_add(t, "nr_tlb_local_flush_one %lu\n", tlb_events(TLB_LOCAL_ONE));
-    text_add(t, "direct_map_level2_splits %lu\n", dm.splits[PT_2M]);
-    text_add(t, "direct_map_level3_splits %lu\n", dm.splits[PT_1G]);
-    text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
-    text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
-    thp_add_vmstat(t);
-    return 0;
-}
-
-static int show_slabinfo(struct text *t, struct dentry *dentry)
-{
-    const struct slab_cache *cache;
-    (void)dentry;
-
-    text_add(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
-                "<objperslab> <pagesperslab>\n");
-    for (unsigned n = 0; (cache = slab_cache_nth(n)); n++)
-        text_add(t, "%-17s %6lu %6lu %6u %4u %4u\n", cache->name,
-                 slab_objects_in_use(slab_cache_nth(n)), cache->nr_slabs * cache->per_slab,
-                 cache->size, cache->per_slab, 1U << cache->order);
-    return 0;
-}
 
 /* The machine */
 
@@ -145,55 +37,6 @@ static int show_cmdline(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
     text_add(t, "%s\n", kernel_cmdline);
-    return 0;
-}
-
-static int show_version(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "Linux version %s (bulla) #1 SMP\n", BULLA_RELEASE);
-    return 0;
-}
-
-static int show_uptime(struct text *t, struct dentry *dentry)
-{
-    uint64_t ticks = clock_ns() / NS_PER_TICK;
-    (void)dentry;
-    text_add(t, "%lu.%02lu 0.00\n", ticks / 100, ticks % 100);
-    return 0;
-}
-
-static int show_loadavg(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "0.00 0.00 0.00 1/1 1\n");
-    return 0;
-}
-
-static int show_stat(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "cpu  0 0 0 0 0 0 0 0 0 0\n");
-    for (unsigned i = 0; i < nr_cpus(); i++)
-        text_add(t, "cpu%u 0 0 0 0 0 0 0 0 0 0\n", i);
-    text_add(t, "btime %lu\n", clock_boot_epoch_ns() / NS_PER_SEC);
-    return 0;
-}
-
-static int show_cpuinfo(struct text *t, struct dentry *dentry)
-{
-    uint64_t khz = tsc_hz() / 1000;
-    (void)dentry;
-
-    for (unsigned i = 0; i < nr_cpus(); i++) {
-        text_add(t, "processor\t: %u\n", i);
-        text_add(t, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
-        text_add(t, "flags\t\t: fpu pae nx lm%s%s%s%s%s%s\n",
-                 cpu_has(CPU_PAGE_1G) ? " pdpe1gb" : "", cpu_has(CPU_PCID) ? " pcid" : "",
-                 cpu_has(CPU_INVPCID) ? " invpcid" : "", cpu_has(CPU_SMEP) ? " smep" : "",
-                 cpu_has(CPU_SMAP) ? " smap" : "", cpu_has(CPU_PKU) ? " pku ospke" : "");
-        text_add(t, "clflush size\t: 64\naddress sizes\t: 48 bits virtual\n\n");
-    }
     return 0;
 }
 
@@ -335,17 +178,51 @@ static int show_cpus(struct text *t, struct dentry *dentry)
     return 0;
 }
 
+/* Contents of files are nowhere else, and stay; what the allocators keep at hand goes back. */
+static int store_drop_caches(uint64_t which)
+{
+    if (which < 1 || which > 4)
+        return -EINVAL;
+    slab_reclaim();
+    buddy_reclaim();
+    return 0;
+}
+
+/* No page moves; but single free pages come together again. */
+static int store_compact(uint64_t on)
+{
+    if (on != 1)
+        return -EINVAL;
+    buddy_reclaim();
+    return 0;
+}
+
+static int show_last_pid(struct text *t, struct dentry *dentry)
+{
+    int last;
+    (void)dentry;
+    tasks_born(&last);
+    text_add(t, "%d\n", last);
+    return 0;
+}
+
+static int show_uuid(struct text *t, struct dentry *dentry)
+{
+    uint8_t b[16];
+    (void)dentry;
+
+    random_bytes(b, sizeof(b));
+    b[6] = (b[6] & 0x0f) | 0x40; /* version 4: made by chance */
+    b[8] = (b[8] & 0x3f) | 0x80;
+    for (unsigned i = 0; i < sizeof(b); i++)
+        text_add(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+    text_add(t, "\n");
+    return 0;
+}
+
 static const struct text_kind proc_files[] = {
     {"cmdline", 0444, .show = show_cmdline},
-    {"cpuinfo", 0444, .show = show_cpuinfo},
     {"filesystems", 0444, .show = show_filesystems},
-    {"loadavg", 0444, .show = show_loadavg},
-    {"meminfo", 0444, .show = show_meminfo},
-    {"slabinfo", 0400, .show = show_slabinfo},
-    {"stat", 0444, .show = show_stat},
-    {"uptime", 0444, .show = show_uptime},
-    {"version", 0444, .show = show_version},
-    {"vmstat", 0444, .show = show_vmstat},
 };
 
 /* A ratio and a number of KiB: the one that was set last counts. */
@@ -380,6 +257,8 @@ static const struct text_kind proc_sys_vm[] = {
     {"user_reserve_kbytes", 0644, .setting = &user_reserve},
     {"max_map_count", 0644, .setting = &max_map_count},
     {"mmap_min_addr", 0644, .setting = &mmap_min_addr},
+    {"drop_caches", 0200, .store = store_drop_caches},
+    {"compact_memory", 0200, .store = store_compact},
 };
 
 static const struct text_kind proc_sys_kernel[] = {
@@ -388,6 +267,15 @@ static const struct text_kind proc_sys_kernel[] = {
     {"ostype", 0444, .show = show_ostype},
     {"hostname", 0444, .show = show_hostname},
     {"pid_max", 0444, .show = show_pid_max},
+    {"ns_last_pid", 0444, .show = show_last_pid},
+    {"version", 0444, .says = "#1 SMP"},
+    {"domainname", 0444, .says = "(none)"},
+    {"core_pattern", 0444, .says = "core"},
+    {"cap_last_cap", 0444, .says = "40"},
+    {"overflowuid", 0444, .says = "65534"},
+    {"overflowgid", 0444, .says = "65534"},
+    {"ngroups_max", 0444, .says = "65536"},
+    {"tainted", 0444, .says = "0"},
     {"randomize_va_space", 0644, .show = show_randomize, .store = layout_randomize_set},
 };
 
@@ -398,10 +286,30 @@ static const struct text_kind sys_hugepages[] = {
     {"surplus_hugepages", 0444, .show = show_zero},
 };
 
+static const struct text_kind proc_sys_random[] = {
+    {"uuid", 0444, .show = show_uuid},
+    {"entropy_avail", 0444, .says = "256"},
+    {"poolsize", 0444, .says = "256"},
+};
+
+/* There is one node of memory. */
+static const struct text_kind sys_node[] = {
+    {"online", 0444, .says = "0"},
+    {"possible", 0444, .says = "0"},
+    {"has_cpu", 0444, .says = "0"},
+    {"has_memory", 0444, .says = "0"},
+    {"has_normal_memory", 0444, .says = "0"},
+};
+
+static const struct text_kind sys_node0[] = {
+    {"cpulist", 0444, .show = show_cpus},
+    {"distance", 0444, .says = "10"},
+};
+
 static const struct text_kind sys_cpu[] = {
-    {"online", 0444, .show = show_cpus},
-    {"possible", 0444, .show = show_cpus},
-    {"present", 0444, .show = show_cpus},
+    {"kernel_max", 0444, .says = "63"},    {"offline", 0444, .says = ""},
+    {"isolated", 0444, .says = ""},        {"online", 0444, .show = show_cpus},
+    {"possible", 0444, .show = show_cpus}, {"present", 0444, .show = show_cpus},
 };
 
 static void text_files(struct dentry *dir, const struct text_kind *kinds, unsigned nr)
@@ -410,7 +318,35 @@ static void text_files(struct dentry *dir, const struct text_kind *kinds, unsign
         text_file_boot(dir, &kinds[i]);
 }
 
+static void files_until_last(struct dentry *dir, const struct text_kind *kinds)
+{
+    for (; kinds->name; kinds++)
+        text_file_boot(dir, kinds);
+}
+
 #define TEXT_FILES(dir, kinds) text_files((dir), (kinds), ARRAY_SIZE(kinds))
+
+static void cpus_boot_init(struct dentry *dir)
+{
+    char name[16];
+
+    TEXT_FILES(dir, sys_cpu);
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        snprintf(name, sizeof(name), "cpu%u", i);
+        fs_boot_directory(dir, name, 0755);
+    }
+}
+
+static void nodes_boot_init(struct dentry *dir)
+{
+    struct dentry *node = fs_boot_directory(dir, "node0", 0755);
+    struct dentry *huge = fs_boot_directory(node, "hugepages", 0755);
+
+    TEXT_FILES(dir, sys_node);
+    TEXT_FILES(node, sys_node0);
+    files_until_last(node, node_meminfo_files);
+    TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
+}
 
 static void sys_boot_init(void)
 {
@@ -423,21 +359,26 @@ static void sys_boot_init(void)
 
     TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
     thp_boot_files(mm);
-    TEXT_FILES(fs_boot_directory(system, "cpu", 0755), sys_cpu);
+    cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
+    nodes_boot_init(fs_boot_directory(system, "node", 0755));
 }
 
 void proc_boot_init(const char *cmdline)
 {
     struct dentry *proc = mount_boot("proc", "proc", 0555);
     struct dentry *sys = fs_boot_directory(proc, "sys", 0555);
+    struct dentry *kernel = fs_boot_directory(sys, "kernel", 0555);
 
     kernel_cmdline = cmdline;
     thp_boot_option(cmdline);
     TEXT_FILES(proc, proc_files);
+    files_until_last(proc, proc_meminfo_files);
+    files_until_last(proc, proc_machine_files);
+    files_until_last(proc, proc_kpage_files);
     TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
-    struct dentry *sys_kernel = fs_boot_directory(sys, "kernel", 0555);
-    TEXT_FILES(sys_kernel, proc_sys_kernel);
-    ipc_boot_files(proc, sys_kernel);
+    TEXT_FILES(kernel, proc_sys_kernel);
+    ipc_boot_files(proc, kernel);
+    TEXT_FILES(fs_boot_directory(kernel, "random", 0555), proc_sys_random);
     proc_pid_boot_init(proc);
     fs_boot_link(proc, "mounts", "self/mounts");
     sys_boot_init();

@@ -91,6 +91,11 @@ int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
 /* proc_mounts.c */
 extern const struct text_kind proc_mounts, proc_mountinfo;
 
+/* proc_meminfo.c, proc_machine.c, proc_kpage.c: files of /proc, and of a node of /sys; the last of
+ * each has no name. */
+extern const struct text_kind proc_meminfo_files[], node_meminfo_files[], proc_machine_files[],
+    proc_kpage_files[];
+
 /* thp_files.c: the files below /sys/kernel/mm (boot), transparent_hugepage=, lines of vmstat. */
 void thp_boot_files(struct dentry *mm);
 void thp_boot_option(const char *cmdline);

@@ -13,6 +13,7 @@
 #include "process.h"
 
 #include "fs.h"
+#include "pidfd.h"
 #include "task.h"
 #include <asm/cpu.h>
 #include <asm/time.h>
@@ -249,9 +250,11 @@ void process_link(struct process *p)
 
 void process_unlink(struct process *p)
 {
+    WRITE_ONCE(p->gone, true);
     list_del(&p->sibling);
     list_del(&p->all_node);
     nr_known_processes--;
+    pidfd_changed(p);
     pid_ns_forget(p->pid);
     pid_ns_forget(p->pgid);
     pid_ns_forget(p->sid);

@@ -10,6 +10,7 @@
  * Tour:   as needed.
  */
 #include "clock.h"
+#include "load.h"
 #include "process.h"
 #include "random.h"
 #include "syscall.h"
@@ -25,7 +26,8 @@
 #include <uapi/personality.h>
 #include <uapi/prctl.h>
 
-#define NOFILE_MAX (1U << 20) /* fs.nr_open */
+#define NOFILE_MAX   (1U << 20)        /* fs.nr_open */
+#define LOAD_TO_USER (16 - LOAD_SHIFT) /* sysinfo(2) has 16 bits behind the point */
 
 int64_t sys_uname(user_addr_t out)
 {
@@ -225,12 +227,17 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
 int64_t sys_sysinfo(user_addr_t out)
 {
     struct page_counts pages;
+    uint64_t loads[3];
+
     page_counts(&pages);
+    load_averages(loads);
     struct uapi_sysinfo info = {
         .uptime = clock_ns() / NS_PER_SEC,
+        .loads = {loads[0] << LOAD_TO_USER, loads[1] << LOAD_TO_USER, loads[2] << LOAD_TO_USER},
         .totalram = pages.total,
         .freeram = pages.free,
-        .procs = 1,
+        .sharedram = pages.frames[PAGE_OBJECT],
+        .procs = load_now().all,
         .mem_unit = PAGE_SIZE,
     };
     return copy_to_user(out, &info, sizeof(info));

@@ -368,13 +368,12 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
     }
 }
 
-int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
+int madvise_in(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 {
     static const int known[] = {MADV_DONTNEED,      MADV_DONTNEED_LOCKED, MADV_FREE,
                                 MADV_COLD,          MADV_PAGEOUT,         MADV_REMOVE,
                                 MADV_POPULATE_READ, MADV_POPULATE_WRITE,  MADV_GUARD_INSTALL,
                                 MADV_GUARD_REMOVE,  MADV_COLLAPSE};
-    struct mm *mm = task_current()->mm;
     uint32_t set = 0, clear = 0;
     bool is_flag = advice_flags(advice, &set, &clear), is_known = is_flag;
 
@@ -386,6 +385,11 @@ int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
     if (err || !len)
         return err;
     return is_flag ? mm_change_flags(mm, addr, len, set, clear) : advise(mm, addr, len, advice);
+}
+
+int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
+{
+    return madvise_in(task_current()->mm, addr, len, advice);
 }
 
 int64_t sys_mlockall(int flags)

@@ -13,6 +13,7 @@
  */
 #include "syscall.h"
 
+#include "pidfd.h"
 #include "quiet.h"
 #include "sys_fs.h"
 #include "sys_socket.h"
@@ -39,6 +40,8 @@ const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     CALL(gettid), CALL(getppid), CALL(set_tid_address), CALL(getpgid), CALL(getpgrp), CALL(getsid),
     CALL(setpgid), CALL(setsid), CALL(futex), CALL(set_robust_list), CALL(get_robust_list),
     CALL(rseq), CALL(membarrier), CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev),
+    CALL(pidfd_open), CALL(pidfd_getfd), CALL(pidfd_send_signal), CALL(process_mrelease),
+    CALL(process_madvise),
     /* signals */
     CALL(kill), CALL(tgkill), CALL(tkill), CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo),
     CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend),

@@ -133,6 +133,8 @@ int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot);
 int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey);
 int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
                    uint64_t new_addr);
+/* madvise(2) in any address space. 0 or a negative errno. */
+int madvise_in(struct mm *mm, uint64_t addr, uint64_t len, int advice);
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice);
 int64_t sys_brk(uint64_t wanted);
 int64_t sys_mlock(uint64_t addr, uint64_t len);

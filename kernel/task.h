@@ -51,6 +51,8 @@ struct process {
     unsigned nr_tasks;         /* alive [t] */
     int pgid, sid;             /* [t] */
     bool zombie;               /* nothing is left but the status [t] */
+    bool gone;                 /* not even that: its number may be another's [t] */
+    bool has_pidfd;            /* there is, or was, a descriptor of it [a] */
     bool exiting;              /* exit_group() was called [t] */
     unsigned nr_stopped;       /* tasks that a stop signal holds [t] */
     bool stop_told;            /* the parent got its SIGCHLD for this stop [t] */

@@ -84,8 +84,10 @@ static const struct text_kind *kind_of(const struct file *f)
 
 static int show(const struct text_kind *kind, struct text *t, struct dentry *dentry)
 {
+    if (kind->says)
+        text_add(t, "%s\n", kind->says);
     if (!kind->setting)
-        return kind->show(t, dentry);
+        return kind->says ? 0 : kind->show(t, dentry);
     text_add(t, "%lu\n", READ_ONCE(*kind->setting->value));
     return 0;
 }
@@ -221,7 +223,8 @@ static const struct file_ops text_file_ops = {
 
 void text_file_boot(struct dentry *dir, const struct text_kind *kind)
 {
-    struct inode *inode = fs_boot_file(dir, kind->name, S_IFREG | kind->rights, &text_file_ops);
+    struct inode *inode = fs_boot_file(dir, kind->name, S_IFREG | kind->rights,
+                                       kind->ops ? kind->ops : &text_file_ops);
     inode->private = (uint64_t)kind;
 }
 

@@ -41,6 +41,7 @@ struct text_kind {
     int (*store_word)(const struct text_kind *kind, const char *word);      /* what is no number */
     int (*store_text)(struct dentry *dentry, const char *text, size_t len); /* cut to 31 bytes */
     const struct setting *setting; /* instead of all: a number to show and change */
+    const char *says;              /* instead of all: what it always says */
     const struct file_ops *ops;    /* instead of all: it is no text */
 };
 

@@ -9,6 +9,7 @@
  * Source: wait(2), waitid(2), ptrace(2).
  * Tour:   after kernel/exit.c.
  */
+#include "pidfd.h"
 #include "process.h"
 #include "ptrace.h"
 #include "syscall.h"
@@ -20,6 +21,7 @@
 struct wait_request {
     int which, id; /* P_PID etc. */
     int options;
+    const struct process *only; /* this child, whatever its number; NULL: any */
 };
 
 struct wait_result {
@@ -39,6 +41,8 @@ static bool wanted(const struct wait_request *r, const struct process *child)
 {
     bool clone_child = child->exit_signal != SIGCHLD;
     bool kind = (r->options & WALL) || clone_child == !!(r->options & WCLONE);
+    if (r->only && r->only != child)
+        return false;
     return kind && id_matches(r, child->pid, child->pgid);
 }
 
@@ -122,7 +126,7 @@ static int wait_once(const struct wait_request *r, struct wait_result *out)
 
     tasks_lock();
     list_for_each_entry (task, &me->tracees, trace.node) {
-        if (!id_matches(r, task->tid, task->process->pgid))
+        if ((r->only && r->only != task->process) || !id_matches(r, task->tid, task->process->pgid))
             continue;
         result = look_at_traced(r, task, out);
         if (result == 1)
@@ -197,9 +201,10 @@ int64_t sys_wait4(int pid, user_addr_t status_out, int options, user_addr_t rusa
     if (pid == INT32_MIN)
         return -ESRCH;
     if (pid > 0)
-        r = (struct wait_request){P_PID, meant(pid), r.options};
+        r = (struct wait_request){P_PID, meant(pid), r.options, NULL};
     else if (pid != -1)
-        r = (struct wait_request){P_PGID, pid ? meant(-pid) : process_current()->pgid, r.options};
+        r = (struct wait_request){P_PGID, pid ? meant(-pid) : process_current()->pgid, r.options,
+                                  NULL};
     int err = wait_for(&r, &result);
     if (err != 1)
         return err;
@@ -217,11 +222,12 @@ static int check_waitid(int which, int id, int options)
          ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WALL | WCLONE)) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
-    if (which == P_PIDFD)
-        return id < 0 ? -EINVAL : -EBADF;
-    if (which != P_ALL && which != P_PID && which != P_PGID)
+    if (which != P_ALL && which != P_PID && which != P_PGID && which != P_PIDFD)
         return -EINVAL;
-    return (which == P_PID && id <= 0) || (which == P_PGID && id < 0) ? -EINVAL : 0;
+    return (which == P_PIDFD && id < 0) || (which == P_PID && id <= 0) ||
+                   (which == P_PGID && id < 0)
+               ? -EINVAL
+               : 0;
 }
 
 /* The words that waitid(2) sets; what lies between them stays as it was. */
@@ -237,16 +243,38 @@ static int waitid_info_write(const struct wait_result *r, user_addr_t out)
                               3 * sizeof(int32_t));
 }
 
+/* For the process that a descriptor stands for. */
+static int wait_for_pidfd(struct wait_request *r, int fd, struct wait_result *result)
+{
+    struct process *process;
+    uint32_t flags;
+
+    int err = pidfd_get(fd, &process, &flags);
+    if (err)
+        return err;
+    bool impatient = (flags & O_NONBLOCK) && !(r->options & WNOHANG);
+    r->which = P_ALL;
+    r->options |= impatient ? WNOHANG : 0;
+    r->only = process;
+    err = wait_for(r, result);
+    process_put(process);
+    return !err && impatient ? -EAGAIN : err;
+}
+
 int64_t sys_waitid(int which, int id, user_addr_t info, int options, user_addr_t rusage)
 {
-    struct wait_request r = {which, id, options};
+    struct wait_request r = {which, id, options, NULL};
     struct wait_result result;
 
     int err = check_waitid(which, id, options);
     if (err)
         return err;
-    r.id = which == P_PGID && !id ? process_current()->pgid : meant(id);
-    err = wait_for(&r, &result);
+    if (which == P_PIDFD) {
+        err = wait_for_pidfd(&r, id, &result);
+    } else {
+        r.id = which == P_PGID && !id ? process_current()->pgid : meant(id);
+        err = wait_for(&r, &result);
+    }
     if (err < 0)
         return err;
     if (err == 1 && rusage.raw && usage_write(&result.usage, rusage))

@@ -12,6 +12,7 @@
 #include "internal.h"
 #include <asm/cpu.h>
 #include <mm/commit.h>
+#include <mm/usage.h>
 #include <uapi/errno.h>
 
 static struct slab_cache mm_cache;
@@ -55,6 +56,18 @@ struct mm *mm_pick(bool (*wanted)(const struct mm *mm))
     }
     spin_unlock(&mms_lock);
     return found;
+}
+
+uint64_t mms_locked_pages(void)
+{
+    const struct mm *mm;
+    uint64_t sum = 0;
+
+    spin_lock(&mms_lock);
+    list_for_each_entry (mm, &all_mms, all_node)
+        sum += READ_ONCE(mm->locked_pages);
+    spin_unlock(&mms_lock);
+    return sum;
 }
 
 int mm_create(struct mm **out)

@@ -153,6 +153,38 @@ struct page *page_head_of_tail(struct page *page)
     return page;
 }
 
+/* The head of the block that the frame lies in, or the frame itself: a block may come apart, or
+ * together, under our eyes. */
+static const struct page *head_seen(uint64_t pfn)
+{
+    const struct page *page = pfn_to_page(pfn), *head = page;
+
+    for (unsigned order = 1; READ_ONCE(head->state) == PAGE_TAIL && order <= PAGE_ORDER_MAX;
+         order++)
+        head = pfn_to_page(round_down(pfn, 1UL << order));
+    return READ_ONCE(head->state) == PAGE_TAIL ? page : head;
+}
+
+void frame_see(uint64_t pfn, struct frame_seen *out)
+{
+    *out = (struct frame_seen){.state = PAGE_HOLE};
+    if (!page_is_initialised(pfn))
+        return;
+    const struct page *head = head_seen(pfn);
+    out->state = READ_ONCE(head->state);
+    out->order = READ_ONCE(head->order);
+    out->tail = head != pfn_to_page(pfn);
+    out->zeros = READ_ONCE(head->flags) & PAGE_ZEROS;
+    if (out->state == PAGE_ANON || out->state == PAGE_OBJECT || out->state == PAGE_SECRET ||
+        out->state == PAGE_HUGETLB)
+        out->leaves = atomic_load_explicit(&head->mapcount, memory_order_relaxed);
+}
+
+uint64_t frames_end(void)
+{
+    return nr_chunks * CHUNK_PAGES;
+}
+
 void folio_get(struct folio *folio)
 {
     _Atomic uint32_t *count = &folio->page.refcount;

@@ -261,19 +261,41 @@ void apic_init(void)
         io_apic_init(&acpi_info.madt.io_apics[i]);
 }
 
+static struct {
+    int64_t by_kind[CPU_INTERRUPTS]; /* [this CPU] */
+} __aligned(CACHE_LINE_SIZE) interrupts[MAX_CPUS];
+
+static void count(enum cpu_interrupt kind)
+{
+    cpu_counter_add(&interrupts[cpu_id()].by_kind[kind], 1);
+}
+
+uint64_t cpu_nr_interrupts(unsigned cpu, enum cpu_interrupt kind)
+{
+    return READ_ONCE(interrupts[cpu].by_kind[kind]);
+}
+
 void interrupt_dispatch(struct trap_frame *frame, unsigned vector)
 {
-    if (vector == VECTOR_SPURIOUS)
+    if (vector == VECTOR_SPURIOUS) {
+        count(CPU_INTERRUPT_SPURIOUS);
         return; /* not in service, so not acknowledged */
+    }
     apic_write(APIC_EOI, 0);
-    if (vector == VECTOR_TIMER)
+    if (vector == VECTOR_TIMER) {
+        count(CPU_INTERRUPT_TIMER);
         upcall_interrupt(frame, INTERRUPT_TIMER);
-    else if (vector == VECTOR_TLB)
+    } else if (vector == VECTOR_TLB) {
+        count(CPU_INTERRUPT_TLB);
         tlb_answer();
-    else if (vector == VECTOR_RESCHEDULE)
+    } else if (vector == VECTOR_RESCHEDULE) {
+        count(CPU_INTERRUPT_RESCHEDULE);
         upcall_interrupt(frame, INTERRUPT_RESCHEDULE);
-    else if (vector == VECTOR_CALL)
+    } else if (vector == VECTOR_CALL) {
+        count(CPU_INTERRUPT_CALL);
         smp_call_answer();
-    else if (vector == VECTOR_CONSOLE)
+    } else if (vector == VECTOR_CONSOLE) {
+        count(CPU_INTERRUPT_CONSOLE);
         upcall_interrupt(frame, INTERRUPT_CONSOLE);
+    }
 }

@@ -146,6 +146,20 @@ static inline bool page_is_private(const struct page *page)
     return page->state == PAGE_ANON || (page->flags & PAGE_COPY);
 }
 
+/* A frame, seen while its owner may do with it what it likes. */
+struct frame_seen {
+    enum page_state state; /* of its block's head */
+    unsigned order;        /* of that block */
+    uint32_t leaves;       /* that map it; of a block that small leaves map, of all of it */
+    bool tail, zeros;
+};
+
+/* Look at any frame, whether there is RAM or not. No lock: it may be another's afterwards. */
+void frame_see(uint64_t pfn, struct frame_seen *out);
+
+/* All frames are below this. */
+uint64_t frames_end(void);
+
 struct memmap;
 
 /**

@@ -69,5 +69,8 @@ void mm_track_accesses(struct mm *mm, enum area_backing backing);
 /* How many pages of 4 KiB the huge pages of the pool are that @mm maps. Takes mmap_lock. */
 uint64_t mm_hugetlb_pages(struct mm *mm);
 
+/* Pages in locked areas, of all address spaces. */
+uint64_t mms_locked_pages(void);
+
 /* Would a fault in @vma give out huge pages? */
 int area_takes_huge(const struct vma *vma);

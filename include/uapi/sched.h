@@ -18,6 +18,7 @@
 #define CLONE_FILES          0x00000400UL
 #define CLONE_SIGHAND        0x00000800UL
 #define CLONE_PTRACE         0x00002000UL
+#define CLONE_PIDFD          0x00001000UL
 #define CLONE_VFORK          0x00004000UL
 #define CLONE_PARENT         0x00008000UL
 #define CLONE_THREAD         0x00010000UL

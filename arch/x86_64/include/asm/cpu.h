@@ -47,6 +47,30 @@ bool cpu_has(enum cpu_feature feature);
 /* What programs are told by AT_HWCAP: the feature flags of CPUID leaf 1, EDX. */
 uint32_t cpu_hwcap(void);
 
+/* What /proc/cpuinfo tells. arch/x86_64/cpu_model.c */
+struct cpu_model {
+    char vendor[13], name[49];
+    uint32_t family, model, stepping, max_leaf, phys_bits, virt_bits;
+};
+
+void cpu_model_read(struct cpu_model *out);
+
+/* The name of the first feature from number *@n on that the CPU has; *@n becomes its number. False:
+ * there is none. */
+bool cpu_flag(unsigned *n, char *name, size_t size);
+
+/* How often a CPU was interrupted. arch/x86_64/apic.c */
+enum cpu_interrupt {
+    CPU_INTERRUPT_CONSOLE,
+    CPU_INTERRUPT_TIMER,
+    CPU_INTERRUPT_RESCHEDULE,
+    CPU_INTERRUPT_CALL,
+    CPU_INTERRUPT_TLB,
+    CPU_INTERRUPT_SPURIOUS,
+    CPU_INTERRUPTS
+};
+uint64_t cpu_nr_interrupts(unsigned cpu, enum cpu_interrupt kind);
+
 /* A word of the CPU's own random numbers; 0 when it has no generator, or that is exhausted. */
 uint64_t cpu_random(void);
 
