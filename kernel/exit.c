@@ -344,6 +344,7 @@ _Noreturn void task_exit(uint32_t status, bool group)
     if (leave_process(task, status)) {
         vfork_finished(p);
         timers_exit(p);
+        sem_process_exit(p);
         process_put_places(p);
         if (pid_ns_is_init(p))
             end_namespace(p);

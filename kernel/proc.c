@@ -17,6 +17,7 @@
 #include "mount.h"
 #include "process.h"
 #include "random.h"
+#include "sysv.h"
 #include "text_file.h"
 #include <asm/cpu.h>
 #include <base/fail.h>
@@ -376,6 +377,7 @@ void proc_boot_init(const char *cmdline)
     files_until_last(proc, proc_kpage_files);
     TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
     TEXT_FILES(kernel, proc_sys_kernel);
+    ipc_boot_files(proc, kernel);
     TEXT_FILES(fs_boot_directory(kernel, "random", 0555), proc_sys_random);
     proc_pid_boot_init(proc);
     fs_boot_link(proc, "mounts", "self/mounts");

@@ -285,6 +285,7 @@ struct process *process_alloc(void)
     wait_queue_init(&p->exec_wait);
     timers_init(&p->timers);
     list_init(&p->tracees);
+    list_init(&p->sem_undos);
     signals_init(&p->signals);
     return p;
 }

@@ -153,6 +153,16 @@ int64_t sys_munlock(uint64_t addr, uint64_t len);
 int64_t sys_mlockall(int flags);
 int64_t sys_munlockall(void);
 int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out);
+/* sysv_shm.c, sysv_shmctl.c, sysv_sem.c, sysv_semctl.c */
+int64_t sys_shmget(int key, size_t size, int flags);
+int64_t sys_shmat(int id, uint64_t addr, int flags);
+int64_t sys_shmdt(uint64_t addr);
+int64_t sys_shmctl(int id, int cmd, user_addr_t buf);
+int64_t sys_semget(int key, int nr, int flags);
+int64_t sys_semop(int id, user_addr_t ops, size_t nr);
+int64_t sys_semtimedop(int id, user_addr_t ops, size_t nr, user_addr_t timeout);
+int64_t sys_semctl(int id, int n, int cmd, uint64_t arg);
+
 int64_t sys_msync(uint64_t addr, uint64_t len, int flags);
 
 /* memfd.c */

@@ -82,6 +82,7 @@ struct process {
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
     struct place cwd, root;       /* change under fs_lock */
     struct place exe;             /* no dentry: none [t] */
+    struct list_node sem_undos;   /* kernel/sysv_sem.c */
     uint32_t umask;
     struct wait_queue *vfork_done; /* the parent that waits until we exec or exit */
 };
@@ -114,6 +115,9 @@ struct task {
     struct restart_block restart;       /* an interrupted call that goes on differently [c] */
     struct list_node *dropped_messages; /* it is at freeing these: kernel/socket_send.c [c] */
 };
+
+/* Its semaphores are as if it had never been: kernel/sysv_sem.c. */
+void sem_process_exit(struct process *process);
 
 /* The running task's process; NULL in a kernel thread. */
 static inline struct process *process_current(void)

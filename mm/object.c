@@ -307,6 +307,18 @@ int object_allocate(struct object *object, uint64_t start, uint64_t end)
     return 0;
 }
 
+unsigned object_mappings(struct object *object)
+{
+    struct vma *vma;
+    unsigned nr = 0;
+
+    spin_lock(&object->mappings_lock);
+    list_for_each_entry (vma, &object->mappings, mapping_node)
+        nr++;
+    spin_unlock(&object->mappings_lock);
+    return nr;
+}
+
 int object_writer_get(struct object *object)
 {
     int64_t n = atomic_load(&object->writers);

@@ -65,6 +65,8 @@ void vma_free(struct vma *vma)
     if (vma->object) {
         if (vma_is_writer(vma->flags))
             object_writer_put(vma->object);
+        if (unlikely(vma->object->unmapped))
+            vma->object->unmapped(vma->object);
         object_put(vma->object);
     }
     slab_free(&vma_cache, vma);
@@ -314,6 +316,8 @@ static bool histories_merge(const struct vma *left, const struct vma *right)
 
 bool vma_can_merge(const struct vma *left, const struct vma *right)
 {
+    if (left->object && left->object->unmapped)
+        return false; /* each counts */
     return goes_on(left, right, 0) && histories_merge(left, right);
 }
 

@@ -20,6 +20,7 @@ enum lock_rank {
     LOCK_RANK_INODE = 10, /* inode: size, seals, contents */
     LOCK_RANK_MMAP = 15,  /* mm.mmap_lock */
     LOCK_RANK_HUGETLB_PROMISE = 18,
+    LOCK_RANK_IPC = 19,    /* numbers of System V IPC; spins, as all that follow */
     LOCK_RANK_OBJECT = 20, /* memory object: index of folios, size of it */
     LOCK_RANK_RMAP = 25,   /* object.mappings */
     LOCK_RANK_DIRECT_MAP = 30,

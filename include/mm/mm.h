@@ -168,6 +168,13 @@ int __must_check mm_check_place(struct mm *mm, const struct map_request *request
 int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
+ * mm_unmap_object() - shmdt(2): all areas of the object whose first byte is mapped at @addr
+ * @of: only an object whose mappings it counts (object.unmapped)
+ * Return: 0, -EINVAL (no such object begins there), -ENOMEM as mm_unmap().
+ */
+int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct object *object));
+
+/**
  * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.
  * @grows: PROT_GROWSDOWN
  * Return: 0, -EINVAL, -ENOMEM (a gap: areas before it stay changed), -EACCES.

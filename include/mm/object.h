@@ -102,6 +102,8 @@ struct object {
         huge; /* when it, or what is made in a directory, gets huge pages: enum shmem_huge [a] */
     bool has_huge; /* there was a huge page among small ones once; never cleared [a] */
     void (*release)(struct object *object); /* [I] the last reference went; frees the memory */
+    void (*unmapped)(
+        struct object *object); /* [I] a mapping of it ended; NULL: nobody counts them */
 };
 
 /* Fill in a new object, all zeros before, with one reference. */
@@ -172,6 +174,9 @@ int __must_check object_allocate(struct object *object, uint64_t start, uint64_t
 
 /* A new object belongs to those of @quota from now on; what it has already is counted there. */
 void object_join(struct object *object, struct object_quota *quota);
+
+/* How many areas map it. */
+unsigned object_mappings(struct object *object);
 
 /* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */
 int __must_check object_writer_get(struct object *object);
