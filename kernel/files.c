@@ -98,7 +98,7 @@ static int check_open(const struct place *place, int flags)
         return -ENOTDIR;
     if (flags & O_PATH)
         return 0;
-    if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT)))
+    if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT | O_TRUNC)))
         return -EISDIR;
     if (device && place->mount && (place->mount->flags & MOUNT_NO_DEV))
         return -EACCES;

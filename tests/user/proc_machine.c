@@ -184,7 +184,8 @@ static void free_blocks_are_told_by_order(void)
             sum += blocks[order] << order;
     }
     EXPECT(sum * 4 <= (unsigned long)meminfo("MemTotal"));
-    EXPECT(sum * 8 >= (unsigned long)meminfo("MemFree"));
+    if (machine_is_ours()) /* another may have lent much of it to its host */
+        EXPECT(sum * 8 >= (unsigned long)meminfo("MemFree"));
 }
 
 static long vmstat(const char *name)

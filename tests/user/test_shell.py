@@ -108,7 +108,8 @@ def test_ctrl_z_stops_and_fg_and_bg_go_on(shell):
     shell.does("fg; echo status $?", ".*status 0")
     shell.does("cat > /tmp/typed &", "")
     shell.does("sleep 0.2; jobs", r".*Stopped \(tty input\)")
-    shell.pty.sendline("fg")
+    shell.does("fg", "cat 1>")
+    time.sleep(0.3)  # the shell hands the terminal over
     shell.pty.sendline("a line for cat")
     shell.presses("d")
     shell.does("echo; cat /tmp/typed", ".*a line for cat")
