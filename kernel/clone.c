@@ -165,6 +165,7 @@ static int task_copy(const struct clone_args *a, struct task **out)
     cred_put(task->cred);
     task->cred = cred_get(me->cred);
     task->sched.affinity = me->sched.affinity;
+    task->mempolicy = me->mempolicy;
     if (!(a->flags & CLONE_VM))
         task->rseq = me->rseq;
     task->signals.blocked = me->signals.blocked;

@@ -12,6 +12,7 @@
 #include "proc.h"
 
 #include "fs.h"
+#include "mempolicy.h"
 #include <mm/mm.h>
 #include <mm/object.h>
 #include <mm/slab.h>
@@ -148,9 +149,10 @@ static void add_numa_area(struct text *t, struct vma *vma, char *path, size_t si
 {
     struct area_usage u = {0};
     int len = proc_area_name(vma, path, size);
+    char policy[48];
 
     area_usage_add(vma, &u);
-    text_add(t, "%08lx default", vma->start);
+    text_add(t, "%08lx %s", vma->start, mempolicy_name(vma->mempolicy, policy, sizeof(policy)));
     if (vma->object && len > 0)
         text_add(t, " file=%s", path);
     else if (vma->flags & (VM_HEAP | VM_STACK))
@@ -166,8 +168,9 @@ static int show_numa_maps(struct text *t, struct dentry *dentry)
     return proc_add_areas(t, dentry, add_numa_area);
 }
 
-const struct text_kind proc_smaps = {"smaps", 0444, .open = proc_may_look, .show = show_smaps};
+const struct text_kind proc_smaps = {"smaps", 0444, .open = proc_may_look,
+                                     .show_piece = show_smaps};
 const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .open = proc_open_memory,
                                             .show = show_rollup};
 const struct text_kind proc_numa_maps = {"numa_maps", 0444, .open = proc_may_look,
-                                         .show = show_numa_maps};
+                                         .show_piece = show_numa_maps};

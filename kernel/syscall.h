@@ -133,6 +133,16 @@ int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot);
 int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey);
 int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
                    uint64_t new_addr);
+/* mempolicy.c */
+int64_t sys_mbind(uint64_t addr, uint64_t len, unsigned mode, user_addr_t nodes, uint64_t nr,
+                  unsigned flags);
+int64_t sys_set_mempolicy(unsigned mode, user_addr_t nodes, uint64_t nr);
+int64_t sys_get_mempolicy(user_addr_t mode, user_addr_t nodes, uint64_t nr, uint64_t addr,
+                          unsigned flags);
+int64_t sys_migrate_pages(int pid, uint64_t nr, user_addr_t from, user_addr_t to);
+int64_t sys_move_pages(int pid, uint64_t nr, user_addr_t pages, user_addr_t nodes,
+                       user_addr_t status, int flags);
+
 /* madvise(2) in any address space. 0 or a negative errno. */
 int madvise_in(struct mm *mm, uint64_t addr, uint64_t len, int advice);
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice);

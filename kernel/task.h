@@ -106,6 +106,7 @@ struct task {
     uint64_t robust_list;               /* [c] */
     struct rseq rseq;                   /* [c] */
     struct trace trace;                 /* [t] */
+    uint32_t mempolicy;                 /* set_mempolicy(2)'s: told again, nothing more [c] */
     uint64_t nr_faults;                 /* [c] */
     uint64_t born_ns;                   /* [I] */
     int parent_death_signal;            /* prctl(PR_SET_PDEATHSIG) [c] */

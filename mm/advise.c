@@ -79,6 +79,48 @@ int mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t s
     return err;
 }
 
+/* Is all of it mapped; or, if that will do, some? mmap_lock held. */
+static bool is_mapped(struct mm *mm, uint64_t start, uint64_t end, bool some)
+{
+    const struct vma *vma = vma_find_from(mm, start);
+
+    if (some)
+        return vma && vma->start < end;
+    for (uint64_t at = start; at < end; at = vma->end, vma = vma_next(vma))
+        if (!vma || vma->start > at)
+            return false;
+    return true;
+}
+
+static int policy_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t policy)
+{
+    struct vma *vma = vma_find_from(mm, start);
+
+    for (; vma && vma->start < end; vma = vma_next(vma)) {
+        if (vma->mempolicy == policy)
+            continue;
+        int err = vma_isolate(mm, &vma, max(vma->start, start), min(vma->end, end));
+        if (err)
+            return err;
+        vma->mempolicy = policy;
+        vma = vma_merge(mm, vma);
+    }
+    return 0;
+}
+
+int mm_set_policy(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t policy)
+{
+    uint64_t end = addr + len_bytes;
+    int err = -EFAULT;
+
+    rwsem_write_begin(&mm->mmap_lock, addr, end);
+    rwsem_write_range(&mm->mmap_lock, addr, end);
+    if (is_mapped(mm, addr, end, !policy))
+        err = policy_range(mm, addr, end, policy);
+    rwsem_write_unlock(&mm->mmap_lock);
+    return err;
+}
+
 /* How many pages of the range are not locked yet. */
 static uint64_t unlocked_pages(struct mm *mm, uint64_t start, uint64_t end)
 {

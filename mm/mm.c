@@ -223,6 +223,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     copy->end = vma->end;
     copy->flags = vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT); /* mlock(2): not inherited */
     copy->pkey = vma->pkey;
+    copy->mempolicy = vma->mempolicy;
     copy->pgoff = vma->pgoff;
     copy->object = vma->object;
     if (vma->anon && !(vma->flags & VM_WIPEONFORK)) {

@@ -158,6 +158,7 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
     new->end = r->to + r->new_len;
     new->flags = vma->flags;
     new->pkey = vma->pkey;
+    new->mempolicy = vma->mempolicy;
     new->pgoff = vma->pgoff + ((r->old - vma->start) >> PAGE_SHIFT);
     new->object = vma->object;
     new->anon_inherited = vma->anon_inherited;

@@ -283,8 +283,8 @@ static bool goes_on(const struct vma *left, const struct vma *right, uint32_t ig
 {
     ignored |= VM_SOFT_DIRTY;
     return left->end == right->start && !((left->flags ^ right->flags) & ~ignored) &&
-           left->pkey == right->pkey && left->object == right->object &&
-           left->pgoff + vma_pages(left) == right->pgoff;
+           left->pkey == right->pkey && left->mempolicy == right->mempolicy &&
+           left->object == right->object && left->pgoff + vma_pages(left) == right->pgoff;
 }
 
 static bool has_own_history(const struct vma *vma)

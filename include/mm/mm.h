@@ -64,6 +64,7 @@ struct vma {
     uint64_t max_gap;           /* largest gap in this subtree [m] */
     uint32_t flags;             /* enum vm_flags [m] */
     uint32_t pkey;              /* [m] */
+    uint32_t mempolicy;         /* mbind(2)'s; kept apart, and told, nothing more [m] */
     struct mm *mm;              /* [I] */
     struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
@@ -222,6 +223,10 @@ int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
  * TLB: what was mapped there is flushed.
  */
 int __must_check mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install);
+
+/* mbind(2): 0; -EFAULT (a gap, but with @policy 0 only if nothing is there; nothing changed);
+ * -ENOMEM (no memory to split: areas before it stay changed). */
+int __must_check mm_set_policy(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t policy);
 
 enum area_demand {
     AREAS_PLAIN, /* not locked, no huge pages: MADV_COLD, MADV_PAGEOUT */
