@@ -432,7 +432,7 @@ int64_t sys_execveat(int dirfd, user_addr_t upath, user_addr_t argv, user_addr_t
 
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    int err = path_get(dirfd, upath, &path);
+    int err = path_get(dirfd, upath, flags, &path);
     if (err)
         return err;
     err = path_find(&path, flags, &place);

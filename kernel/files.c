@@ -66,7 +66,7 @@ static bool is_writer(const struct file *f)
 }
 
 /* Nobody uses it any more. Apart from file_put(), whose short way saves no registers so. */
-static __attribute__((noinline)) void file_end(struct file *file)
+static __no_inline void file_end(struct file *file)
 {
     struct place place = file_place(file);
 
@@ -98,7 +98,7 @@ static int check_open(const struct place *place, int flags)
         return -ENOTDIR;
     if (flags & O_PATH)
         return 0;
-    if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT)))
+    if (inode_is(inode, S_IFDIR) && (flags & (O_ACCMODE | O_CREAT | O_TRUNC)))
         return -EISDIR;
     if (device && place->mount && (place->mount->flags & MOUNT_NO_DEV))
         return -EACCES;
@@ -282,16 +282,6 @@ struct file *fd_get(int fd)
         file_get(file);
     spin_unlock(&files->lock);
     return file;
-}
-
-struct file *file_of(int fd)
-{
-    struct file *f = fd_get(fd);
-    if (f && (f->flags & O_PATH)) {
-        file_put(f);
-        f = NULL;
-    }
-    return f;
 }
 
 /* One more than the highest descriptor this process may have. */

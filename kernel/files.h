@@ -107,7 +107,15 @@ void files_close_on_exec(struct files *files);
 struct file *fd_get(int fd);
 
 /* The same for calls to which a descriptor of O_PATH is none. */
-struct file *file_of(int fd);
+static inline struct file *file_of(int fd)
+{
+    struct file *f = fd_get(fd);
+    if (f && (f->flags & O_PATH)) {
+        file_put(f);
+        f = NULL;
+    }
+    return f;
+}
 
 /* The file behind a descriptor of another table, and whether execve() closes it. */
 struct file *files_get_file(struct files *files, int fd, bool *close_on_exec);

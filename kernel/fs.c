@@ -84,6 +84,7 @@ int inode_create(uint32_t mode, const struct object_ops *ops, struct inode **out
     else if (inode_is(inode, S_IFDIR))
         inode->file_ops = &directory_ops;
     inode_touch(inode);
+    inode->atime = inode->mtime;
     *out = inode;
     return 0;
 }
@@ -105,10 +106,20 @@ int inode_create_link(const char *target, struct inode **out)
     return 0;
 }
 
+static struct uapi_timespec now(void)
+{
+    uint64_t ns = clock_boot_epoch_ns() + clock_ns();
+    return (struct uapi_timespec){.sec = ns / NS_PER_SEC, .nsec = ns % NS_PER_SEC};
+}
+
 void inode_touch(struct inode *inode)
 {
-    uint64_t now = clock_boot_epoch_ns() + clock_ns();
-    inode->mtime = (struct uapi_timespec){.sec = now / NS_PER_SEC, .nsec = now % NS_PER_SEC};
+    inode->mtime = inode->ctime = now();
+}
+
+void inode_touch_ctime(struct inode *inode)
+{
+    inode->ctime = now();
 }
 
 void inode_stat(const struct inode *inode, struct uapi_stat *out)
@@ -125,9 +136,9 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
         .size = object_size(object),
         .blksize = object->ops ? object_block_bytes(object) : PAGE_SIZE,
         .blocks = atomic_load(&object->nr_pages) * (PAGE_SIZE / SECTOR_SIZE),
-        .atime = inode->mtime,
+        .atime = inode->atime,
         .mtime = inode->mtime,
-        .ctime = inode->mtime,
+        .ctime = inode->ctime,
     };
 }
 
@@ -251,6 +262,7 @@ void dentry_unlink(struct dentry *dentry)
     take_off(dentry);
     struct inode *inode = dentry->inode;
     inode->nlink = inode_is(inode, S_IFDIR) ? 0 : inode->nlink - 1;
+    inode_touch_ctime(inode);
     if (inode->nlink && inode->super)
         superblock_give_inode(inode->super);
     dentry_put(dentry);
@@ -275,9 +287,37 @@ void dentry_move(struct dentry *from, struct dentry *to_dir, char *name)
     from->name = name;
     spin_unlock(&name_lock);
     dentry_link(from);
+    inode_touch_ctime(from->inode);
     dentry_put(from); /* take_off() left the list's old reference */
     kmem_free(old_name);
     dentry_put(old_parent);
+}
+
+static char *name_copy(const struct dentry *dentry)
+{
+    size_t size = strlen(dentry->name) + 1;
+    char *copy = kmem_alloc(size, SLAB_ALLOC_PLAIN);
+
+    if (copy)
+        memcpy(copy, dentry->name, size);
+    return copy;
+}
+
+int dentry_exchange(struct dentry *a, struct dentry *b)
+{
+    char *name_a = name_copy(a), *name_b = name_copy(b);
+    struct dentry *dir_a = a->parent;
+
+    if (!name_a || !name_b) {
+        kmem_free(name_a);
+        kmem_free(name_b);
+        return -ENOMEM;
+    }
+    dentry_get(dir_a);
+    dentry_move(a, b->parent, name_b);
+    dentry_move(b, dir_a, name_a);
+    dentry_put(dir_a);
+    return 0;
 }
 
 /* Reading links */

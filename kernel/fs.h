@@ -71,11 +71,11 @@ struct inode {
     uint32_t nlink;
     bool linkable; /* has no name, but may get one: open(2), O_TMPFILE */
     uint64_t rdev;
-    struct uapi_timespec mtime;
-    _Atomic(struct file_lock *) locks; /* advisory; NULL: none. kernel/file_lock.c */
-    const struct file_ops *file_ops;   /* of files opened on it */
-    const struct dynamic_dir *dynamic; /* NULL: entries are dentry.children */
-    char *target;                      /* of a symbolic link */
+    struct uapi_timespec atime, mtime, ctime; /* the first only when it is set, or made */
+    _Atomic(struct file_lock *) locks;        /* advisory; NULL: none. kernel/file_lock.c */
+    const struct file_ops *file_ops;          /* of files opened on it */
+    const struct dynamic_dir *dynamic;        /* NULL: entries are dentry.children */
+    char *target;                             /* of a symbolic link */
     int (*read_link)(struct dentry *dentry, char *buf, size_t size); /* instead of target */
     magic_link follow;                    /* instead of target, for following */
     uint64_t private;                     /* the kind's own word .. */
@@ -124,8 +124,9 @@ static inline void inode_put(struct inode *inode)
     object_put(&inode->object);
 }
 
-/* Its contents changed now. */
+/* Its contents changed now; or only what is known about it. */
 void inode_touch(struct inode *inode);
+void inode_touch_ctime(struct inode *inode);
 void inode_stat(const struct inode *inode, struct uapi_stat *out);
 
 /* A dentry outside the tree; takes over the reference on @inode. A first name makes it part of the
@@ -145,9 +146,18 @@ void dentry_drop_root(struct dentry *root);
 /* To another directory, under a new name, of kmem_alloc(), which is taken over. fs_lock held. */
 void dentry_move(struct dentry *dentry, struct dentry *to_dir, char *name);
 
+/* Each in the other's place. 0 or -ENOMEM. fs_lock held. */
+int __must_check dentry_exchange(struct dentry *a, struct dentry *b);
+
 enum lookup_flags {
-    LOOKUP_FOLLOW = 1,   /* follow a symbolic link at the end */
-    LOOKUP_DIRECTORY = 2 /* -ENOTDIR unless it is one */
+    LOOKUP_FOLLOW = 1,    /* follow a symbolic link at the end */
+    LOOKUP_DIRECTORY = 2, /* -ENOTDIR unless it is one */
+    /* What a path may not do: openat2(2), RESOLVE_.. */
+    LOOKUP_NO_MOUNTS = 4, /* lead to another mount: -EXDEV */
+    LOOKUP_NO_MAGIC = 8,  /* follow a link of /proc: -ELOOP */
+    LOOKUP_NO_LINKS = 16, /* follow any link: -ELOOP */
+    LOOKUP_BENEATH = 32,  /* leave where it starts: -EXDEV */
+    LOOKUP_IN_ROOT = 64   /* .. which is the root as long as it is followed */
 };
 
 /**
@@ -163,12 +173,19 @@ int __must_check fs_lookup(const struct place *start, const char *path, unsigned
 int __must_check fs_create(const struct place *start, const char *path, struct inode *inode,
                            struct place *out);
 
+/* The same for open(2): @path may end in a link to what is missing. @flags: what the path
+ * may not do. -EISDIR at a slash. */
+int __must_check fs_create_open(const struct place *start, const char *path, unsigned flags,
+                                struct inode *inode, struct place *out);
+
 /* One name more for what is at @at: -EPERM of a directory, -ENOENT of what has no name any more,
  * -EXDEV across mounts, or as fs_create(). */
 int __must_check fs_link(const struct place *start, const char *path, const struct place *at);
 int __must_check fs_remove(const struct place *start, const char *path, bool directory);
+
+/* rename(2); @flags: RENAME_NOREPLACE, RENAME_EXCHANGE. */
 int __must_check fs_rename(const struct place *start_old, const char *old,
-                           const struct place *start_new, const char *new);
+                           const struct place *start_new, const char *new, unsigned flags);
 
 /* What a symbolic link says, with a NUL: its length, cut to @size - 1; -EINVAL: not a link. */
 int dentry_read_link(struct dentry *dentry, char *buf, size_t size);

@@ -6,7 +6,8 @@
  * Owns:   the arguments of both calls, and the rules by which seals are added.
  * Locks:  object.lock while seals change.
  * Always: (1) seals are only ever added; (2) a refused call adds none of those it asked for;
- *         (3) with SEAL_WRITE set nobody can write: no writer exists, and none can come.
+ *         (3) with SEAL_WRITE set nobody can write: no writer, nobody who has a page and is no
+ *             mapping, and none can come.
  * Source: memfd_create(2), memfd_secret(2), fcntl(2) "File Sealing".
  * Tour:   after kernel/files.h; then mm/shmem.c, mm/secretmem.c.
  */
@@ -14,9 +15,11 @@
 
 #include "files.h"
 #include "fs.h"
+#include "sched.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
+#include <mm/pin.h>
 #include <mm/thp.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
@@ -25,6 +28,9 @@
 #define NAME_PREFIX  "memfd:"
 #define PREFIX_BYTES (sizeof(NAME_PREFIX) - 1)
 #define NAME_BYTES   (NAME_MAX - PREFIX_BYTES + 1) /* of the caller's part, with its NUL */
+
+#define PIN_WAITS   5         /* how often to look again whether a page was let go .. */
+#define PIN_WAIT_NS 5000000UL /* .. after so long, and twice that, and so on: as Linux */
 
 #define ALL_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
 #define ALL_SEALS \
@@ -134,6 +140,29 @@ static uint32_t implied_seals(const struct inode *inode, uint32_t seals)
     return seals;
 }
 
+/* Somebody may be about to let go of a page, who could change it otherwise. object->lock held. */
+static bool stays_pinned(struct object *object)
+{
+    for (unsigned i = 0; i < PIN_WAITS; i++) {
+        if (!object_is_pinned(object))
+            return false;
+        sched_pause(PIN_WAIT_NS << i);
+    }
+    return object_is_pinned(object);
+}
+
+/* Nobody writes from now on, or -EBUSY. object->lock held. */
+static int deny_writing(struct object *object)
+{
+    int err = object_deny_writers(object);
+
+    if (!err && stays_pinned(object)) {
+        object_allow_writers(object);
+        err = -EBUSY;
+    }
+    return err;
+}
+
 static int add_seals_locked(struct inode *inode, uint32_t seals)
 {
     struct object *object = &inode->object;
@@ -142,7 +171,7 @@ static int add_seals_locked(struct inode *inode, uint32_t seals)
         return -EPERM;
     seals = implied_seals(inode, seals);
     if ((seals & F_SEAL_WRITE) && !(object->seals & F_SEAL_WRITE)) {
-        int err = object_deny_writers(object);
+        int err = deny_writing(object);
         if (err)
             return err;
     }

@@ -48,12 +48,15 @@ int path_text(user_addr_t from, char **text)
     return len;
 }
 
-int path_get(int dirfd, user_addr_t from, struct path *p)
+int path_get(int dirfd, user_addr_t from, int flags, struct path *p)
 {
     int err = path_text(from, &p->text);
     if (err)
         return err;
-    err = path_start(p->text[0] == '/' ? AT_FDCWD : dirfd, &p->start);
+    if (!p->text[0] && !(flags & AT_EMPTY_PATH))
+        err = -ENOENT;
+    if (!err)
+        err = path_start(p->text[0] == '/' && !(flags & PATH_SCOPED) ? AT_FDCWD : dirfd, &p->start);
     if (err)
         kmem_free(p->text);
     return err;
@@ -77,7 +80,7 @@ int path_find(const struct path *p, int flags, struct place *out)
 int path_lookup_at(int dirfd, user_addr_t from, int flags, struct place *out)
 {
     struct path p;
-    int err = path_get(dirfd, from, &p);
+    int err = path_get(dirfd, from, flags, &p);
     if (err)
         return err;
     err = path_find(&p, flags, out);

@@ -20,8 +20,11 @@ struct path {
     struct place start; /* its references */
 };
 
-/* 0; -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF. An absolute path does not look at @dirfd. */
-int __must_check path_get(int dirfd, user_addr_t from, struct path *out);
+#define PATH_SCOPED (1 << 30) /* in flags: absolute paths, too, begin at the descriptor */
+
+/* 0; -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF, -ENOENT for an empty one without AT_EMPTY_PATH in
+ * @flags. An absolute path does not look at @dirfd. */
+int __must_check path_get(int dirfd, user_addr_t from, int flags, struct path *out);
 void path_put(struct path *path);
 
 /* Only the string; the caller frees it by kmem_free(). */

@@ -169,20 +169,35 @@ static int64_t write_behind(struct pipe *p, struct object_copy *c, size_t len)
     return rest;
 }
 
-/* One part more: how much went, -EFAULT, -ENOMEM. */
+/* One part more, as there is room: how much went, -EFAULT, -ENOMEM. */
 static int64_t write_part(struct pipe *p, struct object_copy *c, size_t done, size_t len)
 {
-    struct pipe_part part = {.len = min(len, PAGE_SIZE), .grows = true};
+    struct pipe_part *part = pipe_part(p, p->head);
+    struct page *page = pipe_page_get(p);
 
-    part.page = pipe_page_get(p);
-    if (!part.page)
+    if (!page)
         return -ENOMEM;
-    if (c->copy(c, pipe_bytes(&part), done, part.len)) {
-        pipe_page_put(p, part.page);
+    len = min(len, PAGE_SIZE);
+    if (c->copy(c, page_kva(page), done, len)) {
+        pipe_page_put(p, page);
         return -EFAULT;
     }
-    pipe_push(p, &part);
-    return part.len;
+    *part = (struct pipe_part){.page = page, .len = len, .grows = true};
+    WRITE_ONCE(p->head, p->head + 1);
+    return len;
+}
+
+/* As many as there is room for. */
+static int64_t write_parts(struct pipe *p, struct object_copy *c, size_t done, size_t len)
+{
+    size_t before = done;
+    int64_t n = 0;
+
+    while (done < len && n >= 0 && !pipe_is_full(p)) {
+        n = write_part(p, c, done, len - done);
+        done += max(n, 0L);
+    }
+    return done > before ? (int64_t)(done - before) : n;
 }
 
 static int64_t pipe_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
@@ -196,11 +211,11 @@ static int64_t pipe_write(struct file *f, struct object_copy *c, size_t len, uin
     mutex_lock(&p->lock);
     int64_t n = write_behind(p, c, len);
     while (n >= 0 && (done += n) < len) {
-        if (done && pipe_is_full(p))
+        if (done)
             pipe_changed(p); /* before it waits */
         n = pipe_wait_room(p, f->flags & O_NONBLOCK);
         if (!n)
-            n = write_part(p, c, done, len - done);
+            n = write_parts(p, c, done, len);
     }
     mutex_unlock(&p->lock);
     if (done)

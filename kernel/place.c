@@ -5,7 +5,7 @@
  * Room:   kernel.
  * Owns:   nothing; see place.h.
  * Locks:  fs_lock is held by who moves; name_lock here, while a path is put together backwards.
- * Always: (1) who ascends never leaves the root of the running task; (2) see place.h.
+ * Always: (1) who ascends never leaves the root that is given; (2) see place.h.
  * Source: path_resolution(7), chroot(2), getcwd(2).
  * Tour:   after kernel/place.h; then kernel/fs_path.c.
  */
@@ -57,13 +57,13 @@ void place_cross(struct place *p)
         move_to(p, (struct place){m, m->root});
 }
 
-void place_ascend(struct place *p)
+void place_ascend(struct place *p, const struct place *root)
 {
-    struct place root = place_root(), at = *p;
+    struct place at = *p;
 
-    while (!place_is(&at, &root) && place_is_mount_root(&at) && at.mount->on.mount)
+    while (!place_is(&at, root) && place_is_mount_root(&at) && at.mount->on.mount)
         at = at.mount->on;
-    if (place_is(&at, &root) || !at.dentry->parent)
+    if (place_is(&at, root) || !at.dentry->parent)
         return;
     at.dentry = at.dentry->parent;
     move_to(p, at);

@@ -40,8 +40,8 @@ struct place place_root(void);
 /* From a name to what is mounted on it, if anything is. References move along. fs_lock held. */
 void place_cross(struct place *place);
 
-/* To "..", which at the root of the running task is the same place. As place_cross(). */
-void place_ascend(struct place *place);
+/* To "..", which at @root is the same place. As place_cross(). */
+void place_ascend(struct place *place, const struct place *root);
 
 /* 0, or -EROFS: nothing can be changed there, through this mount or through any. */
 int __must_check place_may_write(const struct place *place);

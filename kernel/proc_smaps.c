@@ -168,8 +168,9 @@ static int show_numa_maps(struct text *t, struct dentry *dentry)
     return proc_add_areas(t, dentry, add_numa_area);
 }
 
-const struct text_kind proc_smaps = {"smaps", 0444, .open = proc_may_look, .show = show_smaps};
+const struct text_kind proc_smaps = {"smaps", 0444, .open = proc_may_look,
+                                     .show_piece = show_smaps};
 const struct text_kind proc_smaps_rollup = {"smaps_rollup", 0444, .open = proc_open_memory,
                                             .show = show_rollup};
 const struct text_kind proc_numa_maps = {"numa_maps", 0444, .open = proc_may_look,
-                                         .show = show_numa_maps};
+                                         .show_piece = show_numa_maps};

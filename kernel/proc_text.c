@@ -24,10 +24,11 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-#define PAGE_KIB     (PAGE_SIZE / KIB)
-#define MAPS_PATH_AT 72 /* the column before a path of maps */
-#define CMDLINE_MAX  (64 * KIB)
-#define NS_PER_TICK  10000000UL
+#define PAGE_KIB         (PAGE_SIZE / KIB)
+#define MAPS_PATH_AT     72 /* the column before a path of maps */
+#define MAPS_NUMBERS_MAX 100
+#define CMDLINE_MAX      (64 * KIB)
+#define NS_PER_TICK      10000000UL
 
 /* maps */
 
@@ -50,21 +51,42 @@ int proc_area_name(const struct vma *vma, char *path, size_t size)
     return vma->flags & VM_STACK ? snprintf(path, size, "[stack]") : 0;
 }
 
-void proc_add_area(struct text *t, struct vma *vma, char *path, size_t size)
+/* "%08lx-%08lx %c%c%c%c %08lx 00:%02x %lu ", but there may be very many of these lines. */
+static void add_area_numbers(struct text *t, const struct vma *vma)
 {
     const struct inode *inode = vma->object ? inode_of_object(vma->object) : NULL;
-    uint64_t offset = vma->object ? vma->pgoff << PAGE_SHIFT : 0;
+    char *at = text_add_begin(t, MAPS_NUMBERS_MAX);
+
+    if (!at)
+        return;
+    at = format_hex(at, vma->start, 8);
+    *at++ = '-';
+    at = format_hex(at, vma->end, 8);
+    *at++ = ' ';
+    *at++ = vma->flags & VM_READ ? 'r' : '-';
+    *at++ = vma->flags & VM_WRITE ? 'w' : '-';
+    *at++ = vma->flags & VM_EXEC ? 'x' : '-';
+    *at++ = vma->flags & VM_SHARED ? 's' : 'p';
+    *at++ = ' ';
+    at = format_hex(at, vma->object ? vma->pgoff << PAGE_SHIFT : 0, 8);
+    memcpy(at, " 00:", 4);
+    at = format_hex(at + 4, vma->object ? 1 : 0, 2);
+    *at++ = ' ';
+    at = format_decimal(at, inode ? inode->ino : 0);
+    *at++ = ' ';
+    text_add_end(t, at);
+}
+
+void proc_add_area(struct text *t, struct vma *vma, char *path, size_t size)
+{
     size_t start = t->len;
 
-    text_add(t, "%08lx-%08lx %c%c%c%c %08lx 00:%02x %lu ", vma->start, vma->end,
-             vma->flags & VM_READ ? 'r' : '-', vma->flags & VM_WRITE ? 'w' : '-',
-             vma->flags & VM_EXEC ? 'x' : '-', vma->flags & VM_SHARED ? 's' : 'p', offset,
-             vma->object ? 1 : 0, inode ? inode->ino : 0);
+    add_area_numbers(t, vma);
     if (proc_area_name(vma, path, size) > 0) {
         int pad = MAPS_PATH_AT - (int)(t->len - start);
         text_add(t, "%*s %s", max(pad, 0), "", path);
     }
-    text_add(t, "\n");
+    text_add_bytes(t, "\n", 1);
 }
 
 int proc_memory(const struct dentry *dentry, struct mm **out)
@@ -79,6 +101,7 @@ int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add)
 {
     struct mm *mm;
     int err = proc_memory(dentry, &mm);
+    t->next = mm ? t->next : TEXT_END;
     if (!mm)
         return err;
     char *path = kmem_alloc(PATH_MAX, SLAB_ALLOC_PLAIN);
@@ -87,8 +110,13 @@ int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add)
         return -ENOMEM;
     }
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
+    struct vma *vma = vma_find_from(mm, t->next);
+    for (; vma && t->len < TEXT_PIECE; vma = vma_next(vma)) {
         add(t, vma, path, PATH_MAX);
+        t->next = vma->end;
+    }
+    if (!vma)
+        t->next = TEXT_END;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     kmem_free(path);
     mm_put(mm);
@@ -283,7 +311,7 @@ int proc_open_memory(struct dentry *dentry)
     return err ? err : mm ? 0 : -ESRCH;
 }
 
-static const struct text_kind maps = {"maps", 0444, .open = proc_may_look, .show = show_maps},
+static const struct text_kind maps = {"maps", 0444, .open = proc_may_look, .show_piece = show_maps},
                               comm = {"comm", 0644, .show = show_comm, .store_text = store_comm},
                               cmdline = {"cmdline", 0444, .show = show_cmdline},
                               auxv = {"auxv", 0400, .open = proc_open_memory, .show = show_auxv},

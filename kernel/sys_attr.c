@@ -21,6 +21,7 @@
 #include <uapi/errno.h>
 
 #define MODE_RIGHTS 07777
+#define NS_PER_SEC  1000000000UL
 
 /* stat */
 
@@ -62,13 +63,16 @@ int64_t sys_fstat(int fd, user_addr_t out)
     return err;
 }
 
-static int64_t put_statx(const struct inode *inode, user_addr_t out)
+static int64_t put_statx(const struct place *place, user_addr_t out)
 {
     struct uapi_stat st;
 
-    inode_stat(inode, &st);
+    inode_stat(place->dentry->inode, &st);
     struct uapi_statx x = {
-        .mask = STATX_BASIC_STATS,
+        .mask = STATX_BASIC_STATS | (place->mount ? STATX_MNT_ID : 0),
+        .attributes = place_is_mount_root(place) ? STATX_ATTR_MOUNT_ROOT : 0,
+        .attributes_mask = STATX_ATTR_MOUNT_ROOT,
+        .mnt_id = place->mount ? place->mount->id : 0,
         .blksize = st.blksize,
         .nlink = st.nlink,
         .uid = st.uid,
@@ -99,7 +103,7 @@ int64_t sys_statx(int dirfd, user_addr_t path, int flags, unsigned mask, user_ad
     int64_t err = path_lookup_at(dirfd, path, flags, &place);
     if (err)
         return err;
-    err = put_statx(place.dentry->inode, out);
+    err = put_statx(&place, out);
     place_put(&place);
     return err;
 }
@@ -228,6 +232,8 @@ static int64_t change_mode(const struct place *place, unsigned mode)
     else
         inode->mode = (inode->mode & S_IFMT) | rights;
     mutex_unlock(&object->lock);
+    if (!err)
+        inode_touch_ctime(inode);
     return err;
 }
 
@@ -281,6 +287,7 @@ static int64_t change_owner(const struct place *place, unsigned uid, unsigned gi
         if (inode->mode & S_IXGRP)
             inode->mode &= ~S_ISGID;
     }
+    inode_touch_ctime(inode);
     return 0;
 }
 
@@ -316,39 +323,72 @@ int64_t sys_fchown(int fd, unsigned uid, unsigned gid)
     return err;
 }
 
+static struct uapi_timespec new_time(const struct uapi_timespec *wanted,
+                                     const struct uapi_timespec *old,
+                                     const struct uapi_timespec *now)
+{
+    return wanted->nsec == UTIME_OMIT ? *old : wanted->nsec == UTIME_NOW ? *now : *wanted;
+}
+
 /* Who may write it may also say that it was written now. */
-static int64_t change_time(const struct place *place, const struct uapi_timespec *t)
+static int64_t change_times(const struct place *place, const struct uapi_timespec *t)
 {
     struct inode *inode = place->dentry->inode;
     bool now = t[0].nsec == UTIME_NOW && t[1].nsec == UTIME_NOW;
 
-    if (t[0].nsec == UTIME_OMIT && t[1].nsec == UTIME_OMIT)
-        return 0;
     int err = place_may_write(place);
     if (err)
         return err;
     if (!inode_is_owned(inode) && (!now || inode_permission(inode, W_OK)))
         return now ? -EACCES : -EPERM;
-    if (t[1].nsec == UTIME_NOW)
-        inode_touch(inode);
-    else if (t[1].nsec != UTIME_OMIT)
-        inode->mtime = t[1];
+    inode_touch_ctime(inode);
+    inode->atime = new_time(&t[0], &inode->atime, &inode->ctime);
+    inode->mtime = new_time(&t[1], &inode->mtime, &inode->ctime);
     return 0;
+}
+
+/* Without a path, of an open file. */
+static int64_t change_times_at(int dirfd, user_addr_t path, const struct uapi_timespec *t,
+                               int flags)
+{
+    struct place place;
+    int64_t err;
+
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    if (path.raw || dirfd == AT_FDCWD) {
+        err = path_lookup_at(dirfd, path, flags, &place);
+        if (err)
+            return err;
+        err = change_times(&place, t);
+        place_put(&place);
+        return err;
+    }
+    struct file *f = flags ? NULL : fd_get(dirfd);
+    if (!f)
+        return flags ? -EINVAL : -EBADF;
+    place = file_place(f);
+    err = f->flags & O_PATH ? -EBADF : change_times(&place, t);
+    file_put(f);
+    return err;
+}
+
+static bool time_is_valid(const struct uapi_timespec *t)
+{
+    return t->nsec == UTIME_NOW || t->nsec == UTIME_OMIT || (uint64_t)t->nsec < NS_PER_SEC;
 }
 
 int64_t sys_utimensat(int dirfd, user_addr_t path, user_addr_t times, int flags)
 {
     struct uapi_timespec t[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}}; /* of access, of change */
-    struct place place;
 
     if (times.raw && copy_from_user(t, times, sizeof(t)))
         return -EFAULT;
-    int64_t err = path.raw ? path_lookup_at(dirfd, path, flags, &place) : path_start(dirfd, &place);
-    if (err)
-        return err;
-    err = change_time(&place, t);
-    place_put(&place);
-    return err;
+    if (t[0].nsec == UTIME_OMIT && t[1].nsec == UTIME_OMIT)
+        return 0;
+    if (!time_is_valid(&t[0]) || !time_is_valid(&t[1]))
+        return -EINVAL;
+    return change_times_at(dirfd, path, t, flags);
 }
 
 int64_t sys_umask(unsigned mask)

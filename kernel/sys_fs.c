@@ -238,7 +238,8 @@ static int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
     return fd_install(f, from, close_on_exec);
 }
 
-#define SETTABLE (O_APPEND | O_NONBLOCK)
+#define ADVICE_LAST 5 /* POSIX_FADV_NOREUSE */
+#define SETTABLE    (O_APPEND | O_NONBLOCK)
 
 static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
 {
@@ -440,15 +441,6 @@ int64_t sys_getdents64(int fd, user_addr_t out, unsigned size)
 
 /* What memory has no need of */
 
-static int64_t check_fd(int fd)
-{
-    struct file *f = file_of(fd);
-    if (!f)
-        return -EBADF;
-    file_put(f);
-    return 0;
-}
-
 int64_t sys_fsync(int fd)
 {
     struct file *f = file_of(fd);
@@ -466,6 +458,13 @@ int64_t sys_sync(void)
 
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice)
 {
-    (void)offset, (void)len, (void)advice;
-    return check_fd(fd);
+    struct file *f = file_of(fd);
+    (void)offset;
+
+    if (!f)
+        return -EBADF;
+    bool valid = len >= 0 && advice >= 0 && advice <= ADVICE_LAST;
+    int64_t err = inode_is(f->inode, S_IFIFO) ? -ESPIPE : valid ? 0 : -EINVAL;
+    file_put(f);
+    return err;
 }

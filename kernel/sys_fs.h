@@ -43,6 +43,7 @@ int64_t sys_flock(int fd, unsigned operation);
 /* sys_path.c, sys_attr.c: by name */
 int64_t sys_open(user_addr_t path, int flags, unsigned mode);
 int64_t sys_openat(int dirfd, user_addr_t path, int flags, unsigned mode);
+int64_t sys_openat2(int dirfd, user_addr_t path, user_addr_t how_at, size_t size);
 int64_t sys_creat(user_addr_t path, unsigned mode);
 int64_t sys_stat(user_addr_t path, user_addr_t out);
 int64_t sys_lstat(user_addr_t path, user_addr_t out);
@@ -128,20 +129,20 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
                   size_t mask_size);
 
 /* For the table of kernel/syscall.c. */
-#define SYS_FS_CALLS                                                                              \
-    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),            \
-        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3), \
-        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),             \
-        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),  \
-        CALL(flock), CALL(open), CALL(openat), CALL(creat), CALL(stat), CALL(lstat), CALL(fstat), \
-        CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),             \
-        CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), \
-        CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2), \
-        CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), CALL(readlink),                 \
-        CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod),     \
-        CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), \
-        CALL(umask), CALL(mount), CALL(umount2), CALL(chroot), CALL(pipe), CALL(pipe2),           \
-        CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd), CALL(eventfd2),     \
-        CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime), CALL(signalfd),       \
-        CALL(signalfd4), CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice),                    \
+#define SYS_FS_CALLS                                                                               \
+    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),             \
+        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3),  \
+        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),              \
+        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),   \
+        CALL(flock), CALL(open), CALL(openat), CALL(openat2), CALL(creat), CALL(stat),             \
+        CALL(lstat), CALL(fstat), CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access),     \
+        CALL(faccessat), CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat),             \
+        CALL(mknod), CALL(mknodat), CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename),       \
+        CALL(renameat), CALL(renameat2), CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), \
+        CALL(readlink), CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod),    \
+        CALL(fchmod), CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat),     \
+        CALL(utimensat), CALL(umask), CALL(mount), CALL(umount2), CALL(chroot), CALL(pipe),        \
+        CALL(pipe2), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd),         \
+        CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),        \
+        CALL(signalfd), CALL(signalfd4), CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice),     \
         CALL(copy_file_range)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sys_path.c - system calls on names: open, mkdir, rename, chdir and their like
+ * kernel/sys_path.c - system calls on names: mkdir, rename, link, chdir and their like
  *
  * Room:   kernel.
  * Owns:   nothing.
  * Locks:  fs_lock, inside kernel/fs_path.c, and round a process's cwd and root.
  * Always: (1) the order of checks is Linux's.
- * Source: open(2), path_resolution(7) and the man page of each call.
- * Tour:   after kernel/fs_path.c, kernel/path.h and kernel/sys_fs.c.
+ * Source: path_resolution(7) and the man page of each call.
+ * Tour:   after kernel/fs_path.c, kernel/path.h and kernel/sys_open.c.
  */
 #include "cred.h"
 #include "files.h"
@@ -22,16 +22,13 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-#define MODE_RIGHTS  07777
-#define CREATE_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
-#define PATH_FLAGS   (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
-#define OPEN_TRIES   8 /* somebody else creates and removes the same name */
+#define MODE_RIGHTS 07777
 
 /* Create @inode (whose reference goes) under a name of the program. */
 static int create_at(int dirfd, user_addr_t from, struct inode *inode)
 {
     struct path p;
-    int err = path_get(dirfd, from, &p);
+    int err = path_get(dirfd, from, 0, &p);
     if (err) {
         inode_put(inode);
         return err;
@@ -44,153 +41,6 @@ static int create_at(int dirfd, user_addr_t from, struct inode *inode)
 static uint32_t without_umask(unsigned mode)
 {
     return mode & MODE_RIGHTS & ~process_current()->umask;
-}
-
-/* open */
-
-static int create_file(const struct path *p, unsigned mode, struct place *out)
-{
-    struct inode *inode;
-    int err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
-    return err ? err : fs_create(&p->start, p->text, inode, out);
-}
-
-/* Find the name or make it. *@created: nothing needs to be checked any more. */
-static int find_or_create(const struct path *p, int flags, unsigned mode, struct place *out,
-                          bool *created)
-{
-    bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
-
-    *created = false;
-    for (unsigned i = 0; i < OPEN_TRIES; i++) {
-        int err = fs_lookup(&p->start, p->text, follow ? LOOKUP_FOLLOW : 0, out);
-        if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
-            place_put(out);
-            return -EEXIST;
-        }
-        if (err != -ENOENT || !(flags & O_CREAT))
-            return err;
-        err = create_file(p, mode, out);
-        if (err != -EEXIST) {
-            *created = !err;
-            return err;
-        }
-    }
-    return -ENOENT; /* a link that points nowhere */
-}
-
-static int check_nameless(const struct place *dir)
-{
-    const struct inode *inode = dir->dentry->inode;
-    int err = place_may_write(dir);
-
-    if (!err)
-        err = inode_permission(inode, W_OK | X_OK);
-    return !err && !inode->super->type->file_ops ? -EOPNOTSUPP : err;
-}
-
-/* O_TMPFILE: a file in no directory. */
-static int create_nameless(const struct path *p, int flags, unsigned mode, struct place *out)
-{
-    struct place dir;
-    struct inode *inode;
-
-    int err = fs_lookup(&p->start, p->text, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
-    if (err)
-        return err;
-    err = check_nameless(&dir);
-    if (!err)
-        err = inode_create(S_IFREG | without_umask(mode), &shmem_ops, &inode);
-    if (!err) {
-        inode->nlink = 0;
-        inode->linkable = !(flags & O_EXCL);
-        *out = dir;
-        err = dentry_create("#tmpfile", dir.dentry, inode, &out->dentry);
-    }
-    if (err)
-        place_put(&dir);
-    else
-        dentry_put(dir.dentry);
-    return err;
-}
-
-static int check_open_flags(int *flags)
-{
-    bool nameless = (*flags & O_TMPFILE) == O_TMPFILE;
-
-    if (*flags & O_PATH)
-        *flags &= PATH_FLAGS;
-    else
-        *flags |= O_LARGEFILE;
-    if ((*flags & O_CREAT) && (*flags & O_DIRECTORY))
-        return -EINVAL;
-    return nameless && !(*flags & O_ACCMODE) ? -EINVAL : 0;
-}
-
-/* May the running task open it so? */
-static int check_open_rights(const struct inode *inode, int flags)
-{
-    static const unsigned wanted[] = {
-        [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK, [O_ACCMODE] = R_OK | W_OK};
-
-    if (flags & O_PATH)
-        return 0;
-    int err = inode_permission(inode, wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0));
-    return !err && (flags & O_NOATIME) && !inode_is_owned(inode) ? -EPERM : err;
-}
-
-static int find_to_open(const struct path *p, int flags, unsigned mode, struct place *out,
-                        bool *created)
-{
-    *created = (flags & O_TMPFILE) == O_TMPFILE;
-    if (*created)
-        return create_nameless(p, flags, mode, out);
-    int err = find_or_create(p, flags, mode, out, created);
-    if (err || *created)
-        return err;
-    err = check_open_rights(out->dentry->inode, flags);
-    if (err)
-        place_put(out);
-    return err;
-}
-
-static int64_t open_path(const struct path *p, int flags, unsigned mode)
-{
-    struct place place;
-    struct file *file;
-    bool created;
-
-    int err = find_to_open(p, flags, mode, &place, &created);
-    if (err)
-        return err;
-    if ((flags & O_TMPFILE) == O_TMPFILE)
-        flags &= ~O_TMPFILE;
-    err = file_open(&place, created ? flags & ~(O_TRUNC | O_CREAT) : flags, &file);
-    place_put(&place);
-    return err ? err : fd_install(file, 0, flags & O_CLOEXEC);
-}
-
-int64_t sys_openat(int dirfd, user_addr_t path, int flags, unsigned mode)
-{
-    struct path p;
-    int64_t result = check_open_flags(&flags);
-    if (!result)
-        result = path_get(dirfd, path, &p);
-    if (result)
-        return result;
-    result = open_path(&p, flags, mode);
-    path_put(&p);
-    return result;
-}
-
-int64_t sys_open(user_addr_t path, int flags, unsigned mode)
-{
-    return sys_openat(AT_FDCWD, path, flags, mode);
-}
-
-int64_t sys_creat(user_addr_t path, unsigned mode)
-{
-    return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
 static int check_truncate(const struct place *place)
@@ -267,7 +117,7 @@ int64_t sys_unlinkat(int dirfd, user_addr_t path, int flags)
 
     if (flags & ~AT_REMOVEDIR)
         return -EINVAL;
-    int64_t err = path_get(dirfd, path, &p);
+    int64_t err = path_get(dirfd, path, 0, &p);
     if (err)
         return err;
     err = fs_remove(&p.start, p.text, flags & AT_REMOVEDIR);
@@ -289,14 +139,15 @@ int64_t sys_renameat2(int olddirfd, user_addr_t old, int newdirfd, user_addr_t n
 {
     struct path from, to;
 
-    if (flags)
+    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
-    int64_t err = path_get(olddirfd, old, &from);
+    int64_t err = path_get(olddirfd, old, 0, &from);
     if (err)
         return err;
-    err = path_get(newdirfd, new, &to);
+    err = path_get(newdirfd, new, 0, &to);
     if (!err) {
-        err = fs_rename(&from.start, from.text, &to.start, to.text);
+        err = fs_rename(&from.start, from.text, &to.start, to.text, flags);
         path_put(&to);
     }
     path_put(&from);
@@ -324,7 +175,7 @@ int64_t sys_linkat(int olddirfd, user_addr_t old, int newdirfd, user_addr_t new,
     int64_t err = path_lookup_at(olddirfd, old, (flags & AT_EMPTY_PATH) | follow, &place);
     if (err)
         return err;
-    err = path_get(newdirfd, new, &p);
+    err = path_get(newdirfd, new, 0, &p);
     if (!err) {
         err = fs_link(&p.start, p.text, &place);
         path_put(&p);

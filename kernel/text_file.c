@@ -21,6 +21,7 @@
 
 #define FIRST_BYTES 512
 #define STORE_BYTES 32
+#define MOST_LINES  100 /* bytes that are enough for what is usually added */
 
 /* Room for @more bytes and a NUL. */
 static bool text_room(struct text *t, size_t more)
@@ -45,16 +46,22 @@ static bool text_room(struct text *t, size_t more)
 
 void text_add(struct text *t, const char *format, ...)
 {
+    size_t len = MOST_LINES;
     va_list args;
 
-    va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (!text_room(t, len))
-        return;
-    va_start(args, format);
-    t->len += vsnprintf(t->bytes + t->len, t->capacity - t->len, format, args);
-    va_end(args);
+    do { /* once more if there was too little room */
+        if (!text_room(t, len))
+            return;
+        va_start(args, format);
+        len = vsnprintf(t->bytes + t->len, t->capacity - t->len, format, args);
+        va_end(args);
+    } while (t->len + len >= t->capacity);
+    t->len += len;
+}
+
+char *text_add_begin(struct text *t, size_t len)
+{
+    return text_room(t, len) ? t->bytes + t->len : NULL;
 }
 
 void text_add_bytes(struct text *t, const char *bytes, size_t len)
@@ -84,6 +91,9 @@ static const struct text_kind *kind_of(const struct file *f)
 
 static int show(const struct text_kind *kind, struct text *t, struct dentry *dentry)
 {
+    if (kind->show_piece)
+        return kind->show_piece(t, dentry);
+    t->next = TEXT_END;
     if (kind->says)
         text_add(t, "%s\n", kind->says);
     if (!kind->setting)
@@ -120,34 +130,44 @@ static bool can_store(const struct text_kind *kind)
     return kind->store || kind->store_for || kind->store_word || kind->setting;
 }
 
-static int text_make(struct file *f, struct text **out)
+/* The next piece takes the place of the one that is there. */
+static int show_next(struct file *f, struct text *t)
+{
+    t->start += t->len;
+    t->len = 0;
+    int err = show(kind_of(f), t, f->dentry);
+    return err ? err : t->failed ? -ENOMEM : 0;
+}
+
+/* From the beginning, as things are now. */
+static int text_begin(struct file *f)
 {
     struct text *t = kmem_alloc(sizeof(*t), SLAB_ALLOC_ZERO);
     if (!t)
         return -ENOMEM;
-    int err = show(kind_of(f), t, f->dentry);
-    if (!err && t->failed)
-        err = -ENOMEM;
-    if (err)
+    int err = show_next(f, t);
+    if (err) {
         text_free(t);
-    else
-        *out = t;
-    return err;
-}
-
-/* Claim 1. object.lock held. */
-static int text_refresh(struct file *f, uint64_t pos)
-{
-    struct text *t;
-
-    if (pos != 0 && f->private)
-        return 0;
-    int err = text_make(f, &t);
-    if (err)
         return err;
+    }
     text_free(f->private);
     f->private = t;
     return 0;
+}
+
+/* Claim 1. A piece that has gone by is found from the beginning. object.lock held. */
+static int text_refresh(struct file *f, uint64_t pos)
+{
+    struct text *t = f->private;
+    int err = pos && t && t->start <= pos ? 0 : text_begin(f);
+
+    for (t = f->private; !err && pos >= t->start + t->len && t->next != TEXT_END;)
+        err = show_next(f, t);
+    if (err && t) { /* what is there is no whole piece */
+        text_free(t);
+        f->private = NULL;
+    }
+    return err;
 }
 
 static int64_t text_read(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
@@ -155,9 +175,9 @@ static int64_t text_read(struct file *f, struct object_copy *c, size_t len, uint
     mutex_lock(&f->inode->object.lock);
     int64_t n = text_refresh(f, *pos);
     struct text *t = f->private;
-    if (!n && *pos < t->len && len) {
-        len = min(len, t->len - *pos);
-        n = len - c->copy(c, t->bytes + *pos, 0, len);
+    if (!n && *pos < t->start + t->len && len) {
+        len = min(len, t->start + t->len - *pos);
+        n = len - c->copy(c, t->bytes + (*pos - t->start), 0, len);
         *pos += n;
         n = n ? n : -EFAULT;
     }

@@ -19,23 +19,38 @@
 struct dentry;
 struct inode;
 
+#define TEXT_END   UINT64_MAX
+#define TEXT_PIECE 4096 /* bytes after which a piece should end */
+
+/* The text of a file, or the piece of it that somebody reads. */
 struct text {
     char *bytes; /* of kmem_alloc() */
     size_t len, capacity;
-    bool failed; /* no memory: what is there is not all */
+    uint64_t start; /* where in the file it lies */
+    uint64_t next;  /* of the kind's own: what the next piece tells; TEXT_END: there is none */
+    bool failed;    /* no memory: what is there is not all */
 };
 
 /* Add to the end; remembers a lack of memory in @t. */
 void text_add(struct text *t, const char *format, ...) __printf(2, 3);
 void text_add_bytes(struct text *t, const char *bytes, size_t len);
 
+/* Room for @len bytes, to be written by the caller, who then says how many it were. NULL: none. */
+char *text_add_begin(struct text *t, size_t len);
+static inline void text_add_end(struct text *t, const char *end)
+{
+    t->len = end - t->bytes;
+}
+
 struct file_ops;
 
 struct text_kind {
     const char *name;
     uint32_t rights;
-    int (*open)(struct dentry *dentry);                      /* NULL: rights alone decide */
-    int (*show)(struct text *t, struct dentry *dentry);      /* 0 or a negative errno */
+    int (*open)(struct dentry *dentry);                 /* NULL: rights alone decide */
+    int (*show)(struct text *t, struct dentry *dentry); /* 0 or a negative errno */
+    /* Instead, if it is long: adds what @t->next says, 0 at first, and moves that on. */
+    int (*show_piece)(struct text *t, struct dentry *dentry);
     int (*store)(uint64_t number);                           /* NULL: cannot be written */
     int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */
     int (*store_word)(const struct text_kind *kind, const char *word);      /* what is no number */

@@ -40,8 +40,11 @@ static void put(struct out *out, char c)
 
 static void put_many(struct out *out, const char *text, size_t len)
 {
-    while (len-- > 0)
-        put(out, *text++);
+    if (out->len + len < out->size)
+        memcpy(out->buf + out->len, text, len);
+    else if (out->len + 1 < out->size)
+        memcpy(out->buf + out->len, text, out->size - 1 - out->len);
+    out->len += len;
 }
 
 static void pad(struct out *out, char c, int count)
@@ -262,12 +265,16 @@ int vsnprintf(char *buf, size_t size_bytes, const char *format, va_list args)
 
     va_copy(rest, args);
     while (*format != '\0') {
-        if (*format != '%') {
-            put(&out, *format++);
-            continue;
-        }
         struct spec spec;
-        const char *end = read_spec(format + 1, &spec, &rest);
+        const char *end = format;
+
+        while (*end != '%' && *end != '\0')
+            end++;
+        put_many(&out, format, (size_t)(end - format));
+        format = end;
+        if (*format == '\0')
+            break;
+        end = read_spec(format + 1, &spec, &rest);
 
         if (!put_conversion(&out, &spec, &rest))
             put_many(&out, format, (size_t)(end - format));
@@ -287,4 +294,25 @@ int snprintf(char *buf, size_t size_bytes, const char *format, ...)
     int len = vsnprintf(buf, size_bytes, format, args);
     va_end(args);
     return len;
+}
+
+char *format_hex(char *at, uint64_t value, unsigned min_digits)
+{
+    unsigned digits = max((67U - (unsigned)__builtin_clzl(value | 1)) / 4, min_digits);
+
+    for (unsigned i = digits; i-- > 0; value >>= 4)
+        at[i] = "0123456789abcdef"[value & 15];
+    return at + digits;
+}
+
+char *format_decimal(char *at, uint64_t value)
+{
+    char digits[DIGITS_MAX], *end = digits + sizeof(digits);
+    char *start = make_digits(end, value, 10, false);
+
+    if (start == end)
+        *--start = '0';
+    while (start < end)
+        *at++ = *start++;
+    return at;
 }

@@ -198,16 +198,6 @@ int object_add_block(struct object *object, uint64_t index, bool untouched)
     return err;
 }
 
-/* How many slots of its unit the block of @head still has. */
-static unsigned slots_of(const struct page *head)
-{
-    unsigned slots = 0;
-
-    for (unsigned i = 0; i < PT_ENTRIES; i++)
-        slots += head[i].object != NULL;
-    return slots;
-}
-
 void object_break(struct object *object, uint64_t index)
 {
     uint64_t first = round_down(index, PT_ENTRIES), at = first;
@@ -219,7 +209,7 @@ void object_break(struct object *object, uint64_t index)
     struct page *head = page && at < first + PT_ENTRIES ? page_head(page) : NULL;
     if (head && head->order == HUGE_ORDER && (head->flags & PAGE_PARTIAL)) {
         object_unmap(object, first, first + PT_ENTRIES, ZAP_OBJECT_PAGES);
-        if (folio_refcount(page_folio(head)) == slots_of(head)) {
+        if (folio_refcount(page_folio(head)) == folio_slots(head)) {
             head->flags &= ~PAGE_PARTIAL;
             folio_break(page_folio(head), 0);
             thp_count(THP_SPLIT_PAGE, 1);

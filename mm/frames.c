@@ -18,16 +18,6 @@
 
 #define HAS_OWNERS (1U << PAGE_ANON | 1U << PAGE_OBJECT | 1U << PAGE_SECRET | 1U << PAGE_HUGETLB)
 
-/* How often an index holds it: once for each page of it that a shmem object has, or once. */
-static uint32_t slots_of(const struct page *head)
-{
-    uint32_t slots = head->object ? 1 : 0;
-
-    for (unsigned i = 1; head->state == PAGE_OBJECT && i < 1U << head->order; i++)
-        slots += head[i].object ? 1 : 0;
-    return slots;
-}
-
 static int64_t pins_left; /* to be found */
 
 static int check_owners(const struct page *head)
@@ -36,8 +26,8 @@ static int check_owners(const struct page *head)
 
     if (!(HAS_OWNERS & 1U << head->state))
         return 0;
-    pins_left -= refs - (maps + slots_of(head));
-    CLAIM(refs >= maps + slots_of(head) && pins_left >= 0, "V8",
+    pins_left -= refs - (maps + folio_slots(head));
+    CLAIM(refs >= maps + folio_slots(head) && pins_left >= 0, "V8",
           "frame %#lx (%s): %u references, %u leaves, %s", page_to_pfn(head),
           page_state_names[head->state], refs, maps, head->object ? "in an object" : "in none");
     return 0;

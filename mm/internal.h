@@ -46,6 +46,10 @@ extern struct list_node all_mms;
 /* The first that is @wanted, with a reference, or NULL. */
 struct mm *mm_pick(bool (*wanted)(const struct mm *mm));
 
+/* object.c: how often an index holds it: once for each page of it that a shmem object has, or
+ * once. @head: of any state that objects have, or private memory, which no index holds. */
+uint32_t folio_slots(const struct page *head);
+
 /* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
 int __must_check frames_check(void);
 

@@ -136,6 +136,15 @@ uint64_t object_block_bytes(const struct object *object)
                                                             : object_folio_bytes(object);
 }
 
+uint32_t folio_slots(const struct page *head)
+{
+    uint32_t slots = head->object ? 1 : 0;
+
+    for (unsigned i = 1; head->state == PAGE_OBJECT && i < 1U << head->order; i++)
+        slots += head[i].object ? 1 : 0;
+    return slots;
+}
+
 struct page *object_find_page(struct object *object, uint64_t index)
 {
     spin_lock(&object->index_lock);
@@ -341,6 +350,11 @@ int object_deny_writers(struct object *object)
     if (atomic_compare_exchange_strong(&object->writers, &none, -1) || none < 0)
         return 0;
     return -EBUSY;
+}
+
+void object_allow_writers(struct object *object)
+{
+    atomic_store(&object->writers, 0);
 }
 
 /* The part of [pos, pos + len) that lies in one folio. */

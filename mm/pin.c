@@ -64,6 +64,30 @@ int object_pin(struct object *object, uint64_t pos, struct page **out)
     return 0;
 }
 
+/* index_lock held. */
+static bool folio_is_pinned(const struct page *head)
+{
+    return atomic_load(&head->refcount) > atomic_load(&head->mapcount) + folio_slots(head);
+}
+
+bool object_is_pinned(struct object *object)
+{
+    struct page *page;
+    bool pinned = false;
+
+    if (!pins_count())
+        return false;
+    spin_lock(&object->index_lock);
+    for (uint64_t i = 0; !pinned && (page = index_next(&object->folios, &i)); i++) {
+        const struct page *head = page_head(page);
+        pinned = folio_is_pinned(head);
+        if (head->state == PAGE_OBJECT)
+            i |= (1UL << head->order) - 1; /* its other slots are behind it */
+    }
+    spin_unlock(&object->index_lock);
+    return pinned;
+}
+
 /* The frame under the leaf that maps @addr, if there is one. mmap_lock held. */
 static struct page *pin_mapped(struct mm *mm, uint64_t addr)
 {

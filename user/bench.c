@@ -336,6 +336,24 @@ static uint64_t run_fork(unsigned ops)
     return ticks() - start;
 }
 
+static uint64_t run_exec(unsigned ops)
+{
+    char *const argv[] = {"bench", "nothing", NULL};
+    uint64_t start = ticks();
+
+    for (unsigned i = 0; i < ops; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            execve("/proc/self/exe", argv, NULL);
+            _exit(1);
+        }
+        int status = -1;
+        MUST(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    }
+    return ticks() - start;
+}
+
 /* --- seals and secrets --- */
 
 static uint64_t run_add_seals(unsigned ops)
@@ -389,7 +407,6 @@ static uint64_t run_secret_life(unsigned ops)
     return ticks() - start;
 }
 
-/* In the order of the table that tools/bench prints. */
 /* --- many areas --- */
 
 /* @nr areas of one page, every second one writable. The largest number asked for stays mapped. */
@@ -462,6 +479,29 @@ AREAS_ROW(fault)
 AREAS_ROW(protect)
 AREAS_ROW(replace)
 
+static uint64_t run_read_maps(unsigned ops)
+{
+    enum { AREAS = 10000 };
+    static char text[64 << 10];
+    char *p = map(AREAS * PAGE, ANON, -1);
+    uint64_t spent = 0;
+
+    for (size_t i = 0; i < AREAS; i += 2)
+        MUST(mprotect(p + i * PAGE, PAGE, PROT_READ) == 0);
+    for (unsigned i = 0; i < ops; i++) {
+        int fd = open("/proc/self/maps", O_RDONLY);
+        uint64_t start = ticks();
+
+        while (read(fd, text, sizeof text) > 0)
+            continue;
+        spent += ticks() - start;
+        close(fd);
+    }
+    munmap(p, AREAS * PAGE);
+    return spent;
+}
+
+/* In the order of the table that tools/bench prints. */
 static const struct row {
     const char *name;
     uint64_t (*batch)(unsigned ops); /* returns the ticks that all @ops took */
@@ -488,6 +528,8 @@ static const struct row {
     {"fork_exit_wait", run_fork, FEW},
     {"fault_cow", run_cow, FAULTS},
     {"mremap_64", run_mremap, FEW},
+    {"fork_exec_wait", run_exec, FEW},
+    {"read_maps_10k", run_read_maps, 1},
     /* From here on only when they are named: they need more memory, and time, than the others. */
     {"areas_1k_fault", run_fault_1k, 100},
     {"areas_1k_protect", run_protect_1k, 100},
@@ -533,6 +575,8 @@ static void run_named(const char *argument)
 /* Arguments name the rows to run; without any, all run. */
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "nothing")) /* as the child of a row */
+        return 0;
     for (int i = 1; i < argc; i++)
         run_named(argv[i]);
     for (size_t i = 0; argc == 1 && i < sizeof rows / sizeof rows[0] - NAMED_ONLY; i++)

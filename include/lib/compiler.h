@@ -19,6 +19,7 @@
 #define __packed            __attribute__((packed))
 #define __aligned(n)        __attribute__((aligned(n)))
 #define __cold              __attribute__((cold, noinline))
+#define __no_inline         __attribute__((noinline))
 #define __force_inline      inline __attribute__((always_inline))
 #define __unused            __attribute__((unused))
 #define __section(name)     __attribute__((section(name), used))

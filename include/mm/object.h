@@ -185,6 +185,9 @@ void object_writer_put(struct object *object);
 /* No writer is there and none may come from now on; -EBUSY when there are. */
 int __must_check object_deny_writers(struct object *object);
 
+/* They may again: it was denied a moment ago. */
+void object_allow_writers(struct object *object);
+
 /**
  * object_read() / object_write() - copy between the object and a buffer
  * @copy: moves @len bytes between the kernel address and the caller's place at @done bytes into the

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <lib/compiler.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mm;
@@ -38,6 +39,9 @@ int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
  * Return: 0 with the page (maybe a tail) in *@out, or what get_page() says.
  */
 int __must_check object_pin(struct object *object, uint64_t pos, struct page **out);
+
+/* Has somebody a page of it who is no mapping? For a moment, a fault is that, too. */
+bool object_is_pinned(struct object *object);
 
 /* How many there are now, on pages that programs and objects have. For checks. */
 int64_t pins_count(void);

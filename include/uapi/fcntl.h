@@ -29,6 +29,20 @@
 #define O_PATH      010000000
 #define O_TMPFILE   020200000 /* with O_DIRECTORY in it */
 
+#define O_FLAGS 017777703 /* all that open(2) knows */
+
+/* openat2(2) */
+struct uapi_open_how {
+    uint64_t flags, mode, resolve;
+};
+
+#define RESOLVE_NO_XDEV       0x01
+#define RESOLVE_NO_MAGICLINKS 0x02
+#define RESOLVE_NO_SYMLINKS   0x04
+#define RESOLVE_BENEATH       0x08
+#define RESOLVE_IN_ROOT       0x10
+#define RESOLVE_CACHED        0x20
+
 #define F_DUPFD         0
 #define F_GETFD         1
 #define F_SETFD         2
@@ -77,6 +91,9 @@ struct uapi_flock {
 #define AT_NO_AUTOMOUNT     0x800
 #define AT_EMPTY_PATH       0x1000
 #define AT_STATX_SYNC_TYPE  0x6000
+
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE  2
 
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe

@@ -42,7 +42,10 @@ struct uapi_statx {
 };
 
 #define STATX_BASIC_STATS 0x07ff
+#define STATX_MNT_ID      0x1000
 #define STATX_RESERVED    0x80000000U
+
+#define STATX_ATTR_MOUNT_ROOT 0x2000 /* of attributes */
 
 struct uapi_statfs {
     int64_t type, bsize;

@@ -25,9 +25,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <ucontext.h>
 
@@ -42,7 +44,7 @@ enum {
     STUCK_MS = 200, /* without progress: killed */
     CALLS_OF_A_LIFE = 3000,
     CALLS_OF_A_CHILD = 12,
-    FDS = 24,
+    FDS = 32,
     ARENA_PAGES = 64,
     DATA_BYTES = 16 * 4096,
     SETTLE_MS = 30000, /* after a round */
@@ -231,6 +233,40 @@ static uint64_t process(struct chance *c)
            (below(c, 4) ? 0 : below(c, 6));
 }
 
+/* A name of a socket: one of few, so that they meet. */
+static uint64_t address(struct chance *c)
+{
+    static struct sockaddr_un names[] = {
+        {AF_UNIX, "\0a"}, {AF_UNIX, "\0b"}, {AF_UNIX, "socket"}, {AF_UNIX, OWN_DIR "/s"}};
+
+    return below(c, 12) ? (uint64_t)&names[below(c, 4)] : pointer(c);
+}
+
+/* A message with two descriptors. */
+static uint64_t message(struct chance *c)
+{
+    static __thread struct {
+        struct mmsghdr m;
+        struct iovec iov;
+        struct cmsghdr control;
+        int fds[2];
+    } x;
+
+    if (below(c, 12) == 0)
+        return pointer(c);
+    x.iov = (struct iovec){(void *)pointer(c), short_length(c)};
+    x.control = (struct cmsghdr){CMSG_LEN(sizeof x.fds), 0, SOL_SOCKET, SCM_RIGHTS};
+    x.fds[0] = 3 + (int)below(c, FDS);
+    x.fds[1] = 3 + (int)below(c, FDS);
+    x.m.msg_hdr = (struct msghdr){.msg_name = below(c, 3) ? NULL : (void *)address(c),
+                                  .msg_namelen = 10,
+                                  .msg_iov = &x.iov,
+                                  .msg_iovlen = 1,
+                                  .msg_control = &x.control,
+                                  .msg_controllen = sizeof x.control + sizeof x.fds};
+    return (uint64_t)&x;
+}
+
 /* Kinds of arguments, one letter each. */
 static uint64_t argument(struct chance *c, char kind)
 {
@@ -264,6 +300,19 @@ static uint64_t argument(struct chance *c, char kind)
                (below(c, 3) ? 0 : flags(c) & ~0xfUL);
     case 'i':
         return flags(c);
+    case 'u': /* a family of sockets */
+        return below(c, 16) ? AF_UNIX : edge(c);
+    case 't': /* a type of sockets */
+        return below(c, 16) ? (below(c, 2) ? SOCK_STREAM : SOCK_DGRAM) : below(c, 8);
+    case 'k':
+        return address(c);
+    case 'K': /* how long that is */
+        return below(c, 12) ? 4 : below(c, 120);
+    case 'h':
+        return message(c);
+    case 'w': /* how to send and receive: mostly without waiting */
+        return (below(c, 8) ? MSG_DONTWAIT : 0) | (below(c, 4) ? 0 : MSG_PEEK) |
+               (below(c, 8) ? MSG_NOSIGNAL : flags(c));
     case 'z':
         return 0;
     default:
@@ -451,6 +500,27 @@ static const struct call {
     CALL(umask, "i", 1),
     CALL(mount, "sssip", 1),
     CALL(umount2, "si", 1),
+    CALL(socket, "utz", 3),
+    CALL(socketpair, "utzp", 3),
+    CALL(bind, "fkK", 3),
+    CALL(listen, "fi", 2),
+    CALL(accept4, "fppz", 3),
+    CALL(connect, "fkK", 4),
+    CALL(getsockname, "fpp", 1),
+    CALL(getpeername, "fpp", 1),
+    CALL(shutdown, "fi", 1),
+    CALL(getsockopt, "fiipp", 1),
+    CALL(setsockopt, "fiipl", 1),
+    CALL(sendto, "fpLwkK", 3),
+    CALL(recvfrom, "fpLwpp", 4),
+    CALL(sendmsg, "fhw", 14),
+    CALL(recvmsg, "fhw", 8),
+    CALL(sendmmsg, "fhzw", 1),
+    CALL(recvmmsg, "fhzwz", 1),
+    CALL(splice, "fzfzLi", 8),
+    CALL(tee, "ffLi", 4),
+    CALL(vmsplice, "fpni", 6),
+    CALL(copy_file_range, "fzfzLz", 2),
     CALL(pipe, "p", 1),
     CALL(pipe2, "pi", 2),
     CALL(poll, "pni", 2),
@@ -663,7 +733,9 @@ static void open_some(void)
     if (ftruncate(fd, 16 * PAGE) == 0)
         syscall(SYS_memfd_create, "huge", 4 /* HUGETLB */);
     syscall(SYS_memfd_secret, 0);
-    if (pipe(ends) == 0)
+    if (pipe(ends) == 0 && pipe2(ends, O_NONBLOCK) == 0 &&
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0 &&
+        socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0)
         fd = epoll_create1(0);
     open("/dev/zero", O_RDWR);
     open("/proc/self/maps", O_RDONLY);

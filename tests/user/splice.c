@@ -271,6 +271,29 @@ static void spliced_files_are_seen_as_they_become(void)
     close_all();
 }
 
+static void pages_in_pipes_are_not_sealed(void)
+{
+    off_t at = 0;
+    struct iovec iov;
+
+    open_all();
+    EXPECT_IS(splice(file, &at, to[1], NULL, 10, 0), 10);
+    EXPECT_ERR(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+    EXPECT_IS(fcntl(file, F_ADD_SEALS, F_SEAL_GROW), 0);
+    char *map = mmap(NULL, 8192, RW, MAP_SHARED, file, 0); /* the refusal left nothing behind */
+    EXPECT(map != MAP_FAILED);
+    EXPECT_IS(read(to[0], seen, 10), 10);
+    iov = (struct iovec){map + 4096, 10};
+    EXPECT_IS(vmsplice(to[1], &iov, 1, 0), 10);
+    munmap(map, 8192);
+    EXPECT_ERR(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+    EXPECT(reads(to[0], 4096, 10));
+    EXPECT_IS(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE), 0);
+    EXPECT_IS(splice(file, &at, to[1], NULL, 10, 0), 10);
+    EXPECT(reads(to[0], 10, 10));
+    close_all();
+}
+
 static void sockets_and_devices_take_part(void)
 {
     int pair[2], zero = open("/dev/zero", O_RDWR), null = open("/dev/null", O_WRONLY);
@@ -395,6 +418,7 @@ static const struct ktap_test tests[] = {
     TEST(memory_that_cannot_be_read_is_refused),
     TEST(secret_memory_does_not_go_into_pipes),
     TEST(spliced_files_are_seen_as_they_become),
+    TEST(pages_in_pipes_are_not_sealed),
     TEST(sockets_and_devices_take_part),
     TEST(splice_looks_at_its_arguments_in_order),
     TEST(sendfile_fills_pipes_and_files),
