@@ -27,6 +27,7 @@
 #define NOBODY       ((struct uapi_ucred){.uid = -1U, .gid = -1U})
 
 spinlock_t sockets_lock = SPINLOCK_INIT(LOCK_RANK_SOCKETS);
+struct list_node all_sockets = LIST_INIT(all_sockets);
 
 int socket_create(int type, struct socket **out)
 {
@@ -46,6 +47,9 @@ int socket_create(int type, struct socket **out)
     s->backlog = MESSAGES_MAX;
     s->send_limit = s->receive_limit = BUFFER_BYTES;
     s->send_ns = s->receive_ns = UINT64_MAX;
+    spin_lock(&sockets_lock);
+    list_add_tail(&s->all_node, &all_sockets);
+    spin_unlock(&sockets_lock);
     *out = s;
     return 0;
 }
@@ -59,6 +63,9 @@ void socket_put(struct socket *s)
 {
     if (atomic_fetch_sub_explicit(&s->refcount, 1, memory_order_acq_rel) != 1)
         return;
+    spin_lock(&sockets_lock);
+    list_del(&s->all_node);
+    spin_unlock(&sockets_lock);
     socket_name_put(s->name);
     kmem_free(s);
 }

@@ -28,6 +28,7 @@ struct socket_name;
 
 struct socket {
     _Atomic uint32_t refcount;
+    struct list_node all_node;     /* on the list of all [s] */
     int type;                      /* SOCK_STREAM, .. [I] */
     enum socket_state state;       /* [s] */
     unsigned shutdown;             /* enum socket_shutdown [s] */
@@ -64,6 +65,7 @@ struct message {
 };
 
 extern spinlock_t sockets_lock;
+extern struct list_node all_sockets; /* [s] */
 
 /* socket.c: their life */
 

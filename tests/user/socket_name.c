@@ -386,6 +386,47 @@ static void accept_takes_flags_and_refuses_others(void)
     leave_directory();
 }
 
+/* The line of /proc/net/unix that ends in @end, from its type on. */
+static const char *line_of(const char *end)
+{
+    static char line[256];
+    FILE *f = fopen("/proc/net/unix", "r");
+
+    while (f && fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        line[strcspn(line, "\n")] = '\0';
+        if (colon && strlen(line) > strlen(end) &&
+            !strcmp(line + strlen(line) - strlen(end), end)) {
+            fclose(f);
+            return colon + 2 + 9 + 9; /* a count, and a protocol */
+        }
+    }
+    if (f)
+        fclose(f);
+    return "";
+}
+
+static void sockets_are_listed(void)
+{
+    char expected[128];
+    struct sockaddr_un a;
+    struct stat st;
+
+    enter_directory();
+    int server = new_listener(SOCK_STREAM, 1), other = new_socket(SOCK_DGRAM);
+    EXPECT_IS(bind(other, (struct sockaddr *)&a, abstract(&a, "listed")), 0);
+    EXPECT_IS(fstat(server, &st), 0);
+    snprintf(expected, sizeof expected, "00010000 0001 01 %5lu %s", st.st_ino, PATH);
+    EXPECT(!strcmp(line_of(" " PATH), expected));
+    EXPECT_IS(fstat(other, &st), 0);
+    snprintf(expected, sizeof expected, "00000000 0002 01 %5lu @listed", st.st_ino);
+    EXPECT(!strcmp(line_of(" @listed"), expected));
+    close(server);
+    close(other);
+    EXPECT(!strcmp(line_of(" @listed"), ""));
+    leave_directory();
+}
+
 static void calls_of_the_wrong_kind_are_refused(void)
 {
     struct sockaddr_un a = address(PATH);
@@ -450,6 +491,7 @@ static const struct ktap_test tests[] = {
     TEST(a_crowded_reader_makes_senders_wait),
     TEST(a_full_backlog_makes_clients_wait),
     TEST(accept_takes_flags_and_refuses_others),
+    TEST(sockets_are_listed),
     TEST(calls_of_the_wrong_kind_are_refused),
     TEST(who_waits_to_be_accepted_is_reset),
 };
