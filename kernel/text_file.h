@@ -49,7 +49,7 @@ struct text_kind {
     uint32_t rights;
     int (*open)(struct dentry *dentry);                 /* NULL: rights alone decide */
     int (*show)(struct text *t, struct dentry *dentry); /* 0 or a negative errno */
-    /* Instead of it for what may be long: adds what @t->next says, 0 at first, and moves that on. */
+    /* Instead, if it is long: adds what @t->next says, 0 at first, and moves that on. */
     int (*show_piece)(struct text *t, struct dentry *dentry);
     int (*store)(uint64_t number);                           /* NULL: cannot be written */
     int (*store_for)(struct dentry *dentry, int64_t number); /* the same, where it matters whose */

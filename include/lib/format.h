@@ -30,7 +30,7 @@ int vsnprintf(char *buf, size_t size_bytes, const char *format, va_list args) __
 /* As vsnprintf(), with the arguments in place. */
 int snprintf(char *buf, size_t size_bytes, const char *format, ...) __printf(3, 4);
 
-/* For text of many alike lines: @value at @at without a NUL; returns the place behind it. That is at
- * most 16 digits (or @min_digits) on, or 20. */
+/* For text of many alike lines: @value at @at without a NUL; returns the place behind it, at
+ * most 16 digits (or @min_digits) away, or 20. */
 char *format_hex(char *at, uint64_t value, unsigned min_digits);
 char *format_decimal(char *at, uint64_t value);

@@ -571,6 +571,43 @@ static void processes_may_end_while_they_are_read(void)
         pthread_join(readers[i], NULL);
 }
 
+/* Lines of maps from byte @pos on, read @size bytes at a time; @own: those in [from, to). */
+static int lines_from(off_t pos, size_t size, const char *from, const char *to)
+{
+    static char buf[1 << 20], piece[65536];
+    size_t len = 0;
+    int own = 0, fd = open("/proc/self/maps", O_RDONLY);
+
+    for (ssize_t n; (n = pread(fd, piece, size, pos + (off_t)len)) > 0; len += n)
+        memcpy(buf + len, piece, n);
+    close(fd);
+    buf[len] = '\0';
+    for (char *line = strchr(buf, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+        char *start = (char *)strtoul(line + 1, NULL, 16);
+        own += start >= from && start < to;
+    }
+    return own;
+}
+
+static void long_maps_are_read_in_pieces(void)
+{
+    enum { AREAS = 5000 };
+    char *p = mmap(NULL, AREAS * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (int i = 0; i < AREAS; i += 2)
+        mprotect(p + i * PAGE, PAGE, PROT_READ);
+    EXPECT_IS(lines_from(0, 65536, p + PAGE, p + AREAS * PAGE), AREAS - 1);
+    EXPECT_IS(lines_from(0, 1000, p + PAGE, p + AREAS * PAGE), AREAS - 1);
+    int fd = open("/proc/self/maps", O_RDONLY);
+    EXPECT(read(fd, text, 65536) <= 65536); /* a piece, then one before it, then one far behind */
+    EXPECT_IS(pread(fd, text, 10, 5), 10);
+    EXPECT_IS(pread(fd, text, 10, 100000), 10);
+    EXPECT_IS(pread(fd, text, 10, 0), 10);
+    EXPECT_IS(pread(fd, text, 10, 10000000), 0);
+    close(fd);
+    munmap(p, AREAS * PAGE);
+}
+
 int main(int argc, char **argv)
 {
     static const struct ktap_test tests[] = {
@@ -587,6 +624,7 @@ int main(int argc, char **argv)
         TEST(each_thread_has_a_directory),
         TEST(what_is_left_of_a_process_is_told),
         TEST(processes_may_end_while_they_are_read),
+        TEST(long_maps_are_read_in_pieces),
     };
     (void)argv;
     return argc > 1 ? 0 : KTAP_MAIN(tests);
