@@ -14,7 +14,11 @@
 #include "held.h"
 #include "ktap.h"
 #include <sched.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -265,6 +269,66 @@ static long do_connect(void)
     return accept(server, NULL, NULL);
 }
 
+/* Names of every kind, on a file system of their own. */
+static long use_names(void)
+{
+    int fd = open("/tmp/fail.mount/file", O_CREAT | O_RDWR, 0600);
+
+    if (fd < 0 || write(fd, memory, 2 * PAGE) < 0 || mkdir("/tmp/fail.mount/dir", 0700) < 0 ||
+        symlink("file", "/tmp/fail.mount/link") < 0)
+        return -1;
+    return link("/tmp/fail.mount/file", "/tmp/fail.mount/dir/name") < 0 ||
+                   rename("/tmp/fail.mount/link", "/tmp/fail.mount/dir/link") < 0
+               ? -1
+               : 0;
+}
+
+static long do_mount(void)
+{
+    if (mkdir("/tmp/fail.mount", 0700) < 0 && errno != EEXIST)
+        return -1;
+    if (mount("none", "/tmp/fail.mount", "tmpfs", 0, "size=1m,nr_inodes=10") < 0)
+        return -1;
+    long result = use_names();
+    int error = errno;
+    if (umount2("/tmp/fail.mount", MNT_DETACH) < 0 && umount2("/tmp/fail.mount", MNT_DETACH) < 0)
+        _exit(WRONG); /* one failure is all there is */
+    errno = error;
+    return result;
+}
+
+static long do_shm(void)
+{
+    int id = shmget(IPC_PRIVATE, 3 * PAGE, 0600);
+
+    if (id < 0)
+        return -1;
+    char *p = shmat(id, NULL, 0);
+    int error = errno;
+    if (shmctl(id, IPC_RMID, NULL) < 0)
+        _exit(WRONG);
+    errno = error;
+    if (p == (void *)-1)
+        return -1;
+    p[PAGE] = 1;
+    return shmdt(p);
+}
+
+static long do_sem(void)
+{
+    struct sembuf ops[9] = {{1, 1, SEM_UNDO}};
+    int id = semget(IPC_PRIVATE, 3, 0600);
+
+    if (id < 0)
+        return -1;
+    long result = semop(id, ops, 9);
+    int error = errno;
+    if (semctl(id, 0, IPC_RMID) < 0)
+        _exit(WRONG);
+    errno = error;
+    return result;
+}
+
 /* Who dies when a fault finds no memory: whoever tries, not the one that counts. */
 static void offer_to_die(const char *score)
 {
@@ -374,6 +438,9 @@ SWEEP(splice)
 SWEEP(fifo)
 SWEEP(socketpair)
 SWEEP(connect)
+SWEEP(mount)
+SWEEP(shm)
+SWEEP(sem)
 
 static const struct ktap_test tests[] = {
     TEST(fork_survives_every_failure),       TEST(map_survives_every_failure),
@@ -385,7 +452,8 @@ static const struct ktap_test tests[] = {
     TEST(memfd_survives_every_failure),      TEST(secret_survives_every_failure),
     TEST(pipe_survives_every_failure),       TEST(splice_survives_every_failure),
     TEST(fifo_survives_every_failure),       TEST(socketpair_survives_every_failure),
-    TEST(connect_survives_every_failure),
+    TEST(connect_survives_every_failure),    TEST(mount_survives_every_failure),
+    TEST(shm_survives_every_failure),        TEST(sem_survives_every_failure),
 };
 
 /* With an argument: it is what do_exec() became. */
