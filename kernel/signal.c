@@ -11,6 +11,7 @@
  * Tour:   after kernel/signal.h; then kernel/sigframe.c, kernel/sys_signal.c.
  */
 #include "signal.h"
+#include "poll.h"
 
 #include "coredump.h"
 #include "process.h"
@@ -33,6 +34,8 @@ struct queued_signal {
 #define CORE_SET                                                                                  \
     (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) | sigmask(SIGBUS) | \
      sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) | sigmask(SIGXFSZ) | sigmask(SIGSYS))
+
+bool signals_are_polled;
 
 void pending_init(struct pending *pending)
 {
@@ -202,6 +205,8 @@ static int send(struct process *process, struct task *only, const struct uapi_si
             notify(only, WAKE_SIGNAL);
     }
     spin_unlock_irqrestore(&state->lock, flags);
+    if (kept && READ_ONCE(signals_are_polled))
+        poll_wake();
     if (continued)
         signal_child_changed(process, CLD_CONTINUED, SIGCONT);
     return err;

@@ -111,6 +111,13 @@ void signal_force(const struct uapi_siginfo *info);
 /* The running task wrote where nobody reads any more: SIGPIPE. */
 void signal_broken_pipe(void);
 
+/* Take one of @set, or wait for it until clock_ns() is @end_ns: its number, -EAGAIN, -EINTR.
+ * kernel/sys_signal.c */
+int signal_wait(uint64_t set, uint64_t end_ns, struct uapi_siginfo *info);
+
+/* Was there ever a file by which programs poll for signals? Then poll(2) hears of each. */
+extern bool signals_are_polled;
+
 /* Is something to be delivered to the running task? Then whoever waits stops waiting. */
 bool signal_pending_current(void);
 

@@ -110,6 +110,13 @@ int64_t sys_pselect6(int nr, user_addr_t in, user_addr_t out, user_addr_t except
 int64_t sys_eventfd(unsigned count);
 int64_t sys_eventfd2(unsigned count, unsigned flags);
 
+/* timerfd.c, signalfd.c */
+int64_t sys_timerfd_create(int clock, unsigned flags);
+int64_t sys_timerfd_settime(int fd, unsigned how, user_addr_t in, user_addr_t out);
+int64_t sys_timerfd_gettime(int fd, user_addr_t out);
+int64_t sys_signalfd(int fd, user_addr_t mask, size_t size);
+int64_t sys_signalfd4(int fd, user_addr_t mask, size_t size, unsigned flags);
+
 /* poll.c */
 int64_t sys_poll(user_addr_t fds, unsigned nr, int timeout_ms);
 int64_t sys_epoll_create(int size);
@@ -136,5 +143,6 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
         CALL(fchmod), CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat),     \
         CALL(utimensat), CALL(umask), CALL(mount), CALL(umount2), CALL(chroot), CALL(pipe),        \
         CALL(pipe2), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd),         \
-        CALL(eventfd2), CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice),                      \
+        CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),        \
+        CALL(signalfd), CALL(signalfd4), CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice),     \
         CALL(copy_file_range)

@@ -112,8 +112,7 @@ int64_t sys_rt_sigsuspend(user_addr_t mask, size_t set_size)
     return -ERESTARTNOHAND;
 }
 
-/* Take one of @set, or wait for it until clock_ns() is @end_ns: its number, -EAGAIN, -EINTR. */
-static int wait_and_take(uint64_t set, uint64_t end_ns, struct uapi_siginfo *info)
+int signal_wait(uint64_t set, uint64_t end_ns, struct uapi_siginfo *info)
 {
     struct task *task = task_current();
     int signo = 0;
@@ -148,7 +147,7 @@ int64_t sys_rt_sigtimedwait(user_addr_t uset, user_addr_t info_out, user_addr_t 
     int err = timeout.raw ? timespec_read(timeout, &ns) : 0;
     if (err)
         return err;
-    int signo = wait_and_take(set & ~UNBLOCKABLE, clock_ns() + ns, &info);
+    int signo = signal_wait(set & ~UNBLOCKABLE, clock_ns() + ns, &info);
     if (signo > 0 && info_out.raw && copy_to_user(info_out, &info, sizeof(info)))
         return -EFAULT;
     return signo;

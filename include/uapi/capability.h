@@ -36,6 +36,7 @@ enum {
     CAP_MKNOD = 27,
     CAP_MAC_OVERRIDE = 32,
     CAP_SYSLOG = 34,
+    CAP_WAKE_ALARM = 35,
     CAP_LAST = 40
 };
 

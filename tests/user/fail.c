@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #define RW    (PROT_READ | PROT_WRITE)
@@ -194,6 +195,29 @@ static long do_pipe(void)
     int ends[2];
 
     return pipe(ends) < 0 ? -1 : write(ends[1], memory, PAGE);
+}
+
+static long do_splice(void)
+{
+    struct iovec iov = {memory, 3 * PAGE};
+    int from[2], to[2], fd = memfd_create("splice", 0);
+
+    if (fd < 0 || pipe(from) < 0 || pipe(to) < 0 || vmsplice(from[1], &iov, 1, 0) < 0 ||
+        tee(from[0], to[1], PAGE + 1, 0) < 0 || splice(from[0], NULL, fd, NULL, PAGE, 0) < 0 ||
+        splice(from[0], NULL, to[1], NULL, PAGE + 5, 0) < 0 ||
+        fcntl(to[1], F_SETPIPE_SZ, 64 * PAGE) < 0)
+        return -1;
+    return 0;
+}
+
+static long do_fifo(void)
+{
+    const char *path = "/tmp/fail.fifo";
+
+    if ((unlink(path) < 0 && errno != ENOENT) || mknod(path, S_IFIFO | 0600, 0) < 0)
+        return -1;
+    int fd = open(path, O_RDWR);
+    return fd < 0 ? -1 : write(fd, memory, PAGE + 1);
 }
 
 /* A message with a descriptor. */
@@ -410,6 +434,8 @@ SWEEP(clone)
 SWEEP(memfd)
 SWEEP(secret)
 SWEEP(pipe)
+SWEEP(splice)
+SWEEP(fifo)
 SWEEP(socketpair)
 SWEEP(connect)
 SWEEP(mount)
@@ -424,7 +450,8 @@ static const struct ktap_test tests[] = {
     TEST(lock_survives_every_failure),       TEST(copy_on_write_survives_every_failure),
     TEST(exec_survives_every_failure),       TEST(clone_survives_every_failure),
     TEST(memfd_survives_every_failure),      TEST(secret_survives_every_failure),
-    TEST(pipe_survives_every_failure),       TEST(socketpair_survives_every_failure),
+    TEST(pipe_survives_every_failure),       TEST(splice_survives_every_failure),
+    TEST(fifo_survives_every_failure),       TEST(socketpair_survives_every_failure),
     TEST(connect_survives_every_failure),    TEST(mount_survives_every_failure),
     TEST(shm_survives_every_failure),        TEST(sem_survives_every_failure),
 };
