@@ -117,6 +117,12 @@ static struct files *files_of(int pid)
     return files;
 }
 
+/* For dynamic_dir.exists. */
+static bool dir_exists(const struct dentry *dir)
+{
+    return proc_exists(proc_pid(dir));
+}
+
 /* Links */
 
 /* Which of the places of a process. */
@@ -276,7 +282,7 @@ static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry};
+static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry, dir_exists};
 
 /* /proc/PID/fdinfo */
 
@@ -304,7 +310,7 @@ static bool fdinfo_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return there;
 }
 
-static const struct dynamic_dir fdinfo_dir = {fdinfo_lookup, fdinfo_entry};
+static const struct dynamic_dir fdinfo_dir = {fdinfo_lookup, fdinfo_entry, dir_exists};
 
 /* /proc/PID/task */
 
@@ -348,7 +354,7 @@ static bool task_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir task_dir = {task_lookup, task_entry};
+static const struct dynamic_dir task_dir = {task_lookup, task_entry, dir_exists};
 
 /* /proc/PID/ns */
 
@@ -393,7 +399,7 @@ static bool ns_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry};
+static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry, dir_exists};
 
 static const struct {
     const char *name;
@@ -440,8 +446,6 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
 {
     uint64_t ino = dir->inode->ino;
 
-    if (!proc_exists(proc_pid(dir)))
-        return false;
     if (*n < proc_nr_files)
         entry_fill(out, proc_files_of_process[*n]->name, ino, DT_REG);
     else if (*n < proc_nr_files + NR_LINKS)
@@ -453,7 +457,7 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
     return true;
 }
 
-static const struct dynamic_dir process_dir = {process_lookup, process_entry};
+static const struct dynamic_dir process_dir = {process_lookup, process_entry, dir_exists};
 
 static int proc_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
@@ -479,7 +483,7 @@ static bool proc_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir proc_dir = {proc_lookup, proc_entry};
+static const struct dynamic_dir proc_dir = {proc_lookup, proc_entry, NULL};
 
 /* /proc/self */
 
