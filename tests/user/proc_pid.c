@@ -7,7 +7,7 @@
  * Locks:  none.
  * Always: (1) every expectation was seen on Linux 6.18.
  * Source: proc(5) and its pages on single files.
- * Tour:   with kernel/proc_pid.c, kernel/proc_status.c, kernel/proc_fdinfo.c.
+ * Tour:   with kernel/proc_pid.c, kernel/proc_status.c, kernel/proc_fd.c.
  */
 #define _GNU_SOURCE
 #include "ktap.h"
