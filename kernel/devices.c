@@ -65,10 +65,11 @@ static int64_t random_read(struct file *f, struct object_copy *c, size_t len, ui
     return done || !len ? (int64_t)done : -EFAULT;
 }
 
-static const struct file_ops null_ops = {.read = null_read, .write = null_write};
-static const struct file_ops zero_ops = {.read = zero_read, .write = null_write};
-static const struct file_ops full_ops = {.read = zero_read, .write = full_write};
-static const struct file_ops random_ops = {.read = random_read, .write = null_write};
+static const struct file_ops null_ops = {.read = null_read, .write = null_write, .splices = true};
+static const struct file_ops zero_ops = {.read = zero_read, .write = null_write, .splices = true};
+static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .splices = true};
+static const struct file_ops random_ops = {
+    .read = random_read, .write = null_write, .splices = true};
 
 static const struct device {
     const char *name;

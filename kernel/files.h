@@ -38,6 +38,7 @@ struct file_ops {
     void (*release)(struct file *f);
     void (*tell)(struct file *f, struct text *t); /* more lines of fdinfo; NULL: none */
     bool no_seek;                                 /* lseek, pread, pwrite: ESPIPE */
+    bool splices; /* its bytes go to and come from pipes, unread by a program: splice(2) */
 };
 
 struct file {

@@ -55,7 +55,8 @@ static void inode_release(struct object *object)
     }
     if (inode->release)
         inode->release(inode);
-    superblock_leave(inode);
+    if (inode->super)
+        superblock_leave(inode);
     kmem_free(inode->target);
     slab_free(&inode_cache, inode);
     if (parent)

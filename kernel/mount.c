@@ -237,21 +237,21 @@ int mount_set_flags(struct mount *m, uint32_t flags)
 
 /* Boot */
 
-static struct mount *boot_mount(const char *type, const char *source)
+static struct mount *boot_mount(struct fs_type *type)
 {
-    struct fs_type *t = fs_type_find(type);
-    struct fs_options options = fs_options_default(t);
+    struct fs_options options = fs_options_default(type);
     struct superblock *super;
     struct mount *m;
 
-    if (superblock_get(t, &options, &super) || mount_create(super, super->root, source, 0, &m))
-        panic("no memory for the file system %s", type);
+    if (superblock_get(type, &options, &super) ||
+        mount_create(super, super->root, type->name, 0, &m))
+        panic("no memory for the file system %s", type->name);
     return m;
 }
 
 void mount_boot_root(struct dentry **root)
 {
-    struct mount *m = boot_mount("rootfs", "rootfs");
+    struct mount *m = boot_mount(&fs_type_root);
 
     hang_up(m, NULL);
     *root = m->root;
@@ -260,7 +260,7 @@ void mount_boot_root(struct dentry **root)
 struct dentry *mount_boot(const char *type, const char *name, uint32_t mode)
 {
     struct place on = {mount_nth(0), fs_boot_directory(fs_root, name, mode)};
-    struct mount *m = boot_mount(type, type);
+    struct mount *m = boot_mount(fs_type_find(type));
 
     m->flags = MOUNT_RELATIME;
     m->root->inode->mode = S_IFDIR | mode;

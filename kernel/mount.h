@@ -34,7 +34,9 @@ struct fs_type {
     uint64_t magic;                    /* what statfs(2) says it is */
     const struct object_ops *file_ops; /* of regular files; NULL: none can be made in it */
     bool has_limits;                   /* and its options are those of tmpfs(5) */
-    struct superblock *only;           /* what every mount of it shows; NULL: each gets its own */
+    bool is_memory;                    /* no limit of its own, but all there is */
+    bool single;                       /* one for all mounts: */
+    struct superblock *only;           /* that one, once it is there */
 };
 
 struct superblock {
@@ -78,6 +80,7 @@ struct mount {
 /* superblock.c */
 
 /* The types of file systems, by name; NULL: unknown. */
+extern struct fs_type fs_type_root; /* which cannot be mounted again, and has no name here */
 struct fs_type *fs_type_find(const char *name);
 struct fs_type *fs_type_nth(unsigned n);
 

@@ -210,4 +210,5 @@ const struct file_ops object_file_ops = {
     .read = object_file_read,
     .write = object_file_write,
     .truncate = object_file_truncate,
+    .splices = true,
 };

@@ -70,7 +70,7 @@ void pipe_consume(struct pipe *p, size_t bytes)
     part->len -= bytes;
     if (part->len)
         return;
-    if (part->grows)
+    if (part->grows || part->packet)
         pipe_page_put(p, part->page);
     else
         page_unpin(part->page);
@@ -87,10 +87,13 @@ static int64_t read_parts(struct pipe *p, struct object_copy *c, size_t len)
     while (done < len && !pipe_is_empty(p)) {
         const struct pipe_part *part = pipe_part(p, p->tail);
         size_t chunk = min(len - done, (size_t)part->len);
+        bool packet = part->packet;
         if (c->copy(c, pipe_bytes(part), done, chunk))
             return done ? (int64_t)done : -EFAULT;
-        pipe_consume(p, chunk);
+        pipe_consume(p, packet ? part->len : chunk);
         done += chunk;
+        if (packet)
+            break;
     }
     return done;
 }
@@ -170,7 +173,8 @@ static int64_t write_behind(struct pipe *p, struct object_copy *c, size_t len)
 }
 
 /* One part more, as there is room: how much went, -EFAULT, -ENOMEM. */
-static int64_t write_part(struct pipe *p, struct object_copy *c, size_t done, size_t len)
+static int64_t write_part(struct pipe *p, struct object_copy *c, size_t done, size_t len,
+                          bool packet)
 {
     struct pipe_part *part = pipe_part(p, p->head);
     struct page *page = pipe_page_get(p);
@@ -182,19 +186,20 @@ static int64_t write_part(struct pipe *p, struct object_copy *c, size_t done, si
         pipe_page_put(p, page);
         return -EFAULT;
     }
-    *part = (struct pipe_part){.page = page, .len = len, .grows = true};
+    *part = (struct pipe_part){.page = page, .len = len, .grows = !packet, .packet = packet};
     WRITE_ONCE(p->head, p->head + 1);
     return len;
 }
 
 /* As many as there is room for. */
-static int64_t write_parts(struct pipe *p, struct object_copy *c, size_t done, size_t len)
+static int64_t write_parts(struct pipe *p, struct object_copy *c, size_t done, size_t len,
+                           bool packets)
 {
     size_t before = done;
     int64_t n = 0;
 
     while (done < len && n >= 0 && !pipe_is_full(p)) {
-        n = write_part(p, c, done, len - done);
+        n = write_part(p, c, done, len - done, packets);
         done += max(n, 0L);
     }
     return done > before ? (int64_t)(done - before) : n;
@@ -215,7 +220,7 @@ static int64_t pipe_write(struct file *f, struct object_copy *c, size_t len, uin
             pipe_changed(p); /* before it waits */
         n = pipe_wait_room(p, f->flags & O_NONBLOCK);
         if (!n)
-            n = write_parts(p, c, done, len);
+            n = write_parts(p, c, done, len, f->flags & O_DIRECT);
     }
     mutex_unlock(&p->lock);
     if (done)
@@ -475,9 +480,9 @@ int64_t sys_pipe2(user_addr_t out, int flags)
 {
     struct file *ends[2];
 
-    if (flags & ~(O_CLOEXEC | O_NONBLOCK))
+    if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
         return -EINVAL;
-    int err = pipe_create(flags & O_NONBLOCK, ends);
+    int err = pipe_create(flags & (O_NONBLOCK | O_DIRECT), ends);
     return err ? err : fd_install_pair(ends, flags & O_CLOEXEC, out);
 }
 

@@ -30,7 +30,8 @@ struct object_copy;
 struct pipe_part {
     struct page *page;
     uint32_t offset, len;
-    bool grows; /* claim 2 */
+    bool grows;  /* claim 2 */
+    bool packet; /* a read gets no more than this, and what it leaves is lost: O_DIRECT */
 };
 
 struct pipe {

@@ -292,14 +292,12 @@ struct process *process_alloc(void)
 
 void process_copy_places(struct process *p, const struct process *from)
 {
-    mutex_lock(&fs_lock);
+    tasks_lock();
     p->cwd = from->cwd;
     p->root = from->root;
+    p->exe = from->exe;
     place_get(&p->cwd);
     place_get(&p->root);
-    mutex_unlock(&fs_lock);
-    tasks_lock();
-    p->exe = from->exe;
     if (p->exe.dentry)
         place_get(&p->exe);
     tasks_unlock();
@@ -307,7 +305,6 @@ void process_copy_places(struct process *p, const struct process *from)
 
 void process_put_places(struct process *p)
 {
-    mutex_lock(&fs_lock);
     tasks_lock();
     struct place cwd = p->cwd, root = p->root, exe = p->exe;
     p->cwd = p->root = p->exe = (struct place){0};
@@ -316,7 +313,6 @@ void process_put_places(struct process *p)
     place_put(&root);
     if (exe.dentry)
         place_put(&exe);
-    mutex_unlock(&fs_lock);
 }
 
 int process_create_init(void (*fn)(void *), void *arg)

@@ -405,6 +405,7 @@ static const struct file_ops socket_ops = {
     .ioctl = socket_ioctl,
     .release = socket_release,
     .no_seek = true,
+    .splices = true,
 };
 
 struct socket *socket_of(const struct file *f)

@@ -171,7 +171,7 @@ static int64_t push_file(struct file *in, struct pipe *to, uint64_t *pos, size_t
     size_t done = 0;
     int64_t n = PAGE_SIZE;
 
-    if (in->ops == &object_file_ops && in->inode->object.ops->kernel_access)
+    if (in->ops == &object_file_ops)
         return push_object(&in->inode->object, to, pos, len);
     if (nonblocking && is_idle(in))
         return -EAGAIN;

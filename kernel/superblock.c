@@ -12,6 +12,7 @@
 #include "mount.h"
 
 #include <lib/string.h>
+#include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <mm/slab.h>
 #include <mm/thp.h>
@@ -19,17 +20,21 @@
 
 #define NO_LIMIT UINT64_MAX
 
+struct fs_type fs_type_root = {
+    .name = "rootfs", .magic = TMPFS_MAGIC, .file_ops = &shmem_ops, .is_memory = true};
+
 static struct fs_type types[] = {
-    {.name = "rootfs", .magic = TMPFS_MAGIC, .file_ops = &shmem_ops},
-    {.name = "proc", .magic = PROC_MAGIC},
-    {.name = "sysfs", .magic = SYSFS_MAGIC},
-    {.name = "devtmpfs", .magic = TMPFS_MAGIC, .file_ops = &shmem_ops},
+    {.name = "proc", .magic = PROC_MAGIC, .single = true},
+    {.name = "sysfs", .magic = SYSFS_MAGIC, .single = true},
+    {.name = "devtmpfs",
+     .magic = TMPFS_MAGIC,
+     .file_ops = &shmem_ops,
+     .is_memory = true,
+     .single = true},
     {.name = "tmpfs", .magic = TMPFS_MAGIC, .file_ops = &shmem_ops, .has_limits = true},
     {.name = "ramfs", .magic = RAMFS_MAGIC, .file_ops = &shmem_ops},
     {.name = "hugetlbfs", .magic = HUGETLBFS_MAGIC, .file_ops = &hugetlb_ops, .has_limits = true},
 };
-
-#define NR_SINGLE 4 /* of the first ones there is one each */
 
 static uint64_t last_dev = 1; /* which is for what lies in no file system */
 
@@ -108,7 +113,7 @@ int superblock_get(struct fs_type *type, const struct fs_options *options, struc
         return 0;
     }
     int err = superblock_create(type, options, out);
-    if (!err && type < types + NR_SINGLE) {
+    if (!err && type->single) {
         type->only = *out;
         atomic_fetch_add(&(*out)->nr_mounts, 1);
     }
@@ -181,8 +186,6 @@ void superblock_leave(struct inode *inode)
 {
     struct superblock *super = inode->super;
 
-    if (!super)
-        return;
     superblock_give_inode(super);
     superblock_free(super);
 }
@@ -245,10 +248,26 @@ int superblock_change(struct superblock *super, const struct fs_options *options
     return 0;
 }
 
+static void statfs_limits(const struct superblock *super, struct uapi_statfs *out)
+{
+    uint64_t max = super->options.max_pages, used = atomic_load(&super->quota.used);
+    uint64_t unit = out->bsize / PAGE_SIZE;
+
+    if (max != NO_LIMIT) {
+        out->blocks = max / unit;
+        out->bfree = out->bavail = (max - used) / unit;
+    }
+    if (super->options.max_inodes != NO_LIMIT) {
+        out->files = super->options.max_inodes;
+        out->ffree = out->files - atomic_load(&super->nr_inodes);
+    }
+}
+
 void superblock_statfs(const struct superblock *super, struct uapi_statfs *out)
 {
     bool huge = super && super->type->file_ops == &hugetlb_ops;
     uint64_t unit = huge ? HUGE_SIZE : PAGE_SIZE;
+    struct page_counts pages;
 
     *out = (struct uapi_statfs){.type = super ? super->type->magic : TMPFS_MAGIC,
                                 .bsize = unit,
@@ -257,15 +276,11 @@ void superblock_statfs(const struct superblock *super, struct uapi_statfs *out)
     if (!super)
         return;
     out->fsid[0] = super->dev;
-    if (!super->type->has_limits || (huge && super->options.max_pages == NO_LIMIT))
-        return;
-    if (super->options.max_pages != NO_LIMIT) {
-        uint64_t max = super->options.max_pages, used = atomic_load(&super->quota.used);
-        out->blocks = max / (unit / PAGE_SIZE);
-        out->bfree = out->bavail = (max - used) / (unit / PAGE_SIZE);
+    if (super->type->is_memory) {
+        page_counts(&pages);
+        out->blocks = pages.total;
+        out->bfree = out->bavail = pages.free;
     }
-    if (super->options.max_inodes != NO_LIMIT) {
-        out->files = super->options.max_inodes;
-        out->ffree = out->files - atomic_load(&super->nr_inodes);
-    }
+    if (super->type->has_limits && !(huge && super->options.max_pages == NO_LIMIT))
+        statfs_limits(super, out);
 }

@@ -241,6 +241,17 @@ static int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
 #define ADVICE_LAST 5 /* POSIX_FADV_NOREUSE */
 #define SETTABLE    (O_APPEND | O_NONBLOCK)
 
+/* O_DIRECT means something to pipes only: packets. */
+static int set_flags(struct file *f, uint64_t flags)
+{
+    uint32_t settable = SETTABLE | (pipe_of(f) ? O_DIRECT : 0);
+
+    if (flags & O_DIRECT & ~settable)
+        return -EINVAL;
+    f->flags = (f->flags & ~settable) | (flags & settable);
+    return 0;
+}
+
 static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
 {
     bool path_only = f->flags & O_PATH;
@@ -256,10 +267,7 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
     case F_GETFL:
         return f->flags;
     case F_SETFL:
-        if (path_only)
-            return -EBADF;
-        f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
-        return 0;
+        return path_only ? -EBADF : set_flags(f, arg);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:

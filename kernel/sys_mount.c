@@ -167,7 +167,7 @@ static int mount_new(const struct place *at, uint64_t flags, const struct mount_
     if (!w->type)
         return -EINVAL;
     struct fs_type *type = fs_type_find(w->type);
-    if (!type || !strcmp(type->name, "rootfs"))
+    if (!type)
         return -ENODEV;
     struct fs_options options = fs_options_default(type);
     int err = fs_options_parse(type, w->data, &options, &read_only);

@@ -246,8 +246,10 @@ static int check_enter(const struct place *place)
 static void place_exchange(struct place *of_process, struct place place)
 {
     mutex_lock(&fs_lock);
+    tasks_lock();
     struct place old = *of_process;
     *of_process = place;
+    tasks_unlock();
     place_put(&old);
     mutex_unlock(&fs_lock);
 }

@@ -79,18 +79,17 @@ static bool waits_not(const struct file *pipe_end, unsigned flags)
     return (flags & SPLICE_F_NONBLOCK) || (pipe_end->flags & O_NONBLOCK);
 }
 
-static bool can_be_read(const struct file *f)
+/* Huge pages of a pool are read by programs only. */
+static bool can_splice(const struct file *f)
 {
-    return f->ops->read && !inode_is(f->inode, S_IFDIR);
+    return f->ops->splices && f->inode->object.ops != &hugetlb_ops;
 }
 
 static int64_t splice_from_file(struct ends *e, user_addr_t in_at, size_t len, unsigned flags)
 {
     struct cursor in;
 
-    if (in_at.raw && e->in->ops->no_seek)
-        return -EINVAL;
-    if (!can_be_read(e->in))
+    if ((in_at.raw && e->in->ops->no_seek) || !can_splice(e->in))
         return -EINVAL;
     int64_t n = cursor_begin(&in, e->in, in_at);
     if (n)
@@ -106,7 +105,7 @@ static int64_t splice_to_file(struct ends *e, user_addr_t out_at, size_t len, un
 
     if (out_at.raw && e->out->ops->no_seek)
         return -EINVAL;
-    if ((e->out->flags & O_APPEND) || !e->out->ops->write)
+    if ((e->out->flags & O_APPEND) || !can_splice(e->out))
         return -EINVAL;
     int64_t n = cursor_begin(&out, e->out, out_at);
     if (n)
@@ -267,11 +266,11 @@ static int64_t send_file(struct ends *e, user_addr_t at, size_t len)
         return -ESPIPE;
     if (!file_writable(e->out))
         return -EBADF;
-    if (e->in->ops->no_seek || !can_be_read(e->in))
+    if (e->in->ops->no_seek || !can_splice(e->in))
         return -EINVAL;
     if (pipe_of(e->out))
         return splice_from_file(e, at, len, e->in->flags & O_NONBLOCK ? SPLICE_F_NONBLOCK : 0);
-    if ((e->out->flags & O_APPEND) || !e->out->ops->write)
+    if ((e->out->flags & O_APPEND) || !can_splice(e->out))
         return -EINVAL;
     return send_between(e, at, user(0), len);
 }
@@ -298,7 +297,9 @@ static int check_range_files(const struct ends *e)
         return -EINVAL;
     if (!file_readable(e->in) || !file_writable(e->out) || (e->out->flags & O_APPEND))
         return -EBADF;
-    return in->object.ops && e->out->ops->write && can_be_read(e->in) ? 0 : -EINVAL;
+    if (in->super != out->super)
+        return -EXDEV;
+    return can_splice(e->in) && can_splice(e->out) ? 0 : -EINVAL;
 }
 
 /* @in and @out: where it begins; of one file, the parts must not overlap. How many bytes are there

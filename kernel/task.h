@@ -80,7 +80,7 @@ struct process {
     int oom_adj;                  /* oom_score_adj [a] */
     bool oom_chosen;              /* killed for its memory [t] */
     bool subreaper;               /* prctl(PR_SET_CHILD_SUBREAPER) [t] */
-    struct place cwd, root;       /* change under fs_lock */
+    struct place cwd, root;       /* [t], and change under fs_lock, too */
     struct place exe;             /* no dentry: none [t] */
     struct list_node sem_undos;   /* kernel/sysv_sem.c */
     uint32_t umask;

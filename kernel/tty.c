@@ -479,6 +479,7 @@ const struct file_ops tty_ops = {
     .ioctl = tty_ioctl,
     .poll = tty_poll,
     .no_seek = true,
+    .splices = true,
 };
 
 void tty_boot_init(const char *cmdline)

@@ -14,9 +14,15 @@
 #include "held.h"
 #include "ktap.h"
 #include <sched.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #define RW    (PROT_READ | PROT_WRITE)
@@ -191,6 +197,29 @@ static long do_pipe(void)
     return pipe(ends) < 0 ? -1 : write(ends[1], memory, PAGE);
 }
 
+static long do_splice(void)
+{
+    struct iovec iov = {memory, 3 * PAGE};
+    int from[2], to[2], fd = memfd_create("splice", 0);
+
+    if (fd < 0 || pipe(from) < 0 || pipe(to) < 0 || vmsplice(from[1], &iov, 1, 0) < 0 ||
+        tee(from[0], to[1], PAGE + 1, 0) < 0 || splice(from[0], NULL, fd, NULL, PAGE, 0) < 0 ||
+        splice(from[0], NULL, to[1], NULL, PAGE + 5, 0) < 0 ||
+        fcntl(to[1], F_SETPIPE_SZ, 64 * PAGE) < 0)
+        return -1;
+    return 0;
+}
+
+static long do_fifo(void)
+{
+    const char *path = "/tmp/fail.fifo";
+
+    if ((unlink(path) < 0 && errno != ENOENT) || mknod(path, S_IFIFO | 0600, 0) < 0)
+        return -1;
+    int fd = open(path, O_RDWR);
+    return fd < 0 ? -1 : write(fd, memory, PAGE + 1);
+}
+
 /* A message with a descriptor. */
 static long send_fd(int to, int fd)
 {
@@ -238,6 +267,66 @@ static long do_connect(void)
         listen(server, 1) < 0 || connect(client, (struct sockaddr *)&a, sizeof a) < 0)
         return -1;
     return accept(server, NULL, NULL);
+}
+
+/* Names of every kind, on a file system of their own. */
+static long use_names(void)
+{
+    int fd = open("/tmp/fail.mount/file", O_CREAT | O_RDWR, 0600);
+
+    if (fd < 0 || write(fd, memory, 2 * PAGE) < 0 || mkdir("/tmp/fail.mount/dir", 0700) < 0 ||
+        symlink("file", "/tmp/fail.mount/link") < 0)
+        return -1;
+    return link("/tmp/fail.mount/file", "/tmp/fail.mount/dir/name") < 0 ||
+                   rename("/tmp/fail.mount/link", "/tmp/fail.mount/dir/link") < 0
+               ? -1
+               : 0;
+}
+
+static long do_mount(void)
+{
+    if (mkdir("/tmp/fail.mount", 0700) < 0 && errno != EEXIST)
+        return -1;
+    if (mount("none", "/tmp/fail.mount", "tmpfs", 0, "size=1m,nr_inodes=10") < 0)
+        return -1;
+    long result = use_names();
+    int error = errno;
+    if (umount2("/tmp/fail.mount", MNT_DETACH) < 0 && umount2("/tmp/fail.mount", MNT_DETACH) < 0)
+        _exit(WRONG); /* one failure is all there is */
+    errno = error;
+    return result;
+}
+
+static long do_shm(void)
+{
+    int id = shmget(IPC_PRIVATE, 3 * PAGE, 0600);
+
+    if (id < 0)
+        return -1;
+    char *p = shmat(id, NULL, 0);
+    int error = errno;
+    if (shmctl(id, IPC_RMID, NULL) < 0)
+        _exit(WRONG);
+    errno = error;
+    if (p == (void *)-1)
+        return -1;
+    p[PAGE] = 1;
+    return shmdt(p);
+}
+
+static long do_sem(void)
+{
+    struct sembuf ops[9] = {{1, 1, SEM_UNDO}};
+    int id = semget(IPC_PRIVATE, 3, 0600);
+
+    if (id < 0)
+        return -1;
+    long result = semop(id, ops, 9);
+    int error = errno;
+    if (semctl(id, 0, IPC_RMID) < 0)
+        _exit(WRONG);
+    errno = error;
+    return result;
 }
 
 /* Who dies when a fault finds no memory: whoever tries, not the one that counts. */
@@ -345,8 +434,13 @@ SWEEP(clone)
 SWEEP(memfd)
 SWEEP(secret)
 SWEEP(pipe)
+SWEEP(splice)
+SWEEP(fifo)
 SWEEP(socketpair)
 SWEEP(connect)
+SWEEP(mount)
+SWEEP(shm)
+SWEEP(sem)
 
 static const struct ktap_test tests[] = {
     TEST(fork_survives_every_failure),       TEST(map_survives_every_failure),
@@ -356,8 +450,10 @@ static const struct ktap_test tests[] = {
     TEST(lock_survives_every_failure),       TEST(copy_on_write_survives_every_failure),
     TEST(exec_survives_every_failure),       TEST(clone_survives_every_failure),
     TEST(memfd_survives_every_failure),      TEST(secret_survives_every_failure),
-    TEST(pipe_survives_every_failure),       TEST(socketpair_survives_every_failure),
-    TEST(connect_survives_every_failure),
+    TEST(pipe_survives_every_failure),       TEST(splice_survives_every_failure),
+    TEST(fifo_survives_every_failure),       TEST(socketpair_survives_every_failure),
+    TEST(connect_survives_every_failure),    TEST(mount_survives_every_failure),
+    TEST(shm_survives_every_failure),        TEST(sem_survives_every_failure),
 };
 
 /* With an argument: it is what do_exec() became. */

@@ -599,6 +599,48 @@ static void chroot_ends_all_paths(void)
     EXPECT_IS(rmdir("jail"), 0);
 }
 
+/* Whatever the others do meanwhile: some calls are refused, none goes wrong. */
+static void come_and_go(int rounds)
+{
+    char line[4096];
+
+    for (int i = 0; i < rounds; i++) {
+        mount("none", "m", "tmpfs", 0, "size=64k");
+        int fd = open("m/f", O_CREAT | O_RDWR, 0644), dir = open("m", O_RDONLY);
+        if (write(fd, line, sizeof(line)) < 0 || faccessat(dir, "../m/f", F_OK, 0) < 0)
+            errno = 0;
+        mount("m", "n", NULL, MS_BIND, NULL);
+        rename("m/f", "n/g");
+        slurp("/proc/self/mountinfo", line, sizeof(line));
+        umount2(i % 2 ? "m" : "n", i % 3 ? MNT_DETACH : 0);
+        close(dir);
+        close(fd);
+    }
+}
+
+static void many_mount_and_unmount_at_once(void)
+{
+    int status = 0, done = 0;
+
+    mkdir("m", 0755);
+    mkdir("n", 0755);
+    for (int i = 0; i < 4; i++) {
+        if (fork() == 0) {
+            come_and_go(100);
+            _exit(0);
+        }
+    }
+    while (wait(&status) > 0)
+        done += status == 0;
+    EXPECT_IS(done, 4);
+    while (umount2("m", MNT_DETACH) == 0 || umount2("n", MNT_DETACH) == 0)
+        ;
+    unlink("m/f");
+    unlink("n/g");
+    EXPECT_IS(rmdir("m"), 0);
+    EXPECT_IS(rmdir("n"), 0);
+}
+
 static const struct ktap_test tests[] = {
     TEST(mount_checks_in_linux_order),
     TEST(others_may_not_mount),
@@ -618,6 +660,7 @@ static const struct ktap_test tests[] = {
     TEST(proc_tells_what_is_mounted),
     TEST(proc_and_sysfs_are_mounted_again),
     TEST(chroot_ends_all_paths),
+    TEST(many_mount_and_unmount_at_once),
 };
 
 int main(void)

@@ -146,6 +146,34 @@ static void bytes_that_cannot_be_copied_stay(void)
     close_pipe();
 }
 
+static void packets_are_read_one_by_one(void)
+{
+    open_pipe(O_NONBLOCK | O_DIRECT);
+    EXPECT_IS(write(ends[1], "abc", 3), 3);
+    EXPECT_IS(write(ends[1], "de", 2), 2);
+    EXPECT_IS(bytes_in(ends[0]), 5);
+    EXPECT_IS(read(ends[0], buf, 2), 2);
+    EXPECT_IS(read(ends[0], buf, 9), 2);
+    EXPECT(!memcmp(buf, "de", 2));
+    EXPECT_ERR(read(ends[0], buf, 9), EAGAIN);
+    EXPECT_IS(write(ends[1], buf, 9000), 9000);
+    EXPECT_IS(read(ends[0], buf, 9000), 4096);
+    EXPECT_IS(read(ends[0], buf, 9000), 4096);
+    EXPECT_IS(read(ends[0], buf, 9000), 808);
+    EXPECT_IS(writes_until_full(1), 16);
+    close_pipe();
+    open_pipe(O_NONBLOCK);
+    EXPECT_IS(fcntl(ends[1], F_SETFL, O_NONBLOCK | O_DIRECT), 0);
+    EXPECT_IS(fcntl(ends[1], F_GETFL), O_WRONLY | O_NONBLOCK | O_DIRECT);
+    EXPECT_IS(write(ends[1], "a", 1), 1);
+    EXPECT_IS(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    EXPECT_IS(write(ends[1], "bc", 2), 2);
+    EXPECT_IS(read(ends[0], buf, 9), 1);
+    EXPECT_IS(read(ends[0], buf, 9), 2);
+    close_pipe();
+    EXPECT_ERR(fcntl(0, F_SETFL, O_DIRECT), EINVAL);
+}
+
 static void calls_of_the_wrong_kind_are_refused(void)
 {
     open_pipe(0);
@@ -296,6 +324,7 @@ static const struct ktap_test tests[] = {
     TEST(the_size_can_be_changed),
     TEST(a_growing_pipe_wakes_its_writer),
     TEST(bytes_that_cannot_be_copied_stay),
+    TEST(packets_are_read_one_by_one),
     TEST(calls_of_the_wrong_kind_are_refused),
     TEST(a_named_pipe_is_a_file_of_its_kind),
     TEST(each_end_waits_for_the_other),

@@ -165,7 +165,8 @@ static void load_rises_with_work(void)
     spin(6500);
     EXPECT(slurp("/proc/loadavg", text, sizeof(text)) > 0);
     after = atof(text);
-    EXPECT(after > before && after < before + 1.01);
+    /* Towards one runner; what ran before may have been more. */
+    EXPECT(after > (before < 0.9 ? before : 0.8 * before) && after < before + 1.01);
 }
 
 static void free_blocks_are_told_by_order(void)

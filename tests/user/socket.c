@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -377,6 +378,82 @@ static void a_socket_is_a_file_of_its_kind(void)
     close_pair();
 }
 
+static unsigned told(int ep)
+{
+    struct epoll_event event = {0};
+
+    return epoll_wait(ep, &event, 1, 0) == 1 ? event.events : 0;
+}
+
+static void epoll_tells_of_sockets(void)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
+    int ep = epoll_create1(0);
+
+    open_pair(SOCK_STREAM);
+    EXPECT_IS(epoll_ctl(ep, EPOLL_CTL_ADD, pair[0], &event), 0);
+    EXPECT_IS(told(ep), 0);
+    EXPECT_IS(write(pair[1], "x", 1), 1);
+    EXPECT_IS(told(ep), EPOLLIN);
+    EXPECT_IS(told(ep), 0);
+    EXPECT_IS(shutdown(pair[1], SHUT_WR), 0);
+    EXPECT_IS(told(ep), EPOLLIN | EPOLLRDHUP);
+    close(pair[1]);
+    EXPECT_IS(told(ep), EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    close(pair[0]);
+    EXPECT_IS(told(ep), 0);
+    close(ep);
+}
+
+static void a_waiting_reader_is_woken_by_the_end(void)
+{
+    int status = -1;
+
+    open_pair(SOCK_STREAM);
+    pid_t child = fork();
+    if (child == 0) {
+        struct pollfd p = {.fd = pair[0], .events = 0};
+        close(pair[1]);
+        _exit(read(pair[0], buf, 1) != 0 || poll(&p, 1, -1) != 1 || p.revents != POLLHUP);
+    }
+    usleep(20000);
+    close_pair();
+    EXPECT_IS(waitpid(child, &status, 0), child);
+    EXPECT_IS(status, 0);
+}
+
+/* Whoever sends and receives at once, each message arrives once. */
+static void many_can_use_one_socket(void)
+{
+    enum { SENDERS = 4, EACH = 300 };
+    int status, results[2], sum = 0, n;
+    long total = 0;
+
+    open_pair(SOCK_DGRAM);
+    EXPECT_IS(pipe(results), 0);
+    for (int i = 0; i < SENDERS; i++) {
+        if (fork() == 0) {
+            for (int value = 1; value <= EACH; value++)
+                if (write(pair[0], &value, sizeof value) != sizeof value)
+                    _exit(1);
+            _exit(0);
+        }
+        if (fork() == 0) {
+            for (int k = 0; k < EACH && read(pair[1], &n, sizeof n) == sizeof n; k++)
+                sum += n;
+            _exit(write(results[1], &sum, sizeof sum) != sizeof sum);
+        }
+    }
+    for (int i = 0; i < 2 * SENDERS; i++)
+        EXPECT(wait(&status) > 0 && status == 0);
+    for (int i = 0; i < SENDERS && read(results[0], &n, sizeof n) == sizeof n; i++)
+        total += n;
+    EXPECT_IS(total, SENDERS * EACH * (EACH + 1) / 2);
+    close(results[0]);
+    close(results[1]);
+    close_pair();
+}
+
 static void bad_arguments_are_refused(void)
 {
     EXPECT_ERR(socket(AF_UNIX, 7, 0), ESOCKTNOSUPPORT);
@@ -418,6 +495,9 @@ static const struct ktap_test tests[] = {
     TEST(waiting_ends_with_signals_and_timeouts),
     TEST(options_tell_what_a_socket_is),
     TEST(a_socket_is_a_file_of_its_kind),
+    TEST(epoll_tells_of_sockets),
+    TEST(a_waiting_reader_is_woken_by_the_end),
+    TEST(many_can_use_one_socket),
     TEST(bad_arguments_are_refused),
 };
 

@@ -13,6 +13,8 @@
 #include "ktap.h"
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -317,6 +319,49 @@ static void sockets_and_devices_take_part(void)
     close_all();
 }
 
+static void some_files_take_no_part(void)
+{
+    int event = eventfd(5, 0), epoll = epoll_create1(0),
+        status = open("/proc/self/status", O_RDONLY);
+    int fds[] = {event, epoll, status};
+
+    open_all();
+    EXPECT_IS(write(from[1], buf, 8), 8);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_ERR(splice(fds[i], NULL, to[1], NULL, 8, NOW), EINVAL);
+        EXPECT_ERR(sendfile(to[1], fds[i], NULL, 8), EINVAL);
+        close(fds[i]);
+    }
+    event = eventfd(0, 0);
+    EXPECT_ERR(splice(from[0], NULL, event, NULL, 8, 0), EINVAL);
+    EXPECT_IS(bytes_in(from[0]), 8);
+    close(event);
+    close_all();
+}
+
+/* Huge pages of a pool go into pipes as memory, not as files. */
+static void huge_pages_are_spliced_from_memory(void)
+{
+    int huge = memfd_create("huge", MFD_HUGETLB);
+    struct iovec iov;
+
+    if (huge >= 0 && ftruncate(huge, 2 << 20) < 0)
+        SKIP("no huge pages");
+    char *memory = huge < 0 ? MAP_FAILED : mmap(NULL, 2 << 20, RW, MAP_SHARED, huge, 0);
+    if (memory == MAP_FAILED)
+        SKIP("no huge pages");
+    open_all();
+    memory[500000] = 'x';
+    EXPECT_ERR(splice(huge, NULL, to[1], NULL, 8, 0), EINVAL);
+    iov = (struct iovec){memory + 499999, 5000};
+    EXPECT_IS(vmsplice(to[1], &iov, 1, 0), 5000);
+    munmap(memory, 2 << 20);
+    close(huge);
+    EXPECT_IS(read(to[0], seen, sizeof seen), 5000);
+    EXPECT(seen[0] == 0 && seen[1] == 'x' && seen[2] == 0);
+    close_all();
+}
+
 static void splice_looks_at_its_arguments_in_order(void)
 {
     off_t at = -1;
@@ -394,6 +439,9 @@ static void ranges_are_copied_between_files(void)
     EXPECT_ERR(copy_file_range(file, &in, other, &out, 10, 1), EINVAL);
     EXPECT_ERR(copy_file_range(to[0], NULL, other, NULL, 10, 0), EINVAL);
     EXPECT_ERR(copy_file_range(directory, NULL, other, NULL, 10, 0), EISDIR);
+    int elsewhere = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    EXPECT_ERR(copy_file_range(file, &in, elsewhere, NULL, 10, 0), EXDEV);
+    close(elsewhere);
     EXPECT_ERR(copy_file_range(99, NULL, other, NULL, 10, 0), EBADF);
     EXPECT_ERR(copy_file_range(file, &in, other, &out, SIZE_MAX, 0), EOVERFLOW);
     in = INT64_MAX - 5;
@@ -420,6 +468,8 @@ static const struct ktap_test tests[] = {
     TEST(spliced_files_are_seen_as_they_become),
     TEST(pages_in_pipes_are_not_sealed),
     TEST(sockets_and_devices_take_part),
+    TEST(some_files_take_no_part),
+    TEST(huge_pages_are_spliced_from_memory),
     TEST(splice_looks_at_its_arguments_in_order),
     TEST(sendfile_fills_pipes_and_files),
     TEST(ranges_are_copied_between_files),

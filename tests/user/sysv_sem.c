@@ -339,6 +339,28 @@ static void numbers_tell_of_all(void)
     EXPECT_IS(drop(id), 0);
 }
 
+static void many_add_and_take_at_once(void)
+{
+    int id = semget(IPC_PRIVATE, 2, 0600), done = 0, status;
+
+    for (int i = 0; i < 4; i++) {
+        if (fork() == 0) {
+            struct sembuf there[2] = {{i % 2, -1, 0}, {(i + 1) % 2, 1, 0}};
+            for (int round = 0; round < 500; round++)
+                if (semop(id, there, 2) < 0)
+                    _exit(1);
+            _exit(0);
+        }
+    }
+    EXPECT_IS(op(id, 0, 1, 0), 0);
+    EXPECT_IS(op(id, 1, 1, 0), 0);
+    while (wait(&status) > 0)
+        done += status == 0;
+    EXPECT_IS(done, 4);
+    EXPECT_IS(get(id, 0) + get(id, 1), 2);
+    EXPECT_IS(drop(id), 0);
+}
+
 static const struct ktap_test tests[] = {
     TEST(sets_are_found_by_key),
     TEST(values_are_set_and_read),
@@ -349,6 +371,7 @@ static const struct ktap_test tests[] = {
     TEST(what_a_process_did_is_undone_at_its_end),
     TEST(others_have_rights),
     TEST(numbers_tell_of_all),
+    TEST(many_add_and_take_at_once),
 };
 
 int main(void)
