@@ -42,6 +42,9 @@ struct dynamic_dir {
 
     /* The first entry at place *@n or after; *@n becomes its place. False: there is none. */
     bool (*entry)(struct dentry *dir, uint64_t *n, struct dir_entry *out);
+
+    /* Is what it was the directory of still there? NULL: always. */
+    bool (*exists)(const struct dentry *dir);
 };
 
 /* What a symbolic link of /proc stands for: a place with its references, or a negative errno. */

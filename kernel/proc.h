@@ -21,6 +21,9 @@ struct vma;
 /* Make @proc a directory of processes, with "self" in it. Boot. */
 void proc_pid_boot_init(struct dentry *proc);
 
+/* kernel/proc_net.c */
+void proc_net_boot_init(struct dentry *proc);
+
 /* Directories below /proc/PID carry the pid in their inode; below /proc/PID/task/TID the tid, and
  * that they are of this one task. */
 #define PROC_OF_TASK (1UL << 32)
@@ -79,14 +82,19 @@ int proc_add_areas(struct text *t, struct dentry *dentry, proc_area_fn add);
 extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_numa_maps, proc_pagemap,
     proc_clear_refs, proc_mem, proc_environ, proc_stat, proc_status, proc_statm;
 
-/* proc_fdinfo.c: a file of /proc/PID/fdinfo, which has the descriptor's number for its name. */
-extern const struct text_kind proc_fdinfo;
-
-/* The open file that a descriptor of a process names, with a reference; NULL: none. */
-struct file *proc_file_of(int pid, int fd, bool *close_on_exec);
-
 /* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
 int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
+
+/* proc_fd.c */
+extern const struct dynamic_dir proc_fd_dir, proc_fdinfo_dir;
+
+/* For the directories below /proc/PID: what a name means as a number without sign, blanks or
+ * leading zeros, or -1; an entry with a number for its name; a link; dynamic_dir.exists. */
+int proc_number(const char *name);
+void proc_entry_number(struct dir_entry *out, int number, uint8_t type);
+int __must_check proc_link_create(struct dentry *dir, const char *name, magic_link follow,
+                                  uint64_t private, struct dentry **out);
+bool proc_dir_exists(const struct dentry *dir);
 
 /* proc_mounts.c */
 extern const struct text_kind proc_mounts, proc_mountinfo;

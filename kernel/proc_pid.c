@@ -3,7 +3,7 @@
  * kernel/proc_pid.c - /proc/PID: a directory for each process
  *
  * Room:   kernel.
- * Owns:   the directories of processes and of their descriptors, made when they are looked up.
+ * Owns:   the directories of processes and of their tasks, made when they are looked up.
  * Locks:  tasks_lock while a process is found and a reference on its memory or files is taken.
  * Always: (1) a process may end at any moment: what it had is then missing, never stale.
  * Source: proc(5), proc_pid_fd(5).
@@ -11,7 +11,6 @@
  */
 #include "proc.h"
 
-#include "files.h"
 #include "mount.h"
 #include "task.h"
 #include "text_file.h"
@@ -20,8 +19,7 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
-/* A number without sign, blanks or leading zeros; -1 if it is none. */
-static int name_to_number(const char *name)
+int proc_number(const char *name)
 {
     uint64_t n;
     char again[16];
@@ -106,15 +104,9 @@ static int own(struct dentry *dentry, int pid)
     return 0;
 }
 
-static struct files *files_of(int pid)
+bool proc_dir_exists(const struct dentry *dir)
 {
-    tasks_lock();
-    struct task *task = proc_task(pid);
-    struct files *files = task ? task->files : NULL;
-    if (files)
-        files_get(files);
-    tasks_unlock();
-    return files;
+    return proc_exists(proc_pid(dir));
 }
 
 /* Links */
@@ -167,27 +159,6 @@ static int follow_root(const struct place *link, struct place *out)
     return process_place(link, root_of, out);
 }
 
-/* /proc/PID/fd/N: the very file that is open, whatever its name is now. */
-static int follow_fd(const struct place *link, struct place *out)
-{
-    int err = may_look(proc_pid(link->dentry->parent));
-    if (err)
-        return err;
-    struct files *files = files_of(proc_pid(link->dentry->parent));
-    int wanted = link->dentry->inode->private, fd = wanted;
-    if (!files)
-        return -ENOENT;
-    struct file *f = files_next(files, &fd);
-    if (f && fd == wanted) {
-        *out = file_place(f);
-        place_get(out);
-    }
-    if (f)
-        file_put(f);
-    files_put(files);
-    return f && fd == wanted ? 0 : -ENOENT;
-}
-
 /* What such a link says: the path of what it leads to. */
 static int read_magic_link(struct dentry *link, char *buf, size_t size)
 {
@@ -200,8 +171,8 @@ static int read_magic_link(struct dentry *link, char *buf, size_t size)
     return len;
 }
 
-static int link_create(struct dentry *dir, const char *name, magic_link follow, uint64_t private,
-                       struct dentry **out)
+int proc_link_create(struct dentry *dir, const char *name, magic_link follow, uint64_t private,
+                     struct dentry **out)
 {
     struct inode *inode;
     int err = inode_create(S_IFLNK | 0777, NULL, &inode);
@@ -239,72 +210,12 @@ static void entry_fill(struct dir_entry *out, const char *name, uint64_t ino, ui
     out->type = type;
 }
 
-static void entry_fill_number(struct dir_entry *out, int number, uint8_t type)
+void proc_entry_number(struct dir_entry *out, int number, uint8_t type)
 {
     char name[16];
     snprintf(name, sizeof(name), "%d", number);
     entry_fill(out, name, number + 1, type);
 }
-
-/* Is @n an open descriptor of a process, or which is the next? -1: none. */
-static int next_fd(int pid, int n)
-{
-    struct files *files = files_of(pid);
-    struct file *f = files ? files_next(files, &n) : NULL;
-    if (f)
-        file_put(f);
-    if (files)
-        files_put(files);
-    return f ? n : -1;
-}
-
-static int fd_lookup(struct dentry *dir, const char *name, struct dentry **out)
-{
-    int fd = name_to_number(name);
-    if (fd < 0 || next_fd(proc_pid(dir), fd) != fd)
-        return -ENOENT;
-    return link_create(dir, name, follow_fd, fd, out);
-}
-
-static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
-{
-    int fd = *n < FILES_MAX ? next_fd(proc_pid(dir), *n) : -1;
-    if (fd < 0)
-        return false;
-    *n = fd;
-    entry_fill_number(out, fd, DT_LNK);
-    return true;
-}
-
-static const struct dynamic_dir fd_dir = {fd_lookup, fd_entry};
-
-/* /proc/PID/fdinfo */
-
-struct file *proc_file_of(int pid, int fd, bool *close_on_exec)
-{
-    struct files *files = files_of(pid);
-    struct file *file = files ? files_get_file(files, fd, close_on_exec) : NULL;
-    if (files)
-        files_put(files);
-    return file;
-}
-
-static int fdinfo_lookup(struct dentry *dir, const char *name, struct dentry **out)
-{
-    int fd = name_to_number(name);
-    if (fd < 0 || next_fd(proc_pid(dir), fd) != fd)
-        return -ENOENT;
-    return text_file_create(dir, name, &proc_fdinfo, out);
-}
-
-static bool fdinfo_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
-{
-    bool there = fd_entry(dir, n, out);
-    out->type = DT_REG;
-    return there;
-}
-
-static const struct dynamic_dir fdinfo_dir = {fdinfo_lookup, fdinfo_entry};
 
 /* /proc/PID/task */
 
@@ -312,7 +223,7 @@ static const struct dynamic_dir process_dir;
 
 static int task_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
-    int tid = name_to_number(name);
+    int tid = proc_number(name);
 
     tasks_lock();
     const struct task *task = tid > 0 ? task_find(tid) : NULL;
@@ -344,11 +255,11 @@ static bool task_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     if (!tid)
         return false;
     *n = tid;
-    entry_fill_number(out, tid, DT_DIR);
+    proc_entry_number(out, tid, DT_DIR);
     return true;
 }
 
-static const struct dynamic_dir task_dir = {task_lookup, task_entry};
+static const struct dynamic_dir task_dir = {task_lookup, task_entry, proc_dir_exists};
 
 /* /proc/PID/ns */
 
@@ -381,7 +292,7 @@ static int ns_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(links_of_ns); i++)
         if (!strcmp(name, links_of_ns[i]))
-            return link_create(dir, name, follow_ns, i, out);
+            return proc_link_create(dir, name, follow_ns, i, out);
     return -ENOENT;
 }
 
@@ -393,14 +304,14 @@ static bool ns_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry};
+static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry, proc_dir_exists};
 
 static const struct {
     const char *name;
     const struct dynamic_dir *dir;
     uint32_t rights;
-} dirs_of_process[] = {{"fd", &fd_dir, 0500},
-                       {"fdinfo", &fdinfo_dir, 0555},
+} dirs_of_process[] = {{"fd", &proc_fd_dir, 0500},
+                       {"fdinfo", &proc_fdinfo_dir, 0555},
                        {"ns", &ns_dir, 0511},
                        {"task", &task_dir, 0555}};
 
@@ -420,7 +331,7 @@ static int process_child(struct dentry *dir, const char *name, struct dentry **o
             return text_file_create(dir, name, proc_files_of_process[i], out);
     for (unsigned i = 0; i < NR_LINKS; i++)
         if (!strcmp(name, links_of_process[i].name))
-            return link_create(dir, name, links_of_process[i].follow, 0, out);
+            return proc_link_create(dir, name, links_of_process[i].follow, 0, out);
     for (unsigned i = 0; i < nr_dirs(dir); i++)
         if (!strcmp(name, dirs_of_process[i].name))
             return directory_create(dir, name, dirs_of_process[i].dir, dirs_of_process[i].rights,
@@ -440,8 +351,6 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
 {
     uint64_t ino = dir->inode->ino;
 
-    if (!proc_exists(proc_pid(dir)))
-        return false;
     if (*n < proc_nr_files)
         entry_fill(out, proc_files_of_process[*n]->name, ino, DT_REG);
     else if (*n < proc_nr_files + NR_LINKS)
@@ -453,11 +362,11 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
     return true;
 }
 
-static const struct dynamic_dir process_dir = {process_lookup, process_entry};
+static const struct dynamic_dir process_dir = {process_lookup, process_entry, proc_dir_exists};
 
 static int proc_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
-    int pid = name_to_number(name);
+    int pid = proc_number(name);
 
     int err = pid > 0 && proc_exists(pid)
                   ? directory_create(dir, name, &process_dir, 0555, pid, out)
@@ -475,11 +384,11 @@ static bool proc_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     if (!pid)
         return false;
     *n = pid;
-    entry_fill_number(out, pid, DT_DIR);
+    proc_entry_number(out, pid, DT_DIR);
     return true;
 }
 
-static const struct dynamic_dir proc_dir = {proc_lookup, proc_entry};
+static const struct dynamic_dir proc_dir = {proc_lookup, proc_entry, NULL};
 
 /* /proc/self */
 

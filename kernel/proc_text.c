@@ -11,24 +11,19 @@
  */
 #include "proc.h"
 
-#include "files.h"
 #include "fs.h"
 #include "oom.h"
 #include "task.h"
 #include "text_file.h"
-#include <asm/tlb.h>
-#include <asm/uaccess.h>
 #include <lib/format.h>
 #include <lib/string.h>
 #include <mm/object.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-#define PAGE_KIB         (PAGE_SIZE / KIB)
 #define MAPS_PATH_AT     72 /* the column before a path of maps */
 #define MAPS_NUMBERS_MAX 100
 #define CMDLINE_MAX      (64 * KIB)
-#define NS_PER_TICK      10000000UL
 
 /* maps */
 

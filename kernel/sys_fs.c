@@ -417,9 +417,12 @@ static int64_t put_entry(const struct dir_entry *e, uint64_t next, user_addr_t o
 static int64_t put_entries(struct file *f, user_addr_t out, size_t size)
 {
     uint64_t cookie = f->pos;
+    const struct dynamic_dir *dynamic = f->inode->dynamic;
     struct dir_entry e;
     size_t done = 0;
 
+    if (dynamic && dynamic->exists && !dynamic->exists(f->dentry))
+        return -ENOENT;
     while (directory_next(f->dentry, &cookie, &e)) {
         int64_t n = put_entry(&e, cookie, user(out.raw + done), size - done);
         if (n < 0)

@@ -15,6 +15,7 @@
 #include "../../kernel/quiet.h"
 #include "../../kernel/syscall.h"
 #include <asm/context.h>
+#include <mm/usage.h>
 #include <upcalls.h>
 
 #define SHARED (RW | VM_SHARED)
@@ -82,6 +83,22 @@ KTEST(an_exclusive_page_with_two_leaves_is_found)
     pte_write(slot, leaf);
     EXPECT(vm_check() == 0);
     kit_mm_put(child);
+    kit_mm_put(mm);
+}
+
+KTEST(a_first_write_that_would_not_be_seen_is_found)
+{
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
+    mm_track_writes(mm);
+    pte_t leaf = kit_leaf(mm, 0), *slot = pt_walk(&mm->pgtable, user(AT(0))).slot;
+    EXPECT(!pte_is_writable(leaf) && !pte_is_soft_dirty(leaf) && vm_check() == 0);
+    pte_write(slot, pte_made_writable(leaf));
+    EXPECT_FINDS(vm_check(), "V5");
+    pte_write(slot, leaf);
+    EXPECT(vm_check() == 0);
     kit_mm_put(mm);
 }
 

@@ -7,10 +7,11 @@
  * Locks:  none.
  * Always: (1) every expectation was seen on Linux 6.18.
  * Source: proc(5) and its pages on single files.
- * Tour:   with kernel/proc_pid.c, kernel/proc_status.c, kernel/proc_fdinfo.c.
+ * Tour:   with kernel/proc_pid.c, kernel/proc_status.c, kernel/proc_fd.c.
  */
 #define _GNU_SOURCE
 #include "ktap.h"
+#include "smaps.h"
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
@@ -456,6 +457,25 @@ static void each_thread_has_a_directory(void)
     close(told[1]);
 }
 
+static void huge_pages_of_the_pool_are_counted_apart(void)
+{
+    size_t huge = 512 * PAGE;
+    char *p =
+        mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+    if (p == MAP_FAILED)
+        SKIP("no huge pages");
+    long before = atol(status("VmRSS"));
+    p[0] = 1;
+    EXPECT(labs(atol(status("VmRSS")) - before) < 1024);
+    EXPECT_IS(atol(status("HugetlbPages")), 2048);
+    EXPECT_IS(smaps(p, huge, "Private_Hugetlb"), 2048);
+    EXPECT_IS(smaps(p, huge, "Shared_Hugetlb"), 0);
+    EXPECT_IS(smaps(p, huge, "Rss"), 0);
+    munmap(p, huge);
+    EXPECT_IS(atol(status("HugetlbPages")), 0);
+}
+
 static const char *const files[] = {"stat",      "status",        "statm",   "maps",  "smaps",
                                     "cmdline",   "comm",          "limits",  "wchan", "oom_score",
                                     "numa_maps", "oom_score_adj", "environ", "auxv",  "pagemap",
@@ -511,6 +531,7 @@ static void what_is_left_of_a_process_is_told(void)
         close(fds[i]);
     }
     EXPECT_ERR(open(path, O_RDONLY), ENOENT);
+    EXPECT_ERR(syscall(SYS_getdents64, dir, text, sizeof(text)), ENOENT);
     close(dir);
 }
 
@@ -622,6 +643,7 @@ int main(int argc, char **argv)
         TEST(fdinfo_tells_how_a_file_is_open),
         TEST(names_can_be_changed_from_inside),
         TEST(each_thread_has_a_directory),
+        TEST(huge_pages_of_the_pool_are_counted_apart),
         TEST(what_is_left_of_a_process_is_told),
         TEST(processes_may_end_while_they_are_read),
         TEST(long_maps_are_read_in_pieces),
