@@ -294,6 +294,13 @@ void dentry_move(struct dentry *from, struct dentry *to_dir, char *name)
     dentry_put(old_parent);
 }
 
+bool dentry_is_below(const struct dentry *d, const struct dentry *top)
+{
+    while (d != top && d->parent && d->parent != d)
+        d = d->parent;
+    return d == top;
+}
+
 static char *name_copy(const struct dentry *dentry)
 {
     size_t size = strlen(dentry->name) + 1;

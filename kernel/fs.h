@@ -143,6 +143,9 @@ void dentry_put(struct dentry *dentry);
 void dentry_link(struct dentry *dentry);
 void dentry_unlink(struct dentry *dentry);
 
+/* Does it lie in @top, or is it @top? fs_lock held. */
+bool dentry_is_below(const struct dentry *dentry, const struct dentry *top);
+
 /* The root of a file system that ends: its last reference but those of names below. */
 void dentry_drop_root(struct dentry *root);
 

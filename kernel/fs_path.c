@@ -469,13 +469,6 @@ unlock:
 
 /* rename(2) */
 
-static bool is_below(const struct dentry *d, const struct dentry *top)
-{
-    while (d != top && d->parent && d->parent != d)
-        d = d->parent;
-    return d == top;
-}
-
 static int check_rename(const struct dentry *from, const struct dentry *to)
 {
     bool directory = inode_is(from->inode, S_IFDIR);
@@ -511,9 +504,9 @@ static int check_rename_rights(const struct dentry *from_dir, const struct dentr
 static int check_circle(const struct dentry *from_dir, const struct dentry *from,
                         const struct dentry *to_dir, const struct dentry *to, unsigned flags)
 {
-    if (is_below(to_dir, from))
+    if (dentry_is_below(to_dir, from))
         return -EINVAL;
-    if (to && is_below(from_dir, to))
+    if (to && dentry_is_below(from_dir, to))
         return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
     return 0;
 }

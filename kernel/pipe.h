@@ -2,7 +2,7 @@
 /*
  * kernel/pipe.h - pipes: references to parts of pages, between those who write and who read
  *
- * Room:   kernel, private to pipe.c and splice.c.
+ * Room:   kernel, private to pipe.c, pipe_file.c and splice.c.
  * Owns:   struct pipe.
  * Locks:  pipe.lock (mutex, rank PIPE); user memory is copied, and files are written, under it.
  *         Of two pipes the one at the lower address is locked first.
@@ -79,8 +79,9 @@ static inline char *pipe_bytes(const struct pipe_part *part)
     return (char *)page_kva(part->page) + part->offset;
 }
 
-/* read(2) of @len bytes. */
+/* read(2) and write(2) of @len bytes. Each write is a packet: @packets. */
 int64_t pipe_take(struct pipe *p, struct object_copy *c, size_t len, bool nonblocking);
+int64_t pipe_put(struct pipe *p, struct object_copy *c, size_t len, bool nonblocking, bool packets);
 
 /* Everybody who waits looks again. */
 void pipe_changed(struct pipe *p);

@@ -380,6 +380,7 @@ void proc_boot_init(const char *cmdline)
     ipc_boot_files(proc, kernel);
     TEXT_FILES(fs_boot_directory(kernel, "random", 0555), proc_sys_random);
     proc_pid_boot_init(proc);
+    proc_net_boot_init(proc);
     fs_boot_link(proc, "mounts", "self/mounts");
     sys_boot_init();
 }

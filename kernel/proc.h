@@ -21,6 +21,9 @@ struct vma;
 /* Make @proc a directory of processes, with "self" in it. Boot. */
 void proc_pid_boot_init(struct dentry *proc);
 
+/* kernel/proc_net.c */
+void proc_net_boot_init(struct dentry *proc);
+
 /* Directories below /proc/PID carry the pid in their inode; below /proc/PID/task/TID the tid, and
  * that they are of this one task. */
 #define PROC_OF_TASK (1UL << 32)

@@ -162,7 +162,8 @@ static int store_clear_refs(struct dentry *dentry, int64_t what)
     return 0;
 }
 
-const struct text_kind proc_clear_refs = {"clear_refs", 0200, .store_for = store_clear_refs};
+const struct text_kind proc_clear_refs = {"clear_refs", 0200, .open = proc_may_look,
+                                          .store_for = store_clear_refs};
 
 /* environ: as the program left it, as far as it can be read */
 

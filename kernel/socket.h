@@ -28,6 +28,7 @@ struct socket_name;
 
 struct socket {
     _Atomic uint32_t refcount;
+    struct list_node all_node;     /* on the list of all [s] */
     int type;                      /* SOCK_STREAM, .. [I] */
     enum socket_state state;       /* [s] */
     unsigned shutdown;             /* enum socket_shutdown [s] */
@@ -64,22 +65,17 @@ struct message {
 };
 
 extern spinlock_t sockets_lock;
+extern struct list_node all_sockets; /* [s] */
 
 /* socket.c: their life */
-
-/* The socket behind a file, or NULL: it is a file of another kind. */
-struct socket *socket_of(const struct file *f);
 
 /* A socket with one reference. 0 or -ENOMEM. */
 int __must_check socket_create(int type, struct socket **out);
 void socket_get(struct socket *s);
 void socket_put(struct socket *s);
 
-/* A file for a socket. @flags: O_NONBLOCK. 0, or -ENOMEM. */
-int __must_check socket_file_create(unsigned flags, struct file **out);
-
-/* The file is this socket's; takes over the reference. */
-void socket_attach(struct file *f, struct socket *s);
+/* Its file is put: whoever is connected to it, or waits for it, learns that. */
+void socket_close(struct socket *s);
 
 /* Connect two new sockets. */
 void socket_join(struct socket *a, struct socket *b);
@@ -121,6 +117,17 @@ uint64_t socket_wait_end(uint64_t ns, bool nonblocking);
 
 /* What wait_event_until() says, as calls on sockets say it. */
 int socket_wait_error(int err, uint64_t end_ns);
+
+/* socket_file.c */
+
+/* The socket behind a file, or NULL: it is a file of another kind. */
+struct socket *socket_of(const struct file *f);
+
+/* A file for a socket. @flags: O_NONBLOCK. 0, or -ENOMEM. */
+int __must_check socket_file_create(unsigned flags, struct file **out);
+
+/* The file is this socket's; takes over the reference. */
+void socket_attach(struct file *f, struct socket *s);
 
 /* socket_send.c */
 

@@ -8,7 +8,7 @@
  *         open socket under it only. sockets_lock (rank SOCKETS) inside.
  * Always: (1) bytes that could not be copied are still there, but for a datagram's.
  * Source: unix(7), recv(2).
- * Tour:   after kernel/socket_send.c; then kernel/scm.c.
+ * Tour:   after kernel/socket_send.c; then kernel/socket_file.c, kernel/scm.c.
  */
 #include "poll.h"
 #include "socket.h"

@@ -111,20 +111,65 @@ static struct superblock *superblock_again(struct superblock *super)
     return super;
 }
 
-/* A second view of what lies at @from. fs_lock held. */
-static int bind_place(const struct place *from, const struct place *at)
+/* A second view of what lies at @from, not attached yet. fs_lock held, as in all of these. */
+static int view_create(const struct place *from, struct mount **out)
+{
+    const struct mount *m = from->mount;
+    return mount_create(superblock_again(m->super), from->dentry, m->source, m->flags, out);
+}
+
+static int bind_at(const struct place *from, const struct place *at, struct mount **out)
+{
+    int err = view_create(from, out);
+    if (err)
+        return err;
+    err = mount_attach(*out, at);
+    if (err)
+        mount_put(*out);
+    return err;
+}
+
+static int bind_below(const struct place *from, struct mount *view, int last);
+
+/* The same for @m, if it lies below @from, and for what lies below it. */
+static int bind_again(const struct place *from, struct mount *view, struct mount *m, int last)
+{
+    struct place root = {m, m->root}, at = {view, m->on.dentry};
+    struct mount *copy;
+
+    if (m->on.mount != from->mount || !dentry_is_below(at.dentry, from->dentry))
+        return 0;
+    int err = bind_at(&root, &at, &copy);
+    return err ? err : bind_below(&root, copy, last);
+}
+
+/* What is mounted below @from is seen through @view, too: MS_REC. @last: all after it are new. */
+static int bind_below(const struct place *from, struct mount *view, int last)
 {
     struct mount *m;
+    int err = 0;
+
+    for (int id = 0; !err && id < last && (m = mount_after(id));) {
+        id = m->id;
+        if (id <= last)
+            err = bind_again(from, view, m, last);
+        mount_put(m);
+    }
+    return err;
+}
+
+static int bind_place(const struct place *from, const struct place *at, uint64_t flags)
+{
+    struct mount *view;
 
     if (!from->mount || !from->mount->attached)
         return -EINVAL;
-    int err = mount_create(superblock_again(from->mount->super), from->dentry, from->mount->source,
-                           from->mount->flags, &m);
-    if (err)
+    int err = bind_at(from, at, &view);
+    if (err || !(flags & MS_REC))
         return err;
-    err = mount_attach(m, at);
+    err = bind_below(from, view, view->id - 1);
     if (err)
-        mount_put(m);
+        mount_detach(view);
     return err;
 }
 
@@ -139,7 +184,7 @@ static int bind_or_move(const struct place *at, uint64_t flags, const struct mou
         return err;
     mutex_lock(&fs_lock);
     if (flags & MS_BIND)
-        err = bind_place(&from, at);
+        err = bind_place(&from, at, flags);
     else
         err = place_is_mount_root(&from) && from.mount->attached ? mount_move(from.mount, at)
                                                                  : -EINVAL;

@@ -89,11 +89,18 @@ static const struct text_kind *kind_of(const struct file *f)
     return (const struct text_kind *)f->inode->private;
 }
 
+static bool can_show(const struct text_kind *kind)
+{
+    return kind->show || kind->show_piece || kind->setting || kind->says;
+}
+
 static int show(const struct text_kind *kind, struct text *t, struct dentry *dentry)
 {
     if (kind->show_piece)
         return kind->show_piece(t, dentry);
     t->next = TEXT_END;
+    if (!can_show(kind))
+        return -EINVAL;
     if (kind->says)
         text_add(t, "%s\n", kind->says);
     if (!kind->setting)
@@ -226,7 +233,10 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
 static int text_open(struct file *f)
 {
     const struct text_kind *kind = kind_of(f);
-    return kind->open ? kind->open(f->dentry) : 0;
+
+    if (kind->open)
+        return kind->open(f->dentry);
+    return file_readable(f) && !can_show(kind) ? -EACCES : 0; /* whoever asks, as sysctl's */
 }
 
 static void text_release(struct file *f)

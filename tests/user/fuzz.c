@@ -22,9 +22,13 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -221,6 +225,14 @@ static uint64_t own_path(struct chance *c)
     return below(c, 12) ? (uint64_t)PICK(c, paths) : pointer(c);
 }
 
+static uint64_t file_system(struct chance *c)
+{
+    static const char *const types[] = {"tmpfs", "tmpfs", "ramfs", "hugetlbfs",
+                                        "proc",  "sysfs", ""};
+
+    return below(c, 12) ? (uint64_t)PICK(c, types) : pointer(c);
+}
+
 static uint64_t process(struct chance *c)
 {
     static const int others[] = {0, 0, -1, INT_MIN, INT_MAX, 1, 99999, -2};
@@ -313,6 +325,10 @@ static uint64_t argument(struct chance *c, char kind)
     case 'w': /* how to send and receive: mostly without waiting */
         return (below(c, 8) ? MSG_DONTWAIT : 0) | (below(c, 4) ? 0 : MSG_PEEK) |
                (below(c, 8) ? MSG_NOSIGNAL : flags(c));
+    case 'y': /* a file system */
+        return file_system(c);
+    case 'x': /* a small number: of a key, a segment, a semaphore, a command */
+        return below(c, 12) ? below(c, 20) : edge(c);
     case 'z':
         return 0;
     default:
@@ -498,8 +514,17 @@ static const struct call {
     CALL(fchownat, "@Siii", 1),
     CALL(utimensat, "@Spi", 1),
     CALL(umask, "i", 1),
-    CALL(mount, "sssip", 1),
-    CALL(umount2, "si", 1),
+    CALL(mount, "sSyip", 3),
+    CALL(umount2, "Si", 2),
+    CALL(openat2, "@Shl", 1),
+    CALL(shmget, "xLi", 3),
+    CALL(shmat, "xai", 3),
+    CALL(shmdt, "a", 3),
+    CALL(shmctl, "xxp", 3),
+    CALL(semget, "xxi", 3),
+    CALL(semop, "xpx", 3),
+    CALL(semtimedop, "xpxp", 2),
+    CALL(semctl, "xxxp", 4),
     CALL(socket, "utz", 3),
     CALL(socketpair, "utzp", 3),
     CALL(bind, "fkK", 3),
@@ -877,8 +902,47 @@ static void clean_root(bool first)
     close(root);
 }
 
+/* Mounts that were not there at the start, the last first. */
+static void clean_mounts(bool first)
+{
+    static char lines[16384];
+    static int known;
+    int id = 0;
+
+    for (bool again = true; again;) {
+        char path[PATH_MAX] = "", *last = lines;
+        ssize_t len = slurp("/proc/self/mountinfo", lines, sizeof lines);
+        for (char *line = lines; len > 0 && line < lines + len; line = strchr(line, '\n') + 1) {
+            if (!strchr(line, '\n'))
+                break;
+            last = line;
+        }
+        if (sscanf(last, "%d %*d %*s %*s %4000s", &id, path) != 2)
+            return;
+        known = first ? id : known;
+        again = id > known && umount2(path, MNT_DETACH) == 0;
+    }
+}
+
+/* Segments and semaphores stay when their makers end. */
+static void clean_ipc(void)
+{
+    struct shmid_ds shm;
+    struct semid_ds sem;
+
+    for (int i = 0; i < 4096; i++) {
+        int id = shmctl(i, SHM_STAT, &shm), set = semctl(i, 0, SEM_STAT, &sem);
+        if (id >= 0)
+            shmctl(id, IPC_RMID, NULL);
+        if (set >= 0)
+            semctl(set, 0, IPC_RMID);
+    }
+}
+
 static void clean_up(void)
 {
+    clean_mounts(false);
+    clean_ipc();
     clean_root(false);
     pid_t child = fork();
 
@@ -940,6 +1004,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     mkdir(OWN_DIR, 0777);
     clean_root(true);
+    clean_mounts(true);
     round_of_chaos(&c, 300); /* what is kept once is no leak */
     end = now_ms() + seconds * 1000UL;
     for (unsigned round = 0;; round++) {

@@ -418,6 +418,35 @@ static void a_bind_shows_the_same_files(void)
     EXPECT_IS(rmdir("m"), 0);
 }
 
+static void a_bind_can_show_what_is_mounted_below(void)
+{
+    EXPECT(tmpfs_at("m", NULL));
+    mkdir("m/in", 0755);
+    mkdir("m/out", 0755);
+    mkdir("b", 0755);
+    EXPECT(tmpfs_at("m/in/sub", NULL));
+    EXPECT(tmpfs_at("m/in/sub/deep", NULL));
+    EXPECT(tmpfs_at("m/out/other", NULL));
+    close(create("m/in/sub/deep/f", "x"));
+    EXPECT_IS(mount("m/in", "b", NULL, MS_BIND, NULL), 0);
+    EXPECT_ERR(access("b/sub/deep", F_OK), ENOENT);
+    EXPECT_IS(umount("b"), 0);
+    EXPECT_IS(mount("m/in", "b", NULL, MS_BIND | MS_REC, NULL), 0);
+    EXPECT_IS(access("b/sub/deep/f", F_OK), 0);
+    EXPECT_ERR(umount("b"), EBUSY);
+    EXPECT_IS(umount("m/in/sub/deep"), 0);
+    EXPECT_IS(access("b/sub/deep/f", F_OK), 0);
+    EXPECT_IS(umount2("b", MNT_DETACH), 0);
+    EXPECT_IS(mount("m", "m/out", NULL, MS_BIND | MS_REC, NULL), 0);
+    EXPECT_IS(access("m/out/in/sub/deep", F_OK), 0);
+    EXPECT_ERR(access("m/out/out/in", F_OK), ENOENT);
+    EXPECT_ERR(umount("m/out"), EBUSY);
+    EXPECT_IS(umount("m/out/in/sub"), 0);
+    EXPECT_IS(umount2("m", MNT_DETACH), 0);
+    rmdir("b");
+    EXPECT_IS(rmdir("m"), 0);
+}
+
 static void a_mount_moves(void)
 {
     EXPECT(tmpfs_at("m", NULL));
@@ -653,6 +682,7 @@ static const struct ktap_test tests[] = {
     TEST(what_is_read_only_stays_as_it_is),
     TEST(noexec_nodev_and_nosuid_are_heeded),
     TEST(a_bind_shows_the_same_files),
+    TEST(a_bind_can_show_what_is_mounted_below),
     TEST(a_mount_moves),
     TEST(a_mount_in_use_stays),
     TEST(what_is_detached_lives_on_in_who_uses_it),

@@ -12,6 +12,8 @@
 #define _GNU_SOURCE
 #include "ktap.h"
 #include "smaps.h"
+#include <ftw.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 
@@ -319,6 +321,47 @@ static void settings_have_their_values(void)
     EXPECT_ERR(open("/proc/sys/kernel/nothing", O_RDONLY), ENOENT);
 }
 
+static void what_is_only_written_cannot_be_read(void)
+{
+    int fd = open("/proc/self/clear_refs", O_RDONLY);
+
+    EXPECT(fd >= 0);
+    EXPECT_ERR(read(fd, text, 1), EINVAL);
+    close(fd);
+    if (geteuid() == 0)
+        EXPECT_ERR(open("/proc/sys/vm/compact_memory", O_RDONLY), EACCES);
+}
+
+static int read_all(const char *path, const struct stat *st, int flag, struct FTW *place)
+{
+    (void)st;
+    (void)place;
+    int fd = flag == FTW_F ? open(path, O_RDONLY | O_NONBLOCK) : -1;
+    for (int i = 0; fd >= 0 && i < 4 && read(fd, text, sizeof(text)) > 0; i++)
+        continue;
+    if (fd >= 0)
+        close(fd);
+    fd = flag == FTW_F ? open(path, O_WRONLY | O_NONBLOCK) : -1;
+    if (fd >= 0) {
+        errno = 0;
+        EXPECT(write(fd, "no value", 8) < 0 || !strcmp(strrchr(path, '/'), "/comm"));
+        close(fd);
+    }
+    return 0;
+}
+
+/* By its owner; what it says is for the other tests. */
+static void every_file_survives_reading_and_nonsense(void)
+{
+    struct utsname name;
+
+    EXPECT_IS(uname(&name), 0);
+    if (!strstr(name.release, "bulla"))
+        SKIP("a larger system has files that must be left alone");
+    EXPECT_IS(nftw("/proc", read_all, 16, FTW_PHYS), 0);
+    EXPECT_IS(nftw("/sys", read_all, 16, FTW_PHYS), 0);
+}
+
 int main(void)
 {
     static const struct ktap_test tests[] = {
@@ -334,6 +377,8 @@ int main(void)
         TEST(huge_pages_are_told_by_frame),
         TEST(the_node_is_told),
         TEST(settings_have_their_values),
+        TEST(what_is_only_written_cannot_be_read),
+        TEST(every_file_survives_reading_and_nonsense),
     };
     return KTAP_MAIN(tests);
 }

@@ -474,7 +474,8 @@ static void how_many_are_on_their_way_is_limited(void)
     if (child == 0) {
         struct rlimit few = {16, 16};
         int fds[10] = {0};
-        if (setrlimit(RLIMIT_NOFILE, &few) < 0 || setgid(54321) < 0 || setuid(54321) < 0)
+        uid_t nobody = 100000 + (uid_t)getpid(); /* who sends nothing else */
+        if (setrlimit(RLIMIT_NOFILE, &few) < 0 || setgid(nobody) < 0 || setuid(nobody) < 0)
             _exit(1);
         if (send_fds(pair[0], fds, 10) != 1 || send_fds(pair[0], fds, 10) != 1)
             _exit(2);

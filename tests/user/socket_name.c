@@ -48,12 +48,12 @@ static int connect_to(int fd, const char *path)
     return connect(fd, (struct sockaddr *)&a, sizeof a);
 }
 
-/* "\0name" */
+/* "\0name", of this process: others may run the same test. */
 static socklen_t abstract(struct sockaddr_un *a, const char *name)
 {
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
-    strcpy(a->sun_path + 1, name);
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+    int len = snprintf(a->sun_path + 1, sizeof a->sun_path - 1, "%s.%d", name, getpid());
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }
 
 static int new_socket(int type)
@@ -386,6 +386,51 @@ static void accept_takes_flags_and_refuses_others(void)
     leave_directory();
 }
 
+/* The line of /proc/net/unix that ends in @end, from its type on. */
+static const char *line_of(const char *end)
+{
+    static char line[256];
+    FILE *f = fopen("/proc/net/unix", "r");
+
+    while (f && fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        line[strcspn(line, "\n")] = '\0';
+        if (colon && strlen(line) > strlen(end) &&
+            !strcmp(line + strlen(line) - strlen(end), end)) {
+            fclose(f);
+            return colon + 2 + 9 + 9; /* a count, and a protocol */
+        }
+    }
+    if (f)
+        fclose(f);
+    return "";
+}
+
+static void sockets_are_listed(void)
+{
+    char expected[192], name[128];
+    struct sockaddr_un a;
+    struct stat st;
+
+    enter_directory();
+    int server = new_socket(SOCK_STREAM), other = new_socket(SOCK_DGRAM);
+    snprintf(name, sizeof name, " %s/" PATH, directory);
+    EXPECT_IS(bind_to(server, name + 1), 0);
+    EXPECT_IS(listen(server, 1), 0);
+    EXPECT_IS(bind(other, (struct sockaddr *)&a, abstract(&a, "listed")), 0);
+    EXPECT_IS(fstat(server, &st), 0);
+    snprintf(expected, sizeof expected, "00010000 0001 01 %5lu%s", st.st_ino, name);
+    EXPECT(!strcmp(line_of(name), expected));
+    EXPECT_IS(fstat(other, &st), 0);
+    snprintf(name, sizeof name, " @listed.%d", getpid());
+    snprintf(expected, sizeof expected, "00000000 0002 01 %5lu%s", st.st_ino, name);
+    EXPECT(!strcmp(line_of(name), expected));
+    close(server);
+    close(other);
+    EXPECT(!strcmp(line_of(name), ""));
+    leave_directory();
+}
+
 static void calls_of_the_wrong_kind_are_refused(void)
 {
     struct sockaddr_un a = address(PATH);
@@ -450,6 +495,7 @@ static const struct ktap_test tests[] = {
     TEST(a_crowded_reader_makes_senders_wait),
     TEST(a_full_backlog_makes_clients_wait),
     TEST(accept_takes_flags_and_refuses_others),
+    TEST(sockets_are_listed),
     TEST(calls_of_the_wrong_kind_are_refused),
     TEST(who_waits_to_be_accepted_is_reset),
 };
