@@ -301,9 +301,9 @@ static void release_files(struct task *task)
 /* What outlives the task in its process's account. */
 static void usage_keep(struct process *p, const struct task *task)
 {
-    p->usage.faults += task->nr_faults;
-    p->usage.waits += task->sched.nr_waits;
-    p->usage.preemptions += task->sched.nr_preemptions;
+    struct usage used = usage_of_task(task);
+
+    usage_add(&p->usage, &used);
 }
 
 /* Out of the tree. True: it was the last of its process. */
