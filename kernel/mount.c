@@ -24,6 +24,15 @@ void mount_get(struct mount *m)
     atomic_fetch_add_explicit(&m->refcount, 1, memory_order_relaxed);
 }
 
+bool mount_get_living(struct mount *m)
+{
+    uint32_t owners = atomic_load(&m->refcount);
+    while (owners)
+        if (atomic_compare_exchange_weak(&m->refcount, &owners, owners + 1))
+            return true;
+    return false;
+}
+
 void mount_put(struct mount *m)
 {
     WRITE_ONCE(m->expires, false);

@@ -120,6 +120,10 @@ void fs_options_show(struct text *t, const struct superblock *super);
 
 /* Need no lock. */
 void mount_get(struct mount *mount);
+
+/* The same for one found in a list, with name_lock held. False: it is about to end. */
+bool mount_get_living(struct mount *m);
+
 void mount_put(struct mount *mount);
 
 /* A view of @super, whose count it takes over, from @root down; attached nowhere. 0 or -ENOMEM.

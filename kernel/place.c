@@ -143,14 +143,31 @@ int place_path(const struct place *p, char *buf, size_t size)
     return len;
 }
 
-int dentry_path(struct dentry *dentry, char *buf, size_t size)
+/* name_lock held. */
+static struct place place_in_oldest(struct dentry *dentry)
 {
     const struct superblock *super = dentry->inode->super;
     struct place p = {NULL, dentry};
 
-    spin_lock(&name_lock);
     if (super && !list_empty(&super->mounts))
         p.mount = list_first_entry(&super->mounts, struct mount, super_node);
+    return p;
+}
+
+void dentry_place(struct dentry *dentry, struct place *out)
+{
+    spin_lock(&name_lock);
+    *out = place_in_oldest(dentry);
+    if (out->mount && !mount_get_living(out->mount))
+        out->mount = NULL;
+    dentry_get(dentry);
+    spin_unlock(&name_lock);
+}
+
+int dentry_path(struct dentry *dentry, char *buf, size_t size)
+{
+    spin_lock(&name_lock);
+    struct place p = place_in_oldest(dentry);
     int len = path_between(&p, buf, size);
     spin_unlock(&name_lock);
     return len;

@@ -53,5 +53,9 @@ bool place_may_not_execute(const struct place *place);
  * Context: any lock below rank FILES may be held. */
 int place_path(const struct place *place, char *buf, size_t size);
 
-/* The same where nobody knows through which mount it was reached: through the oldest. */
+/* Where @dentry is, if nobody knows through which mount it was reached: in the oldest; with
+ * references. */
+void dentry_place(struct dentry *dentry, struct place *out);
+
+/* The path of that. */
 int dentry_path(struct dentry *dentry, char *buf, size_t size);

@@ -85,8 +85,8 @@ extern const struct text_kind proc_smaps, proc_smaps_rollup, proc_numa_maps, pro
 /* pagemap_scan.c: the ioctl of pagemap, on the memory that it is open on. */
 int64_t pagemap_scan(struct mm *mm, user_addr_t arg);
 
-/* proc_fd.c */
-extern const struct dynamic_dir proc_fd_dir, proc_fdinfo_dir;
+/* proc_fd.c, proc_map_files.c */
+extern const struct dynamic_dir proc_fd_dir, proc_fdinfo_dir, proc_map_files_dir;
 
 /* For the directories below /proc/PID: what a name means as a number without sign, blanks or
  * leading zeros, or -1; an entry with a number for its name; a link; dynamic_dir.exists. */

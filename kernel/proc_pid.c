@@ -313,15 +313,16 @@ static const struct {
 } dirs_of_process[] = {{"fd", &proc_fd_dir, 0500},
                        {"fdinfo", &proc_fdinfo_dir, 0555},
                        {"ns", &ns_dir, 0511},
+                       {"map_files", &proc_map_files_dir, 0500},
                        {"task", &task_dir, 0555}};
 
 /* The files of a process come first, then its links, then its directories. */
 #define NR_LINKS ARRAY_SIZE(links_of_process)
 
-/* The last is the one that a single task has not. */
+/* The last two are what a single task has not. */
 static unsigned nr_dirs(const struct dentry *dir)
 {
-    return ARRAY_SIZE(dirs_of_process) - proc_is_of_task(dir);
+    return ARRAY_SIZE(dirs_of_process) - (proc_is_of_task(dir) ? 2 : 0);
 }
 
 static int process_child(struct dentry *dir, const char *name, struct dentry **out)

@@ -457,6 +457,35 @@ static void each_thread_has_a_directory(void)
     close(told[1]);
 }
 
+static void areas_of_files_have_links(void)
+{
+    int fd = memfd_create("mapped", 0);
+    char path[96], link[64] = "", buf[8];
+    EXPECT_IS(ftruncate(fd, 2 * PAGE), 0);
+    EXPECT_IS(pwrite(fd, "here", 4, 0), 4);
+    char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (uintptr_t)p,
+             (uintptr_t)p + 2 * PAGE);
+    EXPECT(readlink(path, link, sizeof(link) - 1) > 0 && !strcmp(link, "/memfd:mapped (deleted)"));
+    EXPECT(entries("/proc/self/map_files") >= 2); /* the program itself, too */
+    if (geteuid() == 0) {
+        int again = open(path, O_RDONLY);
+        EXPECT_IS(read(again, buf, 8), 8);
+        EXPECT(!strncmp(buf, "here", 4));
+        close(again);
+    }
+    munmap(p, PAGE);
+    EXPECT_ERR(readlink(path, link, sizeof(link)), ENOENT);
+    snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (uintptr_t)p + PAGE,
+             (uintptr_t)p + 2 * PAGE);
+    EXPECT(readlink(path, link, sizeof(link)) > 0);
+    EXPECT_ERR(readlink("/proc/self/map_files/0-1", link, sizeof(link)), ENOENT);
+    EXPECT_ERR(readlink("/proc/self/map_files/x", link, sizeof(link)), ENOENT);
+    munmap(p + PAGE, PAGE);
+    close(fd);
+}
+
 static void huge_pages_of_the_pool_are_counted_apart(void)
 {
     size_t huge = 512 * PAGE;
@@ -643,6 +672,7 @@ int main(int argc, char **argv)
         TEST(fdinfo_tells_how_a_file_is_open),
         TEST(names_can_be_changed_from_inside),
         TEST(each_thread_has_a_directory),
+        TEST(areas_of_files_have_links),
         TEST(huge_pages_of_the_pool_are_counted_apart),
         TEST(what_is_left_of_a_process_is_told),
         TEST(processes_may_end_while_they_are_read),
