@@ -8,7 +8,7 @@
  *         under both, so that place_path() needs only the inner one.
  * Always: (1) see fs.h; (2) nothing is freed while name_lock is held.
  * Source: inode(7), stat(2).
- * Tour:   after kernel/fs.h; then kernel/fs_path.c.
+ * Tour:   after kernel/fs.h; then kernel/walk.c.
  */
 #include "fs.h"
 

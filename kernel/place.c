@@ -7,7 +7,7 @@
  * Locks:  fs_lock is held by who moves; name_lock here, while a path is put together backwards.
  * Always: (1) who ascends never leaves the root that is given; (2) see place.h.
  * Source: path_resolution(7), chroot(2), getcwd(2).
- * Tour:   after kernel/place.h; then kernel/fs_path.c.
+ * Tour:   after kernel/place.h; then kernel/walk.c.
  */
 #include "place.h"
 

@@ -16,6 +16,7 @@
 #include "path.h"
 #include "sys_fs.h"
 #include "task.h"
+#include "walk.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
@@ -43,12 +44,6 @@ static int create_file(const struct opening *o, struct place *out)
     return err ? err : fs_create_open(&o->path->start, o->path->text, o->limits, inode, out);
 }
 
-static bool ends_in_slash(const char *path)
-{
-    size_t len = strlen(path);
-    return len && path[len - 1] == '/';
-}
-
 /* Find the name or make it. *@created: nothing needs to be checked any more. */
 static int find_or_create(const struct opening *o, struct place *out, bool *created)
 {
@@ -58,7 +53,8 @@ static int find_or_create(const struct opening *o, struct place *out, bool *crea
 
     *created = false;
     for (unsigned i = 0; i < OPEN_TRIES; i++) {
-        bool asks_directory = creates && ends_in_slash(p->text); /* refused where it is created */
+        bool asks_directory =
+            creates && path_ends_in_slash(p->text); /* refused where it is created */
         unsigned flags = o->limits | (follow ? LOOKUP_FOLLOW : 0);
         int err = asks_directory ? -ENOENT : fs_lookup(&p->start, p->text, flags, out);
         if (!err && alone) {
