@@ -257,7 +257,6 @@ struct usage usage_of_process(const struct process *process)
         usage_add(&sum, &more);
     }
     sum.run_ns = process_run_ns(process);
-    sum.system_ns = atomic_load(&process->system_ns);
     return sum;
 }
 
@@ -299,11 +298,13 @@ int64_t sys_getrusage(int who, user_addr_t out)
 int64_t sys_times(user_addr_t out)
 {
     struct process *me = process_current();
-    const struct usage *children = &me->children_usage;
-    uint64_t system = atomic_load(&me->system_ns);
-    int64_t t[4] = {(own_process_ns() - system) / NS_PER_TICK, system / NS_PER_TICK,
-                    (children->run_ns - children->system_ns) / NS_PER_TICK,
-                    children->system_ns / NS_PER_TICK};
+
+    tasks_lock();
+    struct usage own = usage_of_process(me), children = me->children_usage;
+    tasks_unlock();
+    int64_t t[4] = {(own.run_ns - own.system_ns) / NS_PER_TICK, own.system_ns / NS_PER_TICK,
+                    (children.run_ns - children.system_ns) / NS_PER_TICK,
+                    children.system_ns / NS_PER_TICK};
     if (out.raw && copy_to_user(out, t, sizeof(t)))
         return -EFAULT;
     return clock_ns() / NS_PER_TICK;

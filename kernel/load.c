@@ -45,15 +45,8 @@ static void tick(struct timer *timer)
     if (sched_is_idle(task))
         return; /* load_cpu_busy() begins again */
     struct schedulable *s = &task->sched;
-    uint64_t before_user = s->user_ns, before_system = s->system_ns;
     attribute(&s->user_ns, &s->system_ns, sched_run_ns(task), user);
     attribute(&load->user_ns, &load->system_ns, clock_ns() - sched_idle_ns(cpu_id()), user);
-    if (task->process) {
-        atomic_fetch_add_explicit(&task->process->user_ns, s->user_ns - before_user,
-                                  memory_order_relaxed);
-        atomic_fetch_add_explicit(&task->process->system_ns, s->system_ns - before_system,
-                                  memory_order_relaxed);
-    }
     sample_if_due();
     timer_start(timer, clock_ns() + TICK_NS);
 }

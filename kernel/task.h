@@ -67,11 +67,10 @@ struct process {
     struct wait_queue child_exit;  /* parents wait here */
     struct signal_state signals;   /* handlers and what is pending for the process [s] */
     struct rlimit limits[RLIM_NLIMITS];
-    uint64_t born_ns;                    /* by clock_ns() [I] */
-    _Atomic uint64_t run_ns;             /* of all its tasks, dead ones too [a] */
-    _Atomic uint64_t user_ns, system_ns; /* of that, what ticks saw [a] */
-    struct usage usage;                  /* of dead tasks [t] */
-    struct usage children_usage;         /* of children that were waited for [t] */
+    uint64_t born_ns;            /* by clock_ns() [I] */
+    _Atomic uint64_t run_ns;     /* of all its tasks, dead ones too [a] */
+    struct usage usage;          /* of dead tasks [t] */
+    struct usage children_usage; /* of children that were waited for [t] */
     struct process_timers timers;
     uint32_t membarrier;          /* registered commands [a] */
     uint64_t auxv_at, auxv_bytes; /* user address, for core files [c] */

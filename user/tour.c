@@ -16,9 +16,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #define HUGE (2UL << 20)
 
@@ -386,6 +388,78 @@ static enum verdict sealed_pages_can_be_copied(void)
     return holds ? OK : FAILED;
 }
 
+/* Hand @fd over to whoever has the other end of @link. */
+static bool send_fd(int link, int fd)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                          .cmsg_level = SOL_SOCKET,
+                          .cmsg_type = SCM_RIGHTS}};
+    struct iovec byte = {"", 1};
+    struct msghdr message = {.msg_iov = &byte,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.room};
+
+    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+    return sendmsg(link, &message, 0) == 1;
+}
+
+static int receive_fd(int link)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    char c;
+    int fd = -1;
+    struct iovec byte = {&c, 1};
+    struct msghdr message = {.msg_iov = &byte,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.room};
+
+    if (recvmsg(link, &message, 0) == 1 && message.msg_controllen)
+        memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
+    return fd;
+}
+
+/* What another process can do with a sealed memfd that it is given: its report is its status. */
+static int try_received(int link)
+{
+    char text[7] = "";
+    int fd = receive_fd(link);
+
+    if (fd < 0 || pread(fd, text, 6, 0) != 6 || !is(text, "sealed"))
+        return 0;
+    bool write_fails = pwrite(fd, "broken", 6, 0) < 0 && errno == EPERM;
+    bool map_fails = map_result(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd) < 0 && errno == EPERM;
+    return 1 | write_fails << 1 | map_fails << 2;
+}
+
+static enum verdict seals_travel_along(void)
+{
+    int link[2], fd = write_sealed(), status = 0;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, link) < 0)
+        return saw(false, "socketpair: %s", outcome(-1));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(try_received(link[1]));
+    bool sent = child > 0 && send_fd(link[0], fd);
+    waitpid(child, &status, 0);
+    close(link[0]);
+    close(link[1]);
+    close(fd);
+    int seen = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    return saw(sent && seen == 7,
+               "sent by a socket; the receiver reads it %s, writing %s, mapping %s",
+               seen & 1 ? "ok" : "NOT", seen & 2 ? "EPERM" : "NOT refused",
+               seen & 4 ? "EPERM" : "NOT refused");
+}
+
 static enum verdict last_seal_ends_sealing(void)
 {
     int fd = memfd_create("last", MFD_ALLOW_SEALING);
@@ -577,6 +651,48 @@ static enum verdict direct_map_heals(void)
                after.kb_1g);
 }
 
+/* --- looking on --- */
+
+enum { LOOKED_AT = 16 };
+
+/* Bit 55 of each page's word in pagemap, as one number. */
+static unsigned soft_dirty(const char *p)
+{
+    uint64_t words[LOOKED_AT] = {0};
+    unsigned bits = 0;
+    int fd = open("/proc/self/pagemap", O_RDONLY);
+
+    if (pread(fd, words, sizeof words, (off_t)((uintptr_t)p / PAGE * sizeof words[0])) < 0)
+        bits = ~0U;
+    close(fd);
+    for (unsigned i = 0; i < LOOKED_AT && bits != ~0U; i++)
+        bits |= (unsigned)(words[i] >> 55 & 1) << i;
+    return bits;
+}
+
+static enum verdict writes_are_tracked(void)
+{
+    char *p =
+        mmap(NULL, LOOKED_AT * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int fd = open("/proc/self/clear_refs", O_WRONLY);
+
+    if (p == MAP_FAILED || fd < 0)
+        return skip("no clear_refs");
+    memset(p, 1, LOOKED_AT * PAGE);
+    unsigned before = soft_dirty(p);
+    bool cleared = write(fd, "4", 1) == 1;
+    close(fd);
+    unsigned between = soft_dirty(p);
+    p[3 * PAGE] = p[9 * PAGE] = 2;
+    unsigned after = soft_dirty(p);
+    munmap(p, LOOKED_AT * PAGE);
+    if (cleared && between == before)
+        return skip("this kernel does not track writes");
+    return saw(before == 0xffff && between == 0 && after == (1U << 3 | 1U << 9),
+               "pages written: %#x; since clear_refs: %#x; after two stores: %#x", before, between,
+               after);
+}
+
 /* --- the order of the tour --- */
 
 static const struct {
@@ -602,6 +718,7 @@ static const struct {
      write_seal_waits_for_mappings},
     {NULL, "F_SEAL_WRITE closes every way to write, for every descriptor", write_seal_holds},
     {NULL, "a sealed page can still be copied on write", sealed_pages_can_be_copied},
+    {NULL, "a sealed memfd stays sealed in whatever process it is sent to", seals_travel_along},
     {NULL, "F_SEAL_SEAL ends sealing itself", last_seal_ends_sealing},
     {"Huge pages", "a huge memfd is made of whole 2 MiB pages", huge_pages_are_whole},
     {NULL, "a huge page comes from the pool and returns to it", huge_pages_come_from_the_pool},
@@ -612,6 +729,8 @@ static const struct {
     {NULL, "a secret ends at its size", secrets_end_at_their_size},
     {NULL, "secret pages leave the kernel's own map of memory", secrets_leave_the_direct_map},
     {NULL, "that map heals when the secrets are gone", direct_map_heals},
+    {"Looking on", "pagemap tells which pages were written since one last asked",
+     writes_are_tracked},
 };
 
 static bool colour;

@@ -513,7 +513,11 @@ static void what_is_detached_lives_on_in_who_uses_it(void)
     EXPECT_ERR(mount("none", path, "tmpfs", 0, NULL), ENOENT);
     EXPECT_ERR(umount(path), EINVAL);
     close(dir);
+    char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
+    EXPECT(!memcmp(map, "alive", 5));
+    EXPECT(maps_rights(map) && !strcmp(maps_rights(map), "r--s"));
+    munmap(map, 4096);
     EXPECT_IS(rmdir("m"), 0);
 }
 
