@@ -41,21 +41,23 @@ static int check_table(struct page *table)
     return 0;
 }
 
-/* Move one small page's bytes to @to and drop the page. Its leaf is flushed already. */
-static void take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
+/* Move one small page's bytes to @to and drop the page. Its leaf is flushed already. Returns
+ * whether it was written since writes were tracked. */
+static bool take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
 {
     pte_t pte = pt_set(table, slot, pte_none());
     struct page *frame = pte_has_frame(pte) ? phys_to_page(pte_phys(pte, PT_4K)) : zero_page;
 
     if (page_is_zeros(page_head(frame))) {
         memset(to, 0, PAGE_SIZE);
-        return;
+        return false;
     }
     memcpy(to, page_kva(frame), PAGE_SIZE);
     struct folio *folio = page_folio(frame);
     atomic_fetch_sub_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
     rss_add(mm, folio, -1);
     folio_put(folio);
+    return pte_is_soft_dirty(pte);
 }
 
 /* The table at @va, which nothing leads to any more, makes way for a huge leaf of @page. */
@@ -64,17 +66,19 @@ static void replace_table(const struct vma *vma, uint64_t va, struct page *table
     struct mm *mm = vma->mm;
     pte_t *slots = page_kva(table);
     char *to = page_kva(page);
+    bool written = false;
 
     for (unsigned i = 0; i < PT_ENTRIES; i++)
-        take_over(mm, table, &slots[i], to + i * PAGE_SIZE);
+        written |= take_over(mm, table, &slots[i], to + i * PAGE_SIZE);
 
     pgprot_t prot = vma_pgprot(vma);
     struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
     spin_lock(pt_lock(walk.table));
     pt_keep(walk.table, table);
-    prot = vma_leaf_may_write(vma->flags, true, true) ? pgprot_write(prot) : prot;
+    prot = vma_leaf_may_write(vma->flags, true, written) ? pgprot_write(prot) : prot;
     pte_t pte = pte_made_exclusive(pte_leaf(page_to_phys(page), prot, PT_2M));
-    pt_set(walk.table, walk.slot, pte_made_dirty(pte_made_young(pte)));
+    pte = written ? pte_made_dirty(pte) : pte_made_old_dirty(pte);
+    pt_set(walk.table, walk.slot, pte_made_young(pte));
     atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
     rss_add(mm, page_folio(page), PT_ENTRIES);
     thp_leaf_added(mm, page_folio(page));

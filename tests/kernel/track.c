@@ -106,3 +106,23 @@ KTEST(accesses_are_forgotten_without_a_right_less)
     EXPECT(!pte_is_young(kit_leaf(mm, 0)) && is_open(mm) && is_known(mm));
     kit_mm_put(mm);
 }
+
+KTEST(a_collapsed_unit_is_known_if_one_of_its_pages_was)
+{
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    EXPECT(kit_map(mm, 0, PT_ENTRIES, RW) == 0);
+    for (unsigned written = 0; written < 2; written++) {
+        thp_split(vma_find(mm, AT(0)), AT(0));
+        EXPECT(kit_write(mm, 0, 1));
+        mm_track_writes(mm);
+        EXPECT(!written || kit_write(mm, 7, 1));
+        REQUIRE(mm_collapse(mm, AT(0), HUGE_SIZE) == 0);
+        EXPECT(pt_walk(&mm->pgtable, user(AT(0))).level == PT_2M);
+        EXPECT(is_known(mm) == written && is_open(mm) == written);
+    }
+    mm_track_writes(mm);
+    EXPECT(kit_write(mm, 3, 2) && is_known(mm) && is_open(mm));
+    kit_mm_put(mm);
+}

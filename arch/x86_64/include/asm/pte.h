@@ -263,6 +263,12 @@ static inline pte_t pte_made_dirty(pte_t pte)
     return (pte_t){pte.raw | PTE_D | PTE_SOFT_DIRTY};
 }
 
+/* For the CPU alone: what was written before writes were tracked. */
+static inline pte_t pte_made_old_dirty(pte_t pte)
+{
+    return (pte_t){pte.raw | PTE_D};
+}
+
 /* For those who track writes alone; a guard may be marked, too. */
 static inline pte_t pte_made_soft_dirty(pte_t pte)
 {
