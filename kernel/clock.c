@@ -45,6 +45,19 @@ int timespec_read(user_addr_t from, uint64_t *ns)
     return copy_from_user(&t, from, sizeof(t)) ? -EFAULT : timespec_parse(&t, ns);
 }
 
+int deadline_read(user_addr_t timeout, uint64_t *end_ns)
+{
+    uint64_t ns;
+
+    *end_ns = UINT64_MAX;
+    if (!timeout.raw)
+        return 0;
+    int err = timespec_read(timeout, &ns);
+    if (!err)
+        *end_ns = clock_ns() + ns;
+    return err;
+}
+
 bool clock_is_cpu(int clock)
 {
     return clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;

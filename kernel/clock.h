@@ -36,3 +36,7 @@ struct uapi_timespec timespec_of(uint64_t ns);
  * longer than 292 years is that long. */
 int __must_check timespec_read(user_addr_t from, uint64_t *ns);
 int __must_check timespec_parse(const struct uapi_timespec *t, uint64_t *ns);
+
+/* When a wait ends that takes at most as long as the program says, by clock_ns(); UINT64_MAX for no
+ * @timeout. 0, -EFAULT, -EINVAL. */
+int __must_check deadline_read(user_addr_t timeout, uint64_t *end_ns);

@@ -11,17 +11,15 @@
  */
 #include "poll.h"
 
+#include "clock.h"
 #include "files.h"
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/time.h>
 #include <asm/uaccess.h>
 #include <mm/slab.h>
-#include <uapi/stat.h>
 
 #define NS_PER_MS    1000000UL
-#define NS_PER_SEC   1000000000UL
-#define SECONDS_MAX  9000000000L /* in nanoseconds it still fits */
 #define READY_ALWAYS (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM)
 
 struct wait_queue poll_queue;
@@ -105,15 +103,11 @@ int64_t sys_poll(user_addr_t fds, unsigned nr, int timeout_ms)
 int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t mask,
                   size_t mask_size)
 {
-    struct uapi_timespec t;
-    uint64_t end_ns = UINT64_MAX, set;
+    uint64_t end_ns, set;
 
-    if (timeout.raw && copy_from_user(&t, timeout, sizeof(t)))
-        return -EFAULT;
-    if (timeout.raw && (t.sec < 0 || t.nsec < 0 || t.nsec >= (int64_t)NS_PER_SEC))
-        return -EINVAL;
-    if (timeout.raw)
-        end_ns = clock_ns() + min(t.sec, SECONDS_MAX) * NS_PER_SEC + t.nsec;
+    int err = deadline_read(timeout, &end_ns);
+    if (err)
+        return err;
     if (!mask.raw)
         return poll_until(fds, nr, end_ns);
     if (mask_size != sizeof(set))

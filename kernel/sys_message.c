@@ -10,6 +10,7 @@
  * Source: send(2), recv(2), sendmsg(2), recvmsg(2), sendmmsg(2), recvmmsg(2).
  * Tour:   after kernel/sys_socket.c and kernel/cmsg.c.
  */
+#include "clock.h"
 #include "cmsg.h"
 #include "fs.h"
 #include "sys_socket.h"
@@ -19,10 +20,6 @@
 #include <asm/uaccess.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
-#include <uapi/stat.h>
-
-#define NS_PER_SEC  1000000000UL
-#define SECONDS_MAX 9000000000L /* in nanoseconds it still fits */
 
 /* The file's own flag says the same as MSG_DONTWAIT. */
 static unsigned flags_of(const struct file *f, unsigned flags)
@@ -275,17 +272,12 @@ static int64_t receive_many(struct file *f, user_addr_t headers, unsigned nr, un
 
 int64_t sys_recvmmsg(int fd, user_addr_t headers, unsigned nr, unsigned flags, user_addr_t timeout)
 {
-    struct uapi_timespec t = {0};
-    uint64_t end_ns = UINT64_MAX;
+    uint64_t end_ns;
     struct file *f;
 
-    if (timeout.raw && copy_from_user(&t, timeout, sizeof(t)))
-        return -EFAULT;
-    if (timeout.raw && (t.sec < 0 || t.nsec < 0 || t.nsec >= (int64_t)NS_PER_SEC))
-        return -EINVAL;
-    if (timeout.raw)
-        end_ns = clock_ns() + min(t.sec, SECONDS_MAX) * NS_PER_SEC + t.nsec;
-    int64_t n = fd_get_socket(fd, &f);
+    int64_t n = deadline_read(timeout, &end_ns);
+    if (!n)
+        n = fd_get_socket(fd, &f);
     if (n)
         return n;
     n = receive_many(f, headers, min(nr, (unsigned)IOV_MAX), flags, end_ns);

@@ -360,10 +360,9 @@ static int call_do(int id, struct sem_call *call, uint64_t end_ns)
     return result > 0 ? call_wait(call, end_ns) : result;
 }
 
-static int64_t semop(int id, user_addr_t from, size_t nr, bool limited, uint64_t timeout_ns)
+static int64_t semop(int id, user_addr_t from, size_t nr, uint64_t end_ns)
 {
     struct uapi_sembuf few[FEW_OPS], *ops = few;
-    uint64_t end = limited ? clock_ns() + min(timeout_ns, UINT64_MAX / 4) : UINT64_MAX;
 
     if (nr > sem_limits.per_call)
         return -E2BIG;
@@ -378,7 +377,7 @@ static int64_t semop(int id, user_addr_t from, size_t nr, bool limited, uint64_t
     wait_queue_init(&call.decided);
     int result = copy_from_user(ops, from, nr * sizeof(*ops));
     if (!result)
-        result = id < 0 ? -EINVAL : call_do(id, &call, end);
+        result = id < 0 ? -EINVAL : call_do(id, &call, end_ns);
     if (ops != few)
         kmem_free(ops);
     return result;
@@ -386,17 +385,13 @@ static int64_t semop(int id, user_addr_t from, size_t nr, bool limited, uint64_t
 
 int64_t sys_semop(int id, user_addr_t ops, size_t nr)
 {
-    return semop(id, ops, nr, false, 0);
+    return semop(id, ops, nr, UINT64_MAX);
 }
 
 int64_t sys_semtimedop(int id, user_addr_t ops, size_t nr, user_addr_t timeout)
 {
-    uint64_t ns = 0;
+    uint64_t end_ns;
+    int err = deadline_read(timeout, &end_ns);
 
-    if (timeout.raw) {
-        int err = timespec_read(timeout, &ns);
-        if (err)
-            return err;
-    }
-    return semop(id, ops, nr, timeout.raw, ns);
+    return err ? err : semop(id, ops, nr, end_ns);
 }
