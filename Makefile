@@ -52,7 +52,7 @@ help:
 	@echo "make run          boots the guided tour in QEMU, then a shell on a terminal"
 	@echo "make test         all rings of tests; test-host, -kernel, -user, -boot, -lint: one of them"
 	@echo "make lint         layers, heads, words, format; make stats prints sizes"
-	@echo "make conformance  Linux's own memory tests, on Bulla and on Linux in the same QEMU"
+	@echo "make conformance  what others wrote: Linux's memory tests beside Linux, Go programs, trinity"
 	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\""
 	@echo "make gdb          boots, and waits for the gdb that it starts"
 	@echo "make deps         installs the Debian packages of tools/deps that are missing"
