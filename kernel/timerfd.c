@@ -162,7 +162,7 @@ static int timerfd_create(int clock, unsigned flags, struct file **out)
         return err;
     }
     mutex_init(&t->setting);
-    spin_lock_init(&t->lock, LOCK_RANK_SIGNAL);
+    spin_lock_init(&t->lock, LOCK_RANK_WAIT); /* taken by an interrupt */
     wait_queue_init(&t->waiters);
     t->timer.fire = fire;
     t->clock = clock;
