@@ -523,7 +523,11 @@ static void timers_run(struct run_queue *q)
         timer->armed = false;
         atomic_store(&q->firing, timer);
         spin_unlock(&q->timer_lock);
+        if (DEBUG >= 1)
+            lock_debug_acquire(timer, LOCK_RANK_INTERRUPT);
         timer->fire(timer);
+        if (DEBUG >= 1)
+            lock_debug_release(timer, LOCK_RANK_INTERRUPT);
         spin_lock(&q->timer_lock);
         atomic_store(&q->firing, NULL);
     }
