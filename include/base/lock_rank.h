@@ -37,9 +37,9 @@ enum lock_rank {
     LOCK_RANK_PAGE_TABLE_2 = 51, /* a second one below it: split, move */
     LOCK_RANK_HUGETLB = 55,
     LOCK_RANK_INTERRUPT = 57, /* no lock: who is interrupted may hold those below */
-    LOCK_RANK_SLAB_CPU = 58, /* one CPU's free objects */
-    LOCK_RANK_SLAB = 60,     /* one cache's slabs */
-    LOCK_RANK_PAGE_CPU = 63, /* one CPU's free pages */
+    LOCK_RANK_SLAB_CPU = 58,  /* one CPU's free objects */
+    LOCK_RANK_SLAB = 60,      /* one cache's slabs */
+    LOCK_RANK_PAGE_CPU = 63,  /* one CPU's free pages */
     LOCK_RANK_BUDDY = 65,
     LOCK_RANK_WAIT = 75, /* wait queues */
     LOCK_RANK_RUN_QUEUE = 80,
