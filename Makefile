@@ -3,6 +3,7 @@
 # Makefile - two flavours of one kernel, its doors, and the programs for it
 #
 #   build/bulla.elf       release            build/test/bulla.elf       DEBUG=2, with tests/kernel
+#   build/bugs/...        as build/test, and bug=N puts a bug back: tests/bugs/run
 #   build/bulla-pvh.elf   the same, without the multiboot 1 header: QEMU prefers that to a PVH note
 #   build/user/NAME       one static Linux program per user/NAME.c
 #   build/BOOTX64.EFI     the UEFI loader    build/bulla.iso            CD and USB, BIOS and UEFI
@@ -37,15 +38,16 @@ USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
 FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
 
-.PHONY: all deps kernel kernel-test user efi iso run gdb help clean
+.PHONY: all deps kernel kernel-test kernel-bugs user efi iso run gdb help clean
 .DELETE_ON_ERROR:
 
-all: kernel kernel-test user efi
+all: kernel kernel-test kernel-bugs user efi
 
 help:
 	@echo "make              kernel (both flavours), user programs, UEFI loader"
 	@echo "make kernel       build/bulla.elf and build/bulla-pvh.elf"
 	@echo "make kernel-test  the same in build/test, with assertions and kernel tests"
+	@echo "make kernel-bugs  the same in build/bugs, with bugs that bug=N puts back; see tests/bugs/run"
 	@echo "make user         build/user/*: static Linux programs"
 	@echo "make efi          build/BOOTX64.EFI: the UEFI loader"
 	@echo "make iso          build/bulla.iso: CD and USB, BIOS and UEFI (INITRAMFS=$(INITRAMFS) APPEND=\"$(APPEND)\")"
@@ -64,6 +66,7 @@ deps:
 
 kernel: build/bulla.elf build/bulla-pvh.elf
 kernel-test: build/test/bulla.elf build/test/bulla-pvh.elf
+kernel-bugs: build/bugs/bulla-pvh.elf
 user: $(USER)
 
 # One flavour of the kernel: $(1) its folder, $(2) its preprocessor flags, $(3) its sources.
@@ -93,8 +96,9 @@ $(1)/made/symbols.asm: $(1)/nameless.elf tools/symbols
 -include $(3:%=$(1)/obj/%.d)
 endef
 
-$(eval $(call flavour,build,-DDEBUG=0,$(KERNEL_SRC)))
-$(eval $(call flavour,build/test,-DDEBUG=2,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build,-DDEBUG=0 -DBUGS=0,$(KERNEL_SRC)))
+$(eval $(call flavour,build/test,-DDEBUG=2 -DBUGS=0,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build/bugs,-DDEBUG=2 -DBUGS=1,$(KERNEL_SRC) $(KTEST_SRC)))
 
 build/made/font.asm: tools/font $(wildcard $(FONT))
 	@mkdir -p $(@D)

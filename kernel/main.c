@@ -26,6 +26,7 @@
 #include <asm/power.h>
 #include <asm/smp.h>
 #include <asm/time.h>
+#include <base/bug.h>
 #include <base/fail.h>
 #include <base/ktest.h>
 #include <base/log.h>
@@ -98,6 +99,15 @@ static void machine_init(const struct boot_info *info)
     time_init();
     irq_enable();
     smp_start(option("maxcpus", MAX_CPUS));
+}
+
+/* bug=N, where the kernel was built to have bugs. */
+static void bug_choose(void)
+{
+    if (!BUGS)
+        return;
+    bug_chosen = option("bug", BUG_NONE);
+    log_warn("bug B%lu is back", bug_chosen);
 }
 
 /* hugepages=N: the pool is filled while memory is still in one piece. */
@@ -203,6 +213,7 @@ void kernel_main(struct boot_info *info)
     if (parse_has_option(cmdline, "norandmaps"))
         layout_randomize_set(RANDOMIZE_NOTHING);
     fail_at_set(option("fail_at", 0));
+    bug_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(option("vm_check", 1000));
     huge_pages_init();

@@ -19,8 +19,8 @@ HOST_CFLAGS   := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-re
 HOST_SOURCES_test_initramfs := kernel/cpio.c
 HOST_SOURCES_test_mm        := tests/host/mmu.c arch/x86_64/pgtable.c arch/x86_64/check.c
 
-HOST_CFLAGS_debug   := -DDEBUG=2
-HOST_CFLAGS_release := -DDEBUG=0
+HOST_CFLAGS_debug   := -DDEBUG=2 -DBUGS=0
+HOST_CFLAGS_release := -DDEBUG=0 -DBUGS=0
 
 # The kernel's own memcpy() and snprintf() would shadow those of the C library, which the
 # sanitizers watch: they are linked under other names, and only their tests use them.

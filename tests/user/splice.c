@@ -285,6 +285,10 @@ static void pages_in_pipes_are_not_sealed(void)
     char *map = mmap(NULL, 8192, RW, MAP_SHARED, file, 0); /* the refusal left nothing behind */
     EXPECT(map != MAP_FAILED);
     EXPECT_IS(read(to[0], seen, 10), 10);
+    if (map == MAP_FAILED) { /* the pipe stays empty: nobody may wait for it */
+        close_all();
+        return;
+    }
     iov = (struct iovec){map + 4096, 10};
     EXPECT_IS(vmsplice(to[1], &iov, 1, 0), 10);
     munmap(map, 8192);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/base/bug.h - bugs that others had, put back on purpose
+ *
+ * Room:   base: whoever has the cure of one may ask whether it is to be left out.
+ * Owns:   their numbers; tests/bugs/run has what each was, and which test must see it.
+ * Locks:  none: chosen once, at boot.
+ * Always: (1) in a kernel built without -DBUGS=1 no bug is back, and no trace of the question left;
+ *         (2) at most one is back: bug=N of the kernel's command line, N the number.
+ * Source: the faults of other kernels, by tests/bugs/run; Linux's commits and CVEs.
+ * Tour:   after include/base/fail.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum bug {
+    BUG_NONE,
+    BUG_B36 = 36 /* sealing does not ask whether somebody has a page */
+};
+
+/* Which is back. Written by kernel/main.c before the first program. */
+extern uint64_t bug_chosen;
+
+/* Shall the caller do without the cure of @bug? Stands where the cure is, never elsewhere. */
+static inline bool bug_is_back(enum bug bug)
+{
+    return BUGS && bug_chosen == bug;
+}
