@@ -294,6 +294,37 @@ static inline bool shmem_may_want_huge(const struct object *object)
 /* Would the page at @index, which is missing, be made as a part of a huge one? */
 bool shmem_wants_huge(const struct object *object, uint64_t index, enum object_get how);
 
+/* hugetlb_private.c: private mappings of huge pages */
+
+/* [I] fixed when made  [l] the pool's lock  [a] atomic */
+struct hugetlb_private {
+    _Atomic uint32_t refcount; /* areas: parts of what was one [a] */
+    struct mutex lock;         /* a copy is made and mapped, or unmapped and freed, by one task */
+    struct object *object;     /* of the areas, which keep it [I] */
+    bool promised;             /* a page for each index of its areas was promised [I] */
+    bool robbed;               /* a page was taken away for the sake of the one who made it [a] */
+    struct index copies;       /* its pages, which are its areas' alone, by index [l] */
+};
+
+/* Promise a new private area its pages. 0, or -ENOMEM with nothing changed. */
+int __must_check hugetlb_area_begin(struct vma *vma);
+
+/* The same of a child, which is promised nothing. */
+int __must_check hugetlb_area_inherit(struct vma *child);
+
+/* @above, cut off from an area, shares what that has. */
+void hugetlb_area_split(struct vma *above);
+
+/* What is left of the area's promises is given back. Its leaves are gone. */
+void hugetlb_area_end(struct vma *vma);
+
+/**
+ * hugetlb_rob() - take @page, which @robber cannot copy, away from children that have it too
+ * They get SIGBUS from then on where nothing is mapped. Context: mmap_lock of @robber held.
+ * Return: whether anybody lost it. TLB: flushed on return.
+ */
+bool hugetlb_rob(const struct vma *robber, uint64_t index, const struct page *page);
+
 /* thp.c */
 
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
@@ -377,6 +408,15 @@ void thp_split(const struct vma *vma, uint64_t va);
 void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
+
+/* An empty index whose nodes come from where objects have theirs. */
+void object_index_init(struct index *index);
+
+/* Does a slot of an object's index hold a page, and not a mark of mm/hugetlb.c, or nothing? */
+static inline bool slot_is_page(const void *item)
+{
+    return (uintptr_t)item > PAGE_SIZE;
+}
 
 /* Does each page of it count as promised memory? */
 static inline bool promises_pages(const struct object *object)

@@ -11,6 +11,7 @@
  * Tour:   after mm/vma.c; then mm/fault.c.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
 
@@ -226,6 +227,18 @@ int mm_check_place(struct mm *mm, const struct map_request *r)
     return err;
 }
 
+/* What a shared mapping is promised is its object's; a private one has its own. */
+static int area_reserve(struct vma *vma)
+{
+    const struct object_ops *ops = vma->object->ops;
+
+    if (ops->get_copy && !(vma->flags & VM_SHARED))
+        return hugetlb_area_begin(vma);
+    if (!ops->reserve || (vma->flags & VM_NORESERVE))
+        return 0;
+    return ops->reserve(vma->object, vma->pgoff, vma_pages(vma));
+}
+
 /* The new area, with its reference, its place among the writers, and its reservation. */
 static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len,
                      struct vma **out)
@@ -243,8 +256,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     if (!err && r->object) {
         object_get(r->object);
         vma->object = r->object;
-        if (r->object->ops->reserve && !(r->flags & VM_NORESERVE))
-            err = r->object->ops->reserve(r->object, r->pgoff, len >> PAGE_SHIFT);
+        err = area_reserve(vma);
     }
     if (err) {
         vma_free(vma);
@@ -408,6 +420,19 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
     return mm->brk;
 }
 
+/* Own huge pages: whoever faults meanwhile finds either its page, or the promise of one. */
+static void discard_own(struct vma *vma, uint64_t start, uint64_t end, struct tlb_gather *gather)
+{
+    bool alone = !bug_is_back(BUG_B59);
+
+    if (alone)
+        mutex_lock(&vma->hugetlb->lock);
+    zap_range(vma->mm, start, end, ZAP_PAGES, gather);
+    tlb_gather_flush(gather);
+    if (alone)
+        mutex_unlock(&vma->hugetlb->lock);
+}
+
 /* @refused: flags of areas that may not be discarded. */
 static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t refused)
 {
@@ -430,7 +455,10 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
             break;
         }
         at = min(vma->end, end);
-        zap_range(mm, from, at, ZAP_PAGES, &gather);
+        if (vma->hugetlb)
+            discard_own(vma, from, at, &gather);
+        else
+            zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);

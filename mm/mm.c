@@ -235,10 +235,14 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
         if (vma_is_writer(copy->flags))
             atomic_fetch_add(&copy->object->writers, 1);
     }
+    if (vma->hugetlb && hugetlb_area_inherit(copy)) {
+        vma_free(copy);
+        return -ENOMEM;
+    }
     copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     vma_append(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
-    return copy->anon || copy->guarded ? share_leaves(mm, child, vma, gather) : 0;
+    return copy->anon || copy->guarded || copy->hugetlb ? share_leaves(mm, child, vma, gather) : 0;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)

@@ -79,6 +79,8 @@ bool object_is_pinned(struct object *object)
         return false;
     spin_lock(&object->index_lock);
     for (uint64_t i = 0; !pinned && (page = index_next(&object->folios, &i)); i++) {
+        if (!slot_is_page(page))
+            continue;
         const struct page *head = page_head(page);
         pinned = folio_is_pinned(head);
         if (head->state == PAGE_OBJECT)
