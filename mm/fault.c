@@ -31,11 +31,6 @@ struct fault {
     struct page *spare; /* a table to keep beside a huge leaf of private memory */
 };
 
-static enum pt_level fault_level(const struct fault *f)
-{
-    return vma_unit(f->vma) == HUGE_SIZE ? PT_2M : PT_4K;
-}
-
 /* A leaf for @frame with all rights it may have now. */
 static __force_inline pte_t leaf_for(const struct fault *f, struct page *frame)
 {
@@ -437,7 +432,7 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
         return FAULT_RESOLVED;
     }
     bool zeros = page_is_zeros(page);
-    if (f->walk.level > fault_level(f)) {
+    if (f->walk.level > vma_level(f->vma)) {
         spin_unlock(pt_lock(f->walk.table));
         return zeros ? fault_huge_zeros(f, pte, page) : fault_split(f);
     }
@@ -557,7 +552,7 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
     f.spare = NULL;
     if (unlikely(huge))
         return fault_in_unit(&f);
-    if (slot_find(&f, fault_level(&f), &pte))
+    if (slot_find(&f, vma_level(f.vma), &pte))
         return FAULT_NO_MEMORY;
     return slot_fault(&f, pte);
 }

@@ -235,6 +235,8 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
 
     spin_lock(&object->index_lock);
     for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
+        if (!slot_is_page(found) && end != UINT64_MAX)
+            continue; /* a hole is punched: as on Linux, what is promised there stays promised */
         slot_empty(object, i);
         if (found == FILLING && !bug_is_back(BUG_B56))
             continue; /* claim 2: who fills it gives it back */

@@ -89,8 +89,14 @@ void hugetlb_area_end(struct vma *vma)
         quota_give(vma->object, nr, nr - copies);
     else
         quota_give(vma->object, copies, 0);
-    if (atomic_fetch_sub(&private->refcount, 1) == 1)
-        kmem_free(private);
+    hugetlb_area_replaced(vma);
+}
+
+void hugetlb_area_replaced(struct vma *vma)
+{
+    if (atomic_fetch_sub(&vma->hugetlb->refcount, 1) == 1)
+        kmem_free(vma->hugetlb);
+    vma->hugetlb = NULL;
 }
 
 /* Stands in .copies while a page is looked for. */

@@ -154,6 +154,12 @@ static inline uint64_t vma_unit(const struct vma *vma)
     return vma->object ? object_folio_bytes(vma->object) : PAGE_SIZE;
 }
 
+/* The level of its leaves, if none is larger than it has to be. */
+static inline enum pt_level vma_level(const struct vma *vma)
+{
+    return vma_unit(vma) == PAGE_SIZE ? PT_4K : PT_2M;
+}
+
 /* The object's index (in folios) for an address of the area. */
 static inline uint64_t vma_folio_index(const struct vma *vma, uint64_t addr)
 {
@@ -238,7 +244,8 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct
 /**
  * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
  * @at: in: the area; out: the one that is exactly [start, end)
- * Return: 0, or -ENOMEM with nothing changed. vma_merge() is the way back.
+ * Return: 0, or with nothing changed -ENOMEM; -EINVAL: a border lies inside a page of the area.
+ * vma_merge() is the way back.
  */
 int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
 
@@ -317,6 +324,9 @@ void hugetlb_area_split(struct vma *above);
 
 /* What is left of the area's promises is given back. Its leaves are gone. */
 void hugetlb_area_end(struct vma *vma);
+
+/* @vma ends, but another area has taken its place with all that it had. */
+void hugetlb_area_replaced(struct vma *vma);
 
 /**
  * hugetlb_rob() - take @page, which @robber cannot copy, away from children that have it too

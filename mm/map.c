@@ -58,6 +58,8 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     struct vma *spare[SPARES] = {NULL}, *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
+    if (splits && !is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
+        return -EINVAL;
     if (splits && mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
     int err = spares_get(mm, splits, spare);
@@ -213,6 +215,8 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
 static uint32_t request_flags(const struct mm *mm, const struct map_request *r)
 {
     uint32_t flags = r->flags | mm->default_flags | VM_SOFT_DIRTY;
+    if (flags & VM_HUGETLB)
+        flags &= ~(VM_LOCKED | VM_LOCKONFAULT); /* their pages stay anyhow */
     if (vm_settings.overcommit == OVERCOMMIT_NEVER && !(flags & (VM_HUGETLB | VM_DROPPABLE)))
         flags &= ~VM_NORESERVE;
     return vma_must_account(flags) ? flags | VM_ACCOUNT : flags;
