@@ -142,23 +142,22 @@ static bool is_past_end(const struct object *object, uint64_t index, enum object
     return how != OBJECT_GET_RESERVE && index * object_folio_bytes(object) >= object_size(object);
 }
 
-/* Put @folio where FILLING is, or nothing. -EAGAIN: it was truncated meanwhile. */
+/* Put @folio where FILLING is, or nothing. -EAGAIN: that changed meanwhile; FILLING is gone. */
 static int publish(struct object *object, uint64_t index, struct folio *folio, bool promised,
                    enum object_get how)
 {
     int err = 0;
 
     spin_lock(&object->index_lock);
-    struct folio *found = index_find(&object->folios, index);
-    if (is_past_end(object, index, how) || (promised && found != FILLING)) {
+    bool mine = index_find(&object->folios, index) == (promised ? FILLING : NULL);
+    if (!mine || is_past_end(object, index, how))
         err = -EAGAIN;
-        if (found)
-            slot_empty(object, index);
-    } else if (found) {
+    else if (promised)
         index_replace(&object->folios, index, folio);
-    } else {
+    else
         err = slot_fill(object, index, folio);
-    }
+    if (err && mine && promised)
+        slot_empty(object, index);
     if (!err) {
         folio_get(folio);
         folio->page.index = index << object->ops->folio_order;
@@ -189,7 +188,8 @@ static int page_get(struct object *object, uint64_t index, bool redeem, struct f
     return err;
 }
 
-/* filling_of() it held. -EAGAIN: it was truncated meanwhile; -ENXIO: the object ends before it. */
+/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: the object ends
+ * before it. */
 static int make_folio(struct object *object, uint64_t index, enum object_get how,
                       struct folio **out)
 {
