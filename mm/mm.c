@@ -41,18 +41,42 @@ void mm_boot_init(void)
     thp_boot_init();
 }
 
+/* One more owner, unless the last has gone. mms_lock held. */
+static bool get_alive(struct mm *mm)
+{
+    uint32_t owners = atomic_load(&mm->refcount);
+
+    while (owners)
+        if (atomic_compare_exchange_weak(&mm->refcount, &owners, owners + 1))
+            return true;
+    return false;
+}
+
 struct mm *mm_pick(bool (*wanted)(const struct mm *mm))
 {
     struct mm *mm, *found = NULL;
 
     spin_lock(&mms_lock);
     list_for_each_entry (mm, &all_mms, all_node) {
-        uint32_t owners = atomic_load(&mm->refcount);
-        while (owners && wanted(mm) && !found)
-            if (atomic_compare_exchange_weak(&mm->refcount, &owners, owners + 1))
-                found = mm;
-        if (found)
+        if (wanted(mm) && get_alive(mm)) {
+            found = mm;
             break;
+        }
+    }
+    spin_unlock(&mms_lock);
+    return found;
+}
+
+struct mm *mm_find(uint64_t id)
+{
+    struct mm *mm, *found = NULL;
+
+    spin_lock(&mms_lock);
+    list_for_each_entry (mm, &all_mms, all_node) {
+        if (mm->id == id) {
+            found = get_alive(mm) ? mm : NULL;
+            break;
+        }
     }
     spin_unlock(&mms_lock);
     return found;
@@ -207,6 +231,9 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
     return 0;
 }
 
+/* mlock(2), userfaultfd(2): not inherited. */
+#define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING)
+
 static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
                      struct tlb_gather *gather)
 {
@@ -221,7 +248,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     }
     copy->start = vma->start;
     copy->end = vma->end;
-    copy->flags = vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT); /* mlock(2): not inherited */
+    copy->flags = vma->flags & ~FORK_FORGETS;
     copy->pkey = vma->pkey;
     copy->mempolicy = vma->mempolicy;
     copy->pgoff = vma->pgoff;

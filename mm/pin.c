@@ -13,6 +13,7 @@
  */
 #include "internal.h"
 #include <mm/pin.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 static _Atomic int64_t nr_pins;
@@ -123,7 +124,7 @@ int mm_pin(struct mm *mm, uint64_t addr, struct page **out)
         rwsem_read_unlock(&mm->mmap_lock, reader);
         if (*out)
             return 0;
-        if (!may || mm_fault(mm, user(addr), ACCESS_READ) != FAULT_RESOLVED)
+        if (!may || mm_fault_and_ask(mm, user(addr), ACCESS_READ) != FAULT_RESOLVED)
             return -EFAULT;
     }
 }

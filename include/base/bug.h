@@ -17,7 +17,8 @@
 
 enum bug {
     BUG_NONE,
-    BUG_B36 = 36 /* sealing does not ask whether somebody has a page */
+    BUG_B36 = 36, /* sealing does not ask whether somebody has a page */
+    BUG_B46 = 46  /* a program's answers reach memory that it may not write */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */
