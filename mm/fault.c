@@ -461,7 +461,7 @@ static bool object_lacks(const struct vma *vma, uint64_t va)
     return !page;
 }
 
-bool is_missing(const struct vma *vma, uint64_t addr)
+__cold bool is_missing(const struct vma *vma, uint64_t addr)
 {
     uint64_t va = round_down(addr, vma_unit(vma));
     struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(va));
@@ -469,13 +469,19 @@ bool is_missing(const struct vma *vma, uint64_t addr)
     return pte_is_none(pte_read(walk.slot)) && (!vma->object || object_lacks(vma, va));
 }
 
+/* In an area that asks, where nothing is mapped. */
+static __cold enum fault_result fault_asking(struct fault *f)
+{
+    return is_missing(f->vma, f->va) ? FAULT_ASKED : fault_object(f);
+}
+
 /* What the slot holds, which decides about f->va, says what is to be done. */
 static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
     switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
-        if (unlikely(f->vma->flags & VM_UFFD_MISSING) && is_missing(f->vma, f->va))
-            return FAULT_ASKED;
+        if (unlikely(f->vma->flags & VM_UFFD_MISSING))
+            return fault_asking(f);
         return f->vma->object ? fault_object(f) : fault_anonymous(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
@@ -607,8 +613,8 @@ static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
-static inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
-                                enum fault_result *result)
+static __force_inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                                        enum fault_result *result)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
     struct vma area;
