@@ -33,6 +33,18 @@ static int check_owners(const struct page *head)
     return 0;
 }
 
+/* Marks are of a call that is under way; a page of anybody's may tell which object it is in. */
+static int check_marks(const struct page *head)
+{
+    const struct object *object = HAS_OWNERS & 1U << head->state ? head->object : NULL;
+
+    CLAIM(!object || !index_has_mark(&object->folios, INDEX_MARK_PINNED) ||
+              mutex_is_locked(&object->lock),
+          "V8", "the object of frame %#lx has marks of pins, and nobody waits for them",
+          page_to_pfn(head));
+    return 0;
+}
+
 static int check_no_leaf_left(const struct page *head)
 {
     CLAIM(atomic_load(&head->mapcount) == 0, "V7", "frame %#lx (%s): %d more leaves than are found",
@@ -86,6 +98,8 @@ int frames_check(void)
     pins_left = pins_count();
     if (!err)
         err = page_each_head(check_owners);
+    if (!err)
+        err = page_each_head(check_marks);
     if (err)
         return err;
     CLAIM(!pins_left, "V8", "%ld references of pipes were not found", pins_left);

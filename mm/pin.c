@@ -8,8 +8,8 @@
  * Always: (1) nr_pins: what pages of programs and objects have beyond leaves and slots, in sum;
  *         (2) a page without an address in the kernel is never pinned;
  *         (3) pages of zeros are not counted: nothing is written to them.
- * Source: vmsplice(2); fcntl(2), "File Sealing".
- * Tour:   after mm/access.c; kernel/pipe.c keeps such references.
+ * Source: vmsplice(2).
+ * Tour:   after mm/access.c; then mm/pin_scan.c. kernel/pipe.c keeps such references.
  */
 #include "internal.h"
 #include <mm/pin.h>
@@ -62,30 +62,6 @@ int object_pin(struct object *object, uint64_t pos, struct page **out)
     if (page)
         atomic_fetch_add_explicit(&nr_pins, 1, memory_order_relaxed); /* get_page()'s reference */
     return 0;
-}
-
-/* index_lock held. */
-static bool folio_is_pinned(const struct page *head)
-{
-    return atomic_load(&head->refcount) > atomic_load(&head->mapcount) + folio_slots(head);
-}
-
-bool object_is_pinned(struct object *object)
-{
-    struct page *page;
-    bool pinned = false;
-
-    if (!pins_count())
-        return false;
-    spin_lock(&object->index_lock);
-    for (uint64_t i = 0; !pinned && (page = index_next(&object->folios, &i)); i++) {
-        const struct page *head = page_head(page);
-        pinned = folio_is_pinned(head);
-        if (head->state == PAGE_OBJECT)
-            i |= (1UL << head->order) - 1; /* its other slots are behind it */
-    }
-    spin_unlock(&object->index_lock);
-    return pinned;
 }
 
 /* The frame under the leaf that maps @addr, if there is one. mmap_lock held. */

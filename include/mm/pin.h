@@ -3,10 +3,10 @@
  * include/mm/pin.h - keeping pages whatever becomes of their mappings
  *
  * Room:   mm.
- * Owns:   nothing; the code is mm/pin.c.
+ * Owns:   nothing; the code is mm/pin.c and mm/pin_scan.c.
  * Locks:  as noted.
  * Always: (1) what is pinned is unpinned once.
- * Source: vmsplice(2).
+ * Source: vmsplice(2); fcntl(2), "File Sealing".
  * Tour:   after include/mm/page.h.
  */
 #pragma once
@@ -40,8 +40,20 @@ int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
  */
 int __must_check object_pin(struct object *object, uint64_t pos, struct page **out);
 
-/* Has somebody a page of it who is no mapping? For a moment, a fault is that, too. */
-bool object_is_pinned(struct object *object);
+/**
+ * object_mark_pinned() - mark those folios of an object that somebody has who is no mapping
+ * For a moment, a fault is that, too. Context: object->lock held, until the marks are gone again.
+ * Return: is any marked?
+ */
+bool object_mark_pinned(struct object *object);
+
+enum pin_marks {
+    PIN_MARKS_STAY, /* on what is still pinned */
+    PIN_MARKS_GO
+};
+
+/* Look again at what was marked, and at nothing else: is some of it still pinned? */
+bool object_scan_marked(struct object *object, enum pin_marks marks);
 
 /* How many there are now, on pages that programs and objects have. For checks. */
 int64_t pins_count(void);
