@@ -23,13 +23,17 @@ static int64_t pins_left; /* to be found */
 static int check_owners(const struct page *head)
 {
     uint32_t maps = atomic_load(&head->mapcount), refs = atomic_load(&head->refcount);
+    uint32_t pins = atomic_load(&head->pins), keeps = atomic_load(&head->keeps);
 
     if (!(HAS_OWNERS & 1U << head->state))
         return 0;
-    pins_left -= refs - (maps + folio_slots(head));
-    CLAIM(refs >= maps + folio_slots(head) && pins_left >= 0, "V8",
-          "frame %#lx (%s): %u references, %u leaves, %s", page_to_pfn(head),
-          page_state_names[head->state], refs, maps, head->object ? "in an object" : "in none");
+    pins_left -= pins;
+    CLAIM(refs == maps + folio_slots(head) + pins && refs < PAGE_COUNT_LIMIT, "V8",
+          "frame %#lx (%s): %u references, %u leaves, %u slots, %u pins", page_to_pfn(head),
+          page_state_names[head->state], refs, maps, folio_slots(head), pins);
+    CLAIM(keeps <= pins && (!pins || head->state != PAGE_SECRET), "V8",
+          "frame %#lx (%s): %u of %u pins are for long", page_to_pfn(head),
+          page_state_names[head->state], keeps, pins);
     return 0;
 }
 
@@ -102,7 +106,7 @@ int frames_check(void)
         err = page_each_head(check_marks);
     if (err)
         return err;
-    CLAIM(!pins_left, "V8", "%ld references of pipes were not found", pins_left);
+    CLAIM(!pins_left, "V8", "%ld pins were not found", pins_left);
     count_leaves(-1U);
     err = page_each_head(check_no_leaf_left);
     count_leaves(1);

@@ -425,7 +425,8 @@ bool page_is_whole(struct page *page);
 /**
  * object_collapse() - the unit of 2 MiB at page @first of a shmem object becomes one huge page
  * Holes become zeros. Context: no lock held.
- * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM with nothing changed.
+ * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM or -EAGAIN (somebody has a
+ *         page, pin.h) with nothing changed.
  */
 int __must_check object_collapse(struct object *object, uint64_t first);
 

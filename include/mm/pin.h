@@ -24,14 +24,23 @@ void page_pin(struct page *page);
 
 void page_unpin(struct page *page);
 
+enum pin_how {
+    PIN_TO_READ,  /* for a while; a private page may be copied away by who writes to it */
+    KEEP_TO_READ, /* for long: page_unkeep(). No write of the program parts it from the page .. */
+    KEEP_TO_WRITE /* .. and it is written to */
+};
+
 /**
  * mm_pin() - keep the page that a program sees at @addr
- * A page that was never written is one of zeros.
+ * To be read for a while, a page that was never written is one of zeros.
  * Context: task, IRQs on, no locks held. TLB: as the fault that it takes.
- * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be read, or has no address
- *         in the kernel.
+ * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be used so, or has no address
+ *         in the kernel; -ENOMEM.
  */
-int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
+int __must_check mm_pin(struct mm *mm, uint64_t addr, enum pin_how how, struct page **out);
+
+/* What was kept for long is let go. */
+void page_unkeep(struct page *page);
 
 /**
  * object_pin() - keep the page that holds byte @pos of an object whose pages the kernel can address
