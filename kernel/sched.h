@@ -129,6 +129,9 @@ uint64_t sched_sleep(uint64_t ns);
 /* The same, whatever signals come. */
 void sched_pause(uint64_t ns);
 
+/* The same, until a signal comes that ends the task: 0, or -EINTR. */
+int sched_pause_killable(uint64_t ns);
+
 /* The same as sched_sleep(), ended by any wake-up: the caller looks at why it came.
  * @set: signals that end it. */
 void sched_sleep_for_signal(uint64_t set, uint64_t ns);

@@ -50,6 +50,18 @@ struct mm *mm_pick(bool (*wanted)(const struct mm *mm));
  * once. @head: of any state that objects have, or private memory, which no index holds. */
 uint32_t folio_slots(const struct page *head);
 
+/* What the marks of an object's index mean. */
+enum index_mark {
+    INDEX_MARK_NEW,   /* a promise, made by the call that is under way: hugetlb.c */
+    INDEX_MARK_PINNED /* pin_scan.c */
+};
+
+/* Is what an object's index holds a page? An object of huge pages has promises there, too. */
+static inline bool index_has_page(const void *item)
+{
+    return (uintptr_t)item >= PAGE_ARRAY_BASE;
+}
+
 /* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
 int __must_check frames_check(void);
 
@@ -415,7 +427,8 @@ bool page_is_whole(struct page *page);
 /**
  * object_collapse() - the unit of 2 MiB at page @first of a shmem object becomes one huge page
  * Holes become zeros. Context: no lock held.
- * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM with nothing changed.
+ * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM or -EAGAIN (somebody has a
+ *         page, pin.h) with nothing changed.
  */
 int __must_check object_collapse(struct object *object, uint64_t first);
 

@@ -218,7 +218,7 @@ int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, b
 /**
  * mm_collapse() - madvise(MADV_COLLAPSE): whole units of 2 MiB become huge pages
  * Return: 0; -EINVAL (an area or a unit that cannot: those before it are done); -ENOMEM (a gap: the
- *         rest was done; or no memory).
+ *         rest was done; or no memory); -EAGAIN (somebody has a page of the unit, pin.h).
  * TLB: what was mapped there is flushed.
  */
 int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
@@ -278,7 +278,12 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
                           unsigned flags, uint64_t new_addr, uint64_t *out);
 
-enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+enum fault_access {
+    ACCESS_READ,
+    ACCESS_WRITE,
+    ACCESS_EXEC,
+    ACCESS_UNSHARE /* reading, for long: of a private area, a page that nobody else has */
+};
 
 enum fault_result {
     FAULT_RESOLVED,
