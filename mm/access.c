@@ -14,22 +14,30 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
-/* Claim 1, and where @addr is mapped: the area's rights. mmap_lock not held. */
-static int area_rights(struct mm *mm, uint64_t addr, uint32_t *rights)
+/* Claim 1, and where @addr is mapped: the area's flags. mmap_lock not held. */
+static int area_flags(struct mm *mm, uint64_t addr, uint32_t *flags)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
     bool inside = vma && vma->start <= addr; /* a stack does not grow for a stranger */
     bool hidden = inside && vma->object && !vma->object->ops->kernel_access;
-    *rights = inside ? vma->flags & VM_RIGHTS : 0;
+    *flags = inside ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return inside && !hidden ? 0 : -EFAULT;
 }
 
 /* x86 cannot refuse to read what may be written or executed; the kernel can. */
-static bool rights_grant(uint32_t rights, enum fault_access access)
+static bool area_grants(uint32_t flags, enum fault_access access)
 {
-    return rights & (access == ACCESS_WRITE ? VM_WRITE : VM_READ);
+    return flags & (access == ACCESS_WRITE ? VM_WRITE : VM_READ);
+}
+
+/* A debugger writes copies that are private to the program, never what others see. */
+static bool area_can_be_forced(uint32_t flags, enum fault_access access)
+{
+    if (access == ACCESS_WRITE)
+        return (flags & (VM_MAYWRITE | VM_SHARED)) == VM_MAYWRITE;
+    return flags & VM_MAYREAD;
 }
 
 static void copy_bytes(void *kva, void *buf, size_t len, enum fault_access access)
@@ -77,12 +85,13 @@ static int copy_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
 
 /* The same where the area refuses: it grants the access for the moment. */
 static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
-                         enum fault_access access, uint32_t rights)
+                         enum fault_access access, uint32_t flags)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
     uint32_t more = access == ACCESS_WRITE ? VM_READ | VM_WRITE : VM_READ;
+    uint32_t rights = flags & VM_RIGHTS;
 
-    if (mm_protect(mm, page, PAGE_SIZE, rights | more, false))
+    if (!area_can_be_forced(flags, access) || mm_protect(mm, page, PAGE_SIZE, rights | more, false))
         return -EFAULT;
     int err = copy_in_page(mm, addr, buf, len, access);
     int back = mm_protect(mm, page, PAGE_SIZE, rights, false);
@@ -92,10 +101,10 @@ static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access)
 {
     uint64_t end = addr + len;
-    uint32_t rights;
+    uint32_t flags;
 
     for (uint64_t at = addr; at < end; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
-        if (at >= USER_END || area_rights(mm, at, &rights) || !rights_grant(rights, access) ||
+        if (at >= USER_END || area_flags(mm, at, &flags) || !area_grants(flags, access) ||
             mm_fault(mm, user(at), access) != FAULT_RESOLVED)
             return at - addr;
     return len;
@@ -109,14 +118,14 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        uint32_t rights;
-        int err = at < USER_END ? area_rights(mm, at, &rights) : -EFAULT;
-        if (!err && !force && !rights_grant(rights, access))
+        uint32_t flags;
+        int err = at < USER_END ? area_flags(mm, at, &flags) : -EFAULT;
+        if (!err && !force && !area_grants(flags, access))
             err = -EFAULT;
         if (!err)
             err = copy_in_page(mm, at, (char *)buf + done, chunk, access);
-        if (err && force && at < USER_END && !area_rights(mm, at, &rights))
-            err = force_in_page(mm, at, (char *)buf + done, chunk, access, rights);
+        if (err && force && at < USER_END && !area_flags(mm, at, &flags))
+            err = force_in_page(mm, at, (char *)buf + done, chunk, access, flags);
         if (err)
             return done ? (int64_t)done : err;
         done += chunk;
