@@ -114,8 +114,8 @@ static int error_of(enum way way, int seals, enum kind kind, enum state state)
     }
 }
 
-static struct answer answer_of(enum way way, int seals, bool executable, enum kind kind,
-                               enum state state)
+__attribute__((unused)) static struct answer answer_of(enum way way, int seals, bool executable,
+                                                       enum kind kind, enum state state)
 {
     int meant = seals_meant(seals, executable);
     bool busy = (meant & F_SEAL_WRITE) && state != FRESH; /* somebody could still write */
