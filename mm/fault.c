@@ -119,23 +119,30 @@ static enum fault_result fault_private(struct fault *f, const struct page *from)
     return FAULT_RESOLVED;
 }
 
-/* The usual fault: publish() of a new small page for the write that wants it. */
-static __force_inline bool publish_new(const struct fault *f, struct page *page)
+/* The usual faults: publish() of a small page for the write that wants it. @source: its object,
+ * shared; NULL: it is new, and this address space's alone. */
+static __force_inline bool publish_written(const struct fault *f, struct page *page,
+                                           const struct object *source)
 {
     struct page *table = f->walk.table;
+    struct folio *folio = source ? page_folio(page) : (struct folio *)page;
     pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
-    pte = pte_made_dirty(pte_made_young(pte_made_exclusive(pte)));
+    pte = pte_made_dirty(pte_made_young(source ? pte : pte_made_exclusive(pte)));
 
     spin_lock(pt_lock(table));
-    bool empty = pte_is_none(pte_read(f->walk.slot));
-    if (likely(empty)) {
+    bool valid = !source || likely(READ_ONCE(page->object) == source);
+    valid = valid && likely(pte_is_none(pte_read(f->walk.slot)));
+    if (valid) {
         pte_write(f->walk.slot, pte);
         pt_entries_came(table, 1);
-        atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
-        rss_add(f->mm, page_folio(page), 1);
+        if (source)
+            atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+        else
+            atomic_store_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+        rss_add(f->mm, folio, 1);
     }
     spin_unlock(pt_lock(table));
-    return empty;
+    return valid;
 }
 
 static enum fault_result fault_zeros(struct fault *f)
@@ -154,7 +161,7 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
     if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
         return FAULT_NO_MEMORY;
     page->object = NULL;
-    if (unlikely(!publish_new(f, page)))
+    if (unlikely(!publish_written(f, page, NULL)))
         page_put(page); /* somebody was faster */
     return FAULT_RESOLVED;
 }
@@ -217,12 +224,18 @@ static bool fault_huge_object(struct fault *f)
     return whole;
 }
 
+static __cold bool object_may_be_huge(const struct vma *vma, uint64_t addr,
+                                      enum fault_access access)
+{
+    bool copies = access == ACCESS_WRITE && !(vma->flags & VM_SHARED); /* one page */
+    return !copies && thp_fits_object(vma, addr);
+}
+
 /* May the area have a huge leaf at @addr, which is not there yet? */
-static bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_access access)
+static inline bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_access access)
 {
     if (vma->object)
-        return thp_fits_object(vma, addr) &&
-               (access != ACCESS_WRITE || (vma->flags & VM_SHARED)); /* a copy is of one page */
+        return unlikely(thp_may_be_of(vma->object)) && object_may_be_huge(vma, addr, access);
     return thp_allows(vma, addr);
 }
 
@@ -250,7 +263,10 @@ static enum fault_result fault_object(struct fault *f)
         page_put(page);
         return result;
     }
-    if (!publish(f, page, page))
+    bool done = f->access == ACCESS_WRITE && f->walk.level == PT_4K
+                    ? publish_written(f, page, object)
+                    : publish(f, page, page);
+    if (!done)
         page_put(page); /* somebody was faster, or it was truncated: the access tries again */
     return FAULT_RESOLVED;
 }

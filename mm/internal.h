@@ -323,19 +323,23 @@ static inline enum object_get thp_wanted(const struct vma *vma)
     return vma->flags & VM_HUGEPAGE ? OBJECT_GET_ADVISED : OBJECT_GET_ALLOCATE;
 }
 
+/* Could a fault map a huge page of it? Of most objects never. */
+static inline bool thp_may_be_of(const struct object *object)
+{
+    return READ_ONCE(object->has_huge) || shmem_may_want_huge(object);
+}
+
 /* May a fault at @va map a huge page of the object, if it has one there or gets one? mmap_lock
- * held. */
+ * held; thp_may_be_of() was true. */
 static inline bool thp_fits_object(const struct vma *vma, uint64_t va)
 {
     uint64_t unit = round_down(va, HUGE_SIZE);
     enum object_get how = thp_wanted(vma);
-    bool has = READ_ONCE(vma->object->has_huge);
 
-    if (likely(!has && !shmem_may_want_huge(vma->object)))
-        return false;
     return unit >= vma->start && unit + HUGE_SIZE <= vma->end && how != OBJECT_GET_SMALL &&
            is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE) &&
-           (has || shmem_wants_huge(vma->object, vma_folio_index(vma, va), how));
+           (READ_ONCE(vma->object->has_huge) ||
+            shmem_wants_huge(vma->object, vma_folio_index(vma, va), how));
 }
 
 enum thp_reserve { THP_LEAVE_SOME, THP_TAKE_LAST };
