@@ -194,6 +194,8 @@ int64_t memfd_add_seals(struct file *f, uint32_t seals)
         return -EINVAL;
     if (!can_be_sealed(f))
         return -EINVAL;
+    if (bug_is_back(BUG_B43))
+        return add_seals_locked(f->inode, seals);
     mutex_lock(&f->inode->object.lock);
     int err = add_seals_locked(f->inode, seals);
     mutex_unlock(&f->inode->object.lock);

@@ -13,6 +13,7 @@
 #include "fs.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <mm/object.h>
 #include <uapi/errno.h>
@@ -84,11 +85,14 @@ static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *v
 /* Shared mappings of an object whose writing is sealed. object->lock held. */
 static int seal_flags(const struct object *object, uint32_t *vm)
 {
-    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) || !(*vm & VM_SHARED))
+    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)))
         return 0;
-    if (*vm & VM_WRITE)
+    if (!(*vm & VM_SHARED) && !bug_is_back(BUG_B41))
+        return 0;
+    if (*vm & (bug_is_back(BUG_B42) ? VM_MAYWRITE : VM_WRITE))
         return -EPERM;
-    *vm &= ~VM_MAYWRITE;
+    if (!bug_is_back(BUG_B40))
+        *vm &= ~VM_MAYWRITE;
     return 0;
 }
 
