@@ -234,6 +234,8 @@ static int check_executable(const struct place *place)
 {
     const struct inode *inode = place->dentry->inode;
 
+    if (inode_is(inode, S_IFLNK))
+        return -ELOOP; /* it was not to be followed */
     if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK) || place_may_not_execute(place))
         return -EACCES;
     return inode->object.ops && inode->object.ops->kernel_access ? 0 : -EACCES;
