@@ -14,6 +14,7 @@
 #include "files.h"
 #include "layout.h"
 #include "log.h"
+#include "memfd_noexec.h"
 #include "mount.h"
 #include "process.h"
 #include "random.h"
@@ -251,7 +252,7 @@ static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCO
 static const struct text_kind proc_sys_vm[] = {
     {"fail_at", 0600, .show = show_fail_at, .store = store_fail_at},
     {"nr_hugepages", 0644, .show = show_nr_hugepages, .store = store_nr_hugepages},
-    {"memfd_noexec", 0444, .show = show_zero},
+    {"memfd_noexec", 0644, .show = memfd_noexec_show, .store = memfd_noexec_store},
     {"overcommit_memory", 0644, .setting = &overcommit_memory},
     {"overcommit_ratio", 0644, .setting = &overcommit_ratio},
     {"overcommit_kbytes", 0644, .setting = &overcommit_kbytes},

@@ -257,9 +257,12 @@ int __must_check mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
  * mm_resident() - mincore(2): is page @index of [addr, ...) in memory?
+ * @may_tell: of what object it is told: all pages of another are said to be; NULL: of all. Called
+ *            with mmap_lock held
  * @out: one byte per page. Return: 0 or -ENOMEM (a gap).
  */
-int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out);
+int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                             bool (*may_tell)(struct object *object), uint8_t *out);
 
 /**
  * mm_sync() - msync(2): memory has no disk behind it, so this only checks
