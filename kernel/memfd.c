@@ -15,6 +15,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "memfd_noexec.h"
 #include "sched.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
@@ -31,7 +32,7 @@
 #define PREFIX_BYTES (sizeof(NAME_PREFIX) - 1)
 #define NAME_BYTES   (NAME_MAX - PREFIX_BYTES + 1) /* of the caller's part, with its NUL */
 
-#define PIN_WAITS   5         /* how often to look again whether a page was let go .. */
+#define PIN_SCANS   5         /* how often to look again whether pages were let go .. */
 #define PIN_WAIT_NS 5000000UL /* .. after so long, and twice that, and so on: as Linux */
 
 #define ALL_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
@@ -86,6 +87,8 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
     struct inode *inode;
 
     int err = check_flags(flags);
+    if (!err)
+        err = memfd_noexec_apply(&flags);
     if (err)
         return err;
     memcpy(name, NAME_PREFIX, PREFIX_BYTES);
@@ -141,15 +144,20 @@ static uint32_t implied_seals(const struct inode *inode, uint32_t seals)
     return seals;
 }
 
-/* Somebody may be about to let go of a page, who could change it otherwise. object->lock held. */
+/* Somebody may be about to let go of a page, who could change it otherwise. A signal that ends the
+ * task ends the waiting. object->lock held. */
 static bool stays_pinned(struct object *object)
 {
-    for (unsigned i = 0; i < PIN_WAITS; i++) {
-        if (!object_is_pinned(object))
-            return false;
-        sched_pause(PIN_WAIT_NS << i);
+    bool pinned = object_mark_pinned(object);
+
+    for (unsigned i = 1; pinned; i++) {
+        bool killed = sched_pause_killable(PIN_WAIT_NS << (i - 1));
+        bool last = killed || i == PIN_SCANS;
+        pinned = object_scan_marked(object, last ? PIN_MARKS_GO : PIN_MARKS_STAY);
+        if (last)
+            break;
     }
-    return object_is_pinned(object);
+    return pinned;
 }
 
 /* Nobody writes from now on, or -EBUSY. object->lock held. */
@@ -194,6 +202,8 @@ int64_t memfd_add_seals(struct file *f, uint32_t seals)
         return -EINVAL;
     if (!can_be_sealed(f))
         return -EINVAL;
+    if (bug_is_back(BUG_B43))
+        return add_seals_locked(f->inode, seals);
     mutex_lock(&f->inode->object.lock);
     int err = add_seals_locked(f->inode, seals);
     mutex_unlock(&f->inode->object.lock);

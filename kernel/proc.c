@@ -15,11 +15,13 @@
 #include "hugetlb_files.h"
 #include "layout.h"
 #include "log.h"
+#include "memfd_noexec.h"
 #include "mount.h"
 #include "process.h"
 #include "random.h"
 #include "sysv.h"
 #include "text_file.h"
+#include "userfaultfd.h"
 #include <asm/cpu.h>
 #include <base/fail.h>
 #include <lib/format.h>
@@ -116,13 +118,6 @@ static int show_pid_max(struct text *t, struct dentry *dentry)
     return 0;
 }
 
-static int show_zero(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "0\n");
-    return 0;
-}
-
 static int show_randomize(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
@@ -206,11 +201,12 @@ static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCO
                             admin_reserve = {&vm_settings.admin_reserve_kbytes, INT64_MAX, NULL},
                             user_reserve = {&vm_settings.user_reserve_kbytes, INT64_MAX, NULL},
                             max_map_count = {&vm_settings.max_map_count, INT32_MAX, NULL},
+                            unprivileged_userfaultfd = {&userfaultfd_unprivileged, 1, NULL},
                             mmap_min_addr = {&vm_settings.mmap_min_addr, GIGA_SIZE, NULL};
 
 static const struct text_kind proc_sys_vm[] = {
     {"fail_at", 0600, .show = show_fail_at, .store = store_fail_at},
-    {"memfd_noexec", 0444, .show = show_zero},
+    {"memfd_noexec", 0644, .show = memfd_noexec_show, .store = memfd_noexec_store},
     {"overcommit_memory", 0644, .setting = &overcommit_memory},
     {"overcommit_ratio", 0644, .setting = &overcommit_ratio},
     {"overcommit_kbytes", 0644, .setting = &overcommit_kbytes},
@@ -218,6 +214,7 @@ static const struct text_kind proc_sys_vm[] = {
     {"user_reserve_kbytes", 0644, .setting = &user_reserve},
     {"max_map_count", 0644, .setting = &max_map_count},
     {"mmap_min_addr", 0644, .setting = &mmap_min_addr},
+    {"unprivileged_userfaultfd", 0644, .setting = &unprivileged_userfaultfd},
     {"drop_caches", 0200, .store = store_drop_caches},
     {"compact_memory", 0200, .store = store_compact},
 };

@@ -4,15 +4,17 @@
  *
  * Room:   kernel.
  * Owns:   the translation of PROT_ and MAP_ bits, and what a descriptor may be mapped as.
- * Locks:  the object's lock from looking at its seals until it is mapped.
+ * Locks:  the object's lock from looking at its seals until it is mapped, if that makes a writer.
  * Always: (1) checks come in Linux's order, so that the first error is Linux's.
  * Source: mmap(2), mprotect(2), madvise(2), mremap(2), brk(2).
  * Tour:   before mm/map.c, mm/protect.c.
  */
+#include "cred.h"
 #include "files.h"
 #include "fs.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
@@ -54,6 +56,8 @@ static int secret_flags(uint64_t prot, uint32_t *flags)
 /* Does the range lie within what a file's size can ever be? */
 static bool offset_fits(uint64_t pgoff, uint64_t len)
 {
+    if (bug_is_back(BUG_B58))
+        return true;
     return pgoff <= (FILE_SIZE_MAX - len) >> PAGE_SHIFT;
 }
 
@@ -82,14 +86,29 @@ static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *v
     return 0;
 }
 
+/* Will what is mapped so count as one who writes to the object? */
+static bool is_writer(uint32_t vm)
+{
+    return (vm & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
+/* Does somebody wait for writers to let go, and keeps new ones out? */
+static bool is_being_sealed(const struct object *object)
+{
+    return atomic_load(&object->writers) < 0 && !(READ_ONCE(object->seals) & SEAL_WRITE);
+}
+
 /* Shared mappings of an object whose writing is sealed. object->lock held. */
 static int seal_flags(const struct object *object, uint32_t *vm)
 {
-    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) || !(*vm & VM_SHARED))
+    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)))
         return 0;
-    if (*vm & VM_WRITE)
+    if (!(*vm & VM_SHARED) && !bug_is_back(BUG_B41))
+        return 0;
+    if (*vm & (bug_is_back(BUG_B42) ? VM_MAYWRITE : VM_WRITE))
         return -EPERM;
-    *vm &= ~VM_MAYWRITE;
+    if (!bug_is_back(BUG_B40))
+        *vm &= ~VM_MAYWRITE;
     return 0;
 }
 
@@ -120,6 +139,10 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
         return -EINVAL;
     r->object = object;
+    if (!is_writer(r->flags) && !object->ops->grows_mapped)
+        return mm_map(task_current()->mm, r, out);
+    if (is_writer(r->flags) && is_being_sealed(object))
+        return -EPERM;
     mutex_lock(&object->lock);
     err = seal_flags(object, &r->flags);
     if (!err)
@@ -281,7 +304,7 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
     if (pkey != -1)
         return -EINVAL;       /* no key is allocated: there is no pkey_alloc() yet */
     if (grows & PROT_GROWSUP) /* x86 has no area that grows upwards */
-        return mm_resident(task_current()->mm, addr, 1, &resident) ? -ENOMEM : -EINVAL;
+        return mm_resident(task_current()->mm, addr, 1, NULL, &resident) ? -ENOMEM : -EINVAL;
     return mm_protect(task_current()->mm, addr, len, rights_of(prot), grows & PROT_GROWSDOWN);
 }
 
@@ -443,6 +466,14 @@ int64_t sys_munlock(uint64_t addr, uint64_t len)
     return len ? mm_unlock(task_current()->mm, start, len) : 0;
 }
 
+/* Whose pages are there tells what others read: only those who may write it are told. */
+static bool may_tell(struct object *object)
+{
+    const struct inode *inode = bug_is_back(BUG_B47) ? NULL : inode_of_object(object);
+
+    return !inode || inode_is_owned(inode) || inode_permission(inode, W_OK) == 0;
+}
+
 int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out)
 {
     uint8_t resident[256];
@@ -454,7 +485,8 @@ int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out)
     uint64_t nr = round_up(len, PAGE_SIZE) >> PAGE_SHIFT;
     for (uint64_t done = 0; done < nr;) {
         uint64_t chunk = min(nr - done, sizeof(resident));
-        int err = mm_resident(task_current()->mm, addr + (done << PAGE_SHIFT), chunk, resident);
+        int err =
+            mm_resident(task_current()->mm, addr + (done << PAGE_SHIFT), chunk, may_tell, resident);
         if (!err)
             err = copy_to_user(user(out.raw + done), resident, chunk);
         if (err)

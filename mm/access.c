@@ -12,24 +12,33 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
-/* Claim 1, and where @addr is mapped: the area's rights. mmap_lock not held. */
-static int area_rights(struct mm *mm, uint64_t addr, uint32_t *rights)
+/* Claim 1, and where @addr is mapped: the area's flags. mmap_lock not held. */
+static int area_flags(struct mm *mm, uint64_t addr, uint32_t *flags)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
     bool inside = vma && vma->start <= addr; /* a stack does not grow for a stranger */
     bool hidden = inside && vma->object && !vma->object->ops->kernel_access;
-    *rights = inside ? vma->flags & VM_RIGHTS : 0;
+    *flags = inside ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return inside && !hidden ? 0 : -EFAULT;
 }
 
 /* x86 cannot refuse to read what may be written or executed; the kernel can. */
-static bool rights_grant(uint32_t rights, enum fault_access access)
+static bool rights_grant(uint32_t flags, enum fault_access access)
 {
-    return rights & (access == ACCESS_WRITE ? VM_WRITE : VM_READ);
+    return flags & (access == ACCESS_WRITE ? VM_WRITE : VM_READ);
+}
+
+/* May who forces his way read, or write to a copy? What is shared nobody writes to who may not. */
+static bool may_force(uint32_t flags, enum fault_access access)
+{
+    if (access == ACCESS_WRITE)
+        return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+    return flags & VM_MAYREAD;
 }
 
 static void copy_bytes(void *kva, void *buf, size_t len, enum fault_access access)
@@ -70,16 +79,17 @@ static int copy_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
                         enum fault_access access)
 {
     while (!copy_mapped(mm, addr, buf, len, access))
-        if (mm_fault(mm, user(addr), access) != FAULT_RESOLVED)
+        if (mm_fault_and_ask(mm, user(addr), access) != FAULT_RESOLVED)
             return -EFAULT;
     return 0;
 }
 
 /* The same where the area refuses: it grants the access for the moment. */
 static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
-                         enum fault_access access, uint32_t rights)
+                         enum fault_access access, uint32_t flags)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
+    uint32_t rights = flags & VM_RIGHTS;
     uint32_t more = access == ACCESS_WRITE ? VM_READ | VM_WRITE : VM_READ;
 
     if (mm_protect(mm, page, PAGE_SIZE, rights | more, false))
@@ -92,13 +102,28 @@ static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access)
 {
     uint64_t end = addr + len;
-    uint32_t rights;
+    uint32_t flags;
 
     for (uint64_t at = addr; at < end; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
-        if (at >= USER_END || area_rights(mm, at, &rights) || !rights_grant(rights, access) ||
-            mm_fault(mm, user(at), access) != FAULT_RESOLVED)
+        if (at >= USER_END || area_flags(mm, at, &flags) || !rights_grant(flags, access) ||
+            mm_fault_and_ask(mm, user(at), access) != FAULT_RESOLVED)
             return at - addr;
     return len;
+}
+
+/* @len bytes within one page. */
+static int access_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
+                       enum fault_access access, bool force)
+{
+    uint32_t flags;
+
+    if (addr >= USER_END || area_flags(mm, addr, &flags))
+        return -EFAULT;
+    force = force && may_force(flags, access);
+    if (!force && !rights_grant(flags, access))
+        return -EFAULT;
+    int err = copy_in_page(mm, addr, buf, len, access);
+    return err && force ? force_in_page(mm, addr, buf, len, access, flags) : err;
 }
 
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
@@ -109,14 +134,7 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        uint32_t rights;
-        int err = at < USER_END ? area_rights(mm, at, &rights) : -EFAULT;
-        if (!err && !force && !rights_grant(rights, access))
-            err = -EFAULT;
-        if (!err)
-            err = copy_in_page(mm, at, (char *)buf + done, chunk, access);
-        if (err && force && at < USER_END && !area_rights(mm, at, &rights))
-            err = force_in_page(mm, at, (char *)buf + done, chunk, access, rights);
+        int err = access_page(mm, at, (char *)buf + done, chunk, access, force);
         if (err)
             return done ? (int64_t)done : err;
         done += chunk;

@@ -17,11 +17,9 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
-/* Stand in the index where a page is promised, and where it is being made. See slot_is_page(). */
+/* Stand in the index where a page is promised, and where it is being made. See index_has_page(). */
 #define RESERVED ((struct folio *)64)
 #define FILLING  ((struct folio *)128)
-
-#define MARK_NEW 0 /* promised by the call that is under way */
 
 /* Held while a page is taken, zeroed and published, by object and index: nobody takes a second. */
 static struct mutex filling[16];
@@ -68,7 +66,7 @@ static int reserve_one(struct object *object, uint64_t index)
     if (err)
         quota_give(object, 1, 1);
     else
-        index_set_mark(&object->folios, index, MARK_NEW);
+        index_set_mark(&object->folios, index, INDEX_MARK_NEW);
     return err;
 }
 
@@ -76,9 +74,9 @@ static int reserve_one(struct object *object, uint64_t index)
 static void settle_new(struct object *object, uint64_t first, uint64_t end, bool commit)
 {
     for (uint64_t i = first; i < end; i++) {
-        if (!index_test_mark(&object->folios, i, MARK_NEW))
+        if (!index_test_mark(&object->folios, i, INDEX_MARK_NEW))
             continue;
-        index_clear_mark(&object->folios, i, MARK_NEW);
+        index_clear_mark(&object->folios, i, INDEX_MARK_NEW);
         if (commit)
             continue;
         slot_empty(object, i);
@@ -116,7 +114,7 @@ static struct folio *lookup(struct object *object, uint64_t index, bool redeem)
 {
     spin_lock(&object->index_lock);
     struct folio *found = index_find(&object->folios, index);
-    if (slot_is_page(found))
+    if (index_has_page(found))
         folio_get(found);
     else if (found && redeem)
         index_replace(&object->folios, index, FILLING);
@@ -197,7 +195,7 @@ static int make_folio(struct object *object, uint64_t index, enum object_get how
         return -ENXIO;
     struct folio *found = lookup(object, index, true);
     *out = found;
-    if (slot_is_page(found))
+    if (index_has_page(found))
         return 0;
     int err = page_get(object, index, found, out);
     if (err)
@@ -217,7 +215,7 @@ static int hugetlb_get_page(struct object *object, uint64_t index, enum object_g
     struct folio *found = lookup(object, index, false);
     int err;
 
-    *out = slot_is_page(found) ? &found->page : NULL;
+    *out = index_has_page(found) ? &found->page : NULL;
     if (*out || how == OBJECT_GET_EXISTING)
         return 0;
     mutex_lock(filling_of(object, index));
@@ -235,12 +233,12 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
 
     spin_lock(&object->index_lock);
     for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
-        if (!slot_is_page(found) && end != UINT64_MAX)
+        if (!index_has_page(found) && end != UINT64_MAX)
             continue; /* a hole is punched: as on Linux, what is promised there stays promised */
         slot_empty(object, i);
         if (found == FILLING && !bug_is_back(BUG_B56))
             continue; /* claim 2: who fills it gives it back */
-        if (!slot_is_page(found)) {
+        if (!index_has_page(found)) {
             quota_give(object, 1, 1);
             continue;
         }
@@ -259,7 +257,7 @@ void hugetlb_object_count(struct object *object, uint64_t *promises, uint64_t *p
     *promises = *pages = 0;
     for (uint64_t i = 0; (found = index_next(&object->folios, &i)); i++) {
         *promises += found == RESERVED;
-        *pages += slot_is_page(found);
+        *pages += index_has_page(found);
     }
 }
 
