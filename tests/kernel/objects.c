@@ -221,7 +221,7 @@ static struct hugetlb_counts pool(void)
 {
     struct hugetlb_counts counts;
 
-    hugetlb_counts(&counts);
+    hugetlb_counts(hugetlb_pool_of(0), &counts);
     EXPECT(hugetlb_check() == 0);
     return counts;
 }
@@ -236,11 +236,8 @@ static bool pool_is(uint64_t free, uint64_t reserved)
 
 static bool need_pool(void)
 {
-    uint64_t total = pool().total;
-
-    if (total < POOL)
-        total += hugetlb_pool_grow(POOL - total);
-    return EXPECT_EQ(total, POOL) && pool_is(POOL, 0);
+    hugetlb_pool_resize(hugetlb_pool_of(0), POOL);
+    return EXPECT_EQ(pool().total, POOL) && pool_is(POOL, 0);
 }
 
 KTEST(hugetlb_promises_are_made_by_mmap_and_kept_by_faults)
