@@ -274,10 +274,10 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
         if (vma_is_writer(above->flags)) /* one writer became two: no seal forbids */
             atomic_fetch_add(&above->object->writers, 1);
     }
-    if (above->hugetlb)
-        hugetlb_area_split(above);
     if (above->userfault)
         userfault_get(above->userfault);
+    if (above->hugetlb)
+        hugetlb_area_split(above);
     list_on_object(above); /* before @vma shrinks: no page is ever outside of both */
     struct vma *next = vma_next(vma);
     changes_begin(mm);
