@@ -98,7 +98,7 @@ int inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out)
 
 void devices_boot_init(const char *cmdline)
 {
-    struct dentry *dev = mount_boot("devtmpfs", "dev", 0755);
+    struct dentry *dev = mount_boot("devtmpfs", fs_root, "dev", 0755);
 
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         const struct device *d = &devices[i];

@@ -7,7 +7,6 @@
  *   object, shared, or read         the object's folio
  *   object, private, write          a copy of the object's folio, in the object's unit
  *   leaf refuses a write            exclusive: made writable; else a copy
- *   a page is wanted for long       as a write, but that rights to write are not asked for
  *
  * Room:   mm.
  * Owns:   the decision above, copy on write, growth of stacks.
