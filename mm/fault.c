@@ -34,7 +34,7 @@ struct fault {
 /* Does what is private have to be a page of its own? */
 static inline bool wants_own(enum fault_access access)
 {
-    return access == ACCESS_WRITE || access == ACCESS_UNSHARE;
+    return access >= ACCESS_WRITE;
 }
 
 static enum pt_level fault_level(const struct fault *f)
@@ -367,11 +367,11 @@ static enum fault_result fault_huge_zeros(struct fault *f, pte_t pte, struct pag
 }
 
 /* Is a leaf that is there already as the access needs it? */
-static bool is_enough(const struct fault *f, pte_t pte)
+static inline bool is_enough(const struct fault *f, pte_t pte)
 {
-    if (f->access == ACCESS_UNSHARE)
-        return pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
-    return f->access != ACCESS_WRITE || pte_is_writable(pte);
+    if (likely(f->access == ACCESS_WRITE))
+        return pte_is_writable(pte);
+    return f->access != ACCESS_UNSHARE || pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
 }
 
 /* There is a leaf, and the area grants the access: the leaf must be behind the times. */
