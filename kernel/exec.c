@@ -19,6 +19,7 @@
 #include "layout.h"
 #include "path.h"
 #include "random.h"
+#include "running.h"
 #include "script.h"
 #include "syscall.h"
 #include <asm/cpu.h>
@@ -198,13 +199,13 @@ static void become(const struct place *place, const char *comm, const struct pro
     signals_exec(process);
     timers_exec(process);
     files_close_on_exec(task->files);
-    place_get(place);
+    exe_get(place);
     tasks_lock();
     struct place old = process->exe;
     process->exe = *place;
     tasks_unlock();
     if (old.dentry)
-        place_put(&old);
+        exe_put(&old);
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = (struct rseq){0};
@@ -233,21 +234,30 @@ static int check_executable(const struct place *place)
 {
     const struct inode *inode = place->dentry->inode;
 
+    if (inode_is(inode, S_IFLNK))
+        return -ELOOP; /* it was not to be followed */
     if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK) || place_may_not_execute(place))
         return -EACCES;
     return inode->object.ops && inode->object.ops->kernel_access ? 0 : -EACCES;
+}
+
+/* Nobody writes it from now on, until exe_put(). Takes over the references of @place. */
+static int run_begin(const struct place *place)
+{
+    int err = check_executable(place);
+
+    if (!err)
+        err = inode_run_begin(place->dentry->inode);
+    if (err)
+        place_put(place);
+    return err;
 }
 
 static int find_executable(const char *path, struct place *out)
 {
     int err = path_lookup_text(path, out);
 
-    if (err)
-        return err;
-    err = check_executable(out);
-    if (err)
-        place_put(out);
-    return err;
+    return err ? err : run_begin(out);
 }
 
 /* The loader that the program names, and what its headers say. */
@@ -288,7 +298,7 @@ static int clear_tails(const struct program *program)
 static void program_free(struct program *program)
 {
     if (program->loader_place.dentry)
-        dentry_put(program->loader_place.dentry);
+        exe_put(&program->loader_place);
     kmem_free(program);
 }
 
@@ -350,18 +360,18 @@ static int add_interpreter(struct arguments *args, const struct script *script)
 static int exec_interpreted(struct place place, const struct called *called, struct arguments *args,
                             struct script *script)
 {
-    int err;
+    int err = run_begin(&place);
 
+    if (err)
+        return err;
     for (unsigned depth = 0;; depth++) {
-        err = depth > SCRIPTS_MAX ? -ELOOP : check_executable(&place);
-        if (!err)
-            err = script_read(place.dentry->inode, script);
+        err = depth > SCRIPTS_MAX ? -ELOOP : script_read(place.dentry->inode, script);
         if (err <= 0)
             break;
         err = called->vanishes ? -ENOENT : depth == 0 ? arguments_name(args, called->name) : 0;
         if (!err)
             err = add_interpreter(args, script);
-        place_put(&place);
+        exe_put(&place);
         if (!err)
             err = find_executable(script->interpreter, &place);
         if (err)
@@ -369,7 +379,7 @@ static int exec_interpreted(struct place place, const struct called *called, str
     }
     if (!err)
         err = load(&place, called, args);
-    place_put(&place);
+    exe_put(&place);
     return err;
 }
 

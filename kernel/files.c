@@ -14,6 +14,7 @@
 #include "file_lock.h"
 #include "fs.h"
 #include "mount.h"
+#include "running.h"
 #include "task.h"
 #include <asm/uaccess.h>
 #include <lib/bitmap.h>
@@ -49,6 +50,7 @@ int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flag
     file->flags = flags;
     file->pos = 0;
     file->private = NULL;
+    file->writes = false;
     mutex_init(&file->pos_lock);
     *out = file;
     return 0;
@@ -59,10 +61,25 @@ void file_get(struct file *file)
     atomic_fetch_add_explicit(&file->refcount, 1, memory_order_relaxed);
 }
 
-/* Does it keep its mount from becoming read-only? */
-static bool is_writer(const struct file *f)
+/* It keeps its mount from becoming read-only, and its inode from being run. */
+static int write_begin(struct file *f)
 {
-    return f->mount && file_writable(f) && !(f->flags & O_PATH) && inode_is(f->inode, S_IFREG);
+    if (!file_writable(f) || (f->flags & O_PATH) || !inode_is(f->inode, S_IFREG))
+        return 0;
+    int err = inode_write_begin(f->inode);
+    if (err)
+        return err;
+    f->writes = true;
+    if (f->mount)
+        atomic_fetch_add(&f->mount->writers, 1);
+    return 0;
+}
+
+static void write_end(struct file *f)
+{
+    inode_write_end(f->inode);
+    if (f->mount)
+        atomic_fetch_sub(&f->mount->writers, 1);
 }
 
 /* Nobody uses it any more. Apart from file_put(), whose short way saves no registers so. */
@@ -73,8 +90,8 @@ static __no_inline void file_end(struct file *file)
     file_closed(file->inode, file);
     if (file->ops->release)
         file->ops->release(file);
-    if (is_writer(file))
-        atomic_fetch_sub(&file->mount->writers, 1);
+    if (file->writes)
+        write_end(file);
     place_put(&place);
     slab_free(&file_cache, file);
 }
@@ -111,14 +128,23 @@ static int check_open(const struct place *place, int flags)
 
 static const struct file_ops path_only_ops = {.no_seek = true};
 
-/* The file keeps @place's mount. */
-static void keep_mount(struct file *f, const struct place *place)
+static int truncate_opened(struct file *f)
+{
+    if (!(f->flags & O_TRUNC) || !inode_is(f->inode, S_IFREG) || !f->inode->object.ops)
+        return 0;
+    return f->writes ? inode_truncate(f->inode, 0) : inode_truncate_idle(f->inode, 0);
+}
+
+/* Everything that opening means beyond having it. The file keeps @place's mount. */
+static int open_as(struct file *f, const struct place *place)
 {
     f->mount = place->mount;
     if (f->mount)
         mount_get(f->mount);
-    if (is_writer(f))
-        atomic_fetch_add(&f->mount->writers, 1);
+    int err = write_begin(f);
+    if (!err && f->ops->open)
+        err = f->ops->open(f);
+    return err ? err : truncate_opened(f);
 }
 
 int file_open(const struct place *place, int flags, struct file **out)
@@ -127,16 +153,13 @@ int file_open(const struct place *place, int flags, struct file **out)
     const struct file_ops *ops = flags & O_PATH ? &path_only_ops : inode->file_ops;
 
     int err = check_open(place, flags);
-    if (!err && (flags & O_TRUNC) && inode_is(inode, S_IFREG) && inode->object.ops)
-        err = inode_truncate(inode, 0);
     if (err)
         return err;
     dentry_get(place->dentry);
     err = file_create(place->dentry, ops, flags, out);
     if (err)
         return err;
-    keep_mount(*out, place);
-    err = ops->open ? ops->open(*out) : 0;
+    err = open_as(*out, place);
     if (err) {
         (*out)->ops = &path_only_ops; /* it was never open: nothing to release */
         file_put(*out);

@@ -50,6 +50,7 @@ struct file {
     uint32_t flags;        /* O_ACCMODE and status flags */
     uint64_t pos;
     struct mutex pos_lock;
+    bool writes; /* its inode and its mount count it among those that are written [I] */
     void *private;
 };
 

@@ -74,6 +74,7 @@ struct inode {
     uint32_t nlink;
     bool linkable; /* has no name, but may get one: open(2), O_TMPFILE */
     uint64_t rdev;
+    _Atomic int32_t writing; /* files open to write it; below 0: programs that run it. running.c */
     struct uapi_timespec atime, mtime, ctime; /* the first only when it is set, or made */
     _Atomic(struct file_lock *) locks;        /* advisory; NULL: none. kernel/file_lock.c */
     const struct file_ops *file_ops;          /* of files opened on it */

@@ -15,6 +15,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "memfd_noexec.h"
 #include "sched.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
@@ -86,6 +87,8 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
     struct inode *inode;
 
     int err = check_flags(flags);
+    if (!err)
+        err = memfd_noexec_apply(&flags);
     if (err)
         return err;
     memcpy(name, NAME_PREFIX, PREFIX_BYTES);
@@ -199,6 +202,8 @@ int64_t memfd_add_seals(struct file *f, uint32_t seals)
         return -EINVAL;
     if (!can_be_sealed(f))
         return -EINVAL;
+    if (bug_is_back(BUG_B43))
+        return add_seals_locked(f->inode, seals);
     mutex_lock(&f->inode->object.lock);
     int err = add_seals_locked(f->inode, seals);
     mutex_unlock(&f->inode->object.lock);

@@ -14,6 +14,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "memfd_noexec.h"
 #include "process.h"
 #include "syscall.h"
 #include <lib/format.h>
@@ -49,7 +50,8 @@ int pid_ns_create(struct pid_ns *parent, struct pid_ns **out)
     *ns = (struct pid_ns){.parent = parent,
                           .level = parent->level + 1,
                           .id = atomic_fetch_add(&last_id, 1) + 1,
-                          .refcount = 1};
+                          .refcount = 1,
+                          .memfd_noexec = memfd_noexec_in(parent)};
     pid_ns_get(parent);
     *out = ns;
     return 0;

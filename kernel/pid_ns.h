@@ -28,9 +28,10 @@ struct pid_ns {
     unsigned level;        /* of the first: 0 [I] */
     uint64_t id;           /* "pid:[ID]" [I] */
     _Atomic uint32_t refcount;
-    struct process *init; /* its process 1; NULL: not there yet, or no more [t] */
-    bool dead;            /* process 1 has ended: nobody is born in it [t] */
-    int last;             /* the last number given out [t] */
+    struct process *init;          /* its process 1; NULL: not there yet, or no more [t] */
+    bool dead;                     /* process 1 has ended: nobody is born in it [t] */
+    int last;                      /* the last number given out [t] */
+    _Atomic unsigned memfd_noexec; /* what it says itself: kernel/memfd_noexec.c [a] */
 };
 
 extern struct pid_ns first_pid_ns;

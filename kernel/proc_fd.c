@@ -16,6 +16,8 @@
 #include "text_file.h"
 #include <uapi/errno.h>
 
+#define LINK_SIZE 64
+
 static struct files *files_of(int pid)
 {
     tasks_lock();
@@ -85,10 +87,26 @@ static int follow_fd(const struct place *link, struct place *out)
     return 0;
 }
 
+/* The link's own rights say how the file was opened; its size is always the same, as on Linux. */
+static void describe(struct inode *link, const struct file *f)
+{
+    link->mode = S_IFLNK | (file_readable(f) ? 0500 : 0) | (file_writable(f) ? 0300 : 0);
+    atomic_store(&link->object.size_bytes, LINK_SIZE);
+}
+
 static int fd_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
-    int fd = fd_named(dir, name);
-    return fd < 0 ? -ENOENT : proc_link_create(dir, name, follow_fd, fd, out);
+    int fd = proc_number(name);
+    bool close_on_exec;
+
+    struct file *f = fd >= 0 ? file_behind(proc_pid(dir), fd, &close_on_exec) : NULL;
+    if (!f)
+        return -ENOENT;
+    int err = proc_link_create(dir, name, follow_fd, fd, out);
+    if (!err)
+        describe((*out)->inode, f);
+    file_put(f);
+    return err;
 }
 
 static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)

@@ -14,6 +14,7 @@
 
 #include "fs.h"
 #include "pidfd.h"
+#include "running.h"
 #include "task.h"
 #include <asm/cpu.h>
 #include <asm/time.h>
@@ -299,7 +300,7 @@ void process_copy_places(struct process *p, const struct process *from)
     place_get(&p->cwd);
     place_get(&p->root);
     if (p->exe.dentry)
-        place_get(&p->exe);
+        exe_get(&p->exe);
     tasks_unlock();
 }
 
@@ -312,7 +313,7 @@ void process_put_places(struct process *p)
     place_put(&cwd);
     place_put(&root);
     if (exe.dentry)
-        place_put(&exe);
+        exe_put(&exe);
 }
 
 int process_create_init(void (*fn)(void *), void *arg)

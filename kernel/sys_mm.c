@@ -9,10 +9,12 @@
  * Source: mmap(2), mprotect(2), madvise(2), mremap(2), brk(2).
  * Tour:   before mm/map.c, mm/protect.c.
  */
+#include "cred.h"
 #include "files.h"
 #include "fs.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <mm/object.h>
 #include <uapi/errno.h>
@@ -96,11 +98,14 @@ static bool is_being_sealed(const struct object *object)
 /* Shared mappings of an object whose writing is sealed. object->lock held. */
 static int seal_flags(const struct object *object, uint32_t *vm)
 {
-    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) || !(*vm & VM_SHARED))
+    if (!(object->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)))
         return 0;
-    if (*vm & VM_WRITE)
+    if (!(*vm & VM_SHARED) && !bug_is_back(BUG_B41))
+        return 0;
+    if (*vm & (bug_is_back(BUG_B42) ? VM_MAYWRITE : VM_WRITE))
         return -EPERM;
-    *vm &= ~VM_MAYWRITE;
+    if (!bug_is_back(BUG_B40))
+        *vm &= ~VM_MAYWRITE;
     return 0;
 }
 
@@ -295,7 +300,7 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
     if (pkey != -1)
         return -EINVAL;       /* no key is allocated: there is no pkey_alloc() yet */
     if (grows & PROT_GROWSUP) /* x86 has no area that grows upwards */
-        return mm_resident(task_current()->mm, addr, 1, &resident) ? -ENOMEM : -EINVAL;
+        return mm_resident(task_current()->mm, addr, 1, NULL, &resident) ? -ENOMEM : -EINVAL;
     return mm_protect(task_current()->mm, addr, len, rights_of(prot), grows & PROT_GROWSDOWN);
 }
 
@@ -457,6 +462,14 @@ int64_t sys_munlock(uint64_t addr, uint64_t len)
     return len ? mm_unlock(task_current()->mm, start, len) : 0;
 }
 
+/* Whose pages are there tells what others read: only those who may write it are told. */
+static bool may_tell(struct object *object)
+{
+    const struct inode *inode = bug_is_back(BUG_B47) ? NULL : inode_of_object(object);
+
+    return !inode || inode_is_owned(inode) || inode_permission(inode, W_OK) == 0;
+}
+
 int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out)
 {
     uint8_t resident[256];
@@ -468,7 +481,8 @@ int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out)
     uint64_t nr = round_up(len, PAGE_SIZE) >> PAGE_SHIFT;
     for (uint64_t done = 0; done < nr;) {
         uint64_t chunk = min(nr - done, sizeof(resident));
-        int err = mm_resident(task_current()->mm, addr + (done << PAGE_SHIFT), chunk, resident);
+        int err =
+            mm_resident(task_current()->mm, addr + (done << PAGE_SHIFT), chunk, may_tell, resident);
         if (!err)
             err = copy_to_user(user(out.raw + done), resident, chunk);
         if (err)

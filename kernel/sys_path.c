@@ -15,6 +15,7 @@
 #include "mount.h"
 #include "path.h"
 #include "pipe.h"
+#include "running.h"
 #include "sys_fs.h"
 #include "task.h"
 #include <asm/uaccess.h>
@@ -66,7 +67,7 @@ int64_t sys_truncate(user_addr_t path, int64_t size_bytes)
         return err;
     err = check_truncate(&place);
     if (!err)
-        err = inode_truncate(place.dentry->inode, size_bytes);
+        err = inode_truncate_idle(place.dentry->inode, size_bytes);
     place_put(&place);
     return err;
 }

@@ -287,6 +287,12 @@ int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len)
     return n;
 }
 
+/* Files without a name lie with their kind. */
+static bool lie_together(const struct inode *a, const struct inode *b)
+{
+    return a->super == b->super && a->object.ops == b->object.ops;
+}
+
 static int check_range_files(const struct ends *e)
 {
     const struct inode *in = e->in->inode, *out = e->out->inode;
@@ -297,7 +303,7 @@ static int check_range_files(const struct ends *e)
         return -EINVAL;
     if (!file_readable(e->in) || !file_writable(e->out) || (e->out->flags & O_APPEND))
         return -EBADF;
-    if (in->super != out->super)
+    if (!lie_together(in, out))
         return -EXDEV;
     return can_splice(e->in) && can_splice(e->out) ? 0 : -EINVAL;
 }

@@ -204,6 +204,23 @@ static int64_t write_text(struct file *f, struct object_copy *c, size_t len)
     return err ? err : (int64_t)len;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* What is between the blanks around it. */
+static char *strip(char *text)
+{
+    size_t len = strlen(text);
+
+    while (len && is_blank(text[len - 1]))
+        text[--len] = '\0';
+    while (is_blank(*text))
+        text++;
+    return text;
+}
+
 static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
 {
     char bytes[STORE_BYTES];
@@ -218,13 +235,13 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     if (c->copy(c, bytes, 0, len))
         return -EFAULT;
     bytes[len] = '\0';
-    bytes[strlen(bytes) - (len && bytes[len - 1] == '\n')] = '\0';
+    const char *word = strip(bytes);
     if (kind->store_word) {
-        int err = kind->store_word(kind, bytes);
+        int err = kind->store_word(kind, word);
         return err ? err : (int64_t)len;
     }
-    bool negative = bytes[0] == '-';
-    if (parse_number(bytes + negative, &number))
+    bool negative = word[0] == '-';
+    if (parse_number(word + negative, &number))
         return -EINVAL;
     int err = store(f, number, negative);
     return err ? err : (int64_t)len;

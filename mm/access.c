@@ -12,6 +12,7 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 /* Claim 1, and where @addr is mapped: the area's flags. mmap_lock not held. */
@@ -78,7 +79,7 @@ static int copy_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
                         enum fault_access access)
 {
     while (!copy_mapped(mm, addr, buf, len, access))
-        if (mm_fault(mm, user(addr), access) != FAULT_RESOLVED)
+        if (mm_fault_and_ask(mm, user(addr), access) != FAULT_RESOLVED)
             return -EFAULT;
     return 0;
 }
@@ -105,7 +106,7 @@ size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access a
 
     for (uint64_t at = addr; at < end; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
         if (at >= USER_END || area_flags(mm, at, &flags) || !rights_grant(flags, access) ||
-            mm_fault(mm, user(at), access) != FAULT_RESOLVED)
+            mm_fault_and_ask(mm, user(at), access) != FAULT_RESOLVED)
             return at - addr;
     return len;
 }

@@ -11,6 +11,7 @@
  * Tour:   after mm/protect.c.
  */
 #include "internal.h"
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 /* Change one area's part; *@at becomes the area to go on after. */
@@ -146,7 +147,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
         bool refused = !vma || !(vma->flags & VM_RIGHTS) || is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
         rwsem_read_unlock(&mm->mmap_lock, reader);
-        if (refused || mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
+        if (refused || mm_fault_and_ask(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
             return -ENOMEM;
     }
     return 0;
@@ -352,7 +353,7 @@ int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
         int err = may_populate(mm, va, write, &unit);
         if (err)
             return err;
-        switch (mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ)) {
+        switch (mm_fault_and_ask(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ)) {
         case FAULT_RESOLVED:
             break;
         case FAULT_BEYOND:
@@ -367,22 +368,29 @@ int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
     return 0;
 }
 
-int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out)
+/* mmap_lock held. */
+static bool is_resident(const struct vma *vma, uint64_t va)
+{
+    struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(va));
+
+    return pte_has_frame(pte_read(walk.slot)) ||
+           (vma->object && object_has_page(vma->object, vma_folio_index(vma, va)));
+}
+
+int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                bool (*may_tell)(struct object *object), uint8_t *out)
 {
     int err = 0;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     for (uint64_t i = 0; i < nr_pages && !err; i++) {
         uint64_t va = addr + (i << PAGE_SHIFT);
-        struct vma *vma = vma_find(mm, va);
-        if (!vma) {
+        const struct vma *vma = vma_find(mm, va);
+        bool told = vma && (!vma->object || !may_tell || may_tell(vma->object));
+        if (vma)
+            out[i] = !told || is_resident(vma, va);
+        else
             err = -ENOMEM;
-            break;
-        }
-        struct pt_walk walk = pt_walk(&mm->pgtable, user(va));
-        out[i] = pte_has_frame(pte_read(walk.slot));
-        if (!out[i] && vma->object)
-            out[i] = object_has_page(vma->object, vma_folio_index(vma, va));
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;

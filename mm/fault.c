@@ -464,11 +464,41 @@ static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault
     return (struct reach){start, start + unit, huge};
 }
 
+/* Has the object, or has the area beyond its end, nothing at @va? */
+static bool object_lacks(const struct vma *vma, uint64_t va)
+{
+    struct page *page;
+
+    if (((vma->pgoff << PAGE_SHIFT) + (va - vma->start)) >= object_size(vma->object))
+        return false; /* that is no question */
+    int err = vma->object->ops->get_page(vma->object, vma_folio_index(vma, va), OBJECT_GET_EXISTING,
+                                         &page);
+    if (!err && page)
+        page_put(page);
+    return !page;
+}
+
+__cold bool is_missing(const struct vma *vma, uint64_t addr)
+{
+    uint64_t va = round_down(addr, vma_unit(vma));
+    struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(va));
+
+    return pte_is_none(pte_read(walk.slot)) && (!vma->object || object_lacks(vma, va));
+}
+
+/* In an area that asks, where nothing is mapped. */
+static __cold enum fault_result fault_asking(struct fault *f)
+{
+    return is_missing(f->vma, f->va) ? FAULT_ASKED : fault_object(f);
+}
+
 /* What the slot holds, which decides about f->va, says what is to be done. */
 static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
     switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
+        if (unlikely(f->vma->flags & VM_UFFD_MISSING))
+            return fault_asking(f);
         return f->vma->object ? fault_object(f) : fault_anonymous(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
@@ -523,6 +553,21 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
     if (slot_find(&f, fault_level(&f), &pte))
         return FAULT_NO_MEMORY;
     return slot_fault(&f, pte);
+}
+
+int page_install(struct vma *vma, uint64_t addr, struct page *page)
+{
+    enum fault_access access = vma->flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    struct fault f = {.mm = vma->mm, .vma = vma, .va = addr, .access = access};
+    pte_t pte;
+
+    if (!(vma->flags & VM_SHARED))
+        vma_anon_begin(vma);
+    if (slot_find(&f, fault_level(&f), &pte))
+        return -ENOMEM;
+    if (f.walk.level > fault_level(&f))
+        return -EEXIST; /* a huge page */
+    return publish(&f, page, page->object ? page : NULL) ? 0 : -EEXIST;
 }
 
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
@@ -585,8 +630,8 @@ static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
-static inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
-                                enum fault_result *result)
+static __force_inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                                        enum fault_result *result)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
     struct vma area;

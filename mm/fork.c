@@ -155,6 +155,9 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
     return 0;
 }
 
+/* mlock(2), userfaultfd(2): not inherited. */
+#define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING)
+
 static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
                      struct tlb_gather *gather)
 {
@@ -169,7 +172,7 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
     }
     copy->start = vma->start;
     copy->end = vma->end;
-    copy->flags = vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT); /* mlock(2): not inherited */
+    copy->flags = vma->flags & ~FORK_FORGETS;
     copy->pkey = vma->pkey;
     copy->mempolicy = vma->mempolicy;
     copy->pgoff = vma->pgoff;

@@ -41,18 +41,42 @@ void mm_boot_init(void)
     thp_boot_init();
 }
 
+/* One more owner, unless the last has gone. mms_lock held. */
+static bool get_alive(struct mm *mm)
+{
+    uint32_t owners = atomic_load(&mm->refcount);
+
+    while (owners)
+        if (atomic_compare_exchange_weak(&mm->refcount, &owners, owners + 1))
+            return true;
+    return false;
+}
+
 struct mm *mm_pick(bool (*wanted)(const struct mm *mm))
 {
     struct mm *mm, *found = NULL;
 
     spin_lock(&mms_lock);
     list_for_each_entry (mm, &all_mms, all_node) {
-        uint32_t owners = atomic_load(&mm->refcount);
-        while (owners && wanted(mm) && !found)
-            if (atomic_compare_exchange_weak(&mm->refcount, &owners, owners + 1))
-                found = mm;
-        if (found)
+        if (wanted(mm) && get_alive(mm)) {
+            found = mm;
             break;
+        }
+    }
+    spin_unlock(&mms_lock);
+    return found;
+}
+
+struct mm *mm_find(uint64_t id)
+{
+    struct mm *mm, *found = NULL;
+
+    spin_lock(&mms_lock);
+    list_for_each_entry (mm, &all_mms, all_node) {
+        if (mm->id == id) {
+            found = get_alive(mm) ? mm : NULL;
+            break;
+        }
     }
     spin_unlock(&mms_lock);
     return found;

@@ -16,6 +16,7 @@
  */
 #include "internal.h"
 #include <mm/pin.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 static _Atomic int64_t nr_pins;
@@ -131,7 +132,7 @@ int mm_pin(struct mm *mm, uint64_t addr, enum pin_how how, struct page **out)
             return 0;
         if (!vma)
             return -EFAULT;
-        enum fault_result result = mm_fault(mm, user(addr), needed[how]);
+        enum fault_result result = mm_fault_and_ask(mm, user(addr), needed[how]);
         if (result != FAULT_RESOLVED)
             return result == FAULT_NO_MEMORY ? -ENOMEM : -EFAULT;
     }

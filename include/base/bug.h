@@ -17,7 +17,14 @@
 
 enum bug {
     BUG_NONE,
-    BUG_B36 = 36 /* sealing does not ask whether somebody has a page */
+    BUG_B36 = 36, /* sealing does not ask whether somebody has a page */
+    BUG_B40 = 40, /* what is mapped to read after the seal may be made writable */
+    BUG_B41 = 41, /* sealing refuses private mappings */
+    BUG_B42 = 42, /* sealing refuses mappings that only read */
+    BUG_B43 = 43, /* sealing does not wait for a write that is under way */
+    BUG_B45 = 45, /* what runs is written */
+    BUG_B46 = 46, /* a program's answers reach memory that it may not write */
+    BUG_B47 = 47, /* mincore() tells everybody which pages of a file are there */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

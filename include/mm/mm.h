@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 struct object;
+struct userfault;
 
 enum vm_flags {
     VM_READ = 1 << 0,
@@ -46,9 +47,10 @@ enum vm_flags {
     VM_HUGEPAGE = 1 << 18,
     VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
     VM_SEQ_READ = 1 << 20,
-    VM_DROPPABLE = 1 << 21,  /* its pages may go when memory is short: MAP_DROPPABLE */
-    VM_ACCOUNT = 1 << 22,    /* private, and was writable: counted as memory that may be needed */
-    VM_SOFT_DIRTY = 1 << 23, /* new since writes are tracked: all pages count as written */
+    VM_DROPPABLE = 1 << 21,    /* its pages may go when memory is short: MAP_DROPPABLE */
+    VM_ACCOUNT = 1 << 22,      /* private, and was writable: counted as memory that may be needed */
+    VM_SOFT_DIRTY = 1 << 23,   /* new since writes are tracked: all pages count as written */
+    VM_UFFD_MISSING = 1 << 24, /* a program is asked for what is missing: vma.userfault */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -68,6 +70,7 @@ struct vma {
     struct mm *mm;              /* [I] */
     struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
+    struct userfault *userfault;   /* who is asked, with a reference; NULL: nobody [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
     bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
@@ -126,6 +129,9 @@ struct mm {
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
 void mm_get(struct mm *mm);
+
+/* The address space of that id with a reference, or NULL: it is gone, or going. */
+struct mm *mm_find(uint64_t id);
 
 /* The last reference unmaps everything and frees the tables. No CPU may have it loaded. */
 void mm_put(struct mm *mm);
@@ -251,9 +257,12 @@ int __must_check mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
  * mm_resident() - mincore(2): is page @index of [addr, ...) in memory?
+ * @may_tell: of what object it is told: all pages of another are said to be; NULL: of all. Called
+ *            with mmap_lock held
  * @out: one byte per page. Return: 0 or -ENOMEM (a gap).
  */
-int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages, uint8_t *out);
+int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                             bool (*may_tell)(struct object *object), uint8_t *out);
 
 /**
  * mm_sync() - msync(2): memory has no disk behind it, so this only checks
@@ -281,10 +290,11 @@ enum fault_access {
 
 enum fault_result {
     FAULT_RESOLVED,
-    FAULT_NO_AREA,  /* SIGSEGV, SEGV_MAPERR */
-    FAULT_NO_RIGHT, /* SIGSEGV, SEGV_ACCERR */
-    FAULT_BEYOND,   /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
-    FAULT_NO_MEMORY /* nothing was changed */
+    FAULT_NO_AREA,   /* SIGSEGV, SEGV_MAPERR */
+    FAULT_NO_RIGHT,  /* SIGSEGV, SEGV_ACCERR */
+    FAULT_BEYOND,    /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
+    FAULT_NO_MEMORY, /* nothing was changed */
+    FAULT_ASKED      /* a program is to be asked: mm_userfault_ask() */
 };
 
 /**

@@ -719,6 +719,49 @@ static void programs_get_what_their_file_says(void)
     EXPECT_IS(rmdir(DIR), 0);
 }
 
+static char *file_map; /* four pages of a file */
+
+/* One bit per page. */
+static unsigned pages_told(void)
+{
+    unsigned char in[4] = {0};
+
+    EXPECT_IS(mincore(file_map, 4 * PAGE, in), 0);
+    return (in[0] & 1) | (in[1] & 1) << 1 | (in[2] & 1) << 2 | (in[3] & 1) << 3;
+}
+
+static void others_are_told_nothing(void)
+{
+    EXPECT_IS(setuid(USER), 0);
+    EXPECT_IS(pages_told(), 0xf);
+}
+
+static void others_are_told_all(void)
+{
+    EXPECT_IS(setuid(USER), 0);
+    EXPECT_IS(pages_told(), 0x2);
+}
+
+static void mincore_is_told_who_may_write(void)
+{
+    int fd = memfd_create("mincore", 0);
+
+    NEED_ROOT;
+    EXPECT_IS(ftruncate(fd, 4 * PAGE), 0);
+    EXPECT_IS(pwrite(fd, "x", 1, PAGE), 1);
+    EXPECT_IS(fchmod(fd, 0644), 0);
+    file_map = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    EXPECT_IS(pages_told(), 0x2);
+    in_child(others_are_told_nothing);
+    EXPECT_IS(fchmod(fd, 0666), 0);
+    in_child(others_are_told_all);
+    EXPECT_IS(fchmod(fd, 0600), 0);
+    EXPECT_IS(fchown(fd, USER, USER), 0);
+    in_child(others_are_told_all);
+    munmap(file_map, 4 * PAGE);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "report"))
@@ -743,6 +786,7 @@ int main(int argc, char **argv)
         TEST(who_changes_is_not_dumpable),
         TEST(status_tells_who),
         TEST(programs_get_what_their_file_says),
+        TEST(mincore_is_told_who_may_write),
     };
     return KTAP_MAIN(tests);
 }

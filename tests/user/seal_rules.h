@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/user/seal_rules.h - what seals mean: which error every way to change a file has to give
+ *
+ * Room:   tests/user. No calls: only numbers in, numbers out.
+ * Owns:   the rules.
+ * Locks:  none.
+ * Always: (1) a seal counts from the call that set it: what was mapped before keeps its rights;
+ *         (2) a call that cannot add all its seals adds none.
+ * Source: fcntl(2) "File Sealing"; observed on Linux 6.18.
+ * Tour:   before tests/user/seal_matrix.c.
+ */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20 /* newer than some C libraries */
+#endif
+
+enum kind { SMALL, THP, HUGETLB, KINDS };                   /* of pages */
+enum state { FRESH, MAPPED_RW, MAPPED_RO, PINNED, STATES }; /* of the file when it is sealed */
+
+enum way {
+    WRITE,
+    PWRITEV,
+    WRITE_PAST_END,
+    SPLICE,
+    SENDFILE,
+    COPY_FILE_RANGE,
+    STORE,        /* through a new mapping */
+    STORE_PINNED, /* the same, of a page that lies in a pipe then */
+
+    /* Through the mapping that is there already, or a new one if none is. */
+    PROTECT,   /* mprotect to writable, then a store */
+    REMAP,     /* mremap to twice the size, then a store beyond */
+    VM_WRITEV, /* process_vm_writev */
+    MEM_FILE,  /* /proc/self/mem */
+    MADVISE_REMOVE,
+
+    PUNCH_HOLE,
+    SHRINK,          /* ftruncate */
+    OPEN_TRUNC,      /* open(O_TRUNC) of /proc/self/fd/N */
+    GROW,            /* ftruncate */
+    ALLOCATE,        /* fallocate beyond the end */
+    ALLOCATE_KEEP,   /* the same, leaving the size */
+    ALLOCATE_INSIDE, /* fallocate within it */
+    CHANGE_MODE,     /* fchmod of the right to execute */
+    ADD_SEAL,
+    UDMABUF, /* of its first unit */
+    WAYS
+};
+
+#define NO_WRITING (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+
+struct answer {
+    int of_sealing, of_way; /* errno; 0: it succeeds */
+};
+
+/* To seal what can be executed is to seal what it is. */
+static int seals_meant(int seals, bool executable)
+{
+    return seals & F_SEAL_EXEC && executable ? seals | F_SEAL_SHRINK | F_SEAL_GROW | NO_WRITING
+                                             : seals;
+}
+
+/* @seals are in force. */
+static int error_of(enum way way, int seals, enum kind kind, enum state state)
+{
+    int if_no_writing = seals & NO_WRITING ? EPERM : 0, if_grow = seals & F_SEAL_GROW ? EPERM : 0;
+    bool has_mapping = state == MAPPED_RW || state == MAPPED_RO;
+    int of_mapping = has_mapping ? 0 : if_no_writing; /* one that may write, if there is none */
+
+    switch (way) {
+    case COPY_FILE_RANGE:
+        return kind == HUGETLB ? EXDEV : if_no_writing; /* from a file of small pages */
+    case WRITE:
+    case PWRITEV:
+    case SPLICE:
+    case SENDFILE:
+        return kind == HUGETLB ? EINVAL : if_no_writing; /* hugetlbfs has no write() */
+    case WRITE_PAST_END:
+        return kind == HUGETLB ? EINVAL : if_no_writing | if_grow;
+    case PROTECT:
+        return of_mapping ? EACCES : 0; /* may be mapped to read, without the right to more */
+    case REMAP:
+        return of_mapping ? of_mapping : kind == HUGETLB ? EINVAL : state == MAPPED_RO ? EFAULT : 0;
+    case VM_WRITEV:
+        return state == MAPPED_RO ? EFAULT : of_mapping;
+    case MEM_FILE:
+        return state == MAPPED_RO ? EIO : of_mapping;
+    case STORE:
+    case STORE_PINNED:
+    case MADVISE_REMOVE: /* is a hole in the file, whoever may write the mapping */
+    case PUNCH_HOLE:
+        return if_no_writing;
+    case SHRINK:
+    case OPEN_TRUNC:
+        return seals & F_SEAL_SHRINK ? EPERM : 0;
+    case GROW:
+    case ALLOCATE:
+    case ALLOCATE_KEEP: /* what is beyond the end counts as growth though the size stays */
+        return if_grow;
+    case CHANGE_MODE: /* Linux asks for shmem only: its hugetlbfs has no such check */
+        return seals & F_SEAL_EXEC && kind != HUGETLB ? EPERM : 0;
+    case ADD_SEAL:
+        return seals & F_SEAL_SEAL ? EPERM : 0;
+    case UDMABUF: /* others write to it, and rely on its size */
+        return !(seals & F_SEAL_SHRINK) || if_no_writing ? EINVAL : 0;
+    default: /* ALLOCATE_INSIDE: zeros where zeros were */
+        return 0;
+    }
+}
+
+__attribute__((unused)) static struct answer answer_of(enum way way, int seals, bool executable,
+                                                       enum kind kind, enum state state)
+{
+    int meant = seals_meant(seals, executable);
+    bool busy = (meant & F_SEAL_WRITE) && state != FRESH; /* somebody could still write */
+
+    return (struct answer){busy ? EBUSY : 0, error_of(way, busy ? 0 : meant, kind, state)};
+}
