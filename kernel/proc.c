@@ -10,6 +10,7 @@
  * Tour:   after kernel/text_file.h; then kernel/proc_pid.c.
  */
 #include "proc.h"
+#include "dma_buf.h"
 
 #include "files.h"
 #include "layout.h"
@@ -363,6 +364,7 @@ static void sys_boot_init(void)
 
     TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
     thp_boot_files(mm);
+    udmabuf_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
     gup_test_boot_init(mount_boot("debugfs", kernel, "debug", 0700));

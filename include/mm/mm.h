@@ -285,7 +285,7 @@ enum fault_access {
     ACCESS_READ,
     ACCESS_EXEC,
     ACCESS_WRITE,  /* from here on what is private has to be a page of its own */
-    ACCESS_UNSHARE /* reading, for long: of a private area, a page that nobody else has */
+    ACCESS_UNSHARE /* of a private area, a page that nobody else has: the caller asks for rights */
 };
 
 enum fault_result {
