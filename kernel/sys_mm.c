@@ -56,6 +56,8 @@ static int secret_flags(uint64_t prot, uint32_t *flags)
 /* Does the range lie within what a file's size can ever be? */
 static bool offset_fits(uint64_t pgoff, uint64_t len)
 {
+    if (bug_is_back(BUG_B58))
+        return true;
     return pgoff <= (FILE_SIZE_MAX - len) >> PAGE_SHIFT;
 }
 

@@ -17,7 +17,7 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
-/* Stand in the index where a page is promised, and where it is being made. See slot_is_page(). */
+/* Stand in the index where a page is promised, and where it is being made. See index_has_page(). */
 #define RESERVED ((struct folio *)64)
 #define FILLING  ((struct folio *)128)
 
@@ -114,7 +114,7 @@ static struct folio *lookup(struct object *object, uint64_t index, bool redeem)
 {
     spin_lock(&object->index_lock);
     struct folio *found = index_find(&object->folios, index);
-    if (slot_is_page(found))
+    if (index_has_page(found))
         folio_get(found);
     else if (found && redeem)
         index_replace(&object->folios, index, FILLING);
@@ -140,23 +140,22 @@ static bool is_past_end(const struct object *object, uint64_t index, enum object
     return how != OBJECT_GET_RESERVE && index * object_folio_bytes(object) >= object_size(object);
 }
 
-/* Put @folio where FILLING is, or nothing. -EAGAIN: it was truncated meanwhile. */
+/* Put @folio where FILLING is, or nothing. -EAGAIN: that changed meanwhile; FILLING is gone. */
 static int publish(struct object *object, uint64_t index, struct folio *folio, bool promised,
                    enum object_get how)
 {
     int err = 0;
 
     spin_lock(&object->index_lock);
-    struct folio *found = index_find(&object->folios, index);
-    if (is_past_end(object, index, how) || (promised && found != FILLING)) {
+    bool mine = index_find(&object->folios, index) == (promised ? FILLING : NULL);
+    if (!mine || is_past_end(object, index, how))
         err = -EAGAIN;
-        if (found)
-            slot_empty(object, index);
-    } else if (found) {
+    else if (promised)
         index_replace(&object->folios, index, folio);
-    } else {
+    else
         err = slot_fill(object, index, folio);
-    }
+    if (err && mine && promised)
+        slot_empty(object, index);
     if (!err) {
         folio_get(folio);
         folio->page.index = index << object->ops->folio_order;
@@ -187,7 +186,8 @@ static int page_get(struct object *object, uint64_t index, bool redeem, struct f
     return err;
 }
 
-/* filling_of() it held. -EAGAIN: it was truncated meanwhile; -ENXIO: the object ends before it. */
+/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: the object ends
+ * before it. */
 static int make_folio(struct object *object, uint64_t index, enum object_get how,
                       struct folio **out)
 {
@@ -195,7 +195,7 @@ static int make_folio(struct object *object, uint64_t index, enum object_get how
         return -ENXIO;
     struct folio *found = lookup(object, index, true);
     *out = found;
-    if (slot_is_page(found))
+    if (index_has_page(found))
         return 0;
     int err = page_get(object, index, found, out);
     if (err)
@@ -215,7 +215,7 @@ static int hugetlb_get_page(struct object *object, uint64_t index, enum object_g
     struct folio *found = lookup(object, index, false);
     int err;
 
-    *out = slot_is_page(found) ? &found->page : NULL;
+    *out = index_has_page(found) ? &found->page : NULL;
     if (*out || how == OBJECT_GET_EXISTING)
         return 0;
     mutex_lock(filling_of(object, index));
@@ -233,12 +233,12 @@ static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_
 
     spin_lock(&object->index_lock);
     for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
-        if (!slot_is_page(found) && end != UINT64_MAX)
+        if (!index_has_page(found) && end != UINT64_MAX)
             continue; /* a hole is punched: as on Linux, what is promised there stays promised */
         slot_empty(object, i);
         if (found == FILLING && !bug_is_back(BUG_B56))
             continue; /* claim 2: who fills it gives it back */
-        if (!slot_is_page(found)) {
+        if (!index_has_page(found)) {
             quota_give(object, 1, 1);
             continue;
         }
@@ -257,7 +257,7 @@ void hugetlb_object_count(struct object *object, uint64_t *promises, uint64_t *p
     *promises = *pages = 0;
     for (uint64_t i = 0; (found = index_next(&object->folios, &i)); i++) {
         *promises += found == RESERVED;
-        *pages += slot_is_page(found);
+        *pages += index_has_page(found);
     }
 }
 

@@ -146,6 +146,7 @@ static int copy_take(const struct vma *vma, uint64_t index, struct page **out)
     (*out)->flags |= PAGE_COPY;
     (*out)->private = (uintptr_t) private;
     (*out)->index = index;
+    (*out)->object = NULL;
     return 0;
 }
 

@@ -430,12 +430,6 @@ void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 /* An empty index whose nodes come from where objects have theirs. */
 void object_index_init(struct index *index);
 
-/* Does a slot of an object's index hold a page, and not a mark of mm/hugetlb.c, or nothing? */
-static inline bool slot_is_page(const void *item)
-{
-    return (uintptr_t)item > PAGE_SIZE;
-}
-
 /* Does each page of it count as promised memory? */
 static inline bool promises_pages(const struct object *object)
 {
