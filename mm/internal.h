@@ -56,6 +56,12 @@ enum index_mark {
     INDEX_MARK_PINNED /* pin_scan.c */
 };
 
+/* Is what an object's index holds a page? An object of huge pages has promises there, too. */
+static inline bool index_has_page(const void *item)
+{
+    return (uintptr_t)item >= PAGE_ARRAY_BASE;
+}
+
 /* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
 int __must_check frames_check(void);
 

@@ -35,7 +35,7 @@ static bool mark_some(struct object *object, uint64_t *key)
     struct page *page = NULL;
 
     for (unsigned n = 0; n < FOLIOS_AT_ONCE && (page = index_next(&object->folios, key)); n++) {
-        if (!slot_is_page(page)) {
+        if (!index_has_page(page)) {
             *key += 1;
             continue;
         }
