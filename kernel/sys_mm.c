@@ -139,7 +139,7 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
         return -EINVAL;
     r->object = object;
-    if (!is_writer(r->flags) && !object->ops->grows_mapped)
+    if (!is_writer(r->flags) && !object->ops->grows_mapped && !bug_is_back(BUG_B41))
         return mm_map(task_current()->mm, r, out);
     if (is_writer(r->flags) && is_being_sealed(object))
         return -EPERM;
