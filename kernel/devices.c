@@ -14,6 +14,7 @@
 #include "poll.h"
 #include "random.h"
 #include "tty.h"
+#include "userfaultfd.h"
 #include <base/panic.h>
 #include <uapi/errno.h>
 
@@ -80,7 +81,7 @@ static const struct device {
     {"full", 1, 7, 0666, &full_ops},      {"random", 1, 8, 0666, &random_ops},
     {"urandom", 1, 9, 0666, &random_ops}, {"tty", 5, 0, 0666, &tty_ops},
     {"console", 5, 1, 0600, &tty_ops},    {"ttyS0", 4, 64, 0600, &tty_ops},
-    {"ttyS1", 4, 65, 0600, &tty_ops},
+    {"ttyS1", 4, 65, 0600, &tty_ops},     {"userfaultfd", 10, 257, 0600, &userfaultfd_device_ops},
 };
 
 int inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out)

@@ -15,6 +15,7 @@
 #include "syscall.h"
 #include "task.h"
 #include "tty.h"
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 #include <upcalls.h>
 
@@ -31,6 +32,7 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address,
 
     switch (result) {
     case FAULT_RESOLVED:
+    case FAULT_ASKED:
         return;
     case FAULT_NO_MEMORY: /* nothing is left to give */
         info = (struct uapi_siginfo){.signo = SIGKILL, .code = SI_KERNEL};
@@ -48,6 +50,13 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address,
     signal_force(&info);
 }
 
+/* A program answers; user code is interrupted by every signal. */
+static enum fault_result page_fault_ask(const struct trap_frame *frame, uint64_t address)
+{
+    const struct userfault_question q = {address, access_of(frame->error), !trap_from_user(frame)};
+    return mm_userfault_ask(task_current()->mm, &q);
+}
+
 /* mm does not resolve it as it is. Try again, if memory was all that it lacked. */
 static __cold bool page_fault_failed(struct trap_frame *frame, uint64_t address,
                                      enum fault_result result)
@@ -56,6 +65,8 @@ static __cold bool page_fault_failed(struct trap_frame *frame, uint64_t address,
 
     while (result == FAULT_NO_MEMORY && oom_make_room())
         result = mm_fault(mm, user(address), access_of(frame->error));
+    if (result == FAULT_ASKED)
+        result = page_fault_ask(frame, address);
     if (result == FAULT_RESOLVED)
         return true;
     if (trap_from_user(frame))

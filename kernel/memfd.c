@@ -31,7 +31,7 @@
 #define PREFIX_BYTES (sizeof(NAME_PREFIX) - 1)
 #define NAME_BYTES   (NAME_MAX - PREFIX_BYTES + 1) /* of the caller's part, with its NUL */
 
-#define PIN_WAITS   5         /* how often to look again whether a page was let go .. */
+#define PIN_SCANS   5         /* how often to look again whether pages were let go .. */
 #define PIN_WAIT_NS 5000000UL /* .. after so long, and twice that, and so on: as Linux */
 
 #define ALL_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
@@ -144,15 +144,20 @@ static uint32_t implied_seals(const struct inode *inode, uint32_t seals)
     return seals;
 }
 
-/* Somebody may be about to let go of a page, who could change it otherwise. object->lock held. */
+/* Somebody may be about to let go of a page, who could change it otherwise. A signal that ends the
+ * task ends the waiting. object->lock held. */
 static bool stays_pinned(struct object *object)
 {
-    for (unsigned i = 0; i < PIN_WAITS; i++) {
-        if (!object_is_pinned(object))
-            return false;
-        sched_pause(PIN_WAIT_NS << i);
+    bool pinned = object_mark_pinned(object);
+
+    for (unsigned i = 1; pinned; i++) {
+        bool killed = sched_pause_killable(PIN_WAIT_NS << (i - 1));
+        bool last = killed || i == PIN_SCANS;
+        pinned = object_scan_marked(object, last ? PIN_MARKS_GO : PIN_MARKS_STAY);
+        if (last)
+            break;
     }
-    return object_is_pinned(object);
+    return pinned;
 }
 
 /* Nobody writes from now on, or -EBUSY. object->lock held. */

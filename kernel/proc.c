@@ -20,6 +20,7 @@
 #include "random.h"
 #include "sysv.h"
 #include "text_file.h"
+#include "userfaultfd.h"
 #include <asm/cpu.h>
 #include <base/fail.h>
 #include <lib/format.h>
@@ -245,6 +246,7 @@ static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCO
                             admin_reserve = {&vm_settings.admin_reserve_kbytes, INT64_MAX, NULL},
                             user_reserve = {&vm_settings.user_reserve_kbytes, INT64_MAX, NULL},
                             max_map_count = {&vm_settings.max_map_count, INT32_MAX, NULL},
+                            unprivileged_userfaultfd = {&userfaultfd_unprivileged, 1, NULL},
                             mmap_min_addr = {&vm_settings.mmap_min_addr, GIGA_SIZE, NULL};
 
 static const struct text_kind proc_sys_vm[] = {
@@ -258,6 +260,7 @@ static const struct text_kind proc_sys_vm[] = {
     {"user_reserve_kbytes", 0644, .setting = &user_reserve},
     {"max_map_count", 0644, .setting = &max_map_count},
     {"mmap_min_addr", 0644, .setting = &mmap_min_addr},
+    {"unprivileged_userfaultfd", 0644, .setting = &unprivileged_userfaultfd},
     {"drop_caches", 0200, .store = store_drop_caches},
     {"compact_memory", 0200, .store = store_compact},
 };

@@ -641,6 +641,25 @@ void sched_pause(uint64_t ns)
     }
 }
 
+int sched_pause_killable(uint64_t ns)
+{
+    struct sleep_timer sleep = {.timer.fire = sleep_over, .task = task_current()};
+    uint64_t end = clock_ns() + ns;
+    bool fatal = false;
+
+    while (!fatal && clock_ns() < end) {
+        WRITE_ONCE(task_current()->sched.state, TASK_WAITING);
+        timer_start(&sleep.timer, end);
+        atomic_thread_fence(memory_order_seq_cst);
+        fatal = signal_fatal_current();
+        if (!fatal)
+            schedule();
+        WRITE_ONCE(task_current()->sched.state, TASK_RUNNABLE);
+        timer_stop(&sleep.timer);
+    }
+    return fatal ? -EINTR : 0;
+}
+
 void sched_sleep_for_signal(uint64_t set, uint64_t ns)
 {
     struct task *task = task_current();

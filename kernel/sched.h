@@ -65,25 +65,28 @@ void wait_finish(struct wait_queue *q, struct waiter *w);
 void wake_all(struct wait_queue *q);
 void wake_one(struct wait_queue *q);
 
-/* Wait until @cond holds: 0, or -EINTR when a signal is there and @cond still does not hold. */
-#define wait_event_interruptible(q, cond)            \
-    ({                                               \
-        int _err = 0;                                \
-        while (!(cond)) {                            \
-            struct waiter _w;                        \
-            wait_prepare((q), &_w, TASK_WAITING);    \
-            bool _holds = (cond);                    \
-            bool _signal = signal_pending_current(); \
-            if (!_holds && !_signal)                 \
-                schedule();                          \
-            wait_finish((q), &_w);                   \
-            if (!_holds && _signal) {                \
-                _err = -EINTR;                       \
-                break;                               \
-            }                                        \
-        }                                            \
-        _err;                                        \
+/* Wait until @cond holds: 0, or -EINTR when @ended, which a signal makes true, holds instead. */
+#define wait_event_unless(q, cond, ended)         \
+    ({                                            \
+        int _err = 0;                             \
+        while (!(cond)) {                         \
+            struct waiter _w;                     \
+            wait_prepare((q), &_w, TASK_WAITING); \
+            bool _holds = (cond);                 \
+            bool _signal = (ended);               \
+            if (!_holds && !_signal)              \
+                schedule();                       \
+            wait_finish((q), &_w);                \
+            if (!_holds && _signal) {             \
+                _err = -EINTR;                    \
+                break;                            \
+            }                                     \
+        }                                         \
+        _err;                                     \
     })
+
+/* The same, ended by any signal that is there. */
+#define wait_event_interruptible(q, cond) wait_event_unless(q, cond, signal_pending_current())
 
 /* Make a waiting task runnable. False: it was not in one of @states. */
 bool task_wake(struct task *task, unsigned states);
@@ -125,6 +128,9 @@ uint64_t sched_sleep(uint64_t ns);
 
 /* The same, whatever signals come. */
 void sched_pause(uint64_t ns);
+
+/* The same, until a signal comes that ends the task: 0, or -EINTR. */
+int sched_pause_killable(uint64_t ns);
 
 /* The same as sched_sleep(), ended by any wake-up: the caller looks at why it came.
  * @set: signals that end it. */

@@ -277,6 +277,18 @@ bool signal_pending_current(void)
            process_wants(task);
 }
 
+bool signal_fatal_current(void)
+{
+    struct task *task = task_current();
+    uint64_t ready = own_ready(task) | shared_ready(task);
+    bool fatal = task_is_ended(task) || (ready & sigmask(SIGKILL));
+
+    ready &= task->trace.tracer ? 0 : ~(STOP_SET | IGNORED_SET | CORE_SET);
+    for (; !fatal && ready; ready &= ready - 1)
+        fatal = task->process->signals.action[__builtin_ctzl(ready)].handler == SIG_DFL;
+    return fatal;
+}
+
 bool signal_work_current(void)
 {
     struct task *task = task_current();

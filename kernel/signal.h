@@ -121,6 +121,10 @@ extern bool signals_are_polled;
 /* Is something to be delivered to the running task? Then whoever waits stops waiting. */
 bool signal_pending_current(void);
 
+/* Does what is there end the running task, whatever it does next? What leaves a core file, or what
+ * a tracer may keep, does not count. */
+bool signal_fatal_current(void);
+
 /* Has signal_deliver() something to do on the way to ring 3? */
 bool signal_work_current(void);
 

@@ -240,7 +240,8 @@ static int64_t push_memory(struct pipe *to, uint64_t from, size_t len)
 
     while (done < len && !pipe_is_full(to)) {
         struct pipe_part part = {.offset = (from + done) % PAGE_SIZE};
-        int err = mm_pin(task_current()->mm, round_down(from + done, PAGE_SIZE), &part.page);
+        int err =
+            mm_pin(task_current()->mm, round_down(from + done, PAGE_SIZE), PIN_TO_READ, &part.page);
         if (err)
             return done ? (int64_t)done : err;
         part.len = min(len - done, PAGE_SIZE - part.offset);

@@ -117,6 +117,9 @@ int64_t sys_timerfd_gettime(int fd, user_addr_t out);
 int64_t sys_signalfd(int fd, user_addr_t mask, size_t size);
 int64_t sys_signalfd4(int fd, user_addr_t mask, size_t size, unsigned flags);
 
+/* userfaultfd.c */
+int64_t sys_userfaultfd(unsigned flags);
+
 /* poll.c */
 int64_t sys_poll(user_addr_t fds, unsigned nr, int timeout_ms);
 int64_t sys_epoll_create(int size);
@@ -145,4 +148,4 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
         CALL(pipe2), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd),         \
         CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),        \
         CALL(signalfd), CALL(signalfd4), CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice),     \
-        CALL(copy_file_range)
+        CALL(copy_file_range), CALL(userfaultfd)

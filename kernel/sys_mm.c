@@ -4,7 +4,7 @@
  *
  * Room:   kernel.
  * Owns:   the translation of PROT_ and MAP_ bits, and what a descriptor may be mapped as.
- * Locks:  the object's lock from looking at its seals until it is mapped.
+ * Locks:  the object's lock from looking at its seals until it is mapped, if that makes a writer.
  * Always: (1) checks come in Linux's order, so that the first error is Linux's.
  * Source: mmap(2), mprotect(2), madvise(2), mremap(2), brk(2).
  * Tour:   before mm/map.c, mm/protect.c.
@@ -83,6 +83,18 @@ static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *v
     return 0;
 }
 
+/* Will what is mapped so count as one who writes to the object? */
+static bool is_writer(uint32_t vm)
+{
+    return (vm & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
+/* Does somebody wait for writers to let go, and keeps new ones out? */
+static bool is_being_sealed(const struct object *object)
+{
+    return atomic_load(&object->writers) < 0 && !(READ_ONCE(object->seals) & SEAL_WRITE);
+}
+
 /* Shared mappings of an object whose writing is sealed. object->lock held. */
 static int seal_flags(const struct object *object, uint32_t *vm)
 {
@@ -124,6 +136,10 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
         return -EINVAL;
     r->object = object;
+    if (!is_writer(r->flags) && !object->ops->grows_mapped)
+        return mm_map(task_current()->mm, r, out);
+    if (is_writer(r->flags) && is_being_sealed(object))
+        return -EPERM;
     mutex_lock(&object->lock);
     err = seal_flags(object, &r->flags);
     if (!err)

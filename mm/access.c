@@ -12,6 +12,7 @@
  */
 #include "internal.h"
 #include <lib/string.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 /* Claim 1, and where @addr is mapped: the area's flags. mmap_lock not held. */
@@ -27,16 +28,16 @@ static int area_flags(struct mm *mm, uint64_t addr, uint32_t *flags)
 }
 
 /* x86 cannot refuse to read what may be written or executed; the kernel can. */
-static bool area_grants(uint32_t flags, enum fault_access access)
+static bool rights_grant(uint32_t flags, enum fault_access access)
 {
     return flags & (access == ACCESS_WRITE ? VM_WRITE : VM_READ);
 }
 
-/* A debugger writes copies that are private to the program, never what others see. */
-static bool area_can_be_forced(uint32_t flags, enum fault_access access)
+/* May who forces his way read, or write to a copy? What is shared nobody writes to who may not. */
+static bool may_force(uint32_t flags, enum fault_access access)
 {
     if (access == ACCESS_WRITE)
-        return (flags & (VM_MAYWRITE | VM_SHARED)) == VM_MAYWRITE;
+        return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
     return flags & VM_MAYREAD;
 }
 
@@ -78,7 +79,7 @@ static int copy_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
                         enum fault_access access)
 {
     while (!copy_mapped(mm, addr, buf, len, access))
-        if (mm_fault(mm, user(addr), access) != FAULT_RESOLVED)
+        if (mm_fault_and_ask(mm, user(addr), access) != FAULT_RESOLVED)
             return -EFAULT;
     return 0;
 }
@@ -88,10 +89,10 @@ static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
                          enum fault_access access, uint32_t flags)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
-    uint32_t more = access == ACCESS_WRITE ? VM_READ | VM_WRITE : VM_READ;
     uint32_t rights = flags & VM_RIGHTS;
+    uint32_t more = access == ACCESS_WRITE ? VM_READ | VM_WRITE : VM_READ;
 
-    if (!area_can_be_forced(flags, access) || mm_protect(mm, page, PAGE_SIZE, rights | more, false))
+    if (mm_protect(mm, page, PAGE_SIZE, rights | more, false))
         return -EFAULT;
     int err = copy_in_page(mm, addr, buf, len, access);
     int back = mm_protect(mm, page, PAGE_SIZE, rights, false);
@@ -104,10 +105,25 @@ size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access a
     uint32_t flags;
 
     for (uint64_t at = addr; at < end; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
-        if (at >= USER_END || area_flags(mm, at, &flags) || !area_grants(flags, access) ||
-            mm_fault(mm, user(at), access) != FAULT_RESOLVED)
+        if (at >= USER_END || area_flags(mm, at, &flags) || !rights_grant(flags, access) ||
+            mm_fault_and_ask(mm, user(at), access) != FAULT_RESOLVED)
             return at - addr;
     return len;
+}
+
+/* @len bytes within one page. */
+static int access_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
+                       enum fault_access access, bool force)
+{
+    uint32_t flags;
+
+    if (addr >= USER_END || area_flags(mm, addr, &flags))
+        return -EFAULT;
+    force = force && may_force(flags, access);
+    if (!force && !rights_grant(flags, access))
+        return -EFAULT;
+    int err = copy_in_page(mm, addr, buf, len, access);
+    return err && force ? force_in_page(mm, addr, buf, len, access, flags) : err;
 }
 
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
@@ -118,14 +134,7 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        uint32_t flags;
-        int err = at < USER_END ? area_flags(mm, at, &flags) : -EFAULT;
-        if (!err && !force && !area_grants(flags, access))
-            err = -EFAULT;
-        if (!err)
-            err = copy_in_page(mm, at, (char *)buf + done, chunk, access);
-        if (err && force && at < USER_END && !area_flags(mm, at, &flags))
-            err = force_in_page(mm, at, (char *)buf + done, chunk, access, flags);
+        int err = access_page(mm, at, (char *)buf + done, chunk, access, force);
         if (err)
             return done ? (int64_t)done : err;
         done += chunk;

@@ -11,6 +11,7 @@
  * Tour:   after mm/protect.c.
  */
 #include "internal.h"
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 /* Change one area's part; *@at becomes the area to go on after. */
@@ -146,7 +147,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
         bool refused = !vma || !(vma->flags & VM_RIGHTS) || is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
         rwsem_read_unlock(&mm->mmap_lock, reader);
-        if (refused || mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
+        if (refused || mm_fault_and_ask(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
             return -ENOMEM;
     }
     return 0;
@@ -352,7 +353,7 @@ int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
         int err = may_populate(mm, va, write, &unit);
         if (err)
             return err;
-        switch (mm_fault(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ)) {
+        switch (mm_fault_and_ask(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ)) {
         case FAULT_RESOLVED:
             break;
         case FAULT_BEYOND:

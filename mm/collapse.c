@@ -28,6 +28,13 @@ static bool area_can(const struct vma *vma)
            is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE);
 }
 
+/* Has somebody the page, and no leaf of it? He would be left with one that nobody looks at. */
+static bool is_pinned(pte_t pte)
+{
+    const struct page *head = page_head(phys_to_page(pte_phys(pte, PT_4K)));
+    return !page_is_zeros(head) && atomic_load(&head->pins);
+}
+
 /* Is there something to collapse, and nothing that must stay small? */
 static int check_table(struct page *table)
 {
@@ -35,9 +42,13 @@ static int check_table(struct page *table)
 
     if (!table->table.used)
         return -EINVAL;
-    for (unsigned i = 0; i < PT_ENTRIES; i++)
-        if (pte_kind(pte_read(&slots[i]), PT_4K) == PTE_KIND_GUARD)
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        pte_t pte = pte_read(&slots[i]);
+        if (pte_kind(pte, PT_4K) == PTE_KIND_GUARD)
             return -EINVAL;
+        if (pte_has_frame(pte) && is_pinned(pte))
+            return -EAGAIN;
+    }
     return 0;
 }
 

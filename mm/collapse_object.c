@@ -71,17 +71,14 @@ static int holes_fill(struct object *object, uint64_t first, struct page *huge)
     return err;
 }
 
-/* Claim 2, its first half: no fault publishes an old page any more. */
-static void pages_disown(struct object *object, uint64_t first, const struct page *huge)
+/* Claim 2, its first half: with @owner NULL no fault publishes a page of the unit any more. */
+static void pages_own(struct object *object, uint64_t first, struct object *owner)
 {
-    for (unsigned i = 0; i < PT_ENTRIES; i++) {
-        struct page *old = index_find(&object->folios, first + i);
-        if (old == huge + i)
-            continue;
-        if (page_head(old)->order)
-            block_lost_slot(page_head(old));
-        WRITE_ONCE(old->object, NULL);
-    }
+    struct page *page;
+
+    for (uint64_t at = first; (page = index_next(&object->folios, &at)) && at < first + PT_ENTRIES;
+         at++)
+        WRITE_ONCE(page->object, owner);
 }
 
 /* All slots of the unit hold parts of @huge, or will before index_lock is released. */
@@ -107,6 +104,8 @@ static void pages_replace(struct object *object, uint64_t first, struct page *hu
             memset(page_kva(frame), 0, PAGE_SIZE);
             continue;
         }
+        if (page_head(old)->order)
+            block_lost_slot(page_head(old));
         memcpy(page_kva(frame), page_kva(old), PAGE_SIZE);
         index_replace(&object->folios, first + i, frame);
         page_put(old);
@@ -127,14 +126,29 @@ bool object_unit_fits(struct object *object, uint64_t first, unsigned wanted)
     return present >= wanted;
 }
 
+/* Has somebody a page of it who is no mapping? He would be left with one that is not the object's. */
+static bool unit_is_pinned(struct object *object, uint64_t first)
+{
+    struct page *page;
+
+    for (uint64_t at = first; (page = index_next(&object->folios, &at)) && at < first + PT_ENTRIES;
+         at++)
+        if (atomic_load(&page_head(page)->pins))
+            return true;
+    return false;
+}
+
 static int unit_collapse(struct object *object, uint64_t first, struct page *huge)
 {
     if (unit_is_hole(object, first))
         return -EINVAL;
-    if (holes_fill(object, first, huge))
-        return -ENOMEM;
-    pages_disown(object, first, huge);
+    pages_own(object, first, NULL);
     object_unmap(object, first, first + PT_ENTRIES, ZAP_OBJECT_PAGES);
+    int err = unit_is_pinned(object, first) ? -EAGAIN : holes_fill(object, first, huge);
+    if (err) {
+        pages_own(object, first, object);
+        return err == -EAGAIN ? err : -ENOMEM;
+    }
     pages_replace(object, first, huge);
     return 0;
 }

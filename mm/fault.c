@@ -7,6 +7,7 @@
  *   object, shared, or read         the object's folio
  *   object, private, write          a copy of the object's folio, in the object's unit
  *   leaf refuses a write            exclusive: made writable; else a copy
+ *   a page is wanted for long       as a write, but that rights to write are not asked for
  *
  * Room:   mm.
  * Owns:   the decision above, copy on write, growth of stacks.
@@ -30,6 +31,12 @@ struct fault {
     struct pt_walk walk;
     struct page *spare; /* a table to keep beside a huge leaf of private memory */
 };
+
+/* Does what is private have to be a page of its own? */
+static inline bool wants_own(enum fault_access access)
+{
+    return access == ACCESS_WRITE || access == ACCESS_UNSHARE;
+}
 
 static enum pt_level fault_level(const struct fault *f)
 {
@@ -156,7 +163,7 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
     struct page *page;
 
     if (f->access != ACCESS_WRITE)
-        return fault_zeros(f);
+        return f->access == ACCESS_UNSHARE ? fault_private(f, NULL) : fault_zeros(f);
     vma_anon_begin(f->vma);
     if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
         return FAULT_NO_MEMORY;
@@ -169,7 +176,7 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
 /* The whole unit of 2 MiB at once. False: there is no memory for that. */
 static bool fault_huge(struct fault *f)
 {
-    bool zeros = f->access != ACCESS_WRITE && READ_ONCE(thp_use_zeros);
+    bool zeros = !wants_own(f->access) && READ_ONCE(thp_use_zeros);
     struct page *page;
 
     int err = pt_spare_get(&f->mm->pgtable, &f->spare);
@@ -227,7 +234,7 @@ static bool fault_huge_object(struct fault *f)
 static __cold bool object_may_be_huge(const struct vma *vma, uint64_t addr,
                                       enum fault_access access)
 {
-    bool copies = access == ACCESS_WRITE && !(vma->flags & VM_SHARED); /* one page */
+    bool copies = wants_own(access) && !(vma->flags & VM_SHARED); /* one page */
     return !copies && thp_fits_object(vma, addr);
 }
 
@@ -244,13 +251,13 @@ static enum fault_result fault_object(struct fault *f)
     struct object *object = f->vma->object;
     struct page *page;
 
-    if (f->access == ACCESS_WRITE && !(f->vma->flags & VM_SHARED))
+    bool private = !(f->vma->flags & VM_SHARED), copies = private && wants_own(f->access);
+    if (copies)
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
     if (is_beyond(f))
         return FAULT_BEYOND;
-    if (f->access != ACCESS_WRITE && fault_around(f->vma, f->va, &f->walk))
+    if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
         return FAULT_RESOLVED;
-    bool private = !(f->vma->flags & VM_SHARED);
     bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
     int err = object->ops->get_page(object, vma_folio_index(f->vma, f->va),
                                     own_pages ? OBJECT_GET_EXISTING : thp_wanted(f->vma), &page);
@@ -258,7 +265,7 @@ static enum fault_result fault_object(struct fault *f)
         return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
     if (!page)
         return fault_private(f, NULL);
-    if (f->access == ACCESS_WRITE && private) {
+    if (copies) {
         enum fault_result result = fault_private(f, page);
         page_put(page);
         return result;
@@ -277,11 +284,13 @@ static bool page_is_mine(const struct page *page, pte_t pte)
     return pte_is_exclusive(pte) || (page_is_private(page) && atomic_load(&page->refcount) == 1);
 }
 
-/* Let the leaf, which is still the one seen, be written. Table locked. */
-static void make_writable(const struct fault *f, pte_t pte)
+/* Let the leaf, which is still the one seen, be written, or be nobody else's. Table locked. */
+static void make_mine(const struct fault *f, pte_t pte)
 {
-    pte = pte_made_dirty(pte_made_young(pte_made_exclusive(pte)));
-    pt_set(f->walk.table, f->walk.slot, pte_made_writable(pte));
+    pte = pte_made_young(pte_made_exclusive(pte));
+    if (f->access == ACCESS_WRITE)
+        pte = pte_made_writable(pte_made_dirty(pte));
+    pt_set(f->walk.table, f->walk.slot, pte);
 }
 
 /* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. Of zeros
@@ -301,7 +310,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     bool alone = atomic_load(&f->mm->refcount) == 1; /* then nobody writes before we return */
     pgprot_t prot = vma_pgprot(f->vma);
     pte_t copy = pte_made_exclusive(pte_made_young(pte_leaf(page_to_phys(page), prot, level)));
-    if (alone)
+    if (alone && f->access == ACCESS_WRITE)
         copy = pte_made_writable(pte_made_dirty(copy));
 
     spin_lock(pt_lock(f->walk.table));
@@ -334,7 +343,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     now = pte_read(f->walk.slot);
     if (pte_kind(now, level) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, level)) == page &&
         pte_is_exclusive(now))
-        make_writable(f, now);
+        make_mine(f, now);
     spin_unlock(pt_lock(f->walk.table));
     return FAULT_RESOLVED;
 }
@@ -358,16 +367,24 @@ static enum fault_result fault_huge_zeros(struct fault *f, pte_t pte, struct pag
     return fault_split(f);
 }
 
+/* Is a leaf that is there already as the access needs it? */
+static bool is_enough(const struct fault *f, pte_t pte)
+{
+    if (f->access == ACCESS_UNSHARE)
+        return pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
+    return f->access != ACCESS_WRITE || pte_is_writable(pte);
+}
+
 /* There is a leaf, and the area grants the access: the leaf must be behind the times. */
 static enum fault_result fault_present(struct fault *f, pte_t seen)
 {
-    if (f->access != ACCESS_WRITE || pte_is_writable(seen)) {
+    if (is_enough(f, seen)) {
         tlb_flush_user_local(user(f->va)); /* this CPU remembers less than the leaf grants */
         return FAULT_RESOLVED;
     }
     spin_lock(pt_lock(f->walk.table));
     pte_t pte = pte_read(f->walk.slot);
-    if (pte_kind(pte, f->walk.level) != PTE_KIND_LEAF || pte_is_writable(pte)) {
+    if (pte_kind(pte, f->walk.level) != PTE_KIND_LEAF || is_enough(f, pte)) {
         spin_unlock(pt_lock(f->walk.table));
         return FAULT_RESOLVED;
     }
@@ -378,7 +395,7 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
         if (shared)
             pt_set(f->walk.table, f->walk.slot, leaf_for(f, frame));
         else
-            make_writable(f, pte);
+            make_mine(f, pte);
         spin_unlock(pt_lock(f->walk.table));
         tlb_flush_user_local(user(f->va));
         return FAULT_RESOLVED;
@@ -403,6 +420,7 @@ static bool grants(const struct vma *vma, enum fault_access access)
         [ACCESS_READ] = VM_RIGHTS, /* x86 cannot refuse reads of what may be written or executed */
         [ACCESS_WRITE] = VM_WRITE,
         [ACCESS_EXEC] = VM_EXEC,
+        [ACCESS_UNSHARE] = VM_READ,
     };
     return vma->flags & needed[access];
 }
@@ -447,11 +465,41 @@ static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault
     return (struct reach){start, start + unit, huge};
 }
 
+/* Has the object, or has the area beyond its end, nothing at @va? */
+static bool object_lacks(const struct vma *vma, uint64_t va)
+{
+    struct page *page;
+
+    if (((vma->pgoff << PAGE_SHIFT) + (va - vma->start)) >= object_size(vma->object))
+        return false; /* that is no question */
+    int err = vma->object->ops->get_page(vma->object, vma_folio_index(vma, va), OBJECT_GET_EXISTING,
+                                         &page);
+    if (!err && page)
+        page_put(page);
+    return !page;
+}
+
+__cold bool is_missing(const struct vma *vma, uint64_t addr)
+{
+    uint64_t va = round_down(addr, vma_unit(vma));
+    struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(va));
+
+    return pte_is_none(pte_read(walk.slot)) && (!vma->object || object_lacks(vma, va));
+}
+
+/* In an area that asks, where nothing is mapped. */
+static __cold enum fault_result fault_asking(struct fault *f)
+{
+    return is_missing(f->vma, f->va) ? FAULT_ASKED : fault_object(f);
+}
+
 /* What the slot holds, which decides about f->va, says what is to be done. */
 static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
     switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
+        if (unlikely(f->vma->flags & VM_UFFD_MISSING))
+            return fault_asking(f);
         return f->vma->object ? fault_object(f) : fault_anonymous(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
@@ -508,6 +556,21 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
     return slot_fault(&f, pte);
 }
 
+int page_install(struct vma *vma, uint64_t addr, struct page *page)
+{
+    enum fault_access access = vma->flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    struct fault f = {.mm = vma->mm, .vma = vma, .va = addr, .access = access};
+    pte_t pte;
+
+    if (!(vma->flags & VM_SHARED))
+        vma_anon_begin(vma);
+    if (slot_find(&f, fault_level(&f), &pte))
+        return -ENOMEM;
+    if (f.walk.level > fault_level(&f))
+        return -EEXIST; /* a huge page */
+    return publish(&f, page, page->object ? page : NULL) ? 0 : -EEXIST;
+}
+
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
                              enum fault_access access)
 {
@@ -549,7 +612,7 @@ static bool stack_grow(struct mm *mm, uint64_t addr)
 static bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
 {
     bool for_reads_too = vma->object ? vma->object->ops->get_copy != NULL : huge;
-    return !(vma->flags & VM_SHARED) && !vma->anon && (access == ACCESS_WRITE || for_reads_too);
+    return !(vma->flags & VM_SHARED) && !vma->anon && (wants_own(access) || for_reads_too);
 }
 
 /* Find the area by a copy, and hold what the fault may reach. False: it takes everything. */
@@ -568,8 +631,8 @@ static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
-static inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
-                                enum fault_result *result)
+static __force_inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault_access access,
+                                        enum fault_result *result)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
     struct vma area;

@@ -23,13 +23,29 @@ static int64_t pins_left; /* to be found */
 static int check_owners(const struct page *head)
 {
     uint32_t maps = atomic_load(&head->mapcount), refs = atomic_load(&head->refcount);
+    uint32_t pins = atomic_load(&head->pins), keeps = atomic_load(&head->keeps);
 
     if (!(HAS_OWNERS & 1U << head->state))
         return 0;
-    pins_left -= refs - (maps + folio_slots(head));
-    CLAIM(refs >= maps + folio_slots(head) && pins_left >= 0, "V8",
-          "frame %#lx (%s): %u references, %u leaves, %s", page_to_pfn(head),
-          page_state_names[head->state], refs, maps, head->object ? "in an object" : "in none");
+    pins_left -= pins;
+    CLAIM(refs == maps + folio_slots(head) + pins && refs < PAGE_COUNT_LIMIT, "V8",
+          "frame %#lx (%s): %u references, %u leaves, %u slots, %u pins", page_to_pfn(head),
+          page_state_names[head->state], refs, maps, folio_slots(head), pins);
+    CLAIM(keeps <= pins && (!pins || head->state != PAGE_SECRET), "V8",
+          "frame %#lx (%s): %u of %u pins are for long", page_to_pfn(head),
+          page_state_names[head->state], keeps, pins);
+    return 0;
+}
+
+/* Marks are of a call that is under way; a page of anybody's may tell which object it is in. */
+static int check_marks(const struct page *head)
+{
+    const struct object *object = HAS_OWNERS & 1U << head->state ? head->object : NULL;
+
+    CLAIM(!object || !index_has_mark(&object->folios, INDEX_MARK_PINNED) ||
+              mutex_is_locked(&object->lock),
+          "V8", "the object of frame %#lx has marks of pins, and nobody waits for them",
+          page_to_pfn(head));
     return 0;
 }
 
@@ -86,9 +102,11 @@ int frames_check(void)
     pins_left = pins_count();
     if (!err)
         err = page_each_head(check_owners);
+    if (!err)
+        err = page_each_head(check_marks);
     if (err)
         return err;
-    CLAIM(!pins_left, "V8", "%ld references of pipes were not found", pins_left);
+    CLAIM(!pins_left, "V8", "%ld pins were not found", pins_left);
     count_leaves(-1U);
     err = page_each_head(check_no_leaf_left);
     count_leaves(1);

@@ -32,8 +32,6 @@ static struct mutex promise_lock;
 
 #define FRAMES (1UL << HUGETLB_ORDER) /* of one page */
 
-#define MARK_NEW 0 /* promised by the call that is under way */
-
 uint64_t hugetlb_pool_grow(uint64_t nr)
 {
     uint64_t got = 0;
@@ -193,13 +191,13 @@ static int reserve_range(struct object *object, uint64_t first, uint64_t end)
             quota_give(object, true);
             break;
         }
-        index_set_mark(&object->folios, i, MARK_NEW);
+        index_set_mark(&object->folios, i, INDEX_MARK_NEW);
     }
     /* Commit: forget which are new. Roll back: take the new ones out again. */
     for (uint64_t j = first; j < i; j++) {
-        if (!index_test_mark(&object->folios, j, MARK_NEW))
+        if (!index_test_mark(&object->folios, j, INDEX_MARK_NEW))
             continue;
-        index_clear_mark(&object->folios, j, MARK_NEW);
+        index_clear_mark(&object->folios, j, INDEX_MARK_NEW);
         if (err) {
             index_remove(&object->folios, j);
             quota_give(object, true);

@@ -50,6 +50,18 @@ struct mm *mm_pick(bool (*wanted)(const struct mm *mm));
  * once. @head: of any state that objects have, or private memory, which no index holds. */
 uint32_t folio_slots(const struct page *head);
 
+/* What the marks of an object's index mean. */
+enum index_mark {
+    INDEX_MARK_NEW,   /* a promise, made by the call that is under way: hugetlb.c */
+    INDEX_MARK_PINNED /* pin_scan.c */
+};
+
+/* Is what an object's index holds a page? An object of huge pages has promises there, too. */
+static inline bool index_has_page(const void *item)
+{
+    return (uintptr_t)item >= PAGE_ARRAY_BASE;
+}
+
 /* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
 int __must_check frames_check(void);
 
@@ -303,13 +315,15 @@ void thp_boot_init(void);
 
 void thp_count(enum thp_event event, int64_t nr);
 
+#define VM_NO_HUGE (VM_NOHUGEPAGE | VM_UFFD_MISSING) /* answers come page by page */
+
 /* Would a fault at @va give out a huge page? mmap_lock held. */
 static inline bool thp_allows(const struct vma *vma, uint64_t va)
 {
     unsigned mode = READ_ONCE(thp_mode);
     uint64_t unit = round_down(va, HUGE_SIZE);
 
-    if (mode == THP_NEVER || vma->object || (vma->flags & VM_NOHUGEPAGE) ||
+    if (mode == THP_NEVER || vma->object || (vma->flags & VM_NO_HUGE) ||
         (mode == THP_MADVISE && !(vma->flags & VM_HUGEPAGE)))
         return false;
     return unit >= vma->start && unit + HUGE_SIZE <= vma->end && !vma->mm->thp_disabled;
@@ -318,7 +332,7 @@ static inline bool thp_allows(const struct vma *vma, uint64_t va)
 /* How a fault in @vma asks its object for what is missing. mmap_lock held. */
 static inline enum object_get thp_wanted(const struct vma *vma)
 {
-    if ((vma->flags & VM_NOHUGEPAGE) || vma->mm->thp_disabled)
+    if ((vma->flags & VM_NO_HUGE) || vma->mm->thp_disabled)
         return OBJECT_GET_SMALL;
     return vma->flags & VM_HUGEPAGE ? OBJECT_GET_ADVISED : OBJECT_GET_ALLOCATE;
 }
@@ -413,7 +427,8 @@ bool page_is_whole(struct page *page);
 /**
  * object_collapse() - the unit of 2 MiB at page @first of a shmem object becomes one huge page
  * Holes become zeros. Context: no lock held.
- * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM with nothing changed.
+ * Return: 0; -EINVAL (all is hole, or the object ends within); -ENOMEM or -EAGAIN (somebody has a
+ *         page, pin.h) with nothing changed.
  */
 int __must_check object_collapse(struct object *object, uint64_t first);
 
@@ -436,6 +451,16 @@ int __must_check collapse_unit(struct mm *mm, uint64_t va);
 /* collapse_scan.c: @mm has, or could have, huge pages. Locks up to a table's may be held. */
 void thp_scan_add(struct mm *mm);
 void thp_scan_remove(struct mm *mm);
+
+/* fault.c: has neither @vma at @addr, nor its object there, a page? mmap_lock held. */
+bool is_missing(const struct vma *vma, uint64_t addr);
+
+/**
+ * page_install() - map @page, which is complete, where @vma has nothing
+ * It gets all rights that the area grants. mmap_lock held; the leaf takes over the caller's
+ * reference. Return: 0; -EEXIST, -ENOMEM: nothing changed.
+ */
+int __must_check page_install(struct vma *vma, uint64_t addr, struct page *page);
 
 /* fault.c: mm_fault() of an address in @vma. mmap_lock held, for reading at least. */
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,

@@ -12,6 +12,7 @@
  */
 #include "internal.h"
 #include <mm/commit.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 /* Where MAP_BELOW_2G looks. */
@@ -297,7 +298,7 @@ void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
 {
     enum fault_access access = flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
     for (uint64_t va = start; va < end; va += PAGE_SIZE)
-        if (mm_fault(mm, user(va), access) != FAULT_RESOLVED)
+        if (mm_fault_and_ask(mm, user(va), access) != FAULT_RESOLVED)
             return;
 }
 

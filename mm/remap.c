@@ -156,7 +156,7 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
         return NULL;
     new->start = r->to;
     new->end = r->to + r->new_len;
-    new->flags = vma->flags;
+    new->flags = vma->flags & ~VM_UFFD_MISSING; /* nobody is told that it moved */
     new->pkey = vma->pkey;
     new->mempolicy = vma->mempolicy;
     new->pgoff = vma->pgoff + ((r->old - vma->start) >> PAGE_SHIFT);

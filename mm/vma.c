@@ -15,6 +15,7 @@
  */
 #include "internal.h"
 #include <mm/commit.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 static struct slab_cache vma_cache;
@@ -69,6 +70,8 @@ void vma_free(struct vma *vma)
             vma->object->unmapped(vma->object);
         object_put(vma->object);
     }
+    if (unlikely(vma->userfault))
+        userfault_put(vma->userfault);
     slab_free(&vma_cache, vma);
 }
 
@@ -269,6 +272,8 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
         if (vma_is_writer(above->flags)) /* one writer became two: no seal forbids */
             atomic_fetch_add(&above->object->writers, 1);
     }
+    if (above->userfault)
+        userfault_get(above->userfault);
     list_on_object(above); /* before @vma shrinks: no page is ever outside of both */
     struct vma *next = vma_next(vma);
     changes_begin(mm);
@@ -284,7 +289,8 @@ static bool goes_on(const struct vma *left, const struct vma *right, uint32_t ig
     ignored |= VM_SOFT_DIRTY;
     return left->end == right->start && !((left->flags ^ right->flags) & ~ignored) &&
            left->pkey == right->pkey && left->mempolicy == right->mempolicy &&
-           left->object == right->object && left->pgoff + vma_pages(left) == right->pgoff;
+           left->userfault == right->userfault && left->object == right->object &&
+           left->pgoff + vma_pages(left) == right->pgoff;
 }
 
 static bool has_own_history(const struct vma *vma)

@@ -28,9 +28,10 @@ enum lock_rank {
     LOCK_RANK_MMS = 34,  /* list of address spaces */
     LOCK_RANK_ZEROS = 36,
     /* spinning locks */
-    LOCK_RANK_TASKS = 40,   /* task list, parent and child links */
-    LOCK_RANK_SOCKETS = 41, /* who is connected to whom, what is on its way */
-    LOCK_RANK_FILES = 42,   /* descriptor table */
+    LOCK_RANK_TASKS = 40,     /* task list, parent and child links */
+    LOCK_RANK_SOCKETS = 41,   /* who is connected to whom, what is on its way */
+    LOCK_RANK_FILES = 42,     /* descriptor table */
+    LOCK_RANK_USERFAULT = 43, /* who waits for an answer */
     LOCK_RANK_SIGNAL = 44,
     LOCK_RANK_TLB = 46,          /* one shootdown at a time */
     LOCK_RANK_PAGE_TABLE = 50,   /* one page-table page */

@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 struct object;
+struct userfault;
 
 enum vm_flags {
     VM_READ = 1 << 0,
@@ -46,9 +47,10 @@ enum vm_flags {
     VM_HUGEPAGE = 1 << 18,
     VM_RAND_READ = 1 << 19, /* advice that nothing heeds yet, but that keeps areas apart */
     VM_SEQ_READ = 1 << 20,
-    VM_DROPPABLE = 1 << 21,  /* its pages may go when memory is short: MAP_DROPPABLE */
-    VM_ACCOUNT = 1 << 22,    /* private, and was writable: counted as memory that may be needed */
-    VM_SOFT_DIRTY = 1 << 23, /* new since writes are tracked: all pages count as written */
+    VM_DROPPABLE = 1 << 21,    /* its pages may go when memory is short: MAP_DROPPABLE */
+    VM_ACCOUNT = 1 << 22,      /* private, and was writable: counted as memory that may be needed */
+    VM_SOFT_DIRTY = 1 << 23,   /* new since writes are tracked: all pages count as written */
+    VM_UFFD_MISSING = 1 << 24, /* a program is asked for what is missing: vma.userfault */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -68,6 +70,7 @@ struct vma {
     struct mm *mm;              /* [I] */
     struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
+    struct userfault *userfault;   /* who is asked, with a reference; NULL: nobody [m] */
     struct list_node mapping_node; /* on object->mappings, under its lock */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
     bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
@@ -126,6 +129,9 @@ struct mm {
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
 void mm_get(struct mm *mm);
+
+/* The address space of that id with a reference, or NULL: it is gone, or going. */
+struct mm *mm_find(uint64_t id);
 
 /* The last reference unmaps everything and frees the tables. No CPU may have it loaded. */
 void mm_put(struct mm *mm);
@@ -212,7 +218,7 @@ int __must_check mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, b
 /**
  * mm_collapse() - madvise(MADV_COLLAPSE): whole units of 2 MiB become huge pages
  * Return: 0; -EINVAL (an area or a unit that cannot: those before it are done); -ENOMEM (a gap: the
- *         rest was done; or no memory).
+ *         rest was done; or no memory); -EAGAIN (somebody has a page of the unit, pin.h).
  * TLB: what was mapped there is flushed.
  */
 int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
@@ -275,14 +281,20 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
                           unsigned flags, uint64_t new_addr, uint64_t *out);
 
-enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+enum fault_access {
+    ACCESS_READ,
+    ACCESS_WRITE,
+    ACCESS_EXEC,
+    ACCESS_UNSHARE /* reading, for long: of a private area, a page that nobody else has */
+};
 
 enum fault_result {
     FAULT_RESOLVED,
-    FAULT_NO_AREA,  /* SIGSEGV, SEGV_MAPERR */
-    FAULT_NO_RIGHT, /* SIGSEGV, SEGV_ACCERR */
-    FAULT_BEYOND,   /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
-    FAULT_NO_MEMORY /* nothing was changed */
+    FAULT_NO_AREA,   /* SIGSEGV, SEGV_MAPERR */
+    FAULT_NO_RIGHT,  /* SIGSEGV, SEGV_ACCERR */
+    FAULT_BEYOND,    /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
+    FAULT_NO_MEMORY, /* nothing was changed */
+    FAULT_ASKED      /* a program is to be asked: mm_userfault_ask() */
 };
 
 /**

@@ -98,6 +98,8 @@ struct page {
     uint8_t state;             /* enum page_state */
     uint8_t order;             /* head: log2 of the frames in the block */
     uint16_t flags;            /* enum page_flag [o] */
+    _Atomic uint32_t pins;     /* head: how many of its references are mm/pin.c's .. [a] */
+    _Atomic uint32_t keeps;    /* .. and of these, for long: a fork makes a copy [a] */
 } __aligned(64);
 
 _Static_assert(sizeof(struct page) == 64, "1.6 % of memory, and one cache line");

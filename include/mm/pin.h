@@ -3,10 +3,10 @@
  * include/mm/pin.h - keeping pages whatever becomes of their mappings
  *
  * Room:   mm.
- * Owns:   nothing; the code is mm/pin.c.
+ * Owns:   nothing; the code is mm/pin.c and mm/pin_scan.c.
  * Locks:  as noted.
  * Always: (1) what is pinned is unpinned once.
- * Source: vmsplice(2).
+ * Source: vmsplice(2); fcntl(2), "File Sealing".
  * Tour:   after include/mm/page.h.
  */
 #pragma once
@@ -24,14 +24,23 @@ void page_pin(struct page *page);
 
 void page_unpin(struct page *page);
 
+enum pin_how {
+    PIN_TO_READ,  /* for a while; a private page may be copied away by who writes to it */
+    KEEP_TO_READ, /* for long: page_unkeep(). No write of the program parts it from the page .. */
+    KEEP_TO_WRITE /* .. and it is written to */
+};
+
 /**
  * mm_pin() - keep the page that a program sees at @addr
- * A page that was never written is one of zeros.
+ * To be read for a while, a page that was never written is one of zeros.
  * Context: task, IRQs on, no locks held. TLB: as the fault that it takes.
- * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be read, or has no address
- *         in the kernel.
+ * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be used so, or has no address
+ *         in the kernel; -ENOMEM.
  */
-int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
+int __must_check mm_pin(struct mm *mm, uint64_t addr, enum pin_how how, struct page **out);
+
+/* What was kept for long is let go. */
+void page_unkeep(struct page *page);
 
 /**
  * object_pin() - keep the page that holds byte @pos of an object whose pages the kernel can address
@@ -40,8 +49,20 @@ int __must_check mm_pin(struct mm *mm, uint64_t addr, struct page **out);
  */
 int __must_check object_pin(struct object *object, uint64_t pos, struct page **out);
 
-/* Has somebody a page of it who is no mapping? For a moment, a fault is that, too. */
-bool object_is_pinned(struct object *object);
+/**
+ * object_mark_pinned() - mark those folios of an object that somebody has who is no mapping
+ * For a moment, a fault is that, too. Context: object->lock held, until the marks are gone again.
+ * Return: is any marked?
+ */
+bool object_mark_pinned(struct object *object);
+
+enum pin_marks {
+    PIN_MARKS_STAY, /* on what is still pinned */
+    PIN_MARKS_GO
+};
+
+/* Look again at what was marked, and at nothing else: is some of it still pinned? */
+bool object_scan_marked(struct object *object, enum pin_marks marks);
 
 /* How many there are now, on pages that programs and objects have. For checks. */
 int64_t pins_count(void);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * include/mm/userfault.h - faults that a program answers
+ *
+ * Room:   mm.
+ * Owns:   struct userfault: who is asked, as an address space sees it.
+ * Locks:  mmap_lock, taken inside.
+ * Always: (1) an area that asks has a reference on whom it asks;
+ *         (2) what is missing in it comes by mm_userfault_fill() only, or by another mapping.
+ * Source: userfaultfd(2), ioctl_userfaultfd(2).
+ * Tour:   after include/mm/mm.h; then mm/userfault.c, kernel/userfaultfd.c.
+ */
+#pragma once
+
+#include <lib/compiler.h>
+#include <mm/mm.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct object_copy;
+struct userfault;
+
+/* An access that waits for an answer. */
+struct userfault_question {
+    uint64_t addr;
+    enum fault_access access;
+    bool by_kernel; /* only a signal that ends the program interrupts */
+};
+
+struct userfault_ops {
+    /**
+     * wait() - ask, and wait until there is an answer
+     * Context: task, no locks held. It asks mm_userfault_is_missing() before it sleeps.
+     * Return: FAULT_RESOLVED: try the access again; FAULT_BEYOND: it fails.
+     */
+    enum fault_result (*wait)(struct userfault *u, struct mm *mm,
+                              const struct userfault_question *q);
+
+    /* The last reference went. Any lock may be held that a mapping call holds. */
+    void (*release)(struct userfault *u);
+};
+
+struct userfault {
+    const struct userfault_ops *ops; /* [I] */
+    _Atomic uint32_t refcount;       /* [a] */
+};
+
+void userfault_get(struct userfault *u);
+void userfault_put(struct userfault *u);
+
+/**
+ * mm_userfault_ask() - what follows when mm_fault() says FAULT_ASKED
+ * Context: task, no locks held.
+ * Return: FAULT_RESOLVED: try the access again; FAULT_BEYOND.
+ */
+enum fault_result mm_userfault_ask(struct mm *mm, const struct userfault_question *q);
+
+/* mm_fault() for accesses of the kernel's own: it asks, and tries again. */
+enum fault_result mm_fault_and_ask(struct mm *mm, user_addr_t addr, enum fault_access access);
+
+/* Is @addr still to be asked of @u? */
+bool mm_userfault_is_missing(struct mm *mm, uint64_t addr, const struct userfault *u);
+
+/**
+ * mm_userfault_register() - from now on what is missing in [start, end) is asked of @u
+ * @hugetlb: set when an area is made of pages of the huge page pool
+ * Return: 0; -EINVAL (nothing there, or a kind of memory that cannot); -EPERM (an area that may
+ *         never be written); -EBUSY (another is asked); -ENOMEM (areas before it stay changed).
+ */
+int __must_check mm_userfault_register(struct mm *mm, uint64_t start, uint64_t end,
+                                       struct userfault *u, bool *hugetlb);
+
+/* The way back: 0, -EINVAL (as above, or @u is not who is asked), -ENOMEM. */
+int __must_check mm_userfault_unregister(struct mm *mm, uint64_t start, uint64_t end,
+                                         struct userfault *u);
+
+/* No area of @mm asks @u any more. */
+void mm_userfault_forget(struct mm *mm, struct userfault *u);
+
+/**
+ * mm_userfault_fill() - put pages where they are missing
+ * @from: what is in them, at done bytes into the range; NULL: zeros
+ * Context: task, no locks held: @from may fault.
+ * Return: bytes filled, if any; -ENOENT (no area that asks has the whole range), -EINVAL (a kind of
+ *         memory that cannot, or half of a huge page), -EEXIST (not missing), -EFAULT (@from, or
+ *         past the end of the object), -ENOMEM.
+ */
+int64_t mm_userfault_fill(struct mm *mm, uint64_t dst, uint64_t len, struct object_copy *from);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/userfaultfd.c - faults as questions: asked, read, and waited for
+ *
+ * Room:   kernel.
+ * Owns:   the questions, and the file they are read from.
+ * Locks:  userfaultfd.lock (spin, rank USERFAULT).
+ * Always: (1) whoever asks looks again whether the page is missing after the question can be seen:
+ *             an answer that came before is not waited for;
+ *         (2) with the file, all questions end: nobody waits for what cannot come.
+ * Source: userfaultfd(2); Linux Documentation/admin-guide/mm/userfaultfd.rst.
+ * Tour:   after kernel/eventfd.c and mm/userfault.c; then kernel/userfaultfd_ioctl.c.
+ */
+#include "userfaultfd.h"
+
+#include "cred.h"
+#include "fs.h"
+#include "poll.h"
+#include "sys_fs.h"
+#include "task.h"
+#include "text_file.h"
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <uapi/userfaultfd.h>
+
+struct question {
+    struct list_node node;
+    struct uapi_uffd_msg msg;
+    bool told; /* somebody has read it [lock] */
+    bool over; /* woken [lock] */
+};
+
+uint64_t userfaultfd_unprivileged;
+
+static struct userfaultfd *of(struct userfault *base)
+{
+    return (struct userfaultfd *)base;
+}
+
+static struct userfaultfd *of_file(const struct file *f)
+{
+    return (struct userfaultfd *)f->inode->private;
+}
+
+/* Asking */
+
+static struct uapi_uffd_msg message(struct userfaultfd *u, const struct userfault_question *q)
+{
+    uint64_t features = atomic_load(&u->features);
+    bool exact = features & UFFD_FEATURE_EXACT_ADDRESS;
+
+    return (struct uapi_uffd_msg){
+        .event = UFFD_EVENT_PAGEFAULT,
+        .flags = q->access == ACCESS_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0,
+        .address = exact ? q->addr : round_down(q->addr, PAGE_SIZE),
+        .ptid = features & UFFD_FEATURE_THREAD_ID ? (uint32_t)task_current()->tid : 0,
+    };
+}
+
+static bool is_over(struct userfaultfd *u, const struct question *q)
+{
+    spin_lock(&u->lock);
+    bool over = q->over || u->released;
+    spin_unlock(&u->lock);
+    return over;
+}
+
+static void question_begin(struct userfaultfd *u, struct question *q)
+{
+    spin_lock(&u->lock);
+    list_add_tail(&q->node, &u->questions);
+    spin_unlock(&u->lock);
+    wake_all(&u->readers);
+    poll_wake();
+}
+
+static void question_end(struct userfaultfd *u, struct question *q)
+{
+    spin_lock(&u->lock);
+    list_del(&q->node);
+    spin_unlock(&u->lock);
+}
+
+static enum fault_result ask(struct userfault *base, struct mm *mm,
+                             const struct userfault_question *asked)
+{
+    struct userfaultfd *u = of(base);
+    int err = 0;
+
+    if ((atomic_load(&u->features) & UFFD_FEATURE_SIGBUS) ||
+        (u->user_mode_only && asked->by_kernel))
+        return FAULT_BEYOND;
+    struct question q = {.msg = message(u, asked)};
+    question_begin(u, &q);
+    if (mm_userfault_is_missing(mm, asked->addr, base))
+        err =
+            wait_event_unless(&u->askers, is_over(u, &q),
+                              asked->by_kernel ? signal_fatal_current() : signal_pending_current());
+    question_end(u, &q);
+    return err && asked->by_kernel ? FAULT_BEYOND : FAULT_RESOLVED;
+}
+
+void userfaultfd_wake(struct userfaultfd *u, uint64_t start, uint64_t len)
+{
+    struct question *q;
+
+    spin_lock(&u->lock);
+    list_for_each_entry (q, &u->questions, node)
+        q->over |= q->msg.address - start < len;
+    spin_unlock(&u->lock);
+    wake_all(&u->askers);
+}
+
+/* Reading */
+
+static struct question *first_untold(struct userfaultfd *u)
+{
+    struct question *q;
+
+    list_for_each_entry (q, &u->questions, node)
+        if (!q->told && !q->over)
+            return q;
+    return NULL;
+}
+
+static bool has_untold(struct userfaultfd *u)
+{
+    spin_lock(&u->lock);
+    bool has = first_untold(u);
+    spin_unlock(&u->lock);
+    return has;
+}
+
+static bool take_message(struct userfaultfd *u, struct uapi_uffd_msg *msg)
+{
+    spin_lock(&u->lock);
+    struct question *q = first_untold(u);
+    if (q) {
+        q->told = true;
+        *msg = q->msg;
+    }
+    spin_unlock(&u->lock);
+    return q;
+}
+
+static int wait_message(struct userfaultfd *u, bool nonblocking, struct uapi_uffd_msg *msg)
+{
+    while (!take_message(u, msg)) {
+        if (nonblocking)
+            return -EAGAIN;
+        if (wait_event_interruptible(&u->readers, has_untold(u)))
+            return -ERESTARTSYS;
+    }
+    return 0;
+}
+
+static int64_t userfaultfd_read(struct file *f, struct object_copy *copy, size_t len, uint64_t *pos)
+{
+    struct userfaultfd *u = of_file(f);
+    struct uapi_uffd_msg msg;
+    size_t done = 0;
+    int err = userfaultfd_is_ready(u) && len >= sizeof(msg) ? 0 : -EINVAL;
+    (void)pos;
+
+    while (!err && len - done >= sizeof(msg)) {
+        err = wait_message(u, done || (f->flags & O_NONBLOCK), &msg);
+        if (!err && copy->copy(copy, &msg, done, sizeof(msg)))
+            err = -EFAULT;
+        done += err ? 0 : sizeof(msg);
+    }
+    return done ? (int64_t)done : err;
+}
+
+static unsigned userfaultfd_poll(struct file *f)
+{
+    struct userfaultfd *u = of_file(f);
+
+    if (!userfaultfd_is_ready(u) || !(f->flags & O_NONBLOCK))
+        return POLLERR; /* a reader could be left waiting */
+    return has_untold(u) ? POLLIN : 0;
+}
+
+static void userfaultfd_tell(struct file *f, struct text *t)
+{
+    struct userfaultfd *u = of_file(f);
+    unsigned pending = 0, total = 0;
+    const struct question *q;
+
+    spin_lock(&u->lock);
+    list_for_each_entry (q, &u->questions, node) {
+        pending += !q->told;
+        total++;
+    }
+    spin_unlock(&u->lock);
+    text_add(t, "pending:\t%u\ntotal:\t%u\nAPI:\t%lx:%lx:%lx\n", pending, total, UFFD_API,
+             atomic_load(&u->features) & ~UFFD_READY, USERFAULTFD_FEATURES);
+}
+
+/* Life */
+
+static void userfault_free(struct userfault *base)
+{
+    kmem_free(of(base));
+}
+
+static const struct userfault_ops ask_ops = {.wait = ask, .release = userfault_free};
+
+/* Claim 2. */
+static void userfaultfd_free(struct inode *inode)
+{
+    struct userfaultfd *u = (struct userfaultfd *)inode->private;
+
+    spin_lock(&u->lock);
+    u->released = true;
+    spin_unlock(&u->lock);
+    struct mm *mm = mm_find(u->mm_id);
+    if (mm) {
+        mm_userfault_forget(mm, &u->base);
+        mm_put(mm);
+    }
+    wake_all(&u->askers);
+    userfault_put(&u->base);
+}
+
+static const struct file_ops userfaultfd_ops = {
+    .read = userfaultfd_read,
+    .poll = userfaultfd_poll,
+    .ioctl = userfaultfd_ioctl,
+    .tell = userfaultfd_tell,
+    .no_seek = true,
+};
+
+static int userfaultfd_create(unsigned flags, struct file **out)
+{
+    struct userfaultfd *u = kmem_alloc(sizeof(*u), SLAB_ALLOC_ZERO);
+    struct dentry *dentry;
+    struct inode *inode;
+
+    if (!u)
+        return -ENOMEM;
+    int err = inode_create(0600, NULL, &inode);
+    if (err) {
+        kmem_free(u);
+        return err;
+    }
+    u->base.ops = &ask_ops;
+    atomic_store(&u->base.refcount, 1);
+    u->mm_id = task_current()->mm->id;
+    u->user_mode_only = flags & UFFD_USER_MODE_ONLY;
+    spin_lock_init(&u->lock, LOCK_RANK_USERFAULT);
+    list_init(&u->questions);
+    wait_queue_init(&u->readers);
+    wait_queue_init(&u->askers);
+    inode->private = (uint64_t)u;
+    inode->release = userfaultfd_free;
+    inode->file_ops = &userfaultfd_ops;
+    err = dentry_create("anon_inode:[userfaultfd]", NULL, inode, &dentry);
+    return err ? err : file_create(dentry, &userfaultfd_ops, flags & O_NONBLOCK, out);
+}
+
+int64_t userfaultfd_open(unsigned flags)
+{
+    struct file *file;
+
+    if (flags & ~(unsigned)(UFFD_USER_MODE_ONLY | O_CLOEXEC | O_NONBLOCK))
+        return -EINVAL;
+    int err = userfaultfd_create(flags, &file);
+    return err ? err : fd_install(file, 0, flags & O_CLOEXEC);
+}
+
+int64_t sys_userfaultfd(unsigned flags)
+{
+    if (!userfaultfd_unprivileged && !(flags & UFFD_USER_MODE_ONLY) && !capable(CAP_SYS_PTRACE))
+        return -EPERM;
+    return userfaultfd_open(flags);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/fork.c - a copy of an address space
+ *
+ * Room:   mm.
+ * Owns:   what a child inherits, and how.
+ * Locks:  the parent's mmap_lock for writing; a new space needs none. Both tables while leaves are
+ *         shared.
+ * Always: (1) after a fork no private page is writable or exclusive on either side, but for what
+ *             somebody keeps for long: the parent goes on with that page, the child has a copy.
+ * Source: fork(2); Linux Documentation/core-api/pin_user_pages.rst (behaviour).
+ * Tour:   after mm/mm.c and mm/pin.c.
+ */
+#include "internal.h"
+#include <lib/string.h>
+#include <mm/commit.h>
+#include <uapi/errno.h>
+
+/* Claim 1, its exception. */
+static bool is_kept(pte_t pte, enum pt_level level)
+{
+    const struct page *head = page_head(phys_to_page(pte_phys(pte, level)));
+    return page_is_private(head) && atomic_load_explicit(&head->keeps, memory_order_relaxed);
+}
+
+/* One leaf of a private page: shared from now on, writable for nobody. Both tables locked. True:
+ * it is left to copy_kept(). */
+static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct pt_walk *to,
+                       struct tlb_gather *gather)
+{
+    pte_t pte = pte_read(&run->slot[i]);
+    if (!pte_has_frame(pte)) {
+        if (!pte_is_none(pte))
+            pt_set(to->table, to->slot, pte); /* guards are inherited */
+        return false;
+    }
+    uint64_t size = pt_level_size(run->level);
+    struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
+    if (!page_is_zeros(page) && !page_is_private(page))
+        return false; /* the object's own page: the child faults it in again */
+    if (unlikely(is_kept(pte, run->level)))
+        return true;
+    if (pte_is_writable(pte))
+        tlb_gather_leaf(gather, run->va + i * size, run->level);
+    pte = pte_share(&run->slot[i]);
+    if (!page_is_zeros(page)) {
+        folio_get(page_folio(page));
+        atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
+        rss_add(child, page_folio(page), size >> PAGE_SHIFT);
+        if (run->level > PT_4K)
+            thp_leaf_added(child, page_folio(page));
+    }
+    pt_set(to->table, to->slot, pte);
+    return false;
+}
+
+static int copy_alloc(const struct vma *vma, uint64_t va, struct page **out)
+{
+    if (vma->object && vma->object->ops->get_copy)
+        return vma->object->ops->get_copy(vma->object, vma_folio_index(vma, va), out);
+    int err = page_alloc(0, PAGE_ALLOC_PLAIN | PAGE_ALLOC_AS(PAGE_ANON), out);
+    if (!err)
+        (*out)->object = NULL;
+    return err;
+}
+
+/* The child's leaf at @va is one of @copy, if the parent's at @slot is still the one that was
+ * copied: truncation may have taken it. */
+static bool publish_copy(const struct vma *vma, const struct pt_run *run, const pte_t *slot,
+                         pte_t seen, struct pt_walk *to, struct page *copy)
+{
+    spin_lock(pt_lock(run->table));
+    spin_lock_nested(pt_lock(to->table));
+    bool same = pte_phys(pte_read(slot), run->level).raw == pte_phys(seen, run->level).raw;
+    if (same) {
+        pte_t pte = pte_leaf(page_to_phys(copy), vma_pgprot(vma), run->level);
+        pte = pte_is_soft_dirty(seen) ? pte_made_soft_dirty(pte) : pte;
+        pt_set(to->table, to->slot, pte_made_exclusive(pte_made_young(pte)));
+        atomic_fetch_add_explicit(&copy->mapcount, 1, memory_order_relaxed);
+    }
+    spin_unlock_nested(pt_lock(to->table));
+    spin_unlock(pt_lock(run->table));
+    return same;
+}
+
+static int copy_one(struct mm *child, const struct vma *vma, const struct pt_run *run, unsigned i)
+{
+    uint64_t size = pt_level_size(run->level), va = run->va + i * size;
+    pte_t seen = pte_read(&run->slot[i]);
+    struct pt_walk to;
+    struct page *copy;
+
+    if (!pte_has_frame(seen) || !is_kept(seen, run->level))
+        return 0;
+    int err = pt_walk_alloc(&child->pgtable, user(va), run->level, &to);
+    if (!err)
+        err = copy_alloc(vma, va, &copy);
+    if (err)
+        return -ENOMEM;
+    memcpy(page_kva(copy), direct_map_ptr(pte_phys(seen, run->level)), size);
+    if (publish_copy(vma, run, &run->slot[i], seen, &to, copy))
+        rss_add(child, page_folio(copy), size >> PAGE_SHIFT);
+    else
+        page_put(copy);
+    return 0;
+}
+
+/* What share_leaf() left out of one table. */
+static int copy_kept(struct mm *child, const struct vma *vma, const struct pt_run *run)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < run->nr && !err; i++)
+        err = copy_one(child, vma, run, i);
+    return err;
+}
+
+/* A huge page that is kept is copied page by page. */
+static void split_kept(const struct vma *vma, struct pt_run *run)
+{
+    pte_t pte = pte_read(run->slot);
+
+    if (likely(run->level == PT_4K) || !pte_has_frame(pte) || vma->object ||
+        !is_kept(pte, run->level))
+        return;
+    thp_split(vma, run->va);
+    *run = pt_run_first(&vma->mm->pgtable, user(run->va), user(vma->end));
+}
+
+static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
+                        struct tlb_gather *gather)
+{
+    struct pt_run run = pt_run_first(&mm->pgtable, user(vma->start), user(vma->end));
+    for (; run.nr; pt_run_next(&run)) {
+        struct pt_walk to;
+        split_kept(vma, &run);
+        int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);
+        struct page *spare = NULL;
+        if (!err && leaf_keeps_table(pte_read(run.slot), run.level))
+            err = pt_spare_get(&child->pgtable, &spare);
+        if (err)
+            return err;
+        spin_lock(pt_lock(run.table));
+        spin_lock_nested(pt_lock(to.table)); /* parent, then child */
+        if (spare)
+            pt_keep(to.table, spare);
+        bool left = false;
+        for (unsigned i = 0; i < run.nr; i++, to.slot++)
+            left |= share_leaf(child, &run, i, &to, gather);
+        spin_unlock_nested(pt_lock(to.table));
+        spin_unlock(pt_lock(run.table));
+        if (unlikely(left) && copy_kept(child, vma, &run))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* mlock(2), userfaultfd(2): not inherited. */
+#define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING)
+
+static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
+                     struct tlb_gather *gather)
+{
+    if (vma->flags & VM_DONTFORK)
+        return 0;
+    if ((vma->flags & VM_ACCOUNT) && commit_charge(vma_pages(vma), 0))
+        return -ENOMEM;
+    struct vma *copy = vma_alloc(child);
+    if (!copy) {
+        commit_release(vma->flags & VM_ACCOUNT ? vma_pages(vma) : 0);
+        return -ENOMEM;
+    }
+    copy->start = vma->start;
+    copy->end = vma->end;
+    copy->flags = vma->flags & ~FORK_FORGETS;
+    copy->pkey = vma->pkey;
+    copy->mempolicy = vma->mempolicy;
+    copy->pgoff = vma->pgoff;
+    copy->object = vma->object;
+    if (vma->anon && !(vma->flags & VM_WIPEONFORK)) {
+        atomic_store_explicit(&copy->anon, ++child->anon_last, memory_order_relaxed);
+        copy->anon_inherited = true;
+    }
+    if (copy->object) {
+        object_get(copy->object);
+        if (vma_is_writer(copy->flags))
+            atomic_fetch_add(&copy->object->writers, 1);
+    }
+    copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
+    vma_append(child, copy);
+    area_count(child, copy->flags, vma_pages(copy));
+    return copy->anon || copy->guarded ? share_leaves(mm, child, vma, gather) : 0;
+}
+
+static void copy_fields(const struct mm *mm, struct mm *child)
+{
+    child->mmap_top = mm->mmap_top;
+    child->mmap_bottom = mm->mmap_bottom;
+    child->mmap_upwards = mm->mmap_upwards;
+    child->brk_start = mm->brk_start;
+    child->brk = mm->brk;
+    child->stack_top = mm->stack_top;
+    child->arg_start = mm->arg_start;
+    child->arg_end = mm->arg_end;
+    child->env_start = mm->env_start;
+    child->env_end = mm->env_end;
+    child->start_code = mm->start_code;
+    child->end_code = mm->end_code;
+    child->start_data = mm->start_data;
+    child->end_data = mm->end_data;
+    child->limits = mm->limits;
+    child->thp_disabled = mm->thp_disabled;
+    child->has_huge = mm->has_huge;
+    if (atomic_load(&mm->scanned))
+        thp_scan_add(child);
+    zeros_inherit(child, mm);
+}
+
+int mm_fork(struct mm *mm, struct mm **out)
+{
+    struct tlb_gather gather;
+    struct mm *child;
+    int err = mm_create(&child);
+    if (err)
+        return err;
+
+    rwsem_write_lock(&mm->mmap_lock);
+    copy_fields(mm, child);
+    child->unmerged = true;
+    tlb_gather_begin(&gather, &mm->pgtable);
+    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
+        err = copy_area(mm, child, vma, &gather);
+    tlb_gather_end(&gather);
+    rwsem_write_unlock(&mm->mmap_lock);
+    if (err) {
+        mm_put(child);
+        return err;
+    }
+    *out = child;
+    return 0;
+}

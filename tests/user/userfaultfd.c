@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/user/userfaultfd.c - faults that a program answers
+ *
+ * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
+ * Owns:   one userfaultfd at a time, and a thread that touches what is missing.
+ * Locks:  none: the thread leaves its findings, the main thread claims.
+ * Always: (1) every expectation was seen on Linux 6.18;
+ *         (2) no test hangs: who waits for a question does so for a second at most.
+ * Source: userfaultfd(2), ioctl_userfaultfd(2).
+ * Tour:   after tests/user/demand.c; then mm/userfault.c.
+ */
+#define _GNU_SOURCE
+#include "../../include/uapi/userfaultfd.h"
+#include "ktap.h"
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+enum { PAGES = 8, LEN = PAGES * PAGE, SECOND = 1000 };
+
+static int uffd = -1;
+static char source[PAGE] __attribute__((aligned(4096)));
+
+static int open_with(unsigned flags, uint64_t features)
+{
+    struct uapi_uffdio_api api = {.api = UFFD_API, .features = features};
+
+    uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags);
+    return uffd >= 0 ? ioctl(uffd, (int)UFFDIO_API, &api) : -1;
+}
+
+#define NEED_FILE(flags, features)                               \
+    do {                                                         \
+        if (open_with((flags), (features)) < 0)                  \
+            SKIP("needs userfaultfd, which this machine lacks"); \
+    } while (0)
+
+static int ask_about(const void *p, size_t len)
+{
+    struct uapi_uffdio_register r = {{(uintptr_t)p, len}, UFFDIO_REGISTER_MODE_MISSING, 0};
+    return ioctl(uffd, (int)UFFDIO_REGISTER, &r);
+}
+
+static int ask_no_more(const void *p, size_t len)
+{
+    struct uapi_uffdio_range r = {(uintptr_t)p, len};
+    return ioctl(uffd, (int)UFFDIO_UNREGISTER, &r);
+}
+
+static int64_t filled; /* what the last answer says it did */
+
+static int fill_from(const void *from, void *p, size_t len, uint64_t mode)
+{
+    struct uapi_uffdio_copy c = {(uintptr_t)p, (uintptr_t)from, len, mode, 12345};
+    int result = ioctl(uffd, (int)UFFDIO_COPY, &c);
+
+    filled = c.copy;
+    return result;
+}
+
+static int fill(void *p, char byte)
+{
+    memset(source, byte, PAGE);
+    return fill_from(source, p, PAGE, 0);
+}
+
+static int zero(void *p, size_t len)
+{
+    struct uapi_uffdio_zeropage z = {{(uintptr_t)p, len}, 0, 12345};
+    int result = ioctl(uffd, (int)UFFDIO_ZEROPAGE, &z);
+
+    filled = z.zeropage;
+    return result;
+}
+
+static int wake(const void *p, size_t len)
+{
+    struct uapi_uffdio_range r = {(uintptr_t)p, len};
+    return ioctl(uffd, (int)UFFDIO_WAKE, &r);
+}
+
+static char *map(int flags, int fd)
+{
+    return mmap(NULL, LEN, RW, flags | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+}
+
+/* Somebody who touches memory. */
+static struct {
+    pthread_t thread;
+    char *at;
+    int (*how)(char *at);
+    int got;
+    volatile bool done;
+} toucher;
+
+static int read_byte(char *at)
+{
+    return *(volatile char *)at;
+}
+
+static int write_byte(char *at)
+{
+    *(volatile char *)at = 'w';
+    return 0;
+}
+
+static void *touch_main(void *unused)
+{
+    toucher.got = toucher.how(toucher.at);
+    toucher.done = true;
+    return unused;
+}
+
+static void touch(char *at, int (*how)(char *at))
+{
+    toucher.at = at;
+    toucher.how = how;
+    toucher.done = false;
+    EXPECT_IS(pthread_create(&toucher.thread, NULL, touch_main, NULL), 0);
+}
+
+static int touched(void)
+{
+    pthread_join(toucher.thread, NULL);
+    return toucher.got;
+}
+
+/* The next question, or one of address 0: none came. */
+static struct uapi_uffd_msg question(void)
+{
+    struct pollfd ready = {uffd, POLLIN, 0};
+    struct uapi_uffd_msg msg = {0};
+
+    if (poll(&ready, 1, SECOND) == 1 && read(uffd, &msg, sizeof msg) != sizeof msg)
+        msg.address = 0;
+    return msg;
+}
+
+static bool asks_about(const char *p)
+{
+    return question().address == (uintptr_t)p;
+}
+
+static void done_with(char *p)
+{
+    munmap(p, LEN);
+    close(uffd);
+}
+
+static void the_api_is_agreed_on_once(void)
+{
+    struct uapi_uffdio_api api = {.api = 1};
+
+    NEED_FILE(0, 0);
+    EXPECT_ERR(ioctl(uffd, (int)UFFDIO_API, &api), EINVAL);
+    EXPECT_IS(api.api, 0);
+    close(uffd);
+    uffd = (int)syscall(SYS_userfaultfd, 0);
+    EXPECT_ERR(wake(source, PAGE), EINVAL); /* not yet */
+    EXPECT_ERR(read(uffd, &api, sizeof api), EINVAL);
+    api = (struct uapi_uffdio_api){.api = 0xab};
+    EXPECT_ERR(ioctl(uffd, (int)UFFDIO_API, &api), EINVAL);
+    api = (struct uapi_uffdio_api){.api = UFFD_API, .features = 1UL << 62};
+    EXPECT_ERR(ioctl(uffd, (int)UFFDIO_API, &api), EINVAL);
+    EXPECT_IS(api.api, 0);
+    EXPECT_IS(api.features, 0);
+    api.api = UFFD_API;
+    EXPECT_IS(ioctl(uffd, (int)UFFDIO_API, &api), 0);
+    EXPECT_IS(api.features & UFFD_FEATURE_SIGBUS, UFFD_FEATURE_SIGBUS);
+    EXPECT(api.ioctls == (UFFD_HAS_REGISTER | UFFD_HAS_UNREGISTER | UFFD_HAS_API));
+    EXPECT_ERR(ioctl(uffd, 0x1234, &api), EINVAL);
+    EXPECT_ERR(syscall(SYS_userfaultfd, 0x40000000), EINVAL);
+    close(uffd);
+}
+
+static void ranges_are_checked(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+    struct uapi_uffdio_register r = {{(uintptr_t)p, LEN}, 0, 0};
+
+    EXPECT_ERR(ioctl(uffd, (int)UFFDIO_REGISTER, &r), EINVAL); /* no mode */
+    r.mode = 1UL << 40;
+    EXPECT_ERR(ioctl(uffd, (int)UFFDIO_REGISTER, &r), EINVAL);
+    EXPECT_ERR(ask_about(p + 1, PAGE), EINVAL);
+    EXPECT_ERR(ask_about(p, PAGE + 1), EINVAL);
+    EXPECT_ERR(ask_about(p, 0), EINVAL);
+    EXPECT_ERR(ask_about(NULL, PAGE), EINVAL);
+    EXPECT_ERR(ask_about(p, (size_t)-PAGE), EINVAL);
+    munmap(p + 4 * PAGE, PAGE);
+    EXPECT_ERR(ask_about(p + 4 * PAGE, PAGE), EINVAL); /* nothing there */
+    EXPECT_IS(ask_about(p, LEN), 0);                   /* gaps are passed over */
+    EXPECT_ERR(wake(p, 0), EINVAL);
+    EXPECT_IS(wake(p, LEN), 0);
+    EXPECT_ERR(ask_no_more(p + 4 * PAGE, PAGE), EINVAL);
+    EXPECT_IS(ask_no_more(p, LEN), 0);
+    EXPECT_IS(ask_no_more(p, LEN), 0);
+    done_with(p);
+}
+
+/* CVE-2018-18397: who may not write a file shall not fill its holes either. */
+static void what_may_never_be_written_cannot_ask(void)
+{
+    int fd = memfd_create("holes", MFD_ALLOW_SEALING);
+    char byte = 'x';
+
+    NEED_FILE(0, 0);
+    EXPECT_IS(ftruncate(fd, LEN), 0);
+    EXPECT_IS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+    char *p = mmap(NULL, LEN, PROT_READ, MAP_SHARED, fd, 0);
+    EXPECT_ERR(ask_about(p, LEN), EPERM);
+    EXPECT_ERR(fill(p, 'f'), ENOENT);
+    EXPECT_IS(pread(fd, &byte, 1, 0), 1);
+    EXPECT_IS(byte, 0);
+    munmap(p, LEN);
+    p = map(MAP_PRIVATE, fd); /* a copy may */
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(fill(p, 'f'), 0);
+    EXPECT_IS(p[0], 'f');
+    EXPECT_IS(pread(fd, &byte, 1, 0), 1);
+    EXPECT_IS(byte, 0);
+    close(fd);
+    done_with(p);
+}
+
+static void an_area_asks_one(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+    int first = uffd;
+
+    EXPECT_IS(ask_about(p, 4 * PAGE), 0);
+    EXPECT_IS(open_with(0, 0), 0);
+    EXPECT_ERR(ask_about(p, LEN), EBUSY);
+    EXPECT_ERR(ask_no_more(p, LEN), EINVAL);
+    EXPECT_IS(ask_about(p + 4 * PAGE, 4 * PAGE), 0);
+    close(first);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    done_with(p);
+}
+
+static void an_answer_comes_once_and_whole(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1), *other = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(fill(p, 'a'), 0);
+    EXPECT_IS(filled, PAGE);
+    EXPECT(p[0] == 'a' && p[PAGE - 1] == 'a');
+    EXPECT_ERR(fill(p, 'b'), EEXIST);
+    EXPECT_IS(filled, -EEXIST);
+    EXPECT_IS(p[0], 'a');
+    EXPECT_IS(zero(p + PAGE, PAGE), 0);
+    EXPECT_IS(p[PAGE], 0);
+    p[PAGE] = 'z';
+    EXPECT_ERR(zero(p + PAGE, PAGE), EEXIST);
+    EXPECT_ERR(zero(p + 7 * PAGE, 2 * PAGE), ENOENT); /* over the end */
+    EXPECT_ERR(fill(other, 'o'), ENOENT);             /* asks nobody */
+    EXPECT_ERR(fill_from((void *)8, p + 2 * PAGE, PAGE, 0), EFAULT);
+    EXPECT_ERR(fill_from(source, p + 2 * PAGE, PAGE, 4), EINVAL);
+    EXPECT_ERR(fill_from(source, p + 2 * PAGE, 12, 0), EINVAL);
+    p[PAGE] = 'z';
+    EXPECT_IS(zero(p + 2 * PAGE, 2 * PAGE), 0);
+    memset(other, 'm', 4 * PAGE);
+    EXPECT_ERR(fill_from(other, p + PAGE, PAGE, 0), EEXIST);
+    EXPECT_IS(fill_from(other, p + 4 * PAGE, 4 * PAGE, 0), 0);
+    EXPECT_IS(filled, 4 * PAGE);
+    EXPECT_IS(p[LEN - 1], 'm');
+    munmap(other, LEN);
+    done_with(p);
+}
+
+static void half_an_answer_says_how_much(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(fill(p + 2 * PAGE, 'x'), 0);
+    EXPECT_ERR(zero(p, 4 * PAGE), EAGAIN);
+    EXPECT_IS(filled, 2 * PAGE);
+    done_with(p);
+}
+
+static void a_read_waits_for_its_answer(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_ERR(read(uffd, source, PAGE), EAGAIN);
+    touch(p + PAGE + 5, read_byte);
+    struct uapi_uffd_msg msg = question();
+    EXPECT_IS(msg.event, UFFD_EVENT_PAGEFAULT);
+    EXPECT_IS(msg.address, (uintptr_t)(p + PAGE));
+    EXPECT_IS(msg.flags, 0);
+    EXPECT_IS(msg.ptid, 0);
+    EXPECT(!toucher.done);
+    EXPECT_IS(fill(p + PAGE, 'r'), 0);
+    EXPECT_IS(touched(), 'r');
+    done_with(p);
+}
+
+static void a_write_says_that_it_is_one(void)
+{
+    NEED_FILE(0, UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_THREAD_ID);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    touch(p + 77, write_byte);
+    struct uapi_uffd_msg msg = question();
+    EXPECT_IS(msg.flags, UFFD_PAGEFAULT_FLAG_WRITE);
+    EXPECT_IS(msg.address, (uintptr_t)p + 77);
+    EXPECT(msg.ptid != 0 && msg.ptid != (uint32_t)getpid());
+    EXPECT_IS(zero(p, PAGE), 0);
+    touched();
+    EXPECT(p[76] == 0 && p[77] == 'w');
+    done_with(p);
+}
+
+static void waking_alone_asks_again(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    touch(p, read_byte);
+    EXPECT(asks_about(p));
+    EXPECT_IS(wake(p, PAGE), 0);
+    EXPECT(asks_about(p));
+    memset(source, 'q', PAGE);
+    EXPECT_IS(fill_from(source, p, PAGE, UFFDIO_MODE_DONTWAKE), 0);
+    EXPECT(!toucher.done);
+    EXPECT_IS(wake(p, PAGE), 0);
+    EXPECT_IS(touched(), 'q');
+    done_with(p);
+}
+
+static int pipe_ends[2];
+
+static int write_from(char *at)
+{
+    return (int)write(pipe_ends[1], at, 4) == 4 ? 4 : -errno;
+}
+
+static int read_into(char *at)
+{
+    struct iovec local = {source, 16}, remote = {at, 16};
+    return (int)process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+}
+
+static void the_kernel_waits_too(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1), seen[4] = "";
+
+    EXPECT_IS(pipe(pipe_ends), 0);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    touch(p, write_from);
+    EXPECT(asks_about(p));
+    EXPECT_IS(fill(p, 'k'), 0);
+    EXPECT_IS(touched(), 4);
+    EXPECT_IS(read(pipe_ends[0], seen, 4), 4);
+    EXPECT_IS(seen[3], 'k');
+    touch(p + PAGE, read_into);
+    EXPECT(asks_about(p + PAGE));
+    EXPECT_IS(zero(p + PAGE, PAGE), 0);
+    EXPECT_IS(touched(), 16);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    done_with(p);
+}
+
+static void for_user_mode_only_the_kernel_does_not(void)
+{
+    NEED_FILE(UFFD_USER_MODE_ONLY, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(pipe(pipe_ends), 0);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(write_from(p), -EFAULT);
+    touch(p, read_byte);
+    EXPECT(asks_about(p));
+    EXPECT_IS(fill(p, 'u'), 0);
+    EXPECT_IS(touched(), 'u');
+    EXPECT_IS(write_from(p), 4);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    done_with(p);
+}
+
+static void a_signal_can_be_asked_for_instead(void)
+{
+    NEED_FILE(0, UFFD_FEATURE_SIGBUS);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(pipe(pipe_ends), 0);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    struct fault f = probe(p + 9, PROBE_READ);
+    EXPECT_IS(f.sig, SIGBUS);
+    EXPECT(f.addr == p + 9);
+    EXPECT_IS(write_from(p), -EFAULT);
+    EXPECT_IS(zero(p, PAGE), 0);
+    EXPECT_IS(p[9], 0);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    done_with(p);
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int sig)
+{
+    (void)sig;
+    signals++;
+}
+
+static void a_signal_is_handled_while_waiting(void)
+{
+    struct sigaction act = {.sa_handler = count_signal};
+
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+    signals = 0;
+    sigaction(SIGUSR1, &act, NULL);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    touch(p, read_byte);
+    EXPECT(asks_about(p));
+    EXPECT_IS(pthread_kill(toucher.thread, SIGUSR1), 0);
+    EXPECT(asks_about(p)); /* once more, after the handler */
+    EXPECT_IS(signals, 1);
+    EXPECT_IS(fill(p, 's'), 0);
+    EXPECT_IS(touched(), 's');
+    signal(SIGUSR1, SIG_DFL);
+    done_with(p);
+}
+
+static void nobody_waits_for_a_file_that_is_gone(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    touch(p, read_byte);
+    EXPECT(asks_about(p));
+    close(uffd);
+    EXPECT_IS(touched(), 0);
+    EXPECT_IS(p[PAGE], 0);
+    munmap(p, LEN);
+}
+
+static void nor_for_a_range_that_asks_no_more(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    touch(p + PAGE, read_byte);
+    EXPECT(asks_about(p + PAGE));
+    EXPECT_IS(ask_no_more(p, 2 * PAGE), 0);
+    EXPECT_IS(touched(), 0);
+    EXPECT_ERR(zero(p, PAGE), ENOENT);
+    EXPECT_IS(zero(p + 2 * PAGE, PAGE), 0);
+    done_with(p);
+}
+
+static void only_holes_of_shared_memory_are_asked_about(void)
+{
+    int fd = memfd_create("shared", 0);
+    char byte = 0;
+
+    NEED_FILE(0, 0);
+    EXPECT_IS(ftruncate(fd, 4 * PAGE), 0);
+    EXPECT_IS(pwrite(fd, "there", 5, 0), 5);
+    char *p = map(MAP_SHARED, fd);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(p[0], 't');
+    EXPECT_ERR(fill(p, 'x'), EEXIST);
+    touch(p + PAGE, read_byte);
+    EXPECT(asks_about(p + PAGE));
+    EXPECT_IS(fill(p + PAGE, 'h'), 0);
+    EXPECT_IS(touched(), 'h');
+    EXPECT_IS(pread(fd, &byte, 1, PAGE), 1);
+    EXPECT_IS(byte, 'h');                        /* all who have the file see it */
+    EXPECT_ERR(fill(p + 4 * PAGE, 'e'), EFAULT); /* past its end */
+    struct fault f = probe(p + 4 * PAGE, PROBE_READ);
+    EXPECT_IS(f.sig, SIGBUS);
+    EXPECT_IS(pwrite(fd, "y", 1, 2 * PAGE), 1);
+    EXPECT_IS(p[2 * PAGE], 'y'); /* it came another way */
+    close(fd);
+    done_with(p);
+}
+
+static void what_was_given_up_is_asked_about_again(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    p[0] = 'o';
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(p[0], 'o');
+    EXPECT_IS(madvise(p, PAGE, MADV_DONTNEED), 0);
+    touch(p, read_byte);
+    EXPECT(asks_about(p));
+    EXPECT_IS(fill(p, 'n'), 0);
+    EXPECT_IS(touched(), 'n');
+    done_with(p);
+}
+
+static void children_and_moved_memory_ask_nobody(void)
+{
+    int status = -1;
+
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(p[0]);
+    EXPECT_IS(waitpid(pid, &status, 0), pid);
+    EXPECT_IS(status, 0);
+    char *place = map(MAP_PRIVATE, -1);
+    char *q = mremap(p, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    EXPECT(q == place);
+    EXPECT_IS(q[0], 0);
+    EXPECT_ERR(zero(q + PAGE, PAGE), ENOENT);
+    done_with(q);
+}
+
+static void areas_that_ask_stay_apart(void)
+{
+    NEED_FILE(0, 0);
+    char *p = mmap(NULL, LEN, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    EXPECT_IS(maps_count(p, LEN), 1);
+    EXPECT_IS(ask_about(p + 2 * PAGE, 2 * PAGE), 0);
+    EXPECT_IS(maps_count(p, LEN), 3);
+    EXPECT_IS(mprotect(p + 3 * PAGE, PAGE, PROT_READ), 0);
+    EXPECT_IS(maps_count(p, LEN), 4);
+    EXPECT_IS(mprotect(p + 3 * PAGE, PAGE, RW), 0);
+    EXPECT_IS(ask_no_more(p, LEN), 0);
+    EXPECT_IS(maps_count(p, LEN), 1);
+    done_with(p);
+}
+
+static void filled_memory_grants_what_the_area_grants(void)
+{
+    NEED_FILE(0, 0);
+    char *p = map(MAP_PRIVATE, -1);
+
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(mprotect(p, LEN, PROT_READ), 0);
+    EXPECT_IS(fill(p, 'g'), 0);
+    EXPECT_IS(p[0], 'g');
+    EXPECT_IS(probe(p, PROBE_WRITE).sig, SIGSEGV);
+    EXPECT_IS(mprotect(p, LEN, RW), 0);
+    p[0] = 'h';
+    EXPECT_IS(mprotect(p, LEN, PROT_NONE), 0);
+    EXPECT_IS(fill(p + PAGE, 'i'), 0);
+    EXPECT_IS(probe(p + PAGE, PROBE_READ).sig, SIGSEGV);
+    EXPECT_IS(mprotect(p, LEN, RW), 0);
+    EXPECT_IS(p[PAGE], 'i');
+    done_with(p);
+}
+
+static void polling_wants_a_file_that_does_not_wait(void)
+{
+    struct uapi_uffdio_api api = {.api = UFFD_API};
+    struct pollfd ready = {(int)syscall(SYS_userfaultfd, 0), POLLIN, 0};
+
+    if (ready.fd < 0)
+        SKIP("needs userfaultfd, which this machine lacks");
+    EXPECT_IS(poll(&ready, 1, 0), 1);
+    EXPECT_IS(ready.revents, POLLERR); /* no API yet */
+    EXPECT_IS(ioctl(ready.fd, (int)UFFDIO_API, &api), 0);
+    EXPECT_IS(poll(&ready, 1, 0), 1);
+    EXPECT_IS(ready.revents, POLLERR);
+    fcntl(ready.fd, F_SETFL, O_NONBLOCK);
+    EXPECT_IS(poll(&ready, 1, 0), 0);
+    close(ready.fd);
+}
+
+static void the_device_gives_the_same(void)
+{
+    int device = open("/dev/userfaultfd", O_RDWR);
+
+    if (device < 0)
+        SKIP("needs /dev/userfaultfd");
+    EXPECT_ERR(ioctl(device, 1, 0), EINVAL);
+    EXPECT_ERR(ioctl(device, USERFAULTFD_IOC_NEW, 2), EINVAL);
+    uffd = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC);
+    EXPECT(uffd >= 0);
+    EXPECT_IS(fcntl(uffd, F_GETFD), FD_CLOEXEC);
+    close(uffd);
+    close(device);
+}
+
+static const struct ktap_test tests[] = {
+    TEST(the_api_is_agreed_on_once),
+    TEST(ranges_are_checked),
+    TEST(what_may_never_be_written_cannot_ask),
+    TEST(an_area_asks_one),
+    TEST(an_answer_comes_once_and_whole),
+    TEST(half_an_answer_says_how_much),
+    TEST(a_read_waits_for_its_answer),
+    TEST(a_write_says_that_it_is_one),
+    TEST(waking_alone_asks_again),
+    TEST(the_kernel_waits_too),
+    TEST(for_user_mode_only_the_kernel_does_not),
+    TEST(a_signal_can_be_asked_for_instead),
+    TEST(a_signal_is_handled_while_waiting),
+    TEST(nobody_waits_for_a_file_that_is_gone),
+    TEST(nor_for_a_range_that_asks_no_more),
+    TEST(only_holes_of_shared_memory_are_asked_about),
+    TEST(what_was_given_up_is_asked_about_again),
+    TEST(children_and_moved_memory_ask_nobody),
+    TEST(areas_that_ask_stay_apart),
+    TEST(filled_memory_grants_what_the_area_grants),
+    TEST(polling_wants_a_file_that_does_not_wait),
+    TEST(the_device_gives_the_same),
+};
+
+int main(void)
+{
+    return KTAP_MAIN(tests);
+}
