@@ -259,7 +259,7 @@ static __force_inline enum fault_result fault_page(struct fault *f, struct page 
     bool done = f->access == ACCESS_WRITE && f->walk.level == PT_4K
                     ? publish_written(f, page, f->vma->object)
                     : publish(f, page, page);
-    if (unlikely(!done) && object->ops->borrows)
+    if (unlikely(!done) && f->vma->object->ops->borrows)
         done = publish(f, page, NULL); /* another object has it, or none: it stays all the same */
     if (!done)
         page_put(page); /* somebody was faster, or it was truncated: the access tries again */
