@@ -165,6 +165,10 @@ struct kernel_copy kernel_buffer_in(const void *base);
 /* Regular files on objects: kernel/object_file.c */
 extern const struct file_ops object_file_ops;
 
+/* Its write(), @at_end or where @pos says, however the file was opened. */
+int64_t object_file_write_where(struct file *f, struct object_copy *c, size_t len, uint64_t *pos,
+                                bool at_end);
+
 /* The size changes: seals and limits are checked, then the object is truncated. */
 int __must_check inode_truncate(struct inode *inode, uint64_t size_bytes);
 
