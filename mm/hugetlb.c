@@ -186,8 +186,8 @@ static int page_get(struct object *object, uint64_t index, bool redeem, struct f
     return err;
 }
 
-/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: it is behind
- * the object's end. */
+/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: the object
+ * ends before it. */
 static int make_folio(struct object *object, uint64_t index, enum object_get how,
                       struct folio **out)
 {
