@@ -23,7 +23,6 @@
 #define TMPFS_MODE  01777
 #define ROOT_MODE   0755
 #define MODE_RIGHTS 07777
-#define HUGE_PAGES  (HUGE_SIZE / PAGE_SIZE)
 #define NO_VALUE    NULL
 
 static const char *const huge_words[] = {"always", "within_size", "advise", "never"};
@@ -49,6 +48,7 @@ struct fs_options fs_options_default(const struct fs_type *type)
     if (!type->has_limits)
         return o;
     if (is_hugetlbfs(type)) {
+        o.pool = hugetlb_pool_of(0);
         o.uid = cred_current()->user.fs;
         o.gid = cred_current()->group.fs;
     } else {
@@ -149,23 +149,60 @@ static int tmpfs_option(const char *key, char *value, struct fs_options *o)
     return !strcmp(key, "huge") ? parse_huge(value, o) : -EINVAL;
 }
 
+static int parse_fs_size(char *text, struct fs_size *out)
+{
+    size_t len = strlen(text);
+
+    out->said = true;
+    out->percent = len && text[len - 1] == '%';
+    if (out->percent)
+        text[len - 1] = '\0';
+    return parse_number(text, &out->amount) ? -EINVAL : 0;
+}
+
+/* Pages of which size: "pagesize=". */
+static int parse_pool(const char *text, struct fs_options *o)
+{
+    uint64_t bytes;
+
+    if (parse_number(text, &bytes) || !bytes || (bytes & (bytes - 1)))
+        return -EINVAL;
+    o->pool = hugetlb_pool_of(__builtin_ctzl(bytes));
+    return o->pool ? 0 : -EINVAL;
+}
+
 static int hugetlbfs_option(const char *key, char *value, struct fs_options *o)
 {
-    struct hugetlb_counts pool;
-    uint64_t n;
+    if (!strcmp(key, "size"))
+        return parse_fs_size(value, &o->size);
+    if (!strcmp(key, "min_size"))
+        return parse_fs_size(value, &o->min_size);
+    return !strcmp(key, "pagesize") ? parse_pool(value, o) : -EINVAL;
+}
 
-    hugetlb_counts(&pool);
-    if (parse_size(value, pool.total * HUGE_SIZE, &n))
-        return -EINVAL;
-    if (!strcmp(key, "size")) {
-        o->max_pages = n / HUGE_SIZE * HUGE_PAGES;
+/* In huge pages. */
+static uint64_t in_pages(const struct fs_size *size, struct hugetlb_pool *pool)
+{
+    struct hugetlb_counts counts;
+
+    if (!size->percent)
+        return size->amount / hugetlb_pool_bytes(pool);
+    hugetlb_counts(pool, &counts);
+    return (counts.total - counts.surplus) * size->amount / 100;
+}
+
+/* All options are known. */
+static int settle_sizes(struct fs_options *o)
+{
+    if (!o->pool)
         return 0;
-    }
-    if (!strcmp(key, "min_size")) {
-        o->min_pages = n / HUGE_SIZE;
-        return 0;
-    }
-    return !strcmp(key, "pagesize") && n == HUGE_SIZE ? 0 : -EINVAL;
+    uint64_t frames = hugetlb_pool_bytes(o->pool) / PAGE_SIZE;
+    uint64_t most = in_pages(&o->size, o->pool);
+    if (o->size.said)
+        o->max_pages = most * frames;
+    if (o->min_size.said)
+        o->min_pages = in_pages(&o->min_size, o->pool);
+    return o->size.said && o->min_pages > most ? -EINVAL : 0;
 }
 
 static int limited_option(const struct fs_type *type, const char *key, char *value,
@@ -227,16 +264,18 @@ int fs_options_parse(const struct fs_type *type, char *text, struct fs_options *
         err = parse_word(type, text, out, read_only);
         text = comma;
     }
-    return !err && out->min_pages * HUGE_PAGES > out->max_pages ? -EINVAL : err;
+    return err ? err : settle_sizes(out);
 }
 
 static void show_hugetlbfs(struct text *t, const struct fs_options *o)
 {
-    text_add(t, ",pagesize=%luM", HUGE_SIZE / MIB);
+    uint64_t unit = hugetlb_pool_bytes(o->pool);
+
+    text_add(t, ",pagesize=%luM", unit / MIB);
     if (o->max_pages != NO_LIMIT)
         text_add(t, ",size=%luK", o->max_pages * (PAGE_SIZE / KIB));
     if (o->min_pages)
-        text_add(t, ",min_size=%luK", o->min_pages * (HUGE_SIZE / KIB));
+        text_add(t, ",min_size=%luK", o->min_pages * (unit / KIB));
 }
 
 void fs_options_show(struct text *t, const struct superblock *super)

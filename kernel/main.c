@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "files.h"
 #include "fs.h"
+#include "hugetlb_files.h"
 #include "khugepaged.h"
 #include "layout.h"
 #include "place.h"
@@ -108,15 +109,6 @@ static void bug_choose(void)
         return;
     bug_chosen = option("bug", BUG_NONE);
     log_warn("bug B%lu is back", bug_chosen);
-}
-
-/* hugepages=N: the pool is filled while memory is still in one piece. */
-static void huge_pages_init(void)
-{
-    uint64_t wanted = option("hugepages", 0);
-    uint64_t got = hugetlb_pool_grow(wanted);
-    if (got < wanted)
-        log_warn("hugepages=%lu: only %lu could be had", wanted, got);
 }
 
 static void root_init(const struct boot_info *info)
@@ -216,7 +208,7 @@ void kernel_main(struct boot_info *info)
     bug_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(option("vm_check", 1000));
-    huge_pages_init();
+    hugetlb_boot_options(cmdline);
     root_init(info);
     khugepaged_boot_init();
     if (process_create_init(init_start, NULL))

@@ -22,6 +22,7 @@
 #include <asm/uaccess.h>
 #include <base/bug.h>
 #include <lib/string.h>
+#include <mm/hugetlb.h>
 #include <mm/pin.h>
 #include <mm/thp.h>
 #include <uapi/errno.h>
@@ -67,11 +68,10 @@ static int check_flags(unsigned flags)
 
 static const struct object_ops *kind_of(unsigned flags)
 {
-    unsigned log2_size = flags >> MFD_HUGE_SHIFT & MFD_HUGE_MASK;
-
     if (!(flags & MFD_HUGETLB))
         return &shmem_ops;
-    return log2_size == 0 || log2_size == HUGE_SHIFT ? &hugetlb_ops : NULL;
+    const struct hugetlb_pool *pool = hugetlb_pool_of(flags >> MFD_HUGE_SHIFT & MFD_HUGE_MASK);
+    return pool ? hugetlb_pool_ops(pool) : NULL;
 }
 
 static uint32_t first_seals(unsigned flags)
@@ -193,8 +193,8 @@ static int add_seals_locked(struct inode *inode, uint32_t seals)
 
 static bool can_be_sealed(const struct file *f)
 {
-    const struct object_ops *ops = f->inode->object.ops;
-    return ops == &shmem_ops || ops == &hugetlb_ops;
+    const struct object *object = &f->inode->object;
+    return object->ops == &shmem_ops || object_is_hugetlb(object);
 }
 
 int64_t memfd_add_seals(struct file *f, uint32_t seals)

@@ -20,11 +20,19 @@
 
 struct superblock;
 
+/* A size of which only a part, or the whole, is known: "N" bytes or "N%". */
+struct fs_size {
+    uint64_t amount;
+    bool said, percent;
+};
+
 /* What mount(2) says beside flags; what was not said is as the type's. */
 struct fs_options {
     uint64_t max_pages, max_inodes; /* UINT64_MAX: no limit */
+    struct hugetlb_pool *pool;      /* hugetlbfs: what its files are made of; else NULL */
     uint64_t min_pages;             /* hugetlbfs: taken from the pool at once */
     uint32_t mode, uid, gid;
+    struct fs_size size, min_size;           /* hugetlbfs's, until its pages are known */
     uint8_t huge;                            /* enum shmem_huge */
     bool says_pages, says_inodes, says_huge; /* they were among the options */
 };

@@ -143,7 +143,7 @@ static int allocate(struct object *object, uint64_t start, uint64_t end)
     if (object->ops == &shmem_ops && (end - start) / PAGE_SIZE > pages.free)
         return -ENOSPC;
     int err = object_allocate(object, start, end);
-    return err && object->ops == &hugetlb_ops ? -ENOSPC : err; /* the pool is its file system */
+    return err && object_is_hugetlb(object) ? -ENOSPC : err; /* the pool is its file system */
 }
 
 /* Huge pages that come and go are no change of their file's contents, as on Linux. */

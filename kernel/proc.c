@@ -12,6 +12,7 @@
 #include "proc.h"
 
 #include "files.h"
+#include "hugetlb_files.h"
 #include "layout.h"
 #include "log.h"
 #include "memfd_noexec.h"
@@ -26,7 +27,6 @@
 #include <lib/format.h>
 #include <mm/buddy.h>
 #include <mm/commit.h>
-#include <mm/hugetlb.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 #include <uapi/misc.h>
@@ -54,34 +54,6 @@ static int show_filesystems(struct text *t, struct dentry *dentry)
 
 /* Settings */
 
-static int show_nr_hugepages(struct text *t, struct dentry *dentry)
-{
-    struct hugetlb_counts huge;
-    (void)dentry;
-    hugetlb_counts(&huge);
-    text_add(t, "%lu\n", huge.total);
-    return 0;
-}
-
-static int show_free_hugepages(struct text *t, struct dentry *dentry)
-{
-    struct hugetlb_counts huge;
-    (void)dentry;
-    hugetlb_counts(&huge);
-    text_add(t, "%lu\n", huge.free);
-    return 0;
-}
-
-static int show_resv_hugepages(struct text *t, struct dentry *dentry)
-{
-    struct hugetlb_counts huge;
-    (void)dentry;
-    hugetlb_counts(&huge);
-    text_add(t, "%lu\n", huge.reserved);
-    return 0;
-}
-
-/* As many as there are: the pool grows as far as memory allows, and does not shrink. */
 /* Not Linux's, which has a directory of debugfs for this. */
 static int show_fail_at(struct text *t, struct dentry *dentry)
 {
@@ -93,16 +65,6 @@ static int show_fail_at(struct text *t, struct dentry *dentry)
 static int store_fail_at(uint64_t n)
 {
     fail_at_set(n);
-    return 0;
-}
-
-static int store_nr_hugepages(uint64_t wanted)
-{
-    struct hugetlb_counts huge;
-
-    hugetlb_counts(&huge);
-    if (wanted > huge.total && hugetlb_pool_grow(wanted - huge.total) < wanted - huge.total)
-        log_info("nr_hugepages: there is no memory for %lu", wanted);
     return 0;
 }
 
@@ -153,13 +115,6 @@ static int show_pid_max(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
     text_add(t, "32768\n");
-    return 0;
-}
-
-static int show_zero(struct text *t, struct dentry *dentry)
-{
-    (void)dentry;
-    text_add(t, "0\n");
     return 0;
 }
 
@@ -251,7 +206,6 @@ static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCO
 
 static const struct text_kind proc_sys_vm[] = {
     {"fail_at", 0600, .show = show_fail_at, .store = store_fail_at},
-    {"nr_hugepages", 0644, .show = show_nr_hugepages, .store = store_nr_hugepages},
     {"memfd_noexec", 0644, .show = memfd_noexec_show, .store = memfd_noexec_store},
     {"overcommit_memory", 0644, .setting = &overcommit_memory},
     {"overcommit_ratio", 0644, .setting = &overcommit_ratio},
@@ -281,13 +235,6 @@ static const struct text_kind proc_sys_kernel[] = {
     {"ngroups_max", 0444, .says = "65536"},
     {"tainted", 0444, .says = "0"},
     {"randomize_va_space", 0644, .show = show_randomize, .store = layout_randomize_set},
-};
-
-static const struct text_kind sys_hugepages[] = {
-    {"nr_hugepages", 0644, .show = show_nr_hugepages, .store = store_nr_hugepages},
-    {"free_hugepages", 0444, .show = show_free_hugepages},
-    {"resv_hugepages", 0444, .show = show_resv_hugepages},
-    {"surplus_hugepages", 0444, .show = show_zero},
 };
 
 static const struct text_kind proc_sys_random[] = {
@@ -344,12 +291,11 @@ static void cpus_boot_init(struct dentry *dir)
 static void nodes_boot_init(struct dentry *dir)
 {
     struct dentry *node = fs_boot_directory(dir, "node0", 0755);
-    struct dentry *huge = fs_boot_directory(node, "hugepages", 0755);
 
     TEXT_FILES(dir, sys_node);
     TEXT_FILES(node, sys_node0);
     files_until_last(node, node_meminfo_files);
-    TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
+    hugetlb_boot_node_files(node);
 }
 
 static void sys_boot_init(void)
@@ -357,11 +303,10 @@ static void sys_boot_init(void)
     struct dentry *sys = mount_boot("sysfs", "sys", 0755);
     struct dentry *kernel = fs_boot_directory(sys, "kernel", 0755);
     struct dentry *mm = fs_boot_directory(kernel, "mm", 0755);
-    struct dentry *huge = fs_boot_directory(mm, "hugepages", 0755);
     struct dentry *devices = fs_boot_directory(sys, "devices", 0755);
     struct dentry *system = fs_boot_directory(devices, "system", 0755);
 
-    TEXT_FILES(fs_boot_directory(huge, "hugepages-2048kB", 0755), sys_hugepages);
+    hugetlb_boot_files(mm);
     thp_boot_files(mm);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
@@ -379,7 +324,9 @@ void proc_boot_init(const char *cmdline)
     files_until_last(proc, proc_meminfo_files);
     files_until_last(proc, proc_machine_files);
     files_until_last(proc, proc_kpage_files);
-    TEXT_FILES(fs_boot_directory(sys, "vm", 0555), proc_sys_vm);
+    struct dentry *vm = fs_boot_directory(sys, "vm", 0555);
+    TEXT_FILES(vm, proc_sys_vm);
+    hugetlb_boot_settings(vm);
     TEXT_FILES(kernel, proc_sys_kernel);
     ipc_boot_files(proc, kernel);
     TEXT_FILES(fs_boot_directory(kernel, "random", 0555), proc_sys_random);

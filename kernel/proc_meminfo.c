@@ -26,7 +26,6 @@
 #include <mm/usage.h>
 
 #define PAGE_KIB (PAGE_SIZE / KIB)
-#define HUGE_KIB (HUGE_SIZE / KIB)
 
 /* Pages that may be reclaimed by nobody: secret, or held by the program. */
 struct held {
@@ -92,9 +91,10 @@ static void add_kernel_use(struct text *t, const struct page_counts *pages)
 
 static void add_huge_pages(struct text *t)
 {
+    struct hugetlb_pool *pool = hugetlb_pool_of(0);
     struct hugetlb_counts huge;
 
-    hugetlb_counts(&huge);
+    hugetlb_counts(pool, &huge);
     add_kib(t, "AnonHugePages:", thp_events(THP_ANON) * (HUGE_SIZE / PAGE_SIZE));
     add_kib(t, "ShmemHugePages:", thp_events(THP_SHMEM) * (HUGE_SIZE / PAGE_SIZE));
     add_kib(t, "ShmemPmdMapped:", thp_events(THP_OBJECT) * (HUGE_SIZE / PAGE_SIZE));
@@ -103,9 +103,9 @@ static void add_huge_pages(struct text *t)
     text_add(t, "HugePages_Total:   %5lu\n", huge.total);
     text_add(t, "HugePages_Free:    %5lu\n", huge.free);
     text_add(t, "HugePages_Rsvd:    %5lu\n", huge.reserved);
-    text_add(t, "HugePages_Surp:    %5lu\n", 0UL);
-    text_add(t, "%-15s %8lu kB\n", "Hugepagesize:", HUGE_KIB);
-    text_add(t, "%-15s %8lu kB\n", "Hugetlb:", huge.total * HUGE_KIB);
+    text_add(t, "HugePages_Surp:    %5lu\n", huge.surplus);
+    text_add(t, "%-15s %8lu kB\n", "Hugepagesize:", hugetlb_pool_bytes(pool) / KIB);
+    text_add(t, "%-15s %8lu kB\n", "Hugetlb:", hugetlb_frames() * PAGE_KIB);
 }
 
 static void add_direct_map(struct text *t)
@@ -138,7 +138,7 @@ static int show_node_meminfo(struct text *t, struct dentry *dentry)
     (void)dentry;
 
     page_counts(&pages);
-    hugetlb_counts(&huge);
+    hugetlb_counts(hugetlb_pool_of(0), &huge);
     const struct {
         const char *name;
         uint64_t pages;
@@ -158,7 +158,7 @@ static int show_node_meminfo(struct text *t, struct dentry *dentry)
         text_add(t, "Node 0 %-15s %8lu kB\n", lines[i].name, lines[i].pages * PAGE_KIB);
     text_add(t, "Node 0 HugePages_Total: %5lu\nNode 0 HugePages_Free:  %5lu\n", huge.total,
              huge.free);
-    text_add(t, "Node 0 HugePages_Surp:  %5lu\n", 0UL);
+    text_add(t, "Node 0 HugePages_Surp:  %5lu\n", huge.surplus);
     return 0;
 }
 

@@ -33,8 +33,7 @@ static int object_path(struct object *object, char *path, size_t size)
     if (inode && inode->dentry)
         return dentry_path(inode->dentry, path, size);
     return snprintf(path, size, "%s",
-                    object->ops == &hugetlb_ops ? "/anon_hugepage (deleted)"
-                                                : "/dev/zero (deleted)");
+                    object_is_hugetlb(object) ? "/anon_hugepage (deleted)" : "/dev/zero (deleted)");
 }
 
 int proc_area_name(const struct vma *vma, char *path, size_t size)

@@ -55,7 +55,7 @@ static void superblock_free(struct superblock *super)
 {
     if (atomic_fetch_sub(&super->refcount, 1) != 1)
         return;
-    hugetlb_give_up(&super->quota);
+    hugetlb_quota_end(&super->quota);
     kmem_free(super);
 }
 
@@ -95,7 +95,8 @@ static int superblock_create(struct fs_type *type, const struct fs_options *opti
     super->dev = atomic_fetch_add((_Atomic uint64_t *)&last_dev, 1) + 1;
     super->options = *options;
     atomic_store(&super->quota.max, options->max_pages);
-    int err = hugetlb_set_aside(&super->quota, options->min_pages);
+    int err =
+        options->pool ? hugetlb_quota_begin(options->pool, &super->quota, options->min_pages) : 0;
     if (!err)
         err = root_create(super);
     if (err)
@@ -175,8 +176,8 @@ int superblock_join(struct superblock *super, struct inode *inode)
     atomic_fetch_add(&super->refcount, 1);
     inode->super = super;
     object->huge = super->options.huge;
-    if (object->ops == &shmem_ops && super->type->file_ops)
-        object->ops = super->type->file_ops; /* nobody else has seen it yet */
+    if (object->ops == &shmem_ops && super->options.pool)
+        object->ops = hugetlb_pool_ops(super->options.pool); /* nobody else has seen it yet */
     if (has_page_limit(super))
         object_join(object, &super->quota);
     return 0;
@@ -265,8 +266,8 @@ static void statfs_limits(const struct superblock *super, struct uapi_statfs *ou
 
 void superblock_statfs(const struct superblock *super, struct uapi_statfs *out)
 {
-    bool huge = super && super->type->file_ops == &hugetlb_ops;
-    uint64_t unit = huge ? HUGE_SIZE : PAGE_SIZE;
+    const struct hugetlb_pool *huge = super ? super->options.pool : NULL;
+    uint64_t unit = huge ? hugetlb_pool_bytes(huge) : PAGE_SIZE;
     struct page_counts pages;
 
     *out = (struct uapi_statfs){.type = super ? super->type->magic : TMPFS_MAGIC,

@@ -116,9 +116,9 @@ static int64_t put_statfs(const struct place *place, user_addr_t out)
     superblock_statfs(place->dentry->inode->super, &st);
     if (place->mount)
         st.flags = mount_statfs_flags(place->mount);
-    else if (object->ops == &hugetlb_ops) {
+    else if (object_is_hugetlb(object)) {
         st.type = HUGETLBFS_MAGIC;
-        st.bsize = st.frsize = HUGE_SIZE;
+        st.bsize = st.frsize = object_folio_bytes(object);
     }
     return copy_to_user(out, &st, sizeof(st));
 }

@@ -16,6 +16,7 @@
 #include <asm/uaccess.h>
 #include <base/bug.h>
 #include <mm/commit.h>
+#include <mm/hugetlb.h>
 #include <mm/object.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
@@ -55,6 +56,8 @@ static int secret_flags(uint64_t prot, uint32_t *flags)
 /* Does the range lie within what a file's size can ever be? */
 static bool offset_fits(uint64_t pgoff, uint64_t len)
 {
+    if (bug_is_back(BUG_B58))
+        return true;
     return pgoff <= (FILE_SIZE_MAX - len) >> PAGE_SHIFT;
 }
 
@@ -131,12 +134,12 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
         err = exec_flags(f, prot, &r->flags);
     if (err)
         return err;
-    if (object->ops == &hugetlb_ops)
+    if (object_is_hugetlb(object))
         r->flags |= VM_HUGETLB;
     if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
         return -EINVAL;
     r->object = object;
-    if (!is_writer(r->flags) && !object->ops->grows_mapped)
+    if (!is_writer(r->flags) && !object->ops->grows_mapped && !bug_is_back(BUG_B41))
         return mm_map(task_current()->mm, r, out);
     if (is_writer(r->flags) && is_being_sealed(object))
         return -EPERM;
@@ -182,14 +185,15 @@ static int map_anonymous(uint64_t flags, struct map_request *r, uint64_t *out)
 /* MAP_ANONYMOUS with MAP_HUGETLB: an object of huge pages that has no descriptor. */
 static int map_anonymous_huge(uint64_t flags, struct map_request *r, uint64_t *out)
 {
-    unsigned log2_size = flags >> MAP_HUGE_SHIFT & MFD_HUGE_MASK;
+    struct hugetlb_pool *pool = hugetlb_pool_of(flags >> MAP_HUGE_SHIFT & MFD_HUGE_MASK);
     struct object *object;
 
-    if (log2_size && log2_size != HUGE_SHIFT)
+    if (!pool)
         return -EINVAL;
     if ((flags & MAP_TYPE) != MAP_PRIVATE && (flags & MAP_TYPE) != MAP_SHARED)
         return -EINVAL;
-    int err = object_create(&hugetlb_ops, round_up(r->len_bytes, HUGE_SIZE), &object);
+    uint64_t size = round_up(r->len_bytes, hugetlb_pool_bytes(pool));
+    int err = object_create(hugetlb_pool_ops(pool), size, &object);
     if (err)
         return err;
     r->object = object;
@@ -266,7 +270,7 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         err = -ENOMEM;
     else if (r.pgoff + (len >> PAGE_SHIFT) < r.pgoff || (f && !offset_fits(r.pgoff, len)))
         err = -EOVERFLOW;
-    else if (f && (flags & MAP_HUGETLB) && f->inode->object.ops != &hugetlb_ops)
+    else if (f && (flags & MAP_HUGETLB) && !object_is_hugetlb(&f->inode->object))
         err = -EINVAL;
     else
         err = map_any(f, prot, flags, &r, &at);

@@ -81,7 +81,7 @@ static bool waits_not(const struct file *pipe_end, unsigned flags)
 /* Huge pages of a pool are read by programs only. */
 static bool can_splice(const struct file *f)
 {
-    return f->ops->splices && f->inode->object.ops != &hugetlb_ops;
+    return f->ops->splices && !object_is_hugetlb(&f->inode->object);
 }
 
 static int64_t splice_from_file(struct ends *e, user_addr_t in_at, size_t len, unsigned flags)

@@ -18,6 +18,7 @@
 #include "syscall.h"
 #include "task.h"
 #include <lib/format.h>
+#include <mm/hugetlb.h>
 #include <mm/slab.h>
 #include <mm/thp.h>
 #include <uapi/errno.h>
@@ -95,13 +96,14 @@ static int check_size(uint64_t size)
 /* What memory it is made of. 0, -EINVAL (no such huge pages), -EPERM. */
 static int kind_of(int flags, const struct object_ops **kind)
 {
-    unsigned log2_size = (unsigned)flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
+    struct hugetlb_pool *pool = hugetlb_pool_of((unsigned)flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK);
 
-    *kind = flags & SHM_HUGETLB ? &hugetlb_ops : &shmem_ops;
+    *kind = &shmem_ops;
     if (!(flags & SHM_HUGETLB))
         return 0;
-    if (log2_size && log2_size != HUGE_SHIFT)
+    if (!pool)
         return -EINVAL;
+    *kind = hugetlb_pool_ops(pool);
     return capable(CAP_IPC_LOCK) ? 0 : -EPERM;
 }
 
@@ -271,7 +273,7 @@ static int attach(struct segment *s, struct map_request *r, uint64_t *out)
 {
     r->object = &s->dentry->inode->object;
     r->len_bytes = object_size(r->object);
-    if (r->object->ops == &hugetlb_ops)
+    if (object_is_hugetlb(r->object))
         r->flags |= VM_HUGETLB;
     if (r->addr + r->len_bytes < r->addr)
         return -EINVAL;

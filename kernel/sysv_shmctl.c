@@ -99,7 +99,7 @@ static int set_locked(struct segment *s, bool locked)
 
     if (!may && !capable(CAP_IPC_LOCK))
         return -EPERM;
-    if (s->dentry->inode->object.ops == &hugetlb_ops)
+    if (object_is_hugetlb(&s->dentry->inode->object))
         return 0;
     s->ipc.mode = locked ? s->ipc.mode | SHM_LOCKED : s->ipc.mode & ~(uint32_t)SHM_LOCKED;
     return 0;

@@ -13,6 +13,7 @@
 
 #include "files.h"
 #include "fs.h"
+#include "mount.h"
 #include <lib/format.h>
 #include <lib/parse.h>
 #include <lib/string.h>
@@ -247,12 +248,20 @@ static int64_t text_write(struct file *f, struct object_copy *c, size_t len, uin
     return err ? err : (int64_t)len;
 }
 
+/* Where what cannot be written is not opened for writing, either. */
+static bool is_in_sysfs(const struct inode *inode)
+{
+    return inode->super && inode->super->type->magic == SYSFS_MAGIC;
+}
+
 static int text_open(struct file *f)
 {
     const struct text_kind *kind = kind_of(f);
 
     if (kind->open)
         return kind->open(f->dentry);
+    if (file_writable(f) && !can_store(kind) && !kind->store_text && is_in_sysfs(f->inode))
+        return -EACCES;
     return file_readable(f) && !can_show(kind) ? -EACCES : 0; /* whoever asks, as sysctl's */
 }
 

@@ -29,13 +29,24 @@ static int flag_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t en
     return 0;
 }
 
+static bool is_hugetlb(const struct vma *vma)
+{
+    return vma->object && object_is_hugetlb(vma->object);
+}
+
 static bool is_secret(const struct vma *vma)
 {
     return vma->object && !vma->object->ops->kernel_access;
 }
 
-/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. Secrets stay locked, what can
- * be dropped stays unlocked. */
+/* What mlock() leaves as it is: secrets stay locked; what can be dropped, and huge pages of a pool,
+ * which stay in memory anyhow, are never locked. */
+static bool keeps_lock(const struct vma *vma)
+{
+    return is_secret(vma) || (vma->flags & VM_DROPPABLE) || is_hugetlb(vma);
+}
+
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. */
 enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
@@ -54,7 +65,7 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
         if (vma->start > at)
             gap = -ENOMEM;
         uint64_t from = max(vma->start, at), to = min(vma->end, end);
-        bool spared = walk == LOCK && (is_secret(vma) || (vma->flags & VM_DROPPABLE));
+        bool spared = walk == LOCK && keeps_lock(vma);
         if ((set & VM_WIPEONFORK) && vma->object)
             return -EINVAL; /* it is not this process's alone */
         if ((vma->flags & VM_DROPPABLE) && (clear & (VM_WIPEONFORK | VM_DONTDUMP)))
@@ -177,8 +188,9 @@ static void populate_all(struct mm *mm)
     for (uint64_t at = 0; at < USER_END;) {
         rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
         const struct vma *vma = vma_find_from(mm, at);
-        bool fill = vma && (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED &&
-                    (vma->flags & VM_RIGHTS) && !is_secret(vma);
+        bool wanted =
+            vma && (is_hugetlb(vma) || (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED);
+        bool fill = wanted && (vma->flags & VM_RIGHTS) && !is_secret(vma);
         uint64_t start = vma ? max(at, vma->start) : 0;
         uint32_t flags = vma ? vma->flags : 0;
         at = vma ? vma->end : USER_END;
@@ -200,7 +212,7 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
         err = -ENOMEM;
     struct vma *vma = vma_find_from(mm, 0);
     for (; vma && !err; vma = vma_next(vma))
-        if (!is_secret(vma))
+        if (!is_secret(vma) && !is_hugetlb(vma))
             err = flag_area(mm, &vma, vma->start, vma->end,
                             (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | set);
     rwsem_write_unlock(&mm->mmap_lock);

@@ -126,7 +126,7 @@ bool object_unit_fits(struct object *object, uint64_t first, unsigned wanted)
     return present >= wanted;
 }
 
-/* Has somebody a page of it who is no mapping? He would be left with one that is not the object's. */
+/* Has somebody a page of it who is no mapping? He would be left with one that is nobody's. */
 static bool unit_is_pinned(struct object *object, uint64_t first)
 {
     struct page *page;

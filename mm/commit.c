@@ -53,13 +53,9 @@ static uint64_t pages_of_machine(void)
 
 uint64_t commit_limit(void)
 {
-    struct hugetlb_counts huge;
-
     if (vm_settings.overcommit_kbytes)
         return vm_settings.overcommit_kbytes / (PAGE_SIZE / KIB);
-    hugetlb_counts(&huge);
-    return (pages_of_machine() - huge.total * (HUGE_SIZE / PAGE_SIZE)) *
-           vm_settings.overcommit_ratio / 100;
+    return (pages_of_machine() - hugetlb_frames()) * vm_settings.overcommit_ratio / 100;
 }
 
 /* Would @more pages be too many? */

@@ -7,7 +7,6 @@
  *   object, shared, or read         the object's folio
  *   object, private, write          a copy of the object's folio, in the object's unit
  *   leaf refuses a write            exclusive: made writable; else a copy
- *   a page is wanted for long       as a write, but that rights to write are not asked for
  *
  * Room:   mm.
  * Owns:   the decision above, copy on write, growth of stacks.
@@ -36,11 +35,6 @@ struct fault {
 static inline bool wants_own(enum fault_access access)
 {
     return access == ACCESS_WRITE || access == ACCESS_UNSHARE;
-}
-
-static enum pt_level fault_level(const struct fault *f)
-{
-    return vma_unit(f->vma) == HUGE_SIZE ? PT_2M : PT_4K;
 }
 
 /* A leaf for @frame with all rights it may have now. */
@@ -87,14 +81,22 @@ static __force_inline bool publish(const struct fault *f, struct page *page,
     return done;
 }
 
+/* Has the area pages of its own, of a pool? Then it is never one of vma_look()'s copies. */
+static bool has_pool_pages(const struct vma *vma)
+{
+    return vma->object && vma->object->ops->get_copy && !(vma->flags & VM_SHARED);
+}
+
 /* A page that this address space alone has, of the unit that the area is made of. */
 static enum fault_result private_page(const struct fault *f, unsigned alloc_flags,
                                       struct page **out)
 {
     struct object *object = f->vma->object;
     if (object && object->ops->get_copy) {
-        if (object->ops->get_copy(object, vma_folio_index(f->vma, f->va), out))
+        if (object->ops->get_copy(f->vma, vma_folio_index(f->vma, f->va), out))
             return FAULT_BEYOND;
+        if (alloc_flags & PAGE_ALLOC_ZERO)
+            memset(page_kva(*out), 0, vma_unit(f->vma));
     } else if (f->walk.level > PT_4K) {
         if (thp_page_alloc(THP_LEAVE_SOME, alloc_flags, out))
             return FAULT_NO_MEMORY;
@@ -246,36 +248,66 @@ static inline bool may_be_huge(const struct vma *vma, uint64_t addr, enum fault_
     return thp_allows(vma, addr);
 }
 
-static enum fault_result fault_object(struct fault *f)
+/* The object's @page, whose reference this consumes, is there for the access. */
+static __force_inline enum fault_result fault_page(struct fault *f, struct page *page)
 {
-    struct object *object = f->vma->object;
-    struct page *page;
-
-    bool private = !(f->vma->flags & VM_SHARED), copies = private && wants_own(f->access);
-    if (copies)
-        vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
-    if (is_beyond(f))
-        return FAULT_BEYOND;
-    if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
-        return FAULT_RESOLVED;
-    bool own_pages = private && object->ops->get_copy; /* what is missing is not made for all */
-    int err = object->ops->get_page(object, vma_folio_index(f->vma, f->va),
-                                    own_pages ? OBJECT_GET_EXISTING : thp_wanted(f->vma), &page);
-    if (err)
-        return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
-    if (!page)
-        return fault_private(f, NULL);
-    if (copies) {
+    if (wants_own(f->access) && !(f->vma->flags & VM_SHARED)) {
         enum fault_result result = fault_private(f, page);
         page_put(page);
         return result;
     }
     bool done = f->access == ACCESS_WRITE && f->walk.level == PT_4K
-                    ? publish_written(f, page, object)
+                    ? publish_written(f, page, f->vma->object)
                     : publish(f, page, page);
     if (!done)
         page_put(page); /* somebody was faster, or it was truncated: the access tries again */
     return FAULT_RESOLVED;
+}
+
+/* In a private mapping of huge pages. What is missing is not made for all; and as one page is
+ * promised, who comes second waits until it is mapped. */
+static enum fault_result fault_pool_locked(struct fault *f)
+{
+    struct object *object = f->vma->object;
+    struct page *page;
+
+    if (!pte_is_none(pte_read(f->walk.slot)))
+        return FAULT_RESOLVED;
+    if (READ_ONCE(f->vma->hugetlb->robbed) || is_beyond(f))
+        return FAULT_BEYOND;
+    int err =
+        object->ops->get_page(object, vma_folio_index(f->vma, f->va), OBJECT_GET_EXISTING, &page);
+    if (err)
+        return FAULT_BEYOND;
+    return page ? fault_page(f, page) : fault_private(f, NULL);
+}
+
+static __cold enum fault_result fault_pool(struct fault *f)
+{
+    mutex_lock(&f->vma->hugetlb->lock);
+    enum fault_result result = fault_pool_locked(f);
+    mutex_unlock(&f->vma->hugetlb->lock);
+    return result;
+}
+
+static enum fault_result fault_object(struct fault *f)
+{
+    struct object *object = f->vma->object;
+    struct page *page;
+
+    if (has_pool_pages(f->vma))
+        return fault_pool(f);
+    if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
+        vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
+    if (is_beyond(f))
+        return FAULT_BEYOND;
+    if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
+        return FAULT_RESOLVED;
+    int err =
+        object->ops->get_page(object, vma_folio_index(f->vma, f->va), thp_wanted(f->vma), &page);
+    if (err)
+        return object->ops->folio_order || err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
+    return fault_page(f, page);
 }
 
 /* Only the one who maps it can have a reference, or wants one later. */
@@ -348,6 +380,21 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     return FAULT_RESOLVED;
 }
 
+/* The same of huge pages of a pool. When that is empty, children lose what they share with the one
+ * who was promised a page: then it needs no copy. */
+static __cold enum fault_result replace_pool_page(struct fault *f, pte_t old, struct page *page)
+{
+    enum fault_result result = FAULT_RESOLVED;
+
+    mutex_lock(&f->vma->hugetlb->lock);
+    if (pte_phys(pte_read(f->walk.slot), f->walk.level).raw == pte_phys(old, f->walk.level).raw)
+        result = replace_by_copy(f, old, page);
+    mutex_unlock(&f->vma->hugetlb->lock);
+    if (result == FAULT_BEYOND && hugetlb_rob(f->vma, vma_folio_index(f->vma, f->va), page))
+        return FAULT_RESOLVED;
+    return result;
+}
+
 /* A huge page is copied page by page, as each is written. */
 static enum fault_result fault_split(struct fault *f)
 {
@@ -401,14 +448,15 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
         return FAULT_RESOLVED;
     }
     bool zeros = page_is_zeros(page);
-    if (f->walk.level > fault_level(f)) {
+    if (f->walk.level > vma_level(f->vma)) {
         spin_unlock(pt_lock(f->walk.table));
         return zeros ? fault_huge_zeros(f, pte, page) : fault_split(f);
     }
     if (!zeros)
         folio_get(page_folio(page)); /* while it is copied */
     spin_unlock(pt_lock(f->walk.table));
-    enum fault_result result = replace_by_copy(f, pte, page);
+    enum fault_result result =
+        has_pool_pages(f->vma) ? replace_pool_page(f, pte, page) : replace_by_copy(f, pte, page);
     if (!zeros)
         folio_put(page_folio(page));
     return result;
@@ -551,7 +599,7 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
     f.spare = NULL;
     if (unlikely(huge))
         return fault_in_unit(&f);
-    if (slot_find(&f, fault_level(&f), &pte))
+    if (slot_find(&f, vma_level(f.vma), &pte))
         return FAULT_NO_MEMORY;
     return slot_fault(&f, pte);
 }
@@ -564,9 +612,9 @@ int page_install(struct vma *vma, uint64_t addr, struct page *page)
 
     if (!(vma->flags & VM_SHARED))
         vma_anon_begin(vma);
-    if (slot_find(&f, fault_level(&f), &pte))
+    if (slot_find(&f, vma_level(f.vma), &pte))
         return -ENOMEM;
-    if (f.walk.level > fault_level(&f))
+    if (f.walk.level > vma_level(f.vma))
         return -EEXIST; /* a huge page */
     return publish(&f, page, page->object ? page : NULL) ? 0 : -EEXIST;
 }

@@ -57,7 +57,7 @@ static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
 static int copy_alloc(const struct vma *vma, uint64_t va, struct page **out)
 {
     if (vma->object && vma->object->ops->get_copy)
-        return vma->object->ops->get_copy(vma->object, vma_folio_index(vma, va), out);
+        return vma->object->ops->get_copy(vma, vma_folio_index(vma, va), out);
     int err = page_alloc(0, PAGE_ALLOC_PLAIN | PAGE_ALLOC_AS(PAGE_ANON), out);
     if (!err)
         (*out)->object = NULL;
@@ -83,7 +83,8 @@ static bool publish_copy(const struct vma *vma, const struct pt_run *run, const 
     return same;
 }
 
-static int copy_one(struct mm *child, const struct vma *vma, const struct pt_run *run, unsigned i)
+/* @vma: the child's, as in all that follows of copies. */
+static int copy_one(const struct vma *vma, const struct pt_run *run, unsigned i)
 {
     uint64_t size = pt_level_size(run->level), va = run->va + i * size;
     pte_t seen = pte_read(&run->slot[i]);
@@ -92,26 +93,26 @@ static int copy_one(struct mm *child, const struct vma *vma, const struct pt_run
 
     if (!pte_has_frame(seen) || !is_kept(seen, run->level))
         return 0;
-    int err = pt_walk_alloc(&child->pgtable, user(va), run->level, &to);
+    int err = pt_walk_alloc(&vma->mm->pgtable, user(va), run->level, &to);
     if (!err)
         err = copy_alloc(vma, va, &copy);
     if (err)
         return -ENOMEM;
     memcpy(page_kva(copy), direct_map_ptr(pte_phys(seen, run->level)), size);
     if (publish_copy(vma, run, &run->slot[i], seen, &to, copy))
-        rss_add(child, page_folio(copy), size >> PAGE_SHIFT);
+        rss_add(vma->mm, page_folio(copy), size >> PAGE_SHIFT);
     else
         page_put(copy);
     return 0;
 }
 
 /* What share_leaf() left out of one table. */
-static int copy_kept(struct mm *child, const struct vma *vma, const struct pt_run *run)
+static int copy_kept(const struct vma *copy, const struct pt_run *run)
 {
     int err = 0;
 
     for (unsigned i = 0; i < run->nr && !err; i++)
-        err = copy_one(child, vma, run, i);
+        err = copy_one(copy, run, i);
     return err;
 }
 
@@ -127,10 +128,11 @@ static void split_kept(const struct vma *vma, struct pt_run *run)
     *run = pt_run_first(&vma->mm->pgtable, user(run->va), user(vma->end));
 }
 
-static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
-                        struct tlb_gather *gather)
+/* The child's area @copy gets what @vma, its parent's, has of its own. */
+static int share_leaves(const struct vma *vma, const struct vma *copy, struct tlb_gather *gather)
 {
-    struct pt_run run = pt_run_first(&mm->pgtable, user(vma->start), user(vma->end));
+    struct mm *child = copy->mm;
+    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
     for (; run.nr; pt_run_next(&run)) {
         struct pt_walk to;
         split_kept(vma, &run);
@@ -149,7 +151,7 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
             left |= share_leaf(child, &run, i, &to, gather);
         spin_unlock_nested(pt_lock(to.table));
         spin_unlock(pt_lock(run.table));
-        if (unlikely(left) && copy_kept(child, vma, &run))
+        if (unlikely(left) && copy_kept(copy, &run))
             return -ENOMEM;
     }
     return 0;
@@ -158,8 +160,7 @@ static int share_leaves(struct mm *mm, struct mm *child, const struct vma *vma,
 /* mlock(2), userfaultfd(2): not inherited. */
 #define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING)
 
-static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
-                     struct tlb_gather *gather)
+static int copy_area(struct mm *child, const struct vma *vma, struct tlb_gather *gather)
 {
     if (vma->flags & VM_DONTFORK)
         return 0;
@@ -186,10 +187,14 @@ static int copy_area(struct mm *mm, struct mm *child, const struct vma *vma,
         if (vma_is_writer(copy->flags))
             atomic_fetch_add(&copy->object->writers, 1);
     }
+    if (vma->hugetlb && hugetlb_area_inherit(copy)) {
+        vma_free(copy);
+        return -ENOMEM;
+    }
     copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     vma_append(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
-    return copy->anon || copy->guarded ? share_leaves(mm, child, vma, gather) : 0;
+    return copy->anon || copy->guarded || copy->hugetlb ? share_leaves(vma, copy, gather) : 0;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)
@@ -229,7 +234,7 @@ int mm_fork(struct mm *mm, struct mm **out)
     child->unmerged = true;
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
-        err = copy_area(mm, child, vma, &gather);
+        err = copy_area(child, vma, &gather);
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err) {

@@ -1,355 +1,270 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/hugetlb.c - memory objects of 2 MiB pages from a pool, reserved when they are mapped
+ * mm/hugetlb.c - memory objects of huge pages from a pool, reserved when they are mapped
  *
  * Room:   mm.
- * Owns:   the pool, and the promises (reservations) each object holds on it.
- * Locks:  promise_lock (sleeping, 18) > object.index_lock (20) > pool.lock (55).
- * Always: (1) reserved <= free; (2) free + used = total;
- *         (3) an object's promise for an index is a mark in its own index: RESERVED instead of a
- *             folio. It is redeemed by the folio that takes its place, or given back by truncation.
+ * Owns:   the promises that shared mappings made: they are their object's.
+ * Locks:  filling (sleeping, 18) > object.index_lock (20) > pool.lock (55).
+ * Always: (1) an object's promise for an index is a mark in its index: RESERVED instead of a folio.
+ *             Whoever takes the mark away has the promise: to redeem it, or to give it back;
+ *         (2) FILLING is left by who redeems it, and is nobody's promise any more; only he who
+ *             holds the lock of that index leaves it, or puts a folio there.
  * Source: Linux Documentation/mm/hugetlbfs_reserv.rst (behaviour).
- * Tour:   after mm/shmem.c.
+ * Tour:   after mm/shmem.c, mm/hugetlb_pool.c; then mm/hugetlb_private.c.
  */
-#include "internal.h"
-#include <base/fail.h>
-#include <base/log.h>
+#include "hugetlb_pool.h"
+#include <base/bug.h>
 #include <lib/string.h>
-#include <mm/hugetlb.h>
 #include <uapi/errno.h>
 
-static struct {
-    spinlock_t lock;
-    struct list_node free_pages;
-    struct hugetlb_counts counts;
-} pool = {.lock = SPINLOCK_INIT(LOCK_RANK_HUGETLB), .free_pages = LIST_INIT(pool.free_pages)};
-
-/* A promise is made, redeemed or broken by one task at a time; sleeping, zeroing takes long. */
-static struct mutex promise_lock;
-
-/* Stands in the index where a page is promised: no folio lies at this address. */
+/* Stand in the index where a page is promised, and where it is being made. See index_has_page(). */
 #define RESERVED ((struct folio *)64)
+#define FILLING  ((struct folio *)128)
 
-#define FRAMES (1UL << HUGETLB_ORDER) /* of one page */
+/* Held while a page is taken, zeroed and published, by object and index: nobody takes a second. */
+static struct mutex filling[16];
 
-uint64_t hugetlb_pool_grow(uint64_t nr)
+static struct mutex *filling_of(const struct object *object, uint64_t index)
 {
-    uint64_t got = 0;
-    struct page *page;
-
-    while (got < nr && !page_alloc(HUGETLB_ORDER, PAGE_ALLOC_PLAIN, &page)) {
-        page_set_state(page, PAGE_POOL);
-        spin_lock(&pool.lock);
-        list_add_tail(&page->list, &pool.free_pages);
-        pool.counts.total++;
-        pool.counts.free++;
-        spin_unlock(&pool.lock);
-        got++;
-    }
-    return got;
-}
-
-void hugetlb_counts(struct hugetlb_counts *out)
-{
-    spin_lock(&pool.lock);
-    *out = pool.counts;
-    spin_unlock(&pool.lock);
-}
-
-/* Take a page; @promised: redeem a promise, which cannot fail for want of pages. */
-static int pool_take(bool promised, struct folio **out)
-{
-    if (fail_injected(FAIL_HUGETLB))
-        return -ENOMEM;
-    spin_lock(&pool.lock);
-    if (!promised && pool.counts.free == pool.counts.reserved) {
-        spin_unlock(&pool.lock);
-        return -ENOMEM;
-    }
-    ASSERT(!list_empty(&pool.free_pages), "claim 1: reserved <= free");
-    struct page *page = list_first_entry(&pool.free_pages, struct page, list);
-    list_del(&page->list);
-    pool.counts.free--;
-    pool.counts.reserved -= promised;
-    spin_unlock(&pool.lock);
-    atomic_store(&page->refcount, 1);
-    memset(page_kva(page), 0, HUGE_SIZE);
-    page_set_state(page, PAGE_HUGETLB);
-    *out = page_folio(page);
-    return 0;
-}
-
-static void pool_give_back(struct page *page, bool promised)
-{
-    page->flags &= ~PAGE_COPY;
-    page_set_state(page, PAGE_POOL);
-    spin_lock(&pool.lock);
-    list_add(&page->list, &pool.free_pages);
-    pool.counts.free++;
-    pool.counts.reserved += promised;
-    spin_unlock(&pool.lock);
-}
-
-static void folio_release(struct folio *folio)
-{
-    pool_give_back(&folio->page, false);
+    return &filling[((uintptr_t)object / sizeof(*object) + index) % ARRAY_SIZE(filling)];
 }
 
 void hugetlb_boot_init(void)
 {
-    mutex_init(&promise_lock);
-    folio_set_release(PAGE_HUGETLB, folio_release);
+    for (unsigned i = 0; i < ARRAY_SIZE(filling); i++)
+        mutex_init(&filling[i]);
+    pools_boot_init();
 }
 
-static void promises_drop(uint64_t nr)
-{
-    spin_lock(&pool.lock);
-    pool.counts.reserved -= nr;
-    spin_unlock(&pool.lock);
-}
+/* The index of an object that has any page or promise is found by its pool. index_lock held. */
 
-static int promises_take(uint64_t nr)
+static int slot_fill(struct object *object, uint64_t index, struct folio *item)
 {
-    int err = -ENOMEM;
-    spin_lock(&pool.lock);
-    if (pool.counts.free - pool.counts.reserved >= nr) {
-        pool.counts.reserved += nr;
-        err = 0;
-    }
-    spin_unlock(&pool.lock);
+    bool first = index_is_empty(&object->folios);
+
+    int err = index_insert(&object->folios, index, item);
+    if (!err && first)
+        pool_list_object(object);
     return err;
 }
 
-/* Promises of a file system. promise_lock held from here on. */
-
-/* One page more of its quota. *@promised: one that was set aside for it. 0 or -ENOSPC. */
-static int quota_take(struct object *object, bool *promised)
+static void slot_empty(struct object *object, uint64_t index)
 {
-    struct object_quota *quota = object->quota;
-    int err = object_charge(object, FRAMES);
-
-    *promised = !err && quota && quota->set_aside;
-    if (*promised)
-        quota->set_aside--;
-    return err;
+    index_remove(&object->folios, index);
+    if (index_is_empty(&object->folios))
+        pool_unlist_object(object);
 }
 
-/* One page less. @promised: a promise goes with it, unless the file system keeps it. */
-static void quota_give(struct object *object, bool promised)
+/* Promises. index_lock held. */
+
+static int reserve_one(struct object *object, uint64_t index)
 {
-    struct object_quota *quota = object->quota;
-
-    object_uncharge(object, FRAMES);
-    bool keeps = quota && atomic_load(&quota->used) / FRAMES + quota->set_aside < quota->minimum;
-    if (keeps && (promised || !promises_take(1)))
-        quota->set_aside++;
-    else if (promised)
-        promises_drop(1);
-}
-
-int hugetlb_set_aside(struct object_quota *quota, uint64_t nr)
-{
-    int err = promises_take(nr);
-    if (!err)
-        quota->set_aside = quota->minimum = nr;
-    return err;
-}
-
-void hugetlb_give_up(struct object_quota *quota)
-{
-    promises_drop(quota->set_aside);
-    quota->set_aside = quota->minimum = 0;
-}
-
-static int promise_make(struct object *object)
-{
-    bool promised;
-    int err = quota_take(object, &promised);
-
-    if (err || promised)
-        return err;
-    err = promises_take(1);
+    int err = quota_promise(object, 1);
     if (err)
-        object_uncharge(object, FRAMES);
+        return err;
+    err = slot_fill(object, index, RESERVED);
+    if (err)
+        quota_give(object, 1, 1);
+    else
+        index_set_mark(&object->folios, index, INDEX_MARK_NEW);
     return err;
+}
+
+/* Commit: forget which are new. Roll back: take the new ones out again. */
+static void settle_new(struct object *object, uint64_t first, uint64_t end, bool commit)
+{
+    for (uint64_t i = first; i < end; i++) {
+        if (!index_test_mark(&object->folios, i, INDEX_MARK_NEW))
+            continue;
+        index_clear_mark(&object->folios, i, INDEX_MARK_NEW);
+        if (commit)
+            continue;
+        slot_empty(object, i);
+        quota_give(object, 1, 1);
+    }
 }
 
 /* Promise every index of [first, end) that has neither page nor promise; all or nothing. */
 static int reserve_range(struct object *object, uint64_t first, uint64_t end)
 {
-    uint64_t i;
+    uint64_t i = first;
     int err = 0;
 
-    for (i = first; i < end && !err; i++) {
-        if (index_find(&object->folios, i))
-            continue;
-        err = promise_make(object);
-        if (err)
-            break;
-        err = index_insert(&object->folios, i, RESERVED);
-        if (err) {
-            quota_give(object, true);
-            break;
-        }
-        index_set_mark(&object->folios, i, INDEX_MARK_NEW);
-    }
-    /* Commit: forget which are new. Roll back: take the new ones out again. */
-    for (uint64_t j = first; j < i; j++) {
-        if (!index_test_mark(&object->folios, j, INDEX_MARK_NEW))
-            continue;
-        index_clear_mark(&object->folios, j, INDEX_MARK_NEW);
-        if (err) {
-            index_remove(&object->folios, j);
-            quota_give(object, true);
-        }
-    }
+    for (; i < end && !err; i++)
+        if (!index_find(&object->folios, i))
+            err = reserve_one(object, i);
+    settle_new(object, first, i, !err);
     return err ? -ENOMEM : 0;
 }
 
 static int hugetlb_reserve(struct object *object, uint64_t pgoff, uint64_t nr_pages)
 {
-    uint64_t first = pgoff >> HUGETLB_ORDER;
-    uint64_t end = (pgoff + nr_pages) >> HUGETLB_ORDER;
+    unsigned order = object->ops->folio_order;
 
-    mutex_lock(&promise_lock);
     spin_lock(&object->index_lock);
-    int err = reserve_range(object, first, end);
+    int err = reserve_range(object, pgoff >> order, (pgoff + nr_pages) >> order);
     spin_unlock(&object->index_lock);
-    mutex_unlock(&promise_lock);
     return err;
 }
 
-/* What the index says; takes a reference on a folio. */
-static struct folio *lookup(struct object *object, uint64_t index)
+/* Pages */
+
+/* What the index says; takes a reference on a folio. @redeem: and what was promised there. */
+static struct folio *lookup(struct object *object, uint64_t index, bool redeem)
 {
     spin_lock(&object->index_lock);
     struct folio *found = index_find(&object->folios, index);
-    if (found && found != RESERVED)
+    if (index_has_page(found))
         folio_get(found);
+    else if (found && redeem)
+        index_replace(&object->folios, index, FILLING);
     spin_unlock(&object->index_lock);
     return found;
 }
 
-static bool lookup_is_promise(struct object *object, uint64_t index)
+/* What FILLING stood for is not redeemed after all, unless truncation took it away. */
+static void unredeem(struct object *object, uint64_t index)
 {
     spin_lock(&object->index_lock);
-    bool promised = index_find(&object->folios, index) == RESERVED;
+    bool still = index_find(&object->folios, index) == FILLING;
+    if (still)
+        index_replace(&object->folios, index, RESERVED);
     spin_unlock(&object->index_lock);
-    return promised;
+    if (!still)
+        quota_give(object, 1, 1);
 }
 
-/* Put @folio where a promise, or nothing, is. */
-static int publish(struct object *object, uint64_t index, struct folio *folio, bool promised)
+/* Is what a fault wants behind the end by now? What fallocate(2) wants may be. */
+static bool is_past_end(const struct object *object, uint64_t index, enum object_get how)
+{
+    return how != OBJECT_GET_RESERVE && index * object_folio_bytes(object) >= object_size(object);
+}
+
+/* Put @folio where FILLING is, or nothing. -EAGAIN: that changed meanwhile; FILLING is gone. */
+static int publish(struct object *object, uint64_t index, struct folio *folio, bool promised,
+                   enum object_get how)
 {
     int err = 0;
+
     spin_lock(&object->index_lock);
-    if (promised)
+    bool mine = index_find(&object->folios, index) == (promised ? FILLING : NULL);
+    if (!mine || is_past_end(object, index, how))
+        err = -EAGAIN;
+    else if (promised)
         index_replace(&object->folios, index, folio);
     else
-        err = index_insert(&object->folios, index, folio);
+        err = slot_fill(object, index, folio);
+    if (err && mine && promised)
+        slot_empty(object, index);
     if (!err) {
         folio_get(folio);
-        folio->page.index = index << HUGETLB_ORDER;
+        folio->page.index = index << object->ops->folio_order;
         WRITE_ONCE(folio->page.object, object);
-        atomic_fetch_add(&object->nr_pages, FRAMES);
+        atomic_fetch_add(&object->nr_pages, folio_nr_pages(folio));
     }
     spin_unlock(&object->index_lock);
     return err;
 }
 
-/* A page for what has neither page nor promise of its own. */
-static int folio_unpromised(struct object *object, uint64_t index, struct folio **out)
+/* A page of the pool for @index, with one reference: @redeem what was promised there, or one beside
+ * all promises. */
+static int page_get(struct object *object, uint64_t index, bool redeem, struct folio **out)
 {
-    bool promised;
+    bool aside = false;
+    struct page *page;
 
-    int err = quota_take(object, &promised);
+    int err = redeem ? 0 : quota_take(object, &aside);
     if (err)
         return err;
-    err = pool_take(promised, out);
-    if (!err)
-        err = publish(object, index, *out, false);
+    err = pool_take(pool_of(object), redeem || aside, &page);
+    if (err && redeem)
+        unredeem(object, index);
+    else if (err)
+        quota_give(object, 1, aside);
     else
-        *out = NULL;
-    if (err && *out)
-        pool_give_back(&(*out)->page, promised);
-    if (err)
-        quota_give(object, promised);
+        *out = page_folio(page);
     return err;
 }
 
-/* promise_lock held: nobody else makes or breaks a promise meanwhile. */
-static int make_folio(struct object *object, uint64_t index, struct folio **out)
+/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: it is behind
+ * the object's end. */
+static int make_folio(struct object *object, uint64_t index, enum object_get how,
+                      struct folio **out)
 {
-    struct folio *found = lookup(object, index);
-
+    if (is_past_end(object, index, how))
+        return -ENXIO;
+    struct folio *found = lookup(object, index, true);
     *out = found;
-    if (!found)
-        return folio_unpromised(object, index, out);
-    if (found != RESERVED)
+    if (index_has_page(found))
         return 0;
-    int err = pool_take(true, out);
-    return err ? err : publish(object, index, *out, true);
+    int err = page_get(object, index, found, out);
+    if (err)
+        return err;
+    memset(page_kva(&(*out)->page), 0, object_folio_bytes(object));
+    err = publish(object, index, *out, found, how);
+    if (err) {
+        folio_put(*out);
+        quota_give(object, 1, 0);
+    }
+    return err;
 }
 
 static int hugetlb_get_page(struct object *object, uint64_t index, enum object_get how,
                             struct page **out)
 {
-    struct folio *found = lookup(object, index);
-    *out = found == RESERVED || !found ? NULL : &found->page;
+    struct folio *found = lookup(object, index, false);
+    int err;
+
+    *out = index_has_page(found) ? &found->page : NULL;
     if (*out || how == OBJECT_GET_EXISTING)
         return 0;
-    mutex_lock(&promise_lock);
-    int err = make_folio(object, index, &found);
-    mutex_unlock(&promise_lock);
+    mutex_lock(filling_of(object, index));
+    do
+        err = make_folio(object, index, how, &found);
+    while (err == -EAGAIN);
+    mutex_unlock(filling_of(object, index));
     *out = err ? NULL : &found->page;
     return err;
-}
-
-/* A private copy uses up the promise that mmap() made for its index, if it is still there. */
-static int hugetlb_get_copy(struct object *object, uint64_t index, struct page **out)
-{
-    struct folio *folio;
-    mutex_lock(&promise_lock);
-    bool promised = lookup_is_promise(object, index);
-    int err = pool_take(promised, &folio);
-    if (!err && promised) {
-        spin_lock(&object->index_lock);
-        index_remove(&object->folios, index);
-        spin_unlock(&object->index_lock);
-        object_uncharge(object, FRAMES); /* it is not the file's */
-    }
-    mutex_unlock(&promise_lock);
-    if (err)
-        return err;
-    folio->page.flags |= PAGE_COPY;
-    *out = &folio->page;
-    return 0;
 }
 
 static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_t end)
 {
     struct folio *found;
 
-    mutex_lock(&promise_lock);
     spin_lock(&object->index_lock);
     for (uint64_t i = start; (found = index_next(&object->folios, &i)) && i < end; i++) {
-        index_remove(&object->folios, i);
-        if (found == RESERVED) {
-            quota_give(object, true);
+        if (!index_has_page(found) && end != UINT64_MAX)
+            continue; /* a hole is punched: as on Linux, what is promised there stays promised */
+        slot_empty(object, i);
+        if (found == FILLING && !bug_is_back(BUG_B56))
+            continue; /* claim 2: who fills it gives it back */
+        if (!index_has_page(found)) {
+            quota_give(object, 1, 1);
             continue;
         }
         WRITE_ONCE(found->page.object, NULL);
-        atomic_fetch_sub(&object->nr_pages, FRAMES);
+        atomic_fetch_sub(&object->nr_pages, folio_nr_pages(found));
         folio_put(found);
-        quota_give(object, false);
+        quota_give(object, 1, 0);
     }
     spin_unlock(&object->index_lock);
-    mutex_unlock(&promise_lock);
+}
+
+void hugetlb_object_count(struct object *object, uint64_t *promises, uint64_t *pages)
+{
+    struct folio *found;
+
+    *promises = *pages = 0;
+    for (uint64_t i = 0; (found = index_next(&object->folios, &i)); i++) {
+        *promises += found == RESERVED;
+        *pages += index_has_page(found);
+    }
 }
 
 const struct object_ops hugetlb_ops = {
     .name = "hugetlb",
-    .folio_order = HUGETLB_ORDER,
+    .folio_order = HUGE_ORDER,
+    .pool = &hugetlb_pools[0],
     .get_page = hugetlb_get_page,
     .get_copy = hugetlb_get_copy,
     .remove_folios = hugetlb_remove_folios,
@@ -357,20 +272,3 @@ const struct object_ops hugetlb_ops = {
     .grows_mapped = true,
     .kernel_access = true,
 };
-
-int hugetlb_check(void)
-{
-    uint64_t listed = 0;
-    struct page *page;
-
-    spin_lock(&pool.lock);
-    list_for_each_entry (page, &pool.free_pages, list)
-        listed += page->state == PAGE_POOL;
-    struct hugetlb_counts c = pool.counts;
-    spin_unlock(&pool.lock);
-    if (listed == c.free && c.reserved <= c.free && c.free <= c.total)
-        return 0;
-    log_error("vm_check: V22: huge pages: %lu listed, %lu free, %lu reserved, %lu in all", listed,
-              c.free, c.reserved, c.total);
-    return -EUCLEAN;
-}

@@ -166,6 +166,12 @@ static inline uint64_t vma_unit(const struct vma *vma)
     return vma->object ? object_folio_bytes(vma->object) : PAGE_SIZE;
 }
 
+/* The level of its leaves, if none is larger than it has to be. */
+static inline enum pt_level vma_level(const struct vma *vma)
+{
+    return vma_unit(vma) == PAGE_SIZE ? PT_4K : PT_2M;
+}
+
 /* The object's index (in folios) for an address of the area. */
 static inline uint64_t vma_folio_index(const struct vma *vma, uint64_t addr)
 {
@@ -250,7 +256,8 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct
 /**
  * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
  * @at: in: the area; out: the one that is exactly [start, end)
- * Return: 0, or -ENOMEM with nothing changed. vma_merge() is the way back.
+ * Return: 0, or with nothing changed -ENOMEM; -EINVAL: a border lies inside a page of the area.
+ * vma_merge() is the way back.
  */
 int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
 
@@ -305,6 +312,40 @@ static inline bool shmem_may_want_huge(const struct object *object)
 
 /* Would the page at @index, which is missing, be made as a part of a huge one? */
 bool shmem_wants_huge(const struct object *object, uint64_t index, enum object_get how);
+
+/* hugetlb_private.c: private mappings of huge pages */
+
+/* [I] fixed when made  [l] the pool's lock  [a] atomic */
+struct hugetlb_private {
+    _Atomic uint32_t refcount; /* areas: parts of what was one [a] */
+    struct mutex lock;         /* a copy is made and mapped, or unmapped and freed, by one task */
+    struct object *object;     /* of the areas, which keep it [I] */
+    bool promised;             /* a page for each index of its areas was promised [I] */
+    bool robbed;               /* a page was taken away for the sake of the one who made it [a] */
+    struct index copies;       /* its pages, which are its areas' alone, by index [l] */
+};
+
+/* Promise a new private area its pages. 0, or -ENOMEM with nothing changed. */
+int __must_check hugetlb_area_begin(struct vma *vma);
+
+/* The same of a child, which is promised nothing. */
+int __must_check hugetlb_area_inherit(struct vma *child);
+
+/* @above, cut off from an area, shares what that has. */
+void hugetlb_area_split(struct vma *above);
+
+/* What is left of the area's promises is given back. Its leaves are gone. */
+void hugetlb_area_end(struct vma *vma);
+
+/* @vma ends, but another area has taken its place with all that it had. */
+void hugetlb_area_replaced(struct vma *vma);
+
+/**
+ * hugetlb_rob() - take @page, which @robber cannot copy, away from children that have it too
+ * They get SIGBUS from then on where nothing is mapped. Context: mmap_lock of @robber held.
+ * Return: whether anybody lost it. TLB: flushed on return.
+ */
+bool hugetlb_rob(const struct vma *robber, uint64_t index, const struct page *page);
 
 /* thp.c */
 
@@ -391,6 +432,9 @@ void thp_split(const struct vma *vma, uint64_t va);
 void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
+
+/* An empty index whose nodes come from where objects have theirs. */
+void object_index_init(struct index *index);
 
 /* Does each page of it count as promised memory? */
 static inline bool promises_pages(const struct object *object)

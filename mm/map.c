@@ -11,6 +11,7 @@
  * Tour:   after mm/vma.c; then mm/fault.c.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
@@ -58,6 +59,8 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     struct vma *spare[SPARES] = {NULL}, *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
+    if (splits && !is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
+        return -EINVAL;
     if (splits && mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
     int err = spares_get(mm, splits, spare);
@@ -213,6 +216,8 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
 static uint32_t request_flags(const struct mm *mm, const struct map_request *r)
 {
     uint32_t flags = r->flags | mm->default_flags | VM_SOFT_DIRTY;
+    if (flags & VM_HUGETLB)
+        flags &= ~(VM_LOCKED | VM_LOCKONFAULT); /* their pages stay anyhow */
     if (vm_settings.overcommit == OVERCOMMIT_NEVER && !(flags & (VM_HUGETLB | VM_DROPPABLE)))
         flags &= ~VM_NORESERVE;
     return vma_must_account(flags) ? flags | VM_ACCOUNT : flags;
@@ -225,6 +230,18 @@ int mm_check_place(struct mm *mm, const struct map_request *r)
     int err = choose_place(mm, r, round_up(r->len_bytes, unit), unit, &at);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
+}
+
+/* What a shared mapping is promised is its object's; a private one has its own. */
+static int area_reserve(struct vma *vma)
+{
+    const struct object_ops *ops = vma->object->ops;
+
+    if (ops->get_copy && !(vma->flags & VM_SHARED))
+        return hugetlb_area_begin(vma);
+    if (!ops->reserve || (vma->flags & VM_NORESERVE))
+        return 0;
+    return ops->reserve(vma->object, vma->pgoff, vma_pages(vma));
 }
 
 /* The new area, with its reference, its place among the writers, and its reservation. */
@@ -244,8 +261,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     if (!err && r->object) {
         object_get(r->object);
         vma->object = r->object;
-        if (r->object->ops->reserve && !(r->flags & VM_NORESERVE))
-            err = r->object->ops->reserve(r->object, r->pgoff, len >> PAGE_SHIFT);
+        err = area_reserve(vma);
     }
     if (err) {
         vma_free(vma);
@@ -409,6 +425,19 @@ uint64_t mm_brk(struct mm *mm, uint64_t wanted)
     return mm->brk;
 }
 
+/* Own huge pages: whoever faults meanwhile finds either its page, or the promise of one. */
+static void discard_own(struct vma *vma, uint64_t start, uint64_t end, struct tlb_gather *gather)
+{
+    bool alone = !bug_is_back(BUG_B59);
+
+    if (alone)
+        mutex_lock(&vma->hugetlb->lock);
+    zap_range(vma->mm, start, end, ZAP_PAGES, gather);
+    tlb_gather_flush(gather);
+    if (alone)
+        mutex_unlock(&vma->hugetlb->lock);
+}
+
 /* @refused: flags of areas that may not be discarded. */
 static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t refused)
 {
@@ -431,7 +460,10 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
             break;
         }
         at = min(vma->end, end);
-        zap_range(mm, from, at, ZAP_PAGES, &gather);
+        if (vma->hugetlb)
+            discard_own(vma, from, at, &gather);
+        else
+            zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);

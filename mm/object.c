@@ -30,6 +30,11 @@ static void index_node_free(struct index_node *node)
 
 static const struct index_ops index_ops = {index_node_new, index_node_free};
 
+void object_index_init(struct index *index)
+{
+    index_init(index, &index_ops);
+}
+
 void object_boot_init(void)
 {
     slab_cache_init(&index_node_cache, "index_node", sizeof(struct index_node), 0);
@@ -45,7 +50,7 @@ void object_init(struct object *object, const struct object_ops *ops,
     mutex_init(&object->lock);
     spin_lock_init(&object->index_lock, LOCK_RANK_OBJECT);
     spin_lock_init(&object->mappings_lock, LOCK_RANK_RMAP);
-    index_init(&object->folios, &index_ops);
+    object_index_init(&object->folios);
     list_init(&object->mappings);
 }
 

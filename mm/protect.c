@@ -108,8 +108,6 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
 
     if (c->rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
-    if (!is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
-        return -EINVAL;
     if (flags == vma->flags)
         return 0;
     uint64_t pages = (end - start) >> PAGE_SHIFT;

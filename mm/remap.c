@@ -88,6 +88,8 @@ static int tables_at(struct mm *mm, const struct vma *vma, uint64_t from, uint64
     struct pt_walk walk;
     bool fits = false;
 
+    if (vma_unit(vma) > PAGE_SIZE) /* its leaves are of one size, wherever they are */
+        return pt_walk_alloc(&mm->pgtable, user(to), vma_level(vma), &walk);
     int err = whole ? huge_fits(mm, from, to, &fits) : 0;
     if (err || fits)
         return err;
@@ -166,6 +168,10 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
     atomic_store_explicit(&new->anon, vma->anon, memory_order_relaxed);
     if (!new->object && !new->anon)
         new->pgoff = r->to >> PAGE_SHIFT; /* without a history it can begin anew */
+    if (vma->hugetlb) {
+        new->hugetlb = vma->hugetlb;
+        hugetlb_area_split(new);
+    }
     if (new->object) {
         object_get(new->object);
         if (vma_is_writer(new->flags))
@@ -186,6 +192,23 @@ static void leave_empty(struct mm *mm, const struct remap *r)
         vma->anon_inherited = false;
     }
     mm->unmerged = true; /* with its neighbours: Linux leaves that to the next call */
+}
+
+/* What was moved leaves its old place. */
+static void unmap_moved(struct mm *mm, const struct remap *r, struct vma **spare,
+                        struct list_node *dead)
+{
+    struct list_node old;
+    struct vma *vma, *next;
+
+    list_init(&old);
+    unmap_areas(mm, r->old, r->old + r->old_len, spare, &old);
+    list_for_each_safe (vma, next, &old, mapping_node) {
+        if (vma->hugetlb)
+            hugetlb_area_replaced(vma);
+        list_del(&vma->mapping_node);
+        list_add_tail(&vma->mapping_node, dead);
+    }
 }
 
 static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
@@ -219,7 +242,7 @@ static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
     if (moved)
         move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved);
     if (!keeps_old)
-        unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
+        unmap_moved(mm, r, spare, dead);
     else if (r->old_len)
         leave_empty(mm, r);
     spares_put(spare);
@@ -273,9 +296,7 @@ static int check_area(const struct vma *vma, const struct remap *r)
         return -EINVAL; /* private pages cannot be had twice */
     if (r->old_len > vma->end - r->old)
         return -EFAULT;
-    if (!is_aligned((r->old - vma->start) | r->old_len | r->new_len | r->to, vma_unit(vma)))
-        return -EINVAL;
-    return vma_unit(vma) == PAGE_SIZE ? 0 : -EINVAL; /* huge pages stay where they are: limits */
+    return 0;
 }
 
 /* One area, or the part of one. */
@@ -344,8 +365,25 @@ static int remap_each(struct mm *mm, const struct remap *r, struct list_node *de
     return 0;
 }
 
+/* Huge pages of a pool move as wholes, and are not promised to an area that grows. */
+static int check_huge(struct mm *mm, struct remap *r)
+{
+    const struct vma *vma = vma_find(mm, r->old);
+    uint64_t unit = vma ? vma_unit(vma) : PAGE_SIZE;
+
+    if (unit == PAGE_SIZE)
+        return 0;
+    r->old_len = round_up(r->old_len, unit);
+    r->new_len = round_up(r->new_len, unit);
+    bool fits = is_aligned(r->old | r->to, unit) && r->new_len <= r->old_len;
+    return fits && !(r->flags & REMAP_DONTUNMAP) ? 0 : -EINVAL;
+}
+
 static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
 {
+    int err = check_huge(mm, r);
+    if (err)
+        return err;
     bool only_moves = (r->flags & REMAP_FIXED) && r->old_len && r->old_len == r->new_len;
     return only_moves ? remap_each(mm, r, dead) : remap_one(mm, r, dead);
 }

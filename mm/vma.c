@@ -63,6 +63,8 @@ struct vma *vma_alloc(struct mm *mm)
 
 void vma_free(struct vma *vma)
 {
+    if (unlikely(vma->hugetlb))
+        hugetlb_area_end(vma);
     if (vma->object) {
         if (vma_is_writer(vma->flags))
             object_writer_put(vma->object);
@@ -274,6 +276,8 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
     }
     if (above->userfault)
         userfault_get(above->userfault);
+    if (above->hugetlb)
+        hugetlb_area_split(above);
     list_on_object(above); /* before @vma shrinks: no page is ever outside of both */
     struct vma *next = vma_next(vma);
     changes_begin(mm);
@@ -303,6 +307,8 @@ void vma_anon_choose(struct vma *vma)
     uint64_t none = 0, history;
 
     DEBUG_ASSERT(vma->area_node.next, "claim: a copy of vma_look() begins no history");
+    if (vma->hugetlb)
+        return; /* which is its history */
     struct vma *next = vma_next(vma), *prev = vma_prev(vma);
     if (has_own_history(next) && goes_on(vma, next, VM_RIGHTS))
         history = next->anon;
@@ -322,8 +328,8 @@ static bool histories_merge(const struct vma *left, const struct vma *right)
 
 bool vma_can_merge(const struct vma *left, const struct vma *right)
 {
-    if (left->object && left->object->unmapped)
-        return false; /* each counts */
+    if (left->object && (left->object->unmapped || object_is_hugetlb(left->object)))
+        return false; /* each counts; and huge pages are kept apart as on Linux */
     return goes_on(left, right, 0) && histories_merge(left, right);
 }
 

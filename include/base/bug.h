@@ -25,6 +25,10 @@ enum bug {
     BUG_B45 = 45, /* what runs is written */
     BUG_B46 = 46, /* a program's answers reach memory that it may not write */
     BUG_B47 = 47, /* mincore() tells everybody which pages of a file are there */
+    BUG_B56 = 56, /* truncation gives back a promise that a fault redeems */
+    BUG_B57 = 57, /* a reservation that fails leaves its file system's quota used */
+    BUG_B58 = 58, /* an offset into a file of huge pages is checked in pages only */
+    BUG_B59 = 59  /* MADV_DONTNEED lets a fault see its huge page gone and not yet promised again */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

@@ -22,6 +22,7 @@
 #include <lib/rbtree.h>
 #include <stdatomic.h>
 
+struct hugetlb_private;
 struct object;
 struct userfault;
 
@@ -70,8 +71,9 @@ struct vma {
     struct mm *mm;              /* [I] */
     struct object *object;      /* NULL: anonymous private [I] */
     uint64_t pgoff; /* offset of start in the object, in pages; anonymous: as at creation [m] */
-    struct userfault *userfault;   /* who is asked, with a reference; NULL: nobody [m] */
-    struct list_node mapping_node; /* on object->mappings, under its lock */
+    struct userfault *userfault;     /* who is asked, with a reference; NULL: nobody [m] */
+    struct list_node mapping_node;   /* on object->mappings, under its lock */
+    struct hugetlb_private *hugetlb; /* private, of huge pages; else NULL [I] */
     _Atomic uint64_t anon; /* history of its private pages; 0: it never had one. vma_anon_begin() */
     bool anon_inherited;   /* the history began before a fork: its area merges with no other [m] */
     bool guarded;          /* there may be guards: a fork copies its tables [a] */

@@ -20,6 +20,7 @@
 #include <lib/list.h>
 #include <mm/page.h>
 
+struct hugetlb_pool;
 struct object;
 struct vma;
 
@@ -34,7 +35,8 @@ enum object_get {
 /* What makes one kind of memory different from another. */
 struct object_ops {
     const char *name;
-    unsigned folio_order; /* size of its folios, and of its mappings' leaves: 0 or 9 */
+    unsigned folio_order;      /* size of its folios, and of its mappings' leaves: 0, 9 or 18 */
+    struct hugetlb_pool *pool; /* where they come from, if they are huge */
 
     /**
      * get_page() - the page at @index (in units of the folio size): a head, or where an object of
@@ -46,10 +48,11 @@ struct object_ops {
     int (*get_page)(struct object *object, uint64_t index, enum object_get how, struct page **out);
 
     /**
-     * get_copy() - a zeroed folio for a private mapping's own bytes at @index. May be NULL: then a
-     * page of the system does. Return: 0 with a reference and PAGE_COPY set, or -ENOMEM.
+     * get_copy() - a folio for the own bytes of @vma, a private mapping, at @index. May be NULL:
+     * then a page of the system does. Context: the lock of vma->hugetlb held until it is mapped.
+     * Return: 0 with a reference and PAGE_COPY set, its contents anything; or -ENOMEM.
      */
-    int (*get_copy)(struct object *object, uint64_t index, struct page **out);
+    int (*get_copy)(const struct vma *vma, uint64_t index, struct page **out);
 
     /* Take whole folios [start, end) out of the index and drop them. Mappings are gone already. */
     void (*remove_folios)(struct object *object, uint64_t start, uint64_t end);
@@ -80,7 +83,9 @@ enum object_seal {
 /* How much memory some objects together may take: those of one file system. In frames. */
 struct object_quota {
     _Atomic uint64_t used, max;  /* [a] */
-    uint64_t set_aside, minimum; /* huge pages promised to nobody else; mm/hugetlb.c */
+    struct hugetlb_pool *pool;   /* of huge pages; NULL: of others [I] */
+    struct list_node pool_node;  /* on the pool's list */
+    uint64_t set_aside, minimum; /* huge pages promised to nobody else; mm/hugetlb_quota.c */
 };
 
 /* [I] fixed at init  [l] lock  [x] index_lock  [r] mappings_lock  [a] atomic */
@@ -97,7 +102,8 @@ struct object {
     uint64_t promised;           /* pages of object_promise(); 0: each for itself [I] */
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
-    struct list_node mappings; /* struct vma.mapping_node [r] */
+    struct list_node mappings;  /* struct vma.mapping_node [r] */
+    struct list_node pool_node; /* of huge pages: on its pool's list, if it has any [x] */
     uint8_t
         huge; /* when it, or what is made in a directory, gets huge pages: enum shmem_huge [a] */
     bool has_huge; /* there was a huge page among small ones once; never cleared [a] */
@@ -131,6 +137,12 @@ static inline uint64_t object_size(const struct object *object)
 static inline uint64_t object_folio_bytes(const struct object *object)
 {
     return PAGE_SIZE << object->ops->folio_order;
+}
+
+/* Is it made of huge pages only, of a pool? */
+static inline bool object_is_hugetlb(const struct object *object)
+{
+    return object->ops && object->ops->pool;
 }
 
 /* In what sizes it likes to be read and written: what stat(2) calls the block size. */

@@ -34,8 +34,8 @@ enum pin_how {
  * mm_pin() - keep the page that a program sees at @addr
  * To be read for a while, a page that was never written is one of zeros.
  * Context: task, IRQs on, no locks held. TLB: as the fault that it takes.
- * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be used so, or has no address
- *         in the kernel; -ENOMEM.
+ * Return: 0 with the page (maybe a tail) in *@out; -EFAULT: it may not be used so, or has no
+ *         address in the kernel; -ENOMEM.
  */
 int __must_check mm_pin(struct mm *mm, uint64_t addr, enum pin_how how, struct page **out);
 

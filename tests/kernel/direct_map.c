@@ -13,7 +13,7 @@
 
 #include "arch/x86_64/kernel_tables.h"
 
-#define HUGE_PAGES (1UL << HUGETLB_ORDER)
+#define HUGE_PAGES (1UL << HUGE_ORDER)
 #define GIGA_PAGES (GIGA_SIZE >> PAGE_SHIFT)
 
 static uint64_t va_of(uint64_t pfn)
@@ -107,7 +107,7 @@ static struct page *large_block(unsigned order)
 
 KTEST(direct_map_hides_one_page_by_splitting_and_heals_on_return)
 {
-    struct page *block = large_block(HUGETLB_ORDER);
+    struct page *block = large_block(HUGE_ORDER);
     REQUIRE(block);
     uint64_t pfn = page_to_pfn(block) + 7;
     enum pt_level level = level_of(pfn);
@@ -129,12 +129,12 @@ KTEST(direct_map_hides_one_page_by_splitting_and_heals_on_return)
     expect_counts(&counts);
     EXPECT(direct_map_present(pfn) && readable(pfn));
     EXPECT_EQ(level_of(pfn), level);
-    page_free(block, HUGETLB_ORDER);
+    page_free(block, HUGE_ORDER);
 }
 
 KTEST(direct_map_hides_a_whole_2M_leaf_as_one_entry)
 {
-    struct page *block = large_block(HUGETLB_ORDER);
+    struct page *block = large_block(HUGE_ORDER);
     REQUIRE(block);
     uint64_t pfn = page_to_pfn(block);
     enum pt_level level = level_of(pfn);
@@ -156,7 +156,7 @@ KTEST(direct_map_hides_a_whole_2M_leaf_as_one_entry)
     restore(pfn, HUGE_PAGES);
     EXPECT_EQ(level_of(pfn), level);
     EXPECT(readable(pfn) && readable(pfn + HUGE_PAGES - 1));
-    page_free(block, HUGETLB_ORDER);
+    page_free(block, HUGE_ORDER);
 }
 
 KTEST(direct_map_hides_a_range_across_2M_borders)
@@ -190,7 +190,7 @@ static uint64_t shuffled(uint64_t i)
 
 KTEST(direct_map_heals_only_when_the_last_hidden_page_comes_back)
 {
-    struct page *block = large_block(HUGETLB_ORDER);
+    struct page *block = large_block(HUGE_ORDER);
     REQUIRE(block);
     uint64_t pfn = page_to_pfn(block);
     enum pt_level level = level_of(pfn);
@@ -203,12 +203,12 @@ KTEST(direct_map_heals_only_when_the_last_hidden_page_comes_back)
     }
     EXPECT_EQ(level_of(pfn), level);
     EXPECT(direct_map_check() == 0);
-    page_free(block, HUGETLB_ORDER);
+    page_free(block, HUGE_ORDER);
 }
 
 KTEST(direct_map_translations_survive_split_and_heal)
 {
-    struct page *block = large_block(HUGETLB_ORDER);
+    struct page *block = large_block(HUGE_ORDER);
     REQUIRE(block);
     uint64_t pfn = page_to_pfn(block);
 
@@ -225,7 +225,7 @@ KTEST(direct_map_translations_survive_split_and_heal)
         }
     }
     EXPECT_EQ(*(uint64_t *)page_kva(block), 0);
-    page_free(block, HUGETLB_ORDER);
+    page_free(block, HUGE_ORDER);
 }
 
 KTEST(direct_map_hide_without_memory_changes_nothing)
@@ -265,7 +265,7 @@ KTEST(direct_map_hide_without_memory_changes_nothing)
 /* The control: it shows that the probe above would see a flush that is missing. */
 KTEST(direct_map_without_flush_still_answers_from_the_tlb)
 {
-    struct page *block = large_block(HUGETLB_ORDER);
+    struct page *block = large_block(HUGE_ORDER);
     REQUIRE(block);
     uint64_t pfn = page_to_pfn(block);
     struct direct_map_change change;
@@ -280,7 +280,7 @@ KTEST(direct_map_without_flush_still_answers_from_the_tlb)
     EXPECT(!readable(pfn));
     restore(pfn, 2);
     EXPECT(readable(pfn));
-    page_free(block, HUGETLB_ORDER);
+    page_free(block, HUGE_ORDER);
 }
 
 /*
@@ -373,7 +373,7 @@ static void plant(uint64_t pfn, pte_t wrong, int (*check)(void), const char *cla
 
 KTEST(planted_damage_of_the_direct_map_is_found)
 {
-    struct page *block = large_block(HUGETLB_ORDER);
+    struct page *block = large_block(HUGE_ORDER);
     REQUIRE(block);
     uint64_t pfn = page_to_pfn(block);
     phys_addr_t a = page_to_phys(block);
@@ -389,7 +389,7 @@ KTEST(planted_damage_of_the_direct_map_is_found)
     }
     plant(pfn, pte_leaf(a, pgprot_write(pgprot_user()), PT_4K), kernel_tables_check, "V14");
     restore(pfn + 1, 1);
-    page_free(block, HUGETLB_ORDER);
+    page_free(block, HUGE_ORDER);
 }
 
 KTEST(hidden_frame_that_is_not_secret_is_found)

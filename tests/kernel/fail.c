@@ -12,9 +12,10 @@
  */
 #include "kit.h"
 
-#define SHARED  (RW | VM_SHARED)
-#define UNIT    (HUGE_SIZE / PAGE_SIZE)
-#define HUGE_AT (4 * UNIT)
+#define SHARED      (RW | VM_SHARED)
+#define UNIT        (HUGE_SIZE / PAGE_SIZE)
+#define HUGE_AT     (4 * UNIT)
+#define OWN_HUGE_AT (8 * UNIT)
 
 /* What each operation starts from. */
 struct scene {
@@ -28,6 +29,7 @@ struct scene {
  *   0-8    private, pages 0 to 3 written         20-28  shared shmem, page 20 written
  *   40-48  private shmem, page 41 written        60-64  secret, nothing touched
  *   2048-3072  two shared huge pages, nothing touched
+ *   4096-4608  a private one, written
  */
 static bool scene_make(struct scene *s)
 {
@@ -41,10 +43,12 @@ static bool scene_make(struct scene *s)
                 kit_map_object(s->mm, 20, 8, SHARED, s->shmem, 0) == 0 &&
                 kit_map_object(s->mm, 40, 8, RW, s->shmem, 0) == 0 &&
                 kit_map_object(s->mm, 60, 4, SHARED, s->secret, 0) == 0 &&
-                kit_map_object(s->mm, HUGE_AT, 2 * UNIT, SHARED, s->huge, 0) == 0;
+                kit_map_object(s->mm, HUGE_AT, 2 * UNIT, SHARED, s->huge, 0) == 0 &&
+                kit_map_object(s->mm, OWN_HUGE_AT, UNIT, RW, s->huge, 0) == 0;
     for (uint64_t i = 0; i < 4; i++)
         made = made && kit_write(s->mm, i, 100 + i);
-    return EXPECT(made && kit_write(s->mm, 20, 120) && kit_write(s->mm, 41, 141));
+    return EXPECT(made && kit_write(s->mm, 20, 120) && kit_write(s->mm, 41, 141) &&
+                  kit_write(s->mm, OWN_HUGE_AT, 142));
 }
 
 static void scene_drop(struct scene *s)
@@ -59,7 +63,8 @@ static void scene_drop(struct scene *s)
 
 static bool contents_are_kept(struct scene *s)
 {
-    bool kept = kit_read(s->mm, 20) == 120 && kit_read(s->mm, 41) == 141;
+    bool kept = kit_read(s->mm, 20) == 120 && kit_read(s->mm, 41) == 141 &&
+                kit_read(s->mm, OWN_HUGE_AT) == 142;
 
     for (uint64_t i = 0; i < 4; i++)
         kept = kept && kit_read(s->mm, i) == 100 + i;
@@ -108,7 +113,50 @@ static int op_map_over_nothing_touched(struct scene *s)
 
 static int op_map_huge(struct scene *s)
 {
-    return kit_map_object(s->mm, 8 * UNIT, UNIT, SHARED, s->huge, 2 * UNIT);
+    return kit_map_object(s->mm, 12 * UNIT, UNIT, SHARED, s->huge, 2 * UNIT);
+}
+
+static int op_map_huge_private(struct scene *s)
+{
+    return kit_map_object(s->mm, 12 * UNIT, UNIT, RW, s->huge, 2 * UNIT);
+}
+
+static int op_fault_huge_private(struct scene *s)
+{
+    int err = op_map_huge_private(s);
+    if (err)
+        return err;
+    err = fault_error(s, 12 * UNIT, ACCESS_WRITE);
+    return mm_unmap(s->mm, AT(12 * UNIT), HUGE_SIZE) ? -EINVAL : err;
+}
+
+static int op_fork_and_copy_a_huge_page(struct scene *s)
+{
+    int err = mm_fork(s->mm, &s->child);
+
+    return err ? err : fault_error(s, OWN_HUGE_AT, ACCESS_WRITE);
+}
+
+static int op_move_a_huge_page(struct scene *s)
+{
+    return mm_remap(s->mm, AT(OWN_HUGE_AT), HUGE_SIZE, HUGE_SIZE, 3, AT(600 * UNIT), &s->out);
+}
+
+static int op_borrow_a_huge_page(struct scene *s)
+{
+    uint64_t out;
+    struct map_request r = {.addr = AT(12 * UNIT),
+                            .len_bytes = 2 * HUGE_SIZE,
+                            .place = MAP_FIXED_NEW,
+                            .flags = RW,
+                            .object = s->huge};
+
+    int err = hugetlb_pool_set_overcommit(hugetlb_pool_of(0), 1);
+    if (!err)
+        err = mm_map(s->mm, &r, &out);
+    if (!err)
+        err = mm_unmap(s->mm, AT(12 * UNIT), 2 * HUGE_SIZE);
+    return hugetlb_pool_set_overcommit(hugetlb_pool_of(0), 0) ? -EINVAL : err;
 }
 
 static int op_unmap_a_hole(struct scene *s)
@@ -217,6 +265,11 @@ static const struct {
     OP(map_over_a_hole_in_an_area),
     OP(map_over_nothing_touched),
     OP(map_huge),
+    OP(map_huge_private),
+    OP(fault_huge_private),
+    OP(fork_and_copy_a_huge_page),
+    OP(move_a_huge_page),
+    OP(borrow_a_huge_page),
     OP(unmap_a_hole),
     OP(unmap_across_areas),
     OP(protect_inside),
@@ -264,12 +317,9 @@ static bool sweep_step(unsigned op, uint64_t n)
 
 KTEST(every_operation_survives_every_failed_allocation)
 {
-    struct hugetlb_counts pool;
     unsigned failures = 0;
 
-    hugetlb_counts(&pool);
-    if (pool.total < 4)
-        EXPECT_EQ(hugetlb_pool_grow(4 - pool.total), 4 - pool.total);
+    hugetlb_pool_resize(hugetlb_pool_of(0), 4);
     for (unsigned op = 0; op < ARRAY_SIZE(ops); op++) {
         uint64_t frames = kit_frames_free(), n = 1;
         while (sweep_step(op, n) && n < 200)

@@ -221,7 +221,7 @@ static struct hugetlb_counts pool(void)
 {
     struct hugetlb_counts counts;
 
-    hugetlb_counts(&counts);
+    hugetlb_counts(hugetlb_pool_of(0), &counts);
     EXPECT(hugetlb_check() == 0);
     return counts;
 }
@@ -236,11 +236,8 @@ static bool pool_is(uint64_t free, uint64_t reserved)
 
 static bool need_pool(void)
 {
-    uint64_t total = pool().total;
-
-    if (total < POOL)
-        total += hugetlb_pool_grow(POOL - total);
-    return EXPECT_EQ(total, POOL) && pool_is(POOL, 0);
+    hugetlb_pool_resize(hugetlb_pool_of(0), POOL);
+    return EXPECT_EQ(pool().total, POOL) && pool_is(POOL, 0);
 }
 
 KTEST(hugetlb_promises_are_made_by_mmap_and_kept_by_faults)
@@ -363,17 +360,70 @@ KTEST(hugetlb_private_mapping_copies_whole_pages)
 KTEST(planted_damage_of_the_pool_is_found)
 {
     REQUIRE(need_pool());
-    struct object *object = kit_object(&hugetlb_ops, 1);
+    struct object *object = kit_object(&hugetlb_ops, 2);
     struct page *page;
     REQUIRE(object);
 
     REQUIRE(object->ops->get_page(object, 0, OBJECT_GET_ALLOCATE, &page) == 0);
-    page_set_state(page, PAGE_POOL);
-    EXPECT(hugetlb_check() == 0); /* it is on no list: the frame count tells */
+    page_set_state(page, PAGE_POOL); /* it is on no list */
+    EXPECT_FINDS(hugetlb_check(), "V22");
     page->state = PAGE_ANON;
     EXPECT_FINDS(page_accounting_check(), "V23");
     page->state = PAGE_POOL;
     page_set_state(page, PAGE_HUGETLB);
     page_put(page);
+    EXPECT(hugetlb_check() == 0);
     object_put(object);
+}
+
+KTEST(a_promise_that_is_lost_is_found)
+{
+    REQUIRE(need_pool());
+    struct object *object = kit_object(&hugetlb_ops, 2);
+    REQUIRE(object);
+
+    REQUIRE(object->ops->reserve(object, 0, 2 * UNIT) == 0);
+    pool_is(POOL, 2);
+    void *promise = index_remove(&object->folios, 1);
+    EXPECT_FINDS(hugetlb_check(), "V22");
+    REQUIRE(index_insert(&object->folios, 1, promise) == 0);
+    pool_is(POOL, 2);
+    object_put(object);
+    pool_is(POOL, 0);
+}
+
+KTEST(a_private_promise_that_is_lost_is_found)
+{
+    REQUIRE(need_pool());
+    struct object *object = kit_object(&hugetlb_ops, 2);
+    struct mm *mm = kit_mm();
+    REQUIRE(object && mm);
+
+    EXPECT(kit_map_object(mm, 0, 2 * UNIT, RW, object, 0) == 0);
+    EXPECT(kit_write(mm, 0, 1));
+    pool_is(POOL - 1, 1);
+    struct hugetlb_private *private = vma_find(mm, AT(0))->hugetlb;
+    void *copy = index_remove(&private->copies, 0);
+    EXPECT_FINDS(hugetlb_check(), "V22");
+    REQUIRE(index_insert(&private->copies, 0, copy) == 0);
+    pool_is(POOL - 1, 1);
+    kit_mm_put(mm);
+    object_put(object);
+    pool_is(POOL, 0);
+}
+
+KTEST(the_pool_shrinks_to_what_is_promised)
+{
+    REQUIRE(need_pool());
+    struct object *object = kit_object(&hugetlb_ops, 2);
+    REQUIRE(object);
+
+    REQUIRE(object->ops->reserve(object, 0, 2 * UNIT) == 0);
+    hugetlb_pool_resize(hugetlb_pool_of(0), 0);
+    EXPECT(pool().total == 2 && pool().surplus == 2);
+    hugetlb_pool_resize(hugetlb_pool_of(0), 1);
+    EXPECT(pool().total == 2 && pool().surplus == 1);
+    object_put(object);
+    EXPECT(pool().total == 1 && pool().surplus == 0);
+    need_pool();
 }

@@ -408,18 +408,16 @@ KTEST(cpus_that_fault_the_same_huge_page_redeem_one_promise)
 
     if (alone())
         return;
-    hugetlb_counts(&pool);
-    if (pool.total < 4)
-        EXPECT_EQ(hugetlb_pool_grow(4 - pool.total), 4 - pool.total);
+    hugetlb_pool_resize(hugetlb_pool_of(0), 4);
     for (unsigned round = 0; round < 10; round++) {
         struct crew crew = {.work = work_same_index, .object = kit_object(&hugetlb_ops, 4)};
         REQUIRE(crew.object);
-        EXPECT(crew.object->ops->reserve(crew.object, 0, 4 << HUGETLB_ORDER) == 0);
+        EXPECT(crew.object->ops->reserve(crew.object, 0, 4 << HUGE_ORDER) == 0);
         crew_run(&crew); /* the last page is there for one of them only */
         EXPECT(hugetlb_check() == 0);
         object_put(crew.object);
     }
-    hugetlb_counts(&pool);
+    hugetlb_counts(hugetlb_pool_of(0), &pool);
     EXPECT(pool.free == 4 && pool.reserved == 0, "%lu free, %lu reserved", pool.free,
            pool.reserved);
 }

@@ -175,6 +175,56 @@ static void a_limit_counts_what_is_mapped(void)
     unmount();
 }
 
+static void a_promise_that_fails_leaves_the_limit_as_it_was(void)
+{
+    struct statfs fs = {0};
+    long total = meminfo("HugePages_Total"), promised = meminfo("HugePages_Rsvd");
+    char options[64];
+
+    snprintf(options, sizeof(options), "size=%ldM", 2 * (total + 10));
+    NEED_MOUNT(1, options);
+    int fd = open("m/f", O_CREAT | O_RDWR, 0644);
+    for (int kind = MAP_SHARED; kind <= MAP_PRIVATE; kind++) {
+        EXPECT(mmap(NULL, (total + 5) * HUGE, RW, kind, fd, 0) == MAP_FAILED);
+        EXPECT_IS(errno, ENOMEM);
+        EXPECT_IS(statfs("m", &fs), 0);
+        EXPECT_IS(fs.f_bfree, total + 10);
+        EXPECT_IS(meminfo("HugePages_Rsvd"), promised);
+    }
+    close(fd);
+    EXPECT_IS(unlink("m/f"), 0);
+    unmount();
+}
+
+static void private_pages_count_for_the_limit(void)
+{
+    struct statfs fs = {0};
+
+    NEED_MOUNT(3, "size=6M");
+    int fd = open("m/f", O_CREAT | O_RDWR, 0644);
+    char *p = mmap(NULL, 2 * HUGE, RW, MAP_PRIVATE, fd, 0);
+    EXPECT_IS(statfs("m", &fs), 0);
+    EXPECT_IS(fs.f_bfree, 1);
+    p[0] = 1;
+    EXPECT_IS(statfs("m", &fs), 0);
+    EXPECT_IS(fs.f_bfree, 1);
+    EXPECT(mmap(NULL, 2 * HUGE, RW, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+    munmap(p, HUGE);
+    EXPECT_IS(statfs("m", &fs), 0);
+    EXPECT_IS(fs.f_bfree, 2);
+    munmap(p + HUGE, HUGE);
+    p = mmap(NULL, 2 * HUGE, RW, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+    p[0] = 1;
+    EXPECT_IS(statfs("m", &fs), 0);
+    EXPECT_IS(fs.f_bfree, 2);
+    munmap(p, 2 * HUGE);
+    EXPECT_IS(statfs("m", &fs), 0);
+    EXPECT_IS(fs.f_bfree, 3);
+    close(fd);
+    EXPECT_IS(unlink("m/f"), 0);
+    unmount();
+}
+
 static void a_minimum_is_taken_from_the_pool(void)
 {
     long promised = meminfo("HugePages_Rsvd");
@@ -222,6 +272,8 @@ static const struct ktap_test tests[] = {
     TEST(a_mapping_that_writes_makes_the_file_as_large),
     TEST(contents_stay_until_the_last_name_goes),
     TEST(a_limit_counts_what_is_mapped),
+    TEST(a_promise_that_fails_leaves_the_limit_as_it_was),
+    TEST(private_pages_count_for_the_limit),
     TEST(a_minimum_is_taken_from_the_pool),
     TEST(programs_are_not_run_from_it),
 };
