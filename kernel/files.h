@@ -35,6 +35,7 @@ struct file_ops {
     int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);                       /* ENOTTY */
     int (*truncate)(struct file *f, uint64_t size_bytes);                               /* EINVAL */
     unsigned (*poll)(struct file *f); /* POLLIN etc. that hold now; NULL: both always */
+    int64_t (*seek)(struct file *f, int64_t offset, int whence); /* NULL: as any file */
     void (*release)(struct file *f);
     void (*tell)(struct file *f, struct text *t); /* more lines of fdinfo; NULL: none */
     bool no_seek;                                 /* lseek, pread, pwrite: ESPIPE */

@@ -58,7 +58,9 @@ int64_t sys_lseek(int fd, int64_t offset, int whence)
     if (!f)
         return -EBADF;
     int64_t target = -ESPIPE;
-    if (!f->ops->no_seek) {
+    if (f->ops->seek) {
+        target = f->ops->seek(f, offset, whence);
+    } else if (!f->ops->no_seek) {
         mutex_lock(&f->pos_lock);
         target = seek_target(f, offset, whence);
         if (target >= 0)

@@ -101,6 +101,12 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
         return 0;
     }
     CLAIM(!pte_is_exclusive(pte), "V10", "object's page exclusive at %#lx", va);
+    if (vma->object && vma->object->ops->borrows) {
+        uint64_t pgoff = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
+        CLAIM(index_find(&vma->object->folios, pgoff) == frame, "V9",
+              "frame %#lx at %#lx is not what was borrowed", page_to_pfn(frame), va);
+        return 0;
+    }
     CLAIM(frame->object == vma->object && vma->object, "V11",
           "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
           page_state_names[page->state], va);

@@ -18,6 +18,9 @@
 enum bug {
     BUG_NONE,
     BUG_B36 = 36, /* sealing does not ask whether somebody has a page */
+    BUG_B37 = 37, /* a huge page of a file counts as if somebody had it */
+    BUG_B38 = 38, /* a device looks at the seals before it takes the lock */
+    BUG_B39 = 39, /* a device writes to what will not be written to */
     BUG_B40 = 40, /* what is mapped to read after the seal may be made writable */
     BUG_B41 = 41, /* sealing refuses private mappings */
     BUG_B42 = 42, /* sealing refuses mappings that only read */
