@@ -9,6 +9,7 @@
  * Source: null(4), full(4), random(4); Linux Documentation/admin-guide/devices.txt (numbers).
  * Tour:   after kernel/fs.c; the terminals are in kernel/tty.c.
  */
+#include "dma_buf.h"
 #include "files.h"
 #include "mount.h"
 #include "poll.h"
@@ -77,11 +78,17 @@ static const struct device {
     uint16_t major, minor, rights;
     const struct file_ops *ops;
 } devices[] = {
-    {"null", 1, 3, 0666, &null_ops},      {"zero", 1, 5, 0666, &zero_ops},
-    {"full", 1, 7, 0666, &full_ops},      {"random", 1, 8, 0666, &random_ops},
-    {"urandom", 1, 9, 0666, &random_ops}, {"tty", 5, 0, 0666, &tty_ops},
-    {"console", 5, 1, 0600, &tty_ops},    {"ttyS0", 4, 64, 0600, &tty_ops},
-    {"ttyS1", 4, 65, 0600, &tty_ops},     {"userfaultfd", 10, 257, 0600, &userfaultfd_device_ops},
+    {"null", 1, 3, 0666, &null_ops},
+    {"zero", 1, 5, 0666, &zero_ops},
+    {"full", 1, 7, 0666, &full_ops},
+    {"random", 1, 8, 0666, &random_ops},
+    {"urandom", 1, 9, 0666, &random_ops},
+    {"tty", 5, 0, 0666, &tty_ops},
+    {"console", 5, 1, 0600, &tty_ops},
+    {"ttyS0", 4, 64, 0600, &tty_ops},
+    {"ttyS1", 4, 65, 0600, &tty_ops},
+    {"userfaultfd", 10, 257, 0600, &userfaultfd_device_ops},
+    {"udmabuf", 10, 125, 0600, &udmabuf_ops},
 };
 
 int inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out)
@@ -99,7 +106,7 @@ int inode_create_device(uint32_t mode, uint64_t rdev, struct inode **out)
 
 void devices_boot_init(const char *cmdline)
 {
-    struct dentry *dev = mount_boot("devtmpfs", "dev", 0755);
+    struct dentry *dev = mount_boot("devtmpfs", fs_root, "dev", 0755);
 
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         const struct device *d = &devices[i];

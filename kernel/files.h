@@ -35,6 +35,7 @@ struct file_ops {
     int64_t (*ioctl)(struct file *f, unsigned cmd, uint64_t arg);                       /* ENOTTY */
     int (*truncate)(struct file *f, uint64_t size_bytes);                               /* EINVAL */
     unsigned (*poll)(struct file *f); /* POLLIN etc. that hold now; NULL: both always */
+    int64_t (*seek)(struct file *f, int64_t offset, int whence); /* NULL: as any file */
     void (*release)(struct file *f);
     void (*tell)(struct file *f, struct text *t); /* more lines of fdinfo; NULL: none */
     bool no_seek;                                 /* lseek, pread, pwrite: ESPIPE */
@@ -163,6 +164,10 @@ struct kernel_copy kernel_buffer_in(const void *base);
 
 /* Regular files on objects: kernel/object_file.c */
 extern const struct file_ops object_file_ops;
+
+/* Its write(), @at_end or where @pos says, however the file was opened. */
+int64_t object_file_write_where(struct file *f, struct object_copy *c, size_t len, uint64_t *pos,
+                                bool at_end);
 
 /* The size changes: seals and limits are checked, then the object is truncated. */
 int __must_check inode_truncate(struct inode *inode, uint64_t size_bytes);

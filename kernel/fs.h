@@ -212,6 +212,7 @@ int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
 /* kernel/devices.c, kernel/proc.c: their part of the tree. Boot. */
 void devices_boot_init(const char *cmdline);
 void proc_boot_init(const char *cmdline);
+void gup_test_boot_init(struct dentry *debugfs); /* gup_test.c */
 
 static inline uint64_t device_number(uint32_t major, uint32_t minor)
 {

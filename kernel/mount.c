@@ -266,9 +266,16 @@ void mount_boot_root(struct dentry **root)
     *root = m->root;
 }
 
-struct dentry *mount_boot(const char *type, const char *name, uint32_t mode)
+/* Where @dentry of a file system that boot has mounted once is seen. */
+static struct mount *boot_mount_of(const struct dentry *dentry)
 {
-    struct place on = {mount_nth(0), fs_boot_directory(fs_root, name, mode)};
+    const struct superblock *super = dentry->inode->super;
+    return list_first_entry(&super->mounts, struct mount, super_node);
+}
+
+struct dentry *mount_boot(const char *type, struct dentry *parent, const char *name, uint32_t mode)
+{
+    struct place on = {boot_mount_of(parent), fs_boot_directory(parent, name, mode)};
     struct mount *m = boot_mount(fs_type_find(type));
 
     m->flags = MOUNT_RELATIME;

@@ -174,5 +174,5 @@ struct mount *mount_nth(unsigned n);
 struct mount *mount_on(const struct place *place);
 
 /* Boot: a directory of the root with a file system on it; its root. Lack of memory panics. */
-struct dentry *mount_boot(const char *type, const char *name, uint32_t mode);
+struct dentry *mount_boot(const char *type, struct dentry *parent, const char *name, uint32_t mode);
 void mount_boot_root(struct dentry **root);

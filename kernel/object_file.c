@@ -63,23 +63,30 @@ static int64_t writable_bytes(const struct object *object, uint64_t pos, size_t 
     return pos < end ? (int64_t)(end - pos) : -EPERM;
 }
 
-static int64_t object_file_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+/* A write that a seal refuses is an attempt that shows in the times, as on Linux. */
+int64_t object_file_write_where(struct file *f, struct object_copy *c, size_t len, uint64_t *pos,
+                                bool at_end)
 {
     struct object *object = &f->inode->object;
 
     if (object->ops != &shmem_ops)
         return -EINVAL;
     mutex_lock(&object->lock);
-    uint64_t at = f->flags & O_APPEND ? object_size(object) : *pos;
+    uint64_t at = at_end ? object_size(object) : *pos;
     int64_t n = len ? writable_bytes(object, at, len) : 0;
     if (n > 0)
         n = object_write(object, at, n, c);
-    if (n > 0) {
+    if (n > 0)
         *pos = at + n;
+    if (n > 0 || n == -EPERM)
         inode_touch(f->inode);
-    }
     mutex_unlock(&object->lock);
     return n;
+}
+
+static int64_t object_file_write(struct file *f, struct object_copy *c, size_t len, uint64_t *pos)
+{
+    return object_file_write_where(f, c, len, pos, f->flags & O_APPEND);
 }
 
 static int check_truncate(const struct object *object, uint64_t size_bytes)
@@ -139,6 +146,15 @@ static int allocate(struct object *object, uint64_t start, uint64_t end)
     return err && object_is_hugetlb(object) ? -ENOSPC : err; /* the pool is its file system */
 }
 
+/* Huge pages that come and go are no change of their file's contents, as on Linux. */
+static void touch_allocated(struct inode *inode, unsigned mode)
+{
+    if (inode->object.ops == &shmem_ops)
+        inode_touch(inode);
+    else if (!(mode & FALLOC_FL_PUNCH_HOLE))
+        inode_touch_ctime(inode);
+}
+
 int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t end)
 {
     struct object *object = &inode->object;
@@ -156,7 +172,7 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
             object_truncate(object, end);
     }
     if (!err)
-        inode_touch(inode);
+        touch_allocated(inode, mode);
     mutex_unlock(&object->lock);
     return err;
 }
@@ -188,10 +204,10 @@ int64_t inode_seek(struct inode *inode, int64_t pos, bool data)
     struct object *object = &inode->object;
     int64_t size = object_size(object);
 
+    if (object->ops->folio_order && pos < size) /* all is data, as on Linux; the index has marks */
+        return !data ? size : pos < 0 ? -EINVAL : pos;
     if (pos < 0 || pos >= size)
         return -ENXIO;
-    if (object->ops->folio_order) /* huge pages are all data, as on Linux; their index has marks */
-        return data ? pos : size;
     uint64_t folio_bytes = object_folio_bytes(object), key = pos / folio_bytes;
     bool found = true;
     spin_lock(&object->index_lock);

@@ -10,6 +10,7 @@
  * Tour:   after kernel/text_file.h; then kernel/proc_pid.c.
  */
 #include "proc.h"
+#include "dma_buf.h"
 
 #include "files.h"
 #include "hugetlb_files.h"
@@ -300,7 +301,7 @@ static void nodes_boot_init(struct dentry *dir)
 
 static void sys_boot_init(void)
 {
-    struct dentry *sys = mount_boot("sysfs", "sys", 0755);
+    struct dentry *sys = mount_boot("sysfs", fs_root, "sys", 0755);
     struct dentry *kernel = fs_boot_directory(sys, "kernel", 0755);
     struct dentry *mm = fs_boot_directory(kernel, "mm", 0755);
     struct dentry *devices = fs_boot_directory(sys, "devices", 0755);
@@ -308,13 +309,15 @@ static void sys_boot_init(void)
 
     hugetlb_boot_files(mm);
     thp_boot_files(mm);
+    udmabuf_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
+    gup_test_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
 }
 
 void proc_boot_init(const char *cmdline)
 {
-    struct dentry *proc = mount_boot("proc", "proc", 0555);
+    struct dentry *proc = mount_boot("proc", fs_root, "proc", 0555);
     struct dentry *sys = fs_boot_directory(proc, "sys", 0555);
     struct dentry *kernel = fs_boot_directory(sys, "kernel", 0555);
 

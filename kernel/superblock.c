@@ -26,6 +26,7 @@ struct fs_type fs_type_root = {
 static struct fs_type types[] = {
     {.name = "proc", .magic = PROC_MAGIC, .single = true},
     {.name = "sysfs", .magic = SYSFS_MAGIC, .single = true},
+    {.name = "debugfs", .magic = DEBUGFS_MAGIC, .single = true},
     {.name = "devtmpfs",
      .magic = TMPFS_MAGIC,
      .file_ops = &shmem_ops,

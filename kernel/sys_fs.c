@@ -1,161 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/sys_fs.c - system calls on descriptors: reading, writing, seeking, duplicating
+ * kernel/sys_fs.c - system calls on descriptors: seeking, duplicating, what else they can be told
  *
  * Room:   kernel.
  * Owns:   nothing.
- * Locks:  file.pos_lock round what moves the offset; fs_lock while a directory is read.
+ * Locks:  file.pos_lock while the offset is set; fs_lock while a directory is read.
  * Always: (1) the order of checks is Linux's; (2) a descriptor of O_PATH is none to these calls.
- * Source: read(2), write(2), lseek(2), dup(2), fcntl(2), getdents(2).
- * Tour:   after kernel/files.c; then kernel/sys_path.c.
+ * Source: lseek(2), dup(2), fcntl(2), getdents(2), fallocate(2), sync(2).
+ * Tour:   after kernel/sys_rw.c; then kernel/sys_path.c.
  */
 #include "sys_fs.h"
 
+#include "cred.h"
 #include "file_lock.h"
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
 #include "pipe.h"
 #include "task.h"
-#include "vector.h"
 #include <asm/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 #include <uapi/ioctl.h>
-
-enum direction { READ, WRITE };
-
-/* Reading and writing */
-
-static int check_access(const struct file *f, enum direction direction)
-{
-    if (direction == READ)
-        return !file_readable(f) ? -EBADF : f->ops->read ? 0 : -EINVAL;
-    return !file_writable(f) ? -EBADF : f->ops->write ? 0 : -EINVAL;
-}
-
-static int64_t move_at(struct file *f, enum direction direction, struct object_copy *c, size_t len,
-                       uint64_t *pos)
-{
-    return direction == READ ? f->ops->read(f, c, len, pos) : f->ops->write(f, c, len, pos);
-}
-
-/* At the file's own offset, which moves on. */
-static int64_t move(struct file *f, enum direction direction, struct object_copy *c, size_t len)
-{
-    uint64_t none = 0;
-
-    if (f->ops->no_seek)
-        return move_at(f, direction, c, len, &none);
-    mutex_lock(&f->pos_lock);
-    int64_t n = move_at(f, direction, c, len, &f->pos);
-    mutex_unlock(&f->pos_lock);
-    return n;
-}
-
-static struct user_copy user_buffer(user_addr_t buf, enum direction direction)
-{
-    return direction == READ ? user_buffer_out(buf) : user_buffer_in(buf);
-}
-
-static int64_t move_buffer(int fd, enum direction direction, user_addr_t buf, size_t len)
-{
-    struct user_copy copy = user_buffer(buf, direction);
-    struct file *f = file_of(fd);
-    if (!f)
-        return -EBADF;
-    int64_t n = check_access(f, direction);
-    if (!n && !user_range_ok(buf, len))
-        n = -EFAULT;
-    if (!n)
-        n = move(f, direction, &copy.copy, min(len, MAX_RW_COUNT));
-    file_put(f);
-    return n;
-}
-
-static int64_t move_buffer_at(int fd, enum direction direction, user_addr_t buf, size_t len,
-                              int64_t pos)
-{
-    struct user_copy copy = user_buffer(buf, direction);
-    uint64_t at = pos;
-
-    if (pos < 0)
-        return -EINVAL;
-    struct file *f = file_of(fd);
-    if (!f)
-        return -EBADF;
-    int64_t n = f->ops->no_seek ? -ESPIPE : check_access(f, direction);
-    if (!n && !user_range_ok(buf, len))
-        n = -EFAULT;
-    if (!n)
-        n = move_at(f, direction, &copy.copy, min(len, MAX_RW_COUNT), &at);
-    file_put(f);
-    return n;
-}
-
-int64_t sys_read(int fd, user_addr_t buf, size_t len)
-{
-    return move_buffer(fd, READ, buf, len);
-}
-
-int64_t sys_write(int fd, user_addr_t buf, size_t len)
-{
-    return move_buffer(fd, WRITE, buf, len);
-}
-
-int64_t sys_pread64(int fd, user_addr_t buf, size_t len, int64_t pos)
-{
-    return move_buffer_at(fd, READ, buf, len, pos);
-}
-
-int64_t sys_pwrite64(int fd, user_addr_t buf, size_t len, int64_t pos)
-{
-    return move_buffer_at(fd, WRITE, buf, len, pos);
-}
-
-/* @pos: NULL for the file's own offset. */
-static int64_t move_vector(int fd, enum direction direction, user_addr_t from, size_t nr,
-                           uint64_t *pos)
-{
-    struct vector v;
-    struct file *f = file_of(fd);
-    if (!f)
-        return -EBADF;
-    int64_t n = pos && f->ops->no_seek ? -ESPIPE : check_access(f, direction);
-    if (!n)
-        n = vector_get(&v, from, nr);
-    if (!n) {
-        struct vector_copy copy = user_vector(v.parts, v.nr, direction == READ);
-        n = pos ? move_at(f, direction, &copy.copy, v.len_bytes, pos)
-                : move(f, direction, &copy.copy, v.len_bytes);
-        vector_put(&v);
-    }
-    file_put(f);
-    return n;
-}
-
-int64_t sys_readv(int fd, user_addr_t vector, size_t nr)
-{
-    return move_vector(fd, READ, vector, nr, NULL);
-}
-
-int64_t sys_writev(int fd, user_addr_t vector, size_t nr)
-{
-    return move_vector(fd, WRITE, vector, nr, NULL);
-}
-
-int64_t sys_preadv(int fd, user_addr_t vector, size_t nr, int64_t pos)
-{
-    uint64_t at = pos;
-    return pos < 0 ? -EINVAL : move_vector(fd, READ, vector, nr, &at);
-}
-
-int64_t sys_pwritev(int fd, user_addr_t vector, size_t nr, int64_t pos)
-{
-    uint64_t at = pos;
-    return pos < 0 ? -EINVAL : move_vector(fd, WRITE, vector, nr, &at);
-}
 
 /* The offset */
 
@@ -191,7 +58,9 @@ int64_t sys_lseek(int fd, int64_t offset, int whence)
     if (!f)
         return -EBADF;
     int64_t target = -ESPIPE;
-    if (!f->ops->no_seek) {
+    if (f->ops->seek) {
+        target = f->ops->seek(f, offset, whence);
+    } else if (!f->ops->no_seek) {
         mutex_lock(&f->pos_lock);
         target = seek_target(f, offset, whence);
         if (target >= 0)
@@ -238,14 +107,17 @@ static int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
     return fd_install(f, from, close_on_exec);
 }
 
-#define ADVICE_LAST 5 /* POSIX_FADV_NOREUSE */
-#define SETTABLE    (O_APPEND | O_NONBLOCK)
+#define ADVICE_LAST         5 /* POSIX_FADV_NOREUSE */
+#define SYNC_FILE_RANGE_ALL 7U
+#define SETTABLE            (O_APPEND | O_NONBLOCK | O_NOATIME)
 
 /* O_DIRECT means something to pipes only: packets. */
 static int set_flags(struct file *f, uint64_t flags)
 {
     uint32_t settable = SETTABLE | (pipe_of(f) ? O_DIRECT : 0);
 
+    if ((flags & ~(uint64_t)f->flags & O_NOATIME) && !inode_is_owned(f->inode))
+        return -EPERM;
     if (flags & O_DIRECT & ~settable)
         return -EINVAL;
     f->flags = (f->flags & ~settable) | (flags & settable);
@@ -313,6 +185,12 @@ static int bytes_to_read(const struct file *f, uint64_t arg)
     return copy_to_user(user(arg), &left, sizeof(left));
 }
 
+static int block_bytes(const struct file *f, uint64_t arg)
+{
+    int bytes = object_block_bytes(&f->inode->object);
+    return copy_to_user(user(arg), &bytes, sizeof(bytes));
+}
+
 int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg)
 {
     struct file *f = file_of(fd);
@@ -325,6 +203,8 @@ int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg)
         result = set_nonblocking(f, arg);
     else if (cmd == FIONREAD && inode_is(f->inode, S_IFREG))
         result = bytes_to_read(f, arg);
+    else if (cmd == FIGETBSZ && inode_is(f->inode, S_IFREG) && f->inode->object.ops)
+        result = block_bytes(f, arg);
     else if (f->ops->ioctl)
         result = f->ops->ioctl(f, cmd, arg);
     file_put(f);
@@ -465,6 +345,41 @@ int64_t sys_fsync(int fd)
 int64_t sys_sync(void)
 {
     return 0;
+}
+
+int64_t sys_syncfs(int fd)
+{
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    file_put(f);
+    return 0;
+}
+
+int64_t sys_sync_file_range(int fd, int64_t offset, int64_t len, unsigned flags)
+{
+    int64_t end;
+    struct file *f = file_of(fd);
+    if (!f)
+        return -EBADF;
+    bool valid = !(flags & ~SYNC_FILE_RANGE_ALL) && offset >= 0 && len >= 0 &&
+                 !__builtin_add_overflow(offset, len, &end);
+    bool has_contents =
+        inode_is(f->inode, S_IFREG) || inode_is(f->inode, S_IFDIR) || inode_is(f->inode, S_IFBLK);
+    file_put(f);
+    return !valid ? -EINVAL : has_contents ? 0 : -ESPIPE;
+}
+
+int64_t sys_readahead(int fd, int64_t offset, size_t len)
+{
+    struct file *f = file_of(fd);
+    (void)offset, (void)len;
+
+    if (!f)
+        return -EBADF;
+    int64_t err = !file_readable(f) ? -EBADF : f->ops == &object_file_ops ? 0 : -EINVAL;
+    file_put(f);
+    return err;
 }
 
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice)

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* sys_fs.c: by descriptor */
+/* sys_rw.c, sys_fs.c: by descriptor */
 int64_t sys_read(int fd, user_addr_t buf, size_t len);
 int64_t sys_write(int fd, user_addr_t buf, size_t len);
 int64_t sys_pread64(int fd, user_addr_t buf, size_t len, int64_t pos);
@@ -25,6 +25,10 @@ int64_t sys_readv(int fd, user_addr_t vector, size_t nr);
 int64_t sys_writev(int fd, user_addr_t vector, size_t nr);
 int64_t sys_preadv(int fd, user_addr_t vector, size_t nr, int64_t pos);
 int64_t sys_pwritev(int fd, user_addr_t vector, size_t nr, int64_t pos);
+int64_t sys_preadv2(int fd, user_addr_t vector, size_t nr, int64_t pos, uint64_t pos_high,
+                    unsigned flags);
+int64_t sys_pwritev2(int fd, user_addr_t vector, size_t nr, int64_t pos, uint64_t pos_high,
+                     unsigned flags);
 int64_t sys_lseek(int fd, int64_t offset, int whence);
 int64_t sys_close(int fd);
 int64_t sys_dup(int fd);
@@ -37,6 +41,9 @@ int64_t sys_fallocate(int fd, unsigned mode, int64_t offset, int64_t len);
 int64_t sys_getdents64(int fd, user_addr_t out, unsigned size);
 int64_t sys_fsync(int fd);
 int64_t sys_sync(void);
+int64_t sys_syncfs(int fd);
+int64_t sys_sync_file_range(int fd, int64_t offset, int64_t len, unsigned flags);
+int64_t sys_readahead(int fd, int64_t offset, size_t len);
 int64_t sys_fadvise64(int fd, int64_t offset, int64_t len, int advice);
 int64_t sys_flock(int fd, unsigned operation);
 
@@ -132,20 +139,22 @@ int64_t sys_ppoll(user_addr_t fds, unsigned nr, user_addr_t timeout, user_addr_t
                   size_t mask_size);
 
 /* For the table of kernel/syscall.c. */
-#define SYS_FS_CALLS                                                                               \
-    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),             \
-        CALL(preadv), CALL(pwritev), CALL(lseek), CALL(close), CALL(dup), CALL(dup2), CALL(dup3),  \
-        CALL(fcntl), CALL(ioctl), CALL(ftruncate), CALL(fallocate), CALL(getdents64),              \
-        CALL(sendfile), CALL(fsync), CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(fadvise64),   \
-        CALL(flock), CALL(open), CALL(openat), CALL(openat2), CALL(creat), CALL(stat),             \
-        CALL(lstat), CALL(fstat), CALL(newfstatat), CALL(statfs), CALL(fstatfs), CALL(access),     \
-        CALL(faccessat), CALL(faccessat2), CALL(truncate), CALL(mkdir), CALL(mkdirat),             \
-        CALL(mknod), CALL(mknodat), CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename),       \
-        CALL(renameat), CALL(renameat2), CALL(link), CALL(linkat), CALL(symlink), CALL(symlinkat), \
-        CALL(readlink), CALL(readlinkat), CALL(chdir), CALL(fchdir), CALL(getcwd), CALL(chmod),    \
-        CALL(fchmod), CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown), CALL(fchownat),     \
-        CALL(utimensat), CALL(umask), CALL(mount), CALL(umount2), CALL(chroot), CALL(pipe),        \
-        CALL(pipe2), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(eventfd),         \
-        CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),        \
-        CALL(signalfd), CALL(signalfd4), CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice),     \
-        CALL(copy_file_range), CALL(userfaultfd)
+#define SYS_FS_CALLS                                                                            \
+    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),          \
+        CALL(preadv), CALL(pwritev), CALL(preadv2), CALL(pwritev2), CALL(lseek), CALL(close),   \
+        CALL(dup), CALL(dup2), CALL(dup3), CALL(fcntl), CALL(ioctl), CALL(ftruncate),           \
+        CALL(fallocate), CALL(getdents64), CALL(sendfile), CALL(fsync),                         \
+        CALL_AS(fdatasync, sys_fsync), CALL(sync), CALL(syncfs), CALL(sync_file_range),         \
+        CALL(readahead), CALL(fadvise64), CALL(flock), CALL(open), CALL(openat), CALL(openat2), \
+        CALL(creat), CALL(stat), CALL(lstat), CALL(fstat), CALL(newfstatat), CALL(statfs),      \
+        CALL(fstatfs), CALL(access), CALL(faccessat), CALL(faccessat2), CALL(truncate),         \
+        CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), CALL(unlink), CALL(unlinkat),   \
+        CALL(rmdir), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link), CALL(linkat),   \
+        CALL(symlink), CALL(symlinkat), CALL(readlink), CALL(readlinkat), CALL(chdir),          \
+        CALL(fchdir), CALL(getcwd), CALL(chmod), CALL(fchmod), CALL(fchmodat), CALL(chown),     \
+        CALL(lchown), CALL(fchown), CALL(fchownat), CALL(utimensat), CALL(umask), CALL(mount),  \
+        CALL(umount2), CALL(chroot), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll),          \
+        CALL(select), CALL(pselect6), CALL(eventfd), CALL(eventfd2), CALL(timerfd_create),      \
+        CALL(timerfd_settime), CALL(timerfd_gettime), CALL(signalfd), CALL(signalfd4),          \
+        CALL(statx), CALL(splice), CALL(tee), CALL(vmsplice), CALL(copy_file_range),            \
+        CALL(userfaultfd)

@@ -53,6 +53,17 @@ static int secret_flags(uint64_t prot, uint32_t *flags)
     return 0;
 }
 
+/* A mapping of what others lend: shared, and within it. */
+static int borrowed_flags(const struct object *object, const struct map_request *r, uint32_t *flags)
+{
+    uint64_t end = (r->pgoff << PAGE_SHIFT) + round_up(r->len_bytes, PAGE_SIZE);
+
+    if (!(*flags & VM_SHARED) || end > object_size(object))
+        return -EINVAL;
+    *flags |= VM_DONTDUMP;
+    return 0;
+}
+
 /* Does the range lie within what a file's size can ever be? */
 static bool offset_fits(uint64_t pgoff, uint64_t len)
 {
@@ -132,6 +143,8 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     int err = file_flags(f, prot, flags, &r->flags);
     if (!err)
         err = exec_flags(f, prot, &r->flags);
+    if (!err && object->ops->borrows)
+        err = borrowed_flags(object, r, &r->flags);
     if (err)
         return err;
     if (object_is_hugetlb(object))
@@ -139,7 +152,7 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     if (!is_aligned(r->pgoff << PAGE_SHIFT, object_folio_bytes(object)))
         return -EINVAL;
     r->object = object;
-    if (!is_writer(r->flags) && !object->ops->grows_mapped)
+    if (!is_writer(r->flags) && !object->ops->grows_mapped && !bug_is_back(BUG_B41))
         return mm_map(task_current()->mm, r, out);
     if (is_writer(r->flags) && is_being_sealed(object))
         return -EPERM;

@@ -50,16 +50,15 @@ struct cursor {
     uint64_t pos;
 };
 
-static int cursor_begin(struct cursor *p, struct file *file, user_addr_t told_at)
+/* @len: as much will be moved at most. */
+static int cursor_begin(struct cursor *p, struct file *file, user_addr_t told_at, size_t len)
 {
     *p = (struct cursor){.file = file, .told_at = told_at};
-    if (told_at.raw && copy_from_user(&p->pos, told_at, sizeof(p->pos)))
-        return -EFAULT;
-    if ((int64_t)p->pos < 0)
-        return -EINVAL;
     if (!told_at.raw)
-        p->pos = file->pos;
-    return 0;
+        p->pos = file->ops->no_seek ? 0 : file->pos;
+    else if (copy_from_user(&p->pos, told_at, sizeof(p->pos)))
+        return -EFAULT;
+    return p->pos > INT64_MAX || p->pos + len > INT64_MAX ? -EINVAL : 0;
 }
 
 /* 0 or -EFAULT. */
@@ -91,7 +90,7 @@ static int64_t splice_from_file(struct ends *e, user_addr_t in_at, size_t len, u
 
     if ((in_at.raw && e->in->ops->no_seek) || !can_splice(e->in))
         return -EINVAL;
-    int64_t n = cursor_begin(&in, e->in, in_at);
+    int64_t n = cursor_begin(&in, e->in, in_at, len);
     if (n)
         return n;
     n = splice_in(e->in, pipe_of(e->out), &in.pos, len, waits_not(e->out, flags));
@@ -107,7 +106,7 @@ static int64_t splice_to_file(struct ends *e, user_addr_t out_at, size_t len, un
         return -EINVAL;
     if ((e->out->flags & O_APPEND) || !can_splice(e->out))
         return -EINVAL;
-    int64_t n = cursor_begin(&out, e->out, out_at);
+    int64_t n = cursor_begin(&out, e->out, out_at, len);
     if (n)
         return n;
     n = splice_out(pipe_of(e->in), e->out, &out.pos, len, waits_not(e->in, flags));
@@ -229,13 +228,15 @@ static int64_t send(struct cursor *in, struct cursor *out, size_t len)
 {
     char *page = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_PLAIN);
     size_t done = 0;
-    int64_t n = 1;
+    int64_t n = 0;
 
     if (!page)
         return -ENOMEM;
-    while (done < len && n > 0 && !(done && signal_pending_current())) {
+    while (done < len && !(done && signal_pending_current())) {
         n = send_chunk(in, out, page, len - done);
-        done += max(n, 0L);
+        if (n <= 0)
+            break;
+        done += n;
     }
     kmem_free(page);
     return done ? (int64_t)done : n;
@@ -245,10 +246,10 @@ static int64_t send_between(struct ends *e, user_addr_t in_at, user_addr_t out_a
 {
     struct cursor in, out;
 
-    int64_t n = cursor_begin(&in, e->in, in_at);
+    int64_t n = cursor_begin(&in, e->in, in_at, len);
     if (n)
         return n;
-    n = cursor_begin(&out, e->out, out_at);
+    n = cursor_begin(&out, e->out, out_at, len);
     if (n)
         return n;
     n = send(&in, &out, len);
@@ -266,11 +267,13 @@ static int64_t send_file(struct ends *e, user_addr_t at, size_t len)
         return -ESPIPE;
     if (!file_writable(e->out))
         return -EBADF;
-    if (e->in->ops->no_seek || !can_splice(e->in))
+    if (e->in->ops->no_seek)
         return -EINVAL;
     if (pipe_of(e->out))
         return splice_from_file(e, at, len, e->in->flags & O_NONBLOCK ? SPLICE_F_NONBLOCK : 0);
-    if ((e->out->flags & O_APPEND) || !can_splice(e->out))
+    if (e->out->flags & O_APPEND)
+        return -EINVAL;
+    if (len && !(can_splice(e->in) && can_splice(e->out)))
         return -EINVAL;
     return send_between(e, at, user(0), len);
 }
@@ -278,11 +281,14 @@ static int64_t send_file(struct ends *e, user_addr_t at, size_t len)
 int64_t sys_sendfile(int out, int in, user_addr_t offset, size_t len)
 {
     struct ends e;
+    uint64_t pos;
 
+    if (offset.raw && copy_from_user(&pos, offset, sizeof(pos)))
+        return -EFAULT;
     int64_t n = ends_get(&e, in, out);
     if (n)
         return n;
-    n = send_file(&e, offset, min(len, MAX_RW_COUNT));
+    n = (int64_t)len < 0 ? -EINVAL : send_file(&e, offset, min(len, MAX_RW_COUNT));
     ends_put(&e);
     return n;
 }
@@ -305,7 +311,7 @@ static int check_range_files(const struct ends *e)
         return -EBADF;
     if (!lie_together(in, out))
         return -EXDEV;
-    return can_splice(e->in) && can_splice(e->out) ? 0 : -EINVAL;
+    return 0;
 }
 
 /* @in and @out: where it begins; of one file, the parts must not overlap. How many bytes are there
@@ -317,6 +323,9 @@ static int64_t check_range(const struct ends *e, uint64_t in, uint64_t out, uint
     if (in + len < in || out + len < out)
         return -EOVERFLOW;
     len = in >= size ? 0 : min(min(len, size - in), MAX_RW_COUNT);
+    if (len && out == INT64_MAX)
+        return -EFBIG;
+    len = out < INT64_MAX ? min(len, INT64_MAX - out) : len;
     if (e->in->inode == e->out->inode && out + len > in && out < in + len)
         return -EINVAL;
     return len;
@@ -345,6 +354,8 @@ static int64_t copy_range(struct ends *e, user_addr_t in_at, user_addr_t out_at,
     if (!n)
         n = check_range(e, in, out, len);
     if (n >= 0 && (in < 0 || out < 0))
+        n = -EINVAL;
+    if (n > 0 && !(can_splice(e->in) && can_splice(e->out)))
         n = -EINVAL;
     return n <= 0 ? n : send_between(e, in_at, out_at, n);
 }

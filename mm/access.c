@@ -41,33 +41,61 @@ static bool may_force(uint32_t flags, enum fault_access access)
     return flags & VM_MAYREAD;
 }
 
-static void copy_bytes(void *kva, void *buf, size_t len, enum fault_access access)
+/* A program's access to part of one page of another, or of its own. */
+struct transfer {
+    uint64_t addr;
+    void *buf;
+    size_t len;
+    enum fault_access access;
+    bool force; /* the area refuses it */
+};
+
+/* Can the page under a leaf be used at once? Where the area refuses a page of its own is needed,
+ * and the leaf grants nothing. */
+static bool leaf_suits(const struct transfer *t, pte_t pte, enum pt_level level)
 {
-    if (access == ACCESS_WRITE)
-        memcpy(kva, buf, len);
+    enum pte_kind kind = pte_kind(pte, level);
+
+    if (t->force && t->access == ACCESS_WRITE)
+        return pte_has_frame(pte) && kind != PTE_KIND_TABLE && pte_is_exclusive(pte);
+    if (t->force && kind == PTE_KIND_PROTNONE)
+        return true;
+    return kind == PTE_KIND_LEAF && (t->access != ACCESS_WRITE || pte_is_writable(pte));
+}
+
+static void copy_bytes(const struct transfer *t, const struct pt_walk *walk, pte_t pte)
+{
+    uint64_t offset = t->addr & (pt_level_size(walk->level) - 1);
+    void *kva = direct_map_ptr(phys_add(pte_phys(pte, walk->level), offset));
+
+    if (t->access == ACCESS_WRITE)
+        memcpy(kva, t->buf, t->len);
     else
-        memcpy(buf, kva, len);
+        memcpy(t->buf, kva, t->len);
+    if (t->access == ACCESS_WRITE && t->force)
+        pt_set(walk->table, walk->slot, pte_made_soft_dirty(pte));
+}
+
+/* May it be done in @vma, as it is now? */
+static bool area_lets(const struct vma *vma, const struct transfer *t)
+{
+    return vma && vma->start <= t->addr && !(vma->object && !vma->object->ops->kernel_access) &&
+           (!t->force || may_force(vma->flags, t->access));
 }
 
 /* Copy within one page if it is mapped as the access needs it; else false: fault it in first. */
-static bool copy_mapped(struct mm *mm, uint64_t addr, void *buf, size_t len,
-                        enum fault_access access)
+static bool copy_mapped(struct mm *mm, const struct transfer *t)
 {
     bool done = false;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    const struct vma *vma = vma_find_from(mm, addr);
-    if (vma && vma->start <= addr && !(vma->object && !vma->object->ops->kernel_access)) {
-        struct pt_walk walk = pt_walk(&mm->pgtable, user(addr));
+    if (area_lets(vma_find_from(mm, t->addr), t)) {
+        struct pt_walk walk = pt_walk(&mm->pgtable, user(t->addr));
         spin_lock(pt_lock(walk.table));
         pte_t pte = pte_read(walk.slot);
-        done = pte_kind(pte, walk.level) == PTE_KIND_LEAF &&
-               (access != ACCESS_WRITE || pte_is_writable(pte));
-        if (done) {
-            uint64_t offset = addr & (pt_level_size(walk.level) - 1);
-            phys_addr_t pa = phys_add(pte_phys(pte, walk.level), offset);
-            copy_bytes(direct_map_ptr(pa), buf, len, access);
-        }
+        done = leaf_suits(t, pte, walk.level);
+        if (done)
+            copy_bytes(t, &walk, pte);
         spin_unlock(pt_lock(walk.table));
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
@@ -75,28 +103,14 @@ static bool copy_mapped(struct mm *mm, uint64_t addr, void *buf, size_t len,
 }
 
 /* Fault the page in until it stays. */
-static int copy_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
-                        enum fault_access access)
+static int copy_in_page(struct mm *mm, const struct transfer *t)
 {
-    while (!copy_mapped(mm, addr, buf, len, access))
-        if (mm_fault_and_ask(mm, user(addr), access) != FAULT_RESOLVED)
+    enum fault_access access = t->force ? ACCESS_UNSHARE : t->access;
+
+    while (!copy_mapped(mm, t))
+        if (mm_fault_and_ask(mm, user(t->addr), access) != FAULT_RESOLVED)
             return -EFAULT;
     return 0;
-}
-
-/* The same where the area refuses: it grants the access for the moment. */
-static int force_in_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
-                         enum fault_access access, uint32_t flags)
-{
-    uint64_t page = round_down(addr, PAGE_SIZE);
-    uint32_t rights = flags & VM_RIGHTS;
-    uint32_t more = access == ACCESS_WRITE ? VM_READ | VM_WRITE : VM_READ;
-
-    if (mm_protect(mm, page, PAGE_SIZE, rights | more, false))
-        return -EFAULT;
-    int err = copy_in_page(mm, addr, buf, len, access);
-    int back = mm_protect(mm, page, PAGE_SIZE, rights, false);
-    return err ? err : back;
 }
 
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access)
@@ -112,18 +126,17 @@ size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access a
 }
 
 /* @len bytes within one page. */
-static int access_page(struct mm *mm, uint64_t addr, void *buf, size_t len,
-                       enum fault_access access, bool force)
+static int access_page(struct mm *mm, struct transfer *t)
 {
+    bool may_be_forced = t->force;
     uint32_t flags;
 
-    if (addr >= USER_END || area_flags(mm, addr, &flags))
+    if (t->addr >= USER_END || area_flags(mm, t->addr, &flags))
         return -EFAULT;
-    force = force && may_force(flags, access);
-    if (!force && !rights_grant(flags, access))
+    t->force = !rights_grant(flags, t->access);
+    if (t->force && !(may_be_forced && may_force(flags, t->access)))
         return -EFAULT;
-    int err = copy_in_page(mm, addr, buf, len, access);
-    return err && force ? force_in_page(mm, addr, buf, len, access, flags) : err;
+    return copy_in_page(mm, t);
 }
 
 int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum fault_access access,
@@ -134,7 +147,8 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        int err = access_page(mm, at, (char *)buf + done, chunk, access, force);
+        struct transfer t = {at, (char *)buf + done, chunk, access, force};
+        int err = access_page(mm, &t);
         if (err)
             return done ? (int64_t)done : err;
         done += chunk;

@@ -40,6 +40,9 @@ static int check_areas(struct mm *mm)
               "list and tree differ at %#lx", vma->start);
         CLAIM(!last || mm->unmerged || !vma_can_merge(last, vma), "V2", "areas meet at %#lx",
               vma->start);
+        CLAIM(!vma->object || !(vma->object->seals & SEAL_WRITE) || !(vma->flags & VM_SHARED) ||
+                  !(vma->flags & (VM_WRITE | VM_MAYWRITE)),
+              "V12", "area %#lx may write what is sealed", vma->start);
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         pages += vma_pages(vma);
@@ -98,6 +101,12 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
         return 0;
     }
     CLAIM(!pte_is_exclusive(pte), "V10", "object's page exclusive at %#lx", va);
+    if (vma->object && vma->object->ops->borrows) {
+        uint64_t pgoff = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
+        CLAIM(index_find(&vma->object->folios, pgoff) == frame, "V9",
+              "frame %#lx at %#lx is not what was borrowed", page_to_pfn(frame), va);
+        return 0;
+    }
     CLAIM(frame->object == vma->object && vma->object, "V11",
           "frame %#lx (%s) at %#lx is of another object", page_to_pfn(page),
           page_state_names[page->state], va);

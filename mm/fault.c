@@ -34,7 +34,7 @@ struct fault {
 /* Does what is private have to be a page of its own? */
 static inline bool wants_own(enum fault_access access)
 {
-    return access == ACCESS_WRITE || access == ACCESS_UNSHARE;
+    return access >= ACCESS_WRITE;
 }
 
 /* A leaf for @frame with all rights it may have now. */
@@ -259,6 +259,8 @@ static __force_inline enum fault_result fault_page(struct fault *f, struct page 
     bool done = f->access == ACCESS_WRITE && f->walk.level == PT_4K
                     ? publish_written(f, page, f->vma->object)
                     : publish(f, page, page);
+    if (unlikely(!done) && f->vma->object->ops->borrows)
+        done = publish(f, page, NULL); /* another object has it, or none: it stays all the same */
     if (!done)
         page_put(page); /* somebody was faster, or it was truncated: the access tries again */
     return FAULT_RESOLVED;
@@ -325,6 +327,15 @@ static void make_mine(const struct fault *f, pte_t pte)
     pt_set(f->walk.table, f->walk.slot, pte);
 }
 
+/* Is it a leaf, and one that can be used, or need not be by the program? */
+static inline bool is_usable(const struct fault *f, pte_t pte)
+{
+    enum pte_kind kind = pte_kind(pte, f->walk.level);
+
+    return likely(kind == PTE_KIND_LEAF) ||
+           (kind == PTE_KIND_PROTNONE && f->access == ACCESS_UNSHARE);
+}
+
 /* Claim 3: the slot held a leaf of @old_page when it was looked at; replace it by a copy. Of zeros
  * none is made: what is new is zero, too. */
 static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page *old_page)
@@ -347,8 +358,8 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
 
     spin_lock(pt_lock(f->walk.table));
     pte_t now = pte_read(f->walk.slot);
-    bool same = pte_kind(now, level) == PTE_KIND_LEAF &&
-                pte_phys(now, level).raw == pte_phys(old, level).raw && !pte_is_writable(now);
+    bool same = is_usable(f, now) && pte_phys(now, level).raw == pte_phys(old, level).raw &&
+                !pte_is_writable(now);
     if (same) {
         pt_set(f->walk.table, f->walk.slot, copy);
         leaf_added(f, page);
@@ -415,11 +426,11 @@ static enum fault_result fault_huge_zeros(struct fault *f, pte_t pte, struct pag
 }
 
 /* Is a leaf that is there already as the access needs it? */
-static bool is_enough(const struct fault *f, pte_t pte)
+static inline bool is_enough(const struct fault *f, pte_t pte)
 {
-    if (f->access == ACCESS_UNSHARE)
-        return pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
-    return f->access != ACCESS_WRITE || pte_is_writable(pte);
+    if (likely(f->access == ACCESS_WRITE))
+        return pte_is_writable(pte);
+    return f->access != ACCESS_UNSHARE || pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
 }
 
 /* There is a leaf, and the area grants the access: the leaf must be behind the times. */
@@ -431,7 +442,7 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     }
     spin_lock(pt_lock(f->walk.table));
     pte_t pte = pte_read(f->walk.slot);
-    if (pte_kind(pte, f->walk.level) != PTE_KIND_LEAF || is_enough(f, pte)) {
+    if (!is_usable(f, pte) || is_enough(f, pte)) {
         spin_unlock(pt_lock(f->walk.table));
         return FAULT_RESOLVED;
     }
@@ -468,7 +479,7 @@ static bool grants(const struct vma *vma, enum fault_access access)
         [ACCESS_READ] = VM_RIGHTS, /* x86 cannot refuse reads of what may be written or executed */
         [ACCESS_WRITE] = VM_WRITE,
         [ACCESS_EXEC] = VM_EXEC,
-        [ACCESS_UNSHARE] = VM_READ,
+        [ACCESS_UNSHARE] = VM_MAYREAD,
     };
     return vma->flags & needed[access];
 }

@@ -77,6 +77,22 @@ int object_pin(struct object *object, uint64_t pos, struct page **out)
     return 0;
 }
 
+int object_keep(struct object *object, uint64_t pos, struct page **out)
+{
+    uint64_t folio_bytes = object_folio_bytes(object);
+    struct page *page;
+
+    if (pos >= object_size(object))
+        return -EINVAL;
+    int err = object->ops->get_page(object, pos / folio_bytes, OBJECT_GET_ALLOCATE, &page);
+    if (err)
+        return err;
+    pins_add(page_head(page), 1); /* get_page()'s reference */
+    atomic_fetch_add(&page_head(page)->keeps, 1);
+    *out = page + pos % folio_bytes / PAGE_SIZE;
+    return 0;
+}
+
 /* Is a leaf as it is wanted? A copy that is made later would be another page than the one kept. */
 static bool leaf_suits(const struct vma *vma, pte_t pte, enum pin_how how)
 {

@@ -18,10 +18,14 @@
 enum bug {
     BUG_NONE,
     BUG_B36 = 36, /* sealing does not ask whether somebody has a page */
+    BUG_B37 = 37, /* a huge page of a file counts as if somebody had it */
+    BUG_B38 = 38, /* a device looks at the seals before it takes the lock */
+    BUG_B39 = 39, /* a device writes to what will not be written to */
     BUG_B40 = 40, /* what is mapped to read after the seal may be made writable */
     BUG_B41 = 41, /* sealing refuses private mappings */
     BUG_B42 = 42, /* sealing refuses mappings that only read */
     BUG_B43 = 43, /* sealing does not wait for a write that is under way */
+    BUG_B44 = 44, /* what is spliced into a pipe may be written to by who writes to the pipe */
     BUG_B45 = 45, /* what runs is written */
     BUG_B46 = 46, /* a program's answers reach memory that it may not write */
     BUG_B47 = 47, /* mincore() tells everybody which pages of a file are there */

@@ -285,9 +285,9 @@ int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_
 
 enum fault_access {
     ACCESS_READ,
-    ACCESS_WRITE,
     ACCESS_EXEC,
-    ACCESS_UNSHARE /* reading, for long: of a private area, a page that nobody else has */
+    ACCESS_WRITE,  /* from here on what is private has to be a page of its own */
+    ACCESS_UNSHARE /* of a private area, a page that nobody else has: the caller asks for rights */
 };
 
 enum fault_result {

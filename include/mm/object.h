@@ -7,7 +7,8 @@
  * Locks:  lock (mutex, rank INODE): size, seals, content changes by calls (Linux: i_rwsem).
  *         index_lock (spin, rank OBJECT): the index. mappings_lock (spin, rank RMAP): the list.
  * Always: (1) the index holds one reference for each of its slots, each mapping leaf one more;
- *         (2) a page in the index, be it a tail, has page.object == this object; taken out, NULL;
+ *         (2) a page in the index, be it a tail, has page.object == this object; taken out, NULL.
+ *             What is borrowed is in the index of two, and has the lender's;
  *         (3) a mapping is on the list as long as its page tables may hold folios of the object.
  * Source: design.md section 2.
  * Tour:   after include/mm/page.h; then mm/shmem.c, mm/hugetlb.c, mm/secretmem.c.
@@ -68,6 +69,9 @@ struct object_ops {
 
     /* The kernel can read and write its folios through their kernel address. */
     bool kernel_access;
+
+    /* Its pages are other objects': mm/borrow.c. */
+    bool borrows;
 };
 
 /* Seals, as F_ADD_SEALS numbers them: fcntl(2). */
@@ -216,7 +220,7 @@ int64_t object_read(struct object *object, uint64_t pos, size_t len, struct obje
 int64_t object_write(struct object *object, uint64_t pos, size_t len, struct object_copy *c);
 
 /* The kinds. */
-extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops;
+extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops, borrowed_ops;
 
 /* Boot: slab cache of index nodes, release functions of page states. */
 void object_boot_init(void);

@@ -50,6 +50,23 @@ void page_unkeep(struct page *page);
 int __must_check object_pin(struct object *object, uint64_t pos, struct page **out);
 
 /**
+ * object_keep() - the same for long: what is missing is made, zeroed
+ * Context: object->lock held since its seals were looked at.
+ * Return: 0; -EINVAL: the object ends before @pos; what get_page() says.
+ */
+int __must_check object_keep(struct object *object, uint64_t pos, struct page **out);
+
+/**
+ * object_borrow() - [pos, pos + len_bytes) of @from, whole pages, become the end of @object
+ * @object: of borrowed_ops, not mapped yet; it has them, pinned, until its own end
+ * Context: from->lock held since its seals were looked at.
+ * Return: 0; -EINVAL: @from ends before that; -ENOMEM, or what get_page() says. What was borrowed
+ *         before stays: the caller puts @object.
+ */
+int __must_check object_borrow(struct object *object, struct object *from, uint64_t pos,
+                               uint64_t len_bytes);
+
+/**
  * object_mark_pinned() - mark those folios of an object that somebody has who is no mapping
  * For a moment, a fault is that, too. Context: object->lock held, until the marks are gone again.
  * Return: is any marked?

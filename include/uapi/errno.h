@@ -58,6 +58,7 @@
 #define ETIME           62
 #define EPROTO          71
 #define EBADMSG         74
+#define EBADFD          77
 #define EOVERFLOW       75 /* value does not fit its type */
 #define ELIBBAD         80 /* the loader of a program is none */
 #define EILSEQ          84

@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#define FIGETBSZ   0x0002
 #define TCGETS     0x5401
 #define TCSETS     0x5402
 #define TCSETSW    0x5403

@@ -59,6 +59,7 @@ struct uapi_statfs {
 #define PROC_MAGIC      0x9fa0
 #define SYSFS_MAGIC     0x62656572
 #define HUGETLBFS_MAGIC 0x958458f6
+#define DEBUGFS_MAGIC   0x64626720
 #define RAMFS_MAGIC     0x858458f6
 
 /* statfs.flags */

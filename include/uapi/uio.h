@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * include/uapi/uio.h - readv(2), writev(2)
+ * include/uapi/uio.h - readv(2), writev(2), preadv2(2)
  *
  * Room:   uapi: numbers of the Linux x86-64 ABI, nothing else.
  * Owns:   nothing.
@@ -19,3 +19,11 @@ struct uapi_iovec {
 
 #define IOV_MAX      1024
 #define MAX_RW_COUNT 0x7ffff000UL /* bytes moved by one call at most */
+
+#define RWF_HIPRI    0x001
+#define RWF_DSYNC    0x002
+#define RWF_SYNC     0x004
+#define RWF_NOWAIT   0x008
+#define RWF_APPEND   0x010
+#define RWF_NOAPPEND 0x020
+#define RWF_NOSIGNAL 0x100

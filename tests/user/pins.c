@@ -456,6 +456,32 @@ static void promised_pages_are_not_waited_for(void)
     close(fd);
 }
 
+/* What a pipe has stays what the program, or the file, has: it is not moved to a huge page. */
+static void what_a_pipe_has_is_not_collapsed(void)
+{
+    int fd = memfd_create("pins", 0);
+    char *shared = mmap(place_of_units(HUGE), HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+    char *own =
+        mmap(place_of_units(HUGE), HUGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    EXPECT_IS(ftruncate(fd, HUGE), 0);
+    EXPECT_IS(pwrite(fd, "p", 1, 0), 1);
+    hold(fd, SMALL, 0);
+    EXPECT_ERR(madvise(shared, HUGE, MADV_COLLAPSE), EAGAIN);
+    let_go();
+    EXPECT_IS(madvise(shared, HUGE, MADV_COLLAPSE), 0);
+    own[0] = 'p';
+    EXPECT_IS(pipe(ends), 0);
+    struct iovec iov = {own, 10};
+    EXPECT_IS(vmsplice(ends[1], &iov, 1, 0), 10);
+    EXPECT_ERR(madvise(own, HUGE, MADV_COLLAPSE), EAGAIN);
+    let_go();
+    EXPECT_IS(madvise(own, HUGE, MADV_COLLAPSE), 0);
+    munmap(shared, HUGE);
+    munmap(own, HUGE);
+    close(fd);
+}
+
 /* Memory of others, written while it is sealed */
 
 struct writer {
@@ -569,6 +595,7 @@ static const struct ktap_test tests[] = {
     TEST(a_huge_page_with_a_hole_is_sealed),
     TEST(a_page_of_the_pool_that_many_read_is_sealed),
     TEST(promised_pages_are_not_waited_for),
+    TEST(what_a_pipe_has_is_not_collapsed),
     TEST(nobody_writes_to_what_another_process_sealed),
     TEST(nobody_writes_to_it_through_proc),
     TEST(proc_mem_does_not_force_its_way_into_files),

@@ -25,6 +25,7 @@ BUILDERS = {
     "context.c": ["gcc", "-O2", "-static"],
     "hello.go": ["go", "build"],
     "memfd.go": ["go", "build"],
+    "sandbox.go": ["go", "build"],
 }
 
 
