@@ -391,15 +391,18 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     return FAULT_RESOLVED;
 }
 
-/* The same of huge pages of a pool. When that is empty, children lose what they share with the one
- * who was promised a page: then it needs no copy. */
-static __cold enum fault_result replace_pool_page(struct fault *f, pte_t old, struct page *page)
+/* Before a page of a pool is copied: nobody else does. True: the leaf is still the one seen. */
+static __cold bool pool_copy_begin(struct fault *f, pte_t seen)
 {
-    enum fault_result result = FAULT_RESOLVED;
-
     mutex_lock(&f->vma->hugetlb->lock);
-    if (pte_phys(pte_read(f->walk.slot), f->walk.level).raw == pte_phys(old, f->walk.level).raw)
-        result = replace_by_copy(f, old, page);
+    return pte_phys(pte_read(f->walk.slot), f->walk.level).raw == pte_phys(seen, f->walk.level).raw;
+}
+
+/* After that. When the pool is empty, children lose what they share with the one who was promised a
+ * page: then it needs no copy. */
+static __cold enum fault_result pool_copy_end(struct fault *f, const struct page *page,
+                                              enum fault_result result)
+{
     mutex_unlock(&f->vma->hugetlb->lock);
     if (result == FAULT_BEYOND && hugetlb_rob(f->vma, vma_folio_index(f->vma, f->va), page))
         return FAULT_RESOLVED;
@@ -466,8 +469,12 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     if (!zeros)
         folio_get(page_folio(page)); /* while it is copied */
     spin_unlock(pt_lock(f->walk.table));
-    enum fault_result result =
-        has_pool_pages(f->vma) ? replace_pool_page(f, pte, page) : replace_by_copy(f, pte, page);
+    bool pool = unlikely(has_pool_pages(f->vma));
+    enum fault_result result = FAULT_RESOLVED;
+    if (!pool || pool_copy_begin(f, pte))
+        result = replace_by_copy(f, pte, page);
+    if (pool)
+        result = pool_copy_end(f, page, result);
     if (!zeros)
         folio_put(page_folio(page));
     return result;

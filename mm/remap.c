@@ -194,21 +194,14 @@ static void leave_empty(struct mm *mm, const struct remap *r)
     mm->unmerged = true; /* with its neighbours: Linux leaves that to the next call */
 }
 
-/* What was moved leaves its old place. */
+/* What was moved leaves its old place, where it was one area. */
 static void unmap_moved(struct mm *mm, const struct remap *r, struct vma **spare,
                         struct list_node *dead)
 {
-    struct list_node old;
-    struct vma *vma, *next;
-
-    list_init(&old);
-    unmap_areas(mm, r->old, r->old + r->old_len, spare, &old);
-    list_for_each_safe (vma, next, &old, mapping_node) {
-        if (vma->hugetlb)
-            hugetlb_area_replaced(vma);
-        list_del(&vma->mapping_node);
-        list_add_tail(&vma->mapping_node, dead);
-    }
+    unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
+    struct vma *vma = list_last_entry(dead, struct vma, mapping_node);
+    if (vma->hugetlb)
+        hugetlb_area_replaced(vma);
 }
 
 static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
