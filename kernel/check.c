@@ -11,6 +11,7 @@
  */
 #include "process.h"
 #include "quiet.h"
+#include "sealed.h"
 #include <asm/time.h>
 #include <base/claim.h>
 #include <base/log.h>
@@ -69,6 +70,8 @@ static int tasks_check(void)
 static int check_all(void)
 {
     int err = tasks_check();
+    if (!err)
+        err = sealed_check();
     return err ? err : vm_check();
 }
 

@@ -15,6 +15,7 @@
 #include "cred.h"
 #include "files.h"
 #include "mount.h"
+#include "sealed.h"
 #include <asm/time.h>
 #include <base/panic.h>
 #include <lib/format.h>
@@ -49,6 +50,7 @@ static void inode_release(struct object *object)
     struct inode *inode = inode_of(object);
     struct dentry *dentry = inode->dentry, *parent = NULL;
 
+    sealed_forget(inode);
     if (dentry) {
         parent = dentry->parent;
         dentry_free(dentry);

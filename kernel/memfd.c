@@ -17,6 +17,7 @@
 #include "fs.h"
 #include "memfd_noexec.h"
 #include "sched.h"
+#include "sealed.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
 #include <base/bug.h>
@@ -102,6 +103,7 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
         return err;
     inode->nlink = 0;
     inode->object.seals = first_seals(flags);
+    sealed_note(inode);
     inode->object.huge = SHMEM_HUGE_NO_MOUNT;
     return open_nameless(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
 }
@@ -185,6 +187,7 @@ static int add_seals_locked(struct inode *inode, uint32_t seals)
             return err;
     }
     object->seals |= seals;
+    sealed_note(inode);
     return 0;
 }
 

@@ -40,6 +40,9 @@ static int check_areas(struct mm *mm)
               "list and tree differ at %#lx", vma->start);
         CLAIM(!last || mm->unmerged || !vma_can_merge(last, vma), "V2", "areas meet at %#lx",
               vma->start);
+        CLAIM(!vma->object || !(vma->object->seals & SEAL_WRITE) || !(vma->flags & VM_SHARED) ||
+                  !(vma->flags & (VM_WRITE | VM_MAYWRITE)),
+              "V12", "area %#lx may write what is sealed", vma->start);
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         pages += vma_pages(vma);

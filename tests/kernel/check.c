@@ -6,13 +6,16 @@
  * Owns:   nothing.
  * Locks:  those of the calls.
  * Always: (1) what a test damages it mends, or the machine ends with it.
- * Source: trust.md V4, V7-V10, V25, V26, V29, V30.
+ * Source: trust.md V4, V7-V10, V12, V25, V26, V29, V30.
  * Tour:   after mm/check.c, mm/frames.c, kernel/check.c; others are in tests/kernel/fault.c.
  */
 #include "kit.h"
 
 #include "../../arch/x86_64/percpu.h"
+#include "../../kernel/files.h"
+#include "../../kernel/fs.h"
 #include "../../kernel/quiet.h"
+#include "../../kernel/sealed.h"
 #include "../../kernel/syscall.h"
 #include <asm/context.h>
 #include <mm/usage.h>
@@ -100,6 +103,87 @@ KTEST(a_first_write_that_would_not_be_seen_is_found)
     pte_write(slot, leaf);
     EXPECT(vm_check() == 0);
     kit_mm_put(mm);
+}
+
+static void sealed_file_release(struct object *object)
+{
+    sealed_forget(inode_of(object));
+    kmem_free(object);
+}
+
+/* A file of one page and a few bytes, under all seals that keep something. There is no file system
+ * yet: it is made by hand. */
+static struct inode *sealed_file(void)
+{
+    struct inode *inode = kmem_alloc(sizeof(*inode), SLAB_ALLOC_ZERO);
+    uint8_t bytes[16] = {1, 2, 3};
+    struct kernel_copy copy = kernel_buffer_in(bytes);
+
+    if (!EXPECT(inode))
+        return NULL;
+    object_init(&inode->object, &shmem_ops, sealed_file_release);
+    inode->mode = S_IFREG | 0755;
+    EXPECT(object_write(&inode->object, PAGE_SIZE, sizeof(bytes), &copy.copy) == sizeof(bytes));
+    EXPECT(object_deny_writers(&inode->object) == 0);
+    inode->object.seals = SEAL_SHRINK | SEAL_GROW | SEAL_WRITE | SEAL_EXEC;
+    sealed_note(inode);
+    EXPECT(sealed_check() == 0);
+    return inode;
+}
+
+static void sealed_file_drop(struct inode *inode)
+{
+    EXPECT(sealed_check() == 0);
+    inode_put(inode);
+    EXPECT(sealed_check() == 0);
+}
+
+KTEST(sealed_bytes_that_change_are_found)
+{
+    struct inode *inode = sealed_file();
+    REQUIRE(inode);
+
+    struct page *page = object_find_page(&inode->object, 1);
+    uint8_t *byte = (uint8_t *)page_kva(page) + 2;
+    (*byte)++;
+    EXPECT_FINDS(sealed_check(), "V12");
+    (*byte)--;
+    page_put(page);
+    sealed_file_drop(inode);
+}
+
+KTEST(sealed_files_that_are_otherwise_are_found)
+{
+    struct inode *inode = sealed_file();
+    REQUIRE(inode);
+    struct object *object = &inode->object;
+
+    atomic_fetch_add(&object->size_bytes, 1);
+    EXPECT_FINDS(sealed_check(), "V12");
+    atomic_fetch_sub(&object->size_bytes, 2);
+    EXPECT_FINDS(sealed_check(), "V12");
+    atomic_fetch_add(&object->size_bytes, 1);
+    atomic_fetch_add(&object->writers, 1);
+    EXPECT_FINDS(sealed_check(), "V12");
+    atomic_fetch_sub(&object->writers, 1);
+    inode->mode ^= 0001;
+    EXPECT_FINDS(sealed_check(), "V12");
+    inode->mode ^= 0001;
+    object->seals &= ~SEAL_GROW;
+    EXPECT_FINDS(sealed_check(), "V12");
+    object->seals |= SEAL_GROW;
+    sealed_file_drop(inode);
+}
+
+KTEST(an_area_that_may_write_what_is_sealed_is_found)
+{
+    struct shared_page s;
+    REQUIRE(shared_page_make(&s));
+
+    s.object->seals = SEAL_WRITE;
+    EXPECT_FINDS(vm_check(), "V12");
+    s.object->seals = 0;
+    shared_page_drop(&s);
 }
 
 KTEST(a_table_in_no_tree_is_found)

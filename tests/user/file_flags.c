@@ -132,6 +132,8 @@ static void pipes_need_not_be_waited_for(void)
 {
     int ends[2];
 
+    if (linux_before(6, 4))
+        SKIP("pipes were not among those that can be asked so");
     EXPECT_IS(pipe(ends), 0);
     EXPECT_ERR(get(ends[0], 0, 0), ESPIPE);
     EXPECT_ERR(put(ends[1], 0, 0), ESPIPE);
@@ -153,7 +155,8 @@ static void huge_files_are_only_read(void)
     EXPECT_IS(ftruncate(fd, 2 << 20), 0);
     EXPECT_ERR(put(fd, 0, 0), EINVAL);
     EXPECT_ERR(put(fd, 0, 1U << 20), EINVAL);
-    EXPECT_ERR(pwritev(fd, (void *)8, 1, 0), EINVAL);
+    if (!linux_before(6, 5))
+        EXPECT_ERR(pwritev(fd, (void *)8, 1, 0), EINVAL);
     EXPECT_IS(get(fd, 0, HIPRI), 10);
     EXPECT_ERR(get(fd, 0, NOWAIT), EOPNOTSUPP);
     close(fd);

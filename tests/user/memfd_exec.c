@@ -119,10 +119,7 @@ static void descriptor_names_the_program(void)
 
     EXPECT_IS(start(fd), 0);
     snprintf(name, sizeof name, "/dev/fd/%d", fd);
-    if (linux_before(6, 14)) /* which called it after the number */
-        expect_said(strrchr(name, '/') + 1, name);
-    else
-        expect_said("memfd:program", name);
+    expect_said("memfd:program", name);
     close(fd);
 }
 
@@ -177,12 +174,9 @@ static void rights_decide_not_seals(void)
 
 static void sealed_not_to_run_does_not(void)
 {
-    int fd = program(MFD_CLOEXEC | NOEXEC_SEAL);
-
-    if (linux_before(6, 3)) {
-        close(fd);
+    if (linux_before(6, 3))
         SKIP("there was no such flag");
-    }
+    int fd = program(MFD_CLOEXEC | NOEXEC_SEAL);
     EXPECT_IS(start(fd), EACCES);
     EXPECT_ERR(fchmod(fd, 0777), EPERM);
     EXPECT_IS(start(fd), EACCES);
@@ -194,12 +188,9 @@ static void sealed_not_to_run_does_not(void)
 
 static void sealed_to_run_stays_what_it_is(void)
 {
-    int fd = program(MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (linux_before(6, 3)) {
-        close(fd);
+    if (linux_before(6, 3))
         SKIP("there was no such seal");
-    }
+    int fd = program(MFD_CLOEXEC | MFD_ALLOW_SEALING);
     EXPECT_IS(fcntl(fd, F_ADD_SEALS, F_SEAL_EXEC), 0);
     EXPECT_ERR(fchmod(fd, 0666), EPERM);
     EXPECT_ERR(pwrite(fd, "x", 1, 0), EPERM);
@@ -229,8 +220,11 @@ static int script(unsigned flags)
 
 static void scripts_are_read_through_the_descriptor(void)
 {
-    int fd = script(0);
     char expected[64];
+
+    if (access("/dev/fd", F_OK))
+        SKIP("there is no /dev/fd");
+    int fd = script(0);
 
     EXPECT_IS(start(fd), 0);
     snprintf(expected, sizeof expected, "</dev/fd/%d> what it does\n", fd);

@@ -38,6 +38,7 @@ enum way {
     REMAP,     /* mremap to twice the size, then a store beyond */
     VM_WRITEV, /* process_vm_writev */
     MEM_FILE,  /* /proc/self/mem */
+    FILL_HOLE, /* UFFDIO_COPY into the second unit, where a hole is */
     MADVISE_REMOVE,
 
     PUNCH_HOLE,
@@ -91,6 +92,8 @@ static int error_of(enum way way, int seals, enum kind kind, enum state state)
         return state == MAPPED_RO ? EFAULT : of_mapping;
     case MEM_FILE:
         return state == MAPPED_RO ? EIO : of_mapping;
+    case FILL_HOLE: /* wants the right to write, be it not used: a mapping that reads may have it */
+        return of_mapping;
     case STORE:
     case STORE_PINNED:
     case MADVISE_REMOVE: /* is a hole in the file, whoever may write the mapping */

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "../../include/uapi/userfaultfd.h"
 #include "ktap.h"
 #include "seal_rules.h"
 #include <sys/ioctl.h>
@@ -28,7 +29,7 @@ struct cell {
     enum state state;
     int fd, pipe[2];
     size_t unit;
-    char *map; /* the first unit; NULL: nobody maps it */
+    char *map; /* both; NULL: nobody maps it */
     char byte; /* what is written */
 };
 
@@ -111,21 +112,21 @@ static long store(struct cell *c, char *p)
     return 0;
 }
 
-static char *map_unit(struct cell *c, int prot)
+static char *map_file(struct cell *c, int prot)
 {
-    char *p = mmap(NULL, c->unit, prot, MAP_SHARED, c->fd, 0);
+    char *p = mmap(NULL, 2 * c->unit, prot, MAP_SHARED, c->fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
 /* Do @what with a new mapping. */
 static long through_new(struct cell *c, int prot, long (*what)(struct cell *c, char *p))
 {
-    char *p = map_unit(c, prot);
+    char *p = map_file(c, prot);
     if (!p)
         return -1;
     long result = what(c, p);
     int error = errno;
-    munmap(p, c->unit);
+    munmap(p, 2 * c->unit);
     errno = error;
     return result;
 }
@@ -176,6 +177,7 @@ static long way_protect(struct cell *c)
 
 static long make_longer(struct cell *c, char *p)
 {
+    munmap(p + c->unit, c->unit);
     char *longer = mremap(p, c->unit, 2 * c->unit, MREMAP_MAYMOVE);
     if (longer == MAP_FAILED)
         return -1;
@@ -218,6 +220,34 @@ static long write_mem_file(struct cell *c, char *p)
 static long way_mem_file(struct cell *c)
 {
     return through(c, RW, write_mem_file);
+}
+
+/* Does not wait for a fault: fills in what one would find missing. */
+static long fill_hole(struct cell *c, char *p)
+{
+    struct uapi_uffdio_api api = {.api = UFFD_API};
+    struct uapi_uffdio_register range = {.range = {(uintptr_t)p + c->unit, c->unit},
+                                         .mode = UFFDIO_REGISTER_MODE_MISSING};
+    char *from = mmap(NULL, c->unit, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uapi_uffdio_copy copy = {
+        .dst = (uintptr_t)p + c->unit, .src = (uintptr_t)from, .len = c->unit};
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+
+    *from = c->byte;
+    long result = fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range) ||
+                          ioctl(fd, UFFDIO_COPY, &copy)
+                      ? -1
+                      : 0;
+    int error = errno;
+    close(fd);
+    munmap(from, c->unit);
+    errno = error;
+    return result;
+}
+
+static long way_fill_hole(struct cell *c)
+{
+    return through(c, PROT_READ, fill_hole);
 }
 
 static long remove_unit(struct cell *c, char *p)
@@ -317,6 +347,7 @@ static const struct {
     [REMAP] = {way_remap, SECOND_UNIT},
     [VM_WRITEV] = {way_vm_writev, FIRST_BYTE},
     [MEM_FILE] = {way_mem_file, FIRST_BYTE},
+    [FILL_HOLE] = {way_fill_hole, SECOND_UNIT},
     [MADVISE_REMOVE] = {way_madvise_remove, FIRST_BYTE},
     [PUNCH_HOLE] = {way_punch_hole, FIRST_BYTE},
     [SHRINK] = {way_shrink, SIZE},
