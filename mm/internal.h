@@ -501,6 +501,17 @@ void thp_scan_remove(struct mm *mm);
 bool is_missing(const struct vma *vma, uint64_t addr);
 
 /**
+ * hugetlb_add_copy() - hugetlb.c: a page for @index of a shared object with the bytes of @from
+ * Return: 0 with a reference in *@out; -EEXIST, -EFAULT (the object ends before it), -ENOMEM,
+ *         -ENOSPC: nothing changed.
+ */
+int __must_check hugetlb_add_copy(struct object *object, uint64_t index, const struct page *from,
+                                  struct page **out);
+
+/* page_install() for a private area of huge pages, of a page of its own with the bytes of @from. */
+int __must_check pool_page_install(struct vma *vma, uint64_t addr, const struct page *from);
+
+/**
  * page_install() - map @page, which is complete, where @vma has nothing
  * It gets all rights that the area grants. mmap_lock held; the leaf takes over the caller's
  * reference. Return: 0; -EEXIST, -ENOMEM: nothing changed.
