@@ -404,7 +404,7 @@ static void fill_locked(struct mm *mm, uint64_t start, uint64_t end)
     uint32_t flags = vma ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     if ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
-        populate(mm, start, end, flags);
+        populate(mm, start, end, flags, PAGE_SIZE); /* areas of larger ones never grow */
 }
 
 int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
