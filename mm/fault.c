@@ -213,6 +213,13 @@ static inline bool is_beyond(const struct fault *f)
     return offset >= object_size(f->vma->object);
 }
 
+/* A huge page of a pool that fallocate(2) put behind the end is mapped all the same, as on Linux. */
+static __cold bool exists_beyond(const struct fault *f)
+{
+    return object_is_hugetlb(f->vma->object) &&
+           object_has_page(f->vma->object, vma_folio_index(f->vma, f->va));
+}
+
 /* The object's huge page, if it has one there or gets one now. */
 static bool fault_huge_object(struct fault *f)
 {
@@ -275,7 +282,7 @@ static enum fault_result fault_pool_locked(struct fault *f)
 
     if (!pte_is_none(pte_read(f->walk.slot)))
         return FAULT_RESOLVED;
-    if (READ_ONCE(f->vma->hugetlb->robbed) || is_beyond(f))
+    if (READ_ONCE(f->vma->hugetlb->robbed) || (is_beyond(f) && !exists_beyond(f)))
         return FAULT_BEYOND;
     int err =
         object->ops->get_page(object, vma_folio_index(f->vma, f->va), OBJECT_GET_EXISTING, &page);
@@ -301,7 +308,7 @@ static enum fault_result fault_object(struct fault *f)
         return fault_pool(f);
     if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
-    if (is_beyond(f))
+    if (is_beyond(f) && !exists_beyond(f))
         return FAULT_BEYOND;
     if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
         return FAULT_RESOLVED;

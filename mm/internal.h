@@ -448,13 +448,6 @@ static inline bool promises_pages(const struct object *object)
 int __must_check object_charge(struct object *object, uint64_t nr_pages);
 void object_uncharge(struct object *object, uint64_t nr_pages);
 
-/* Have a size of @size_bytes at least. */
-static inline void object_cover(struct object *object, uint64_t size_bytes)
-{
-    if (object_size(object) < size_bytes)
-        atomic_store(&object->size_bytes, size_bytes);
-}
-
 /**
  * object_unmap() - take pages [first, last) of @object out of all mappings
  * Context: no table's lock held; IRQs on. TLB: flushed on return.

@@ -271,8 +271,8 @@ void object_truncate(struct object *object, uint64_t size_bytes)
     uint64_t old = object_size(object);
 
     atomic_store(&object->size_bytes, size_bytes);
-    if (size_bytes > old)
-        return; /* the same size again drops what fallocate() put behind the end */
+    if (size_bytes > old && !object_is_hugetlb(object))
+        return; /* the same size again, and of huge pages any, drops what fallocate() put behind */
     uint64_t keep = round_up(size_bytes, folio_bytes);
     object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
     object_unmap(object, keep >> PAGE_SHIFT, PAGE_MASK >> PAGE_SHIFT, ZAP_PAGES);

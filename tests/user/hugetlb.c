@@ -279,6 +279,30 @@ static void allocation_counts_whole_pages(void)
     EXPECT_IS(meminfo("HugePages_Free"), before);
 }
 
+/* Any new size takes what lies behind it. */
+static void pages_behind_the_end_stay_until_it_moves(void)
+{
+    NEED_POOL(3);
+    int fd = memfd_create("huge", MFD_HUGETLB);
+    long before = meminfo("HugePages_Free");
+
+    EXPECT_IS(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 3 * HUGE), 0);
+    char *p = mmap(NULL, 3 * HUGE, PROT_READ, MAP_SHARED, fd, 0);
+    EXPECT_IS(lseek(fd, 0, SEEK_END), 0);
+    EXPECT_IS(probe(p + 2 * HUGE, PROBE_READ).sig, 0); /* though it is behind the end */
+    EXPECT_IS(ftruncate(fd, HUGE), 0);
+    EXPECT_IS(probe(p + 2 * HUGE, PROBE_READ).sig, SIGBUS);
+    EXPECT_IS(before - meminfo("HugePages_Free"), 1);
+    EXPECT_IS(fallocate(fd, FALLOC_FL_KEEP_SIZE, 2 * HUGE, HUGE), 0);
+    EXPECT_IS(fallocate(fd, 0, HUGE, HUGE), 0); /* which leaves the third alone */
+    EXPECT_IS(before - meminfo("HugePages_Free"), 3);
+    EXPECT_IS(ftruncate(fd, 2 * HUGE), 0);
+    EXPECT_IS(before - meminfo("HugePages_Free"), 2);
+    munmap(p, 3 * HUGE);
+    close(fd);
+    EXPECT_IS(meminfo("HugePages_Free"), before);
+}
+
 static void an_allocation_that_fails_keeps_what_it_got(void)
 {
     long pages = meminfo("HugePages_Free") - meminfo("HugePages_Rsvd");
@@ -402,6 +426,7 @@ static const struct ktap_test tests[] = {
     TEST(write_seal_waits_for_huge_mappings_too),
     TEST(holes_are_punched_in_whole_pages),
     TEST(allocation_counts_whole_pages),
+    TEST(pages_behind_the_end_stay_until_it_moves),
     TEST(an_allocation_that_fails_keeps_what_it_got),
     TEST(the_seal_on_executing_lets_modes_change),
     TEST(sealed_files_are_mapped_to_read),
