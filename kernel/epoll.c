@@ -125,18 +125,12 @@ static const struct file_ops epoll_ops = {
 static int epoll_create(struct file **out)
 {
     struct epoll *e = kmem_alloc(sizeof(*e), SLAB_ALLOC_ZERO);
-    struct inode *inode;
-    struct dentry *dentry;
 
     if (!e)
         return -ENOMEM;
     mutex_init(&e->lock);
     list_init(&e->interests);
-    int err = inode_create(0600, NULL, &inode);
-    if (!err)
-        err = dentry_create("anon_inode:[eventpoll]", NULL, inode, &dentry);
-    if (!err)
-        err = file_create(dentry, &epoll_ops, O_RDWR, out);
+    int err = file_create_anonymous("anon_inode:[eventpoll]", 0600, &epoll_ops, O_RDWR, out);
     if (err)
         kmem_free(e);
     else

@@ -127,12 +127,11 @@ static const struct file_ops eventfd_ops = {
 static int eventfd_create(uint64_t count, unsigned flags, struct file **out)
 {
     struct counter *c = kmem_alloc(sizeof(*c), SLAB_ALLOC_ZERO);
-    struct dentry *dentry;
-    struct inode *inode;
 
     if (!c)
         return -ENOMEM;
-    int err = inode_create(S_IFREG | 0600, NULL, &inode);
+    int err = file_create_anonymous("anon_inode:[eventfd]", S_IFREG | 0600, &eventfd_ops,
+                                    O_RDWR | (flags & O_NONBLOCK), out);
     if (err) {
         kmem_free(c);
         return err;
@@ -141,11 +140,9 @@ static int eventfd_create(uint64_t count, unsigned flags, struct file **out)
     wait_queue_init(&c->waiters);
     c->count = count;
     c->semaphore = flags & EFD_SEMAPHORE;
-    inode->private = (uint64_t)c;
-    inode->release = eventfd_free;
-    inode->file_ops = &eventfd_ops;
-    err = dentry_create("anon_inode:[eventfd]", NULL, inode, &dentry);
-    return err ? err : file_create(dentry, &eventfd_ops, O_RDWR | (flags & O_NONBLOCK), out);
+    (*out)->inode->private = (uint64_t)c;
+    (*out)->inode->release = eventfd_free;
+    return 0;
 }
 
 int64_t sys_eventfd2(unsigned count, unsigned flags)

@@ -56,6 +56,20 @@ int file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flag
     return 0;
 }
 
+int file_create_anonymous(const char *name, uint32_t mode, const struct file_ops *ops,
+                          uint32_t flags, struct file **out)
+{
+    struct dentry *dentry;
+    struct inode *inode;
+
+    int err = inode_create(mode, NULL, &inode);
+    if (err)
+        return err;
+    inode->file_ops = ops;
+    err = dentry_create(name, NULL, inode, &dentry);
+    return err ? err : file_create(dentry, ops, flags, out);
+}
+
 void file_get(struct file *file)
 {
     atomic_fetch_add_explicit(&file->refcount, 1, memory_order_relaxed);

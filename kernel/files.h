@@ -74,6 +74,11 @@ void files_boot_init(void);
 int __must_check file_create(struct dentry *dentry, const struct file_ops *ops, uint32_t flags,
                              struct file **out);
 
+/* An open file on an inode of its own, which has a name and no place. What the inode keeps for its
+ * kind, and how that is given back, is the caller's to fill in. 0 or -ENOMEM. */
+int __must_check file_create_anonymous(const char *name, uint32_t mode, const struct file_ops *ops,
+                                       uint32_t flags, struct file **out);
+
 /* The same as open(2) does it with a place: its kind and its mount are asked, O_TRUNC is obeyed.
  * -ELOOP, -ENOTDIR, -EISDIR, -EROFS, -EACCES, -ENXIO, or what the file's kind says. */
 int __must_check file_open(const struct place *place, int flags, struct file **out);

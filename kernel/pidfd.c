@@ -62,22 +62,17 @@ static const struct file_ops pidfd_ops = {
 
 int pidfd_create(struct process *process, unsigned flags)
 {
-    struct dentry *dentry;
-    struct inode *inode;
     struct file *file;
 
-    int err = inode_create(0700, NULL, &inode);
+    int err = file_create_anonymous("anon_inode:[pidfd]", 0700, &pidfd_ops,
+                                    O_RDWR | (flags & O_NONBLOCK), &file);
     if (err)
         return err;
     process_get(process);
     WRITE_ONCE(process->has_pidfd, true);
-    inode->private = (uint64_t)process;
-    inode->release = pidfd_free;
-    inode->file_ops = &pidfd_ops;
-    err = dentry_create("anon_inode:[pidfd]", NULL, inode, &dentry);
-    if (!err)
-        err = file_create(dentry, &pidfd_ops, O_RDWR | (flags & O_NONBLOCK), &file);
-    return err ? err : fd_install(file, 0, true);
+    file->inode->private = (uint64_t)process;
+    file->inode->release = pidfd_free;
+    return fd_install(file, 0, true);
 }
 
 int pidfd_get(int fd, struct process **out, uint32_t *flags)

@@ -123,20 +123,13 @@ static const struct file_ops signalfd_ops = {
 
 static int signalfd_create(uint64_t set, unsigned flags)
 {
-    struct dentry *dentry;
-    struct inode *inode;
     struct file *file;
 
-    int err = inode_create(0600, NULL, &inode);
+    int err = file_create_anonymous("anon_inode:[signalfd]", 0600, &signalfd_ops,
+                                    O_RDWR | (flags & O_NONBLOCK), &file);
     if (err)
         return err;
-    inode->private = set;
-    inode->file_ops = &signalfd_ops;
-    err = dentry_create("anon_inode:[signalfd]", NULL, inode, &dentry);
-    if (!err)
-        err = file_create(dentry, &signalfd_ops, O_RDWR | (flags & O_NONBLOCK), &file);
-    if (err)
-        return err;
+    file->inode->private = set;
     signals_are_polled = true;
     return fd_install(file, 0, flags & O_CLOEXEC);
 }

@@ -151,12 +151,11 @@ static const struct file_ops timerfd_ops = {
 static int timerfd_create(int clock, unsigned flags, struct file **out)
 {
     struct clock_file *t = kmem_alloc(sizeof(*t), SLAB_ALLOC_ZERO);
-    struct dentry *dentry;
-    struct inode *inode;
 
     if (!t)
         return -ENOMEM;
-    int err = inode_create(0600, NULL, &inode);
+    int err = file_create_anonymous("anon_inode:[timerfd]", 0600, &timerfd_ops,
+                                    O_RDWR | (flags & O_NONBLOCK), out);
     if (err) {
         kmem_free(t);
         return err;
@@ -166,11 +165,9 @@ static int timerfd_create(int clock, unsigned flags, struct file **out)
     wait_queue_init(&t->waiters);
     t->timer.fire = fire;
     t->clock = clock;
-    inode->private = (uint64_t)t;
-    inode->release = timerfd_free;
-    inode->file_ops = &timerfd_ops;
-    err = dentry_create("anon_inode:[timerfd]", NULL, inode, &dentry);
-    return err ? err : file_create(dentry, &timerfd_ops, O_RDWR | (flags & O_NONBLOCK), out);
+    (*out)->inode->private = (uint64_t)t;
+    (*out)->inode->release = timerfd_free;
+    return 0;
 }
 
 int64_t sys_timerfd_create(int clock, unsigned flags)

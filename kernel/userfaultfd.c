@@ -233,12 +233,11 @@ static const struct file_ops userfaultfd_ops = {
 static int userfaultfd_create(unsigned flags, struct file **out)
 {
     struct userfaultfd *u = kmem_alloc(sizeof(*u), SLAB_ALLOC_ZERO);
-    struct dentry *dentry;
-    struct inode *inode;
 
     if (!u)
         return -ENOMEM;
-    int err = inode_create(0600, NULL, &inode);
+    int err = file_create_anonymous("anon_inode:[userfaultfd]", 0600, &userfaultfd_ops,
+                                    flags & O_NONBLOCK, out);
     if (err) {
         kmem_free(u);
         return err;
@@ -251,11 +250,9 @@ static int userfaultfd_create(unsigned flags, struct file **out)
     list_init(&u->questions);
     wait_queue_init(&u->readers);
     wait_queue_init(&u->askers);
-    inode->private = (uint64_t)u;
-    inode->release = userfaultfd_free;
-    inode->file_ops = &userfaultfd_ops;
-    err = dentry_create("anon_inode:[userfaultfd]", NULL, inode, &dentry);
-    return err ? err : file_create(dentry, &userfaultfd_ops, flags & O_NONBLOCK, out);
+    (*out)->inode->private = (uint64_t)u;
+    (*out)->inode->release = userfaultfd_free;
+    return 0;
 }
 
 int64_t userfaultfd_open(unsigned flags)
