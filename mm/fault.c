@@ -213,7 +213,7 @@ static inline bool is_beyond(const struct fault *f)
     return offset >= object_size(f->vma->object);
 }
 
-/* A huge page of a pool that fallocate(2) put behind the end is mapped all the same, as on Linux. */
+/* A huge page that fallocate(2) put behind the end is mapped all the same, as on Linux. */
 static __cold bool exists_beyond(const struct fault *f)
 {
     return object_is_hugetlb(f->vma->object) &&
