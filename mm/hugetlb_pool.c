@@ -316,7 +316,7 @@ struct page *pool_take_locked(struct hugetlb_pool *pool, bool promised)
 {
     if (!promised && !pool_unpromised(pool))
         return NULL;
-    ASSERT(!list_empty(&pool->free_pages), "claim 1: reserved <= free");
+    ASSERT(!list_empty(&pool->free_pages), "V22: reserved <= free");
     struct page *page = unlist_page(pool);
     pool->counts.reserved -= promised;
     atomic_store(&page->refcount, 1);
