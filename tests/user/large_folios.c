@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/large_folios.c - files with huge pages that are cut, holed and written at random places
+ * tests/user/large_folios.c - files with huge pages, cut, holed and written at random places
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   nothing.
