@@ -50,7 +50,8 @@ static void inode_release(struct object *object)
     struct inode *inode = inode_of(object);
     struct dentry *dentry = inode->dentry, *parent = NULL;
 
-    sealed_forget(inode);
+    if (DEBUG >= 2)
+        sealed_forget(inode);
     if (dentry) {
         parent = dentry->parent;
         dentry_free(dentry);

@@ -103,7 +103,8 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
         return err;
     inode->nlink = 0;
     inode->object.seals = first_seals(flags);
-    sealed_note(inode);
+    if (DEBUG >= 2)
+        sealed_note(inode);
     inode->object.huge = SHMEM_HUGE_NO_MOUNT;
     return open_nameless(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
 }
@@ -187,7 +188,8 @@ static int add_seals_locked(struct inode *inode, uint32_t seals)
             return err;
     }
     object->seals |= seals;
-    sealed_note(inode);
+    if (DEBUG >= 2)
+        sealed_note(inode);
     return 0;
 }
 

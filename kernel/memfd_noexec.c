@@ -51,18 +51,23 @@ static bool may_log(void)
     return atomic_fetch_add(&lines, 1) < LOG_LINES;
 }
 
-int memfd_noexec_apply(unsigned *flags)
+static __cold int apply(unsigned *flags, unsigned here)
 {
-    unsigned here = memfd_noexec_in(process_current()->ns);
-
-    if (!(*flags & (MFD_EXEC | MFD_NOEXEC_SEAL)))
-        *flags |= here == ALLOWED ? MFD_EXEC : MFD_NOEXEC_SEAL;
+    if (!(*flags & MFD_EXEC))
+        *flags |= MFD_NOEXEC_SEAL;
     if ((*flags & MFD_NOEXEC_SEAL) || here < FORBIDDEN)
         return 0;
     if (may_log())
         log_warn("%s[%d]: memfd_create() requires MFD_NOEXEC_SEAL with vm.memfd_noexec=%u",
                  task_current()->name, task_current()->tid, here);
     return -EACCES;
+}
+
+int memfd_noexec_apply(unsigned *flags)
+{
+    unsigned here = memfd_noexec_in(process_current()->ns);
+
+    return likely(here == ALLOWED) ? 0 : apply(flags, here);
 }
 
 int memfd_noexec_show(struct text *t, struct dentry *dentry)

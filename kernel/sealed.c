@@ -3,7 +3,7 @@
  * kernel/sealed.c - is what is sealed as it was? For vm_check() of debug kernels
  *
  * Room:   kernel.
- * Owns:   a record for each file with seals: what it was when they were added. None without DEBUG.
+ * Owns:   a record for each file with seals: what it was when they were added.
  * Locks:  records_lock (spin, rank FILES) round the list.
  * Always: (1) a file whose record finds no memory is not checked, and works as any other;
  *         (2) bytes are compared once they can neither be written nor cut off, as far as BYTES_MAX.
@@ -89,8 +89,7 @@ static struct record *record_get(struct inode *inode)
 void sealed_note(struct inode *inode)
 {
     struct object *object = &inode->object;
-    bool keeps = DEBUG >= 2 && (object->seals & ~SEAL_SEAL);
-    struct record *r = keeps ? record_get(inode) : NULL;
+    struct record *r = object->seals & ~SEAL_SEAL ? record_get(inode) : NULL;
 
     if (!r)
         return;
@@ -110,7 +109,7 @@ void sealed_note(struct inode *inode)
 
 void sealed_forget(struct inode *inode)
 {
-    if (DEBUG < 2 || !inode->object.seals)
+    if (!inode->object.seals)
         return;
     spin_lock(&records_lock);
     struct record *r = record_of(inode);

@@ -5,7 +5,7 @@
  * Room:   kernel.
  * Owns:   nothing; the code is kernel/sealed.c.
  * Locks:  as noted.
- * Always: -
+ * Always: (1) only debug kernels call this.
  * Source: trust.md section 2, V12.
  * Tour:   with kernel/memfd.c.
  */

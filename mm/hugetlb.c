@@ -289,14 +289,13 @@ void hugetlb_object_count(struct object *object, uint64_t *promises, uint64_t *p
     }
 }
 
-const struct object_ops hugetlb_ops = {
-    .name = "hugetlb",
-    .folio_order = HUGE_ORDER,
-    .pool = &hugetlb_pools[0],
-    .get_page = hugetlb_get_page,
-    .get_copy = hugetlb_get_copy,
-    .remove_folios = hugetlb_remove_folios,
-    .reserve = hugetlb_reserve,
-    .grows_mapped = true,
-    .kernel_access = true,
-};
+#define OPS(its_name, order, its_pool)                                                            \
+    {                                                                                             \
+        .name = (its_name), .folio_order = (order), .pool = (its_pool),                           \
+        .get_page = hugetlb_get_page, .get_copy = hugetlb_get_copy,                               \
+        .remove_folios = hugetlb_remove_folios, .reserve = hugetlb_reserve, .grows_mapped = true, \
+        .kernel_access = true                                                                     \
+    }
+
+const struct object_ops hugetlb_ops = OPS("hugetlb", HUGE_ORDER, &hugetlb_pools[0]);
+const struct object_ops hugetlb_giant_ops = OPS("giant", PAGE_ORDER_GIANT, &hugetlb_pools[1]);

@@ -169,7 +169,8 @@ static inline uint64_t vma_unit(const struct vma *vma)
 /* The level of its leaves, if none is larger than it has to be. */
 static inline enum pt_level vma_level(const struct vma *vma)
 {
-    return vma_unit(vma) == PAGE_SIZE ? PT_4K : PT_2M;
+    uint64_t unit = vma_unit(vma);
+    return unit == PAGE_SIZE ? PT_4K : unit == HUGE_SIZE ? PT_2M : PT_1G;
 }
 
 /* The object's index (in folios) for an address of the area. */
