@@ -434,6 +434,9 @@ void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
 
+/* The page at @index with a reference, or NULL, as get_page() says: it is not made. */
+struct page *object_existing_page(struct object *object, uint64_t index);
+
 /* An empty index whose nodes come from where objects have theirs. */
 void object_index_init(struct index *index);
 
@@ -454,6 +457,8 @@ static inline void object_cover(struct object *object, uint64_t size_bytes)
     if (object_size(object) < size_bytes)
         atomic_store(&object->size_bytes, size_bytes);
 }
+
+/* truncate.c */
 
 /**
  * object_unmap() - take pages [first, last) of @object out of all mappings
