@@ -53,7 +53,7 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address,
 /* A program answers; user code is interrupted by every signal. */
 static enum fault_result page_fault_ask(const struct trap_frame *frame, uint64_t address)
 {
-    const struct userfault_question q = {address, access_of(frame->error), !trap_from_user(frame)};
+    struct userfault_question q = {address, access_of(frame->error), !trap_from_user(frame), 0};
     return mm_userfault_ask(task_current()->mm, &q);
 }
 

@@ -20,7 +20,11 @@
 #include <uapi/errno.h>
 #include <uapi/misc.h>
 
-#define HUGETLB_BYTES(vma) ((vma)->flags & VM_HUGETLB ? HUGE_SIZE : PAGE_SIZE)
+/* In what units @vma is mapped, if no larger one just fits. */
+static uint64_t unit_of(const struct vma *vma)
+{
+    return vma->flags & VM_HUGETLB ? object_folio_bytes(vma->object) : PAGE_SIZE;
+}
 
 static void add_kib(struct text *t, const char *name, uint64_t bytes)
 {
@@ -81,8 +85,8 @@ static void add_area(struct text *t, struct vma *vma, struct area_usage *u)
 {
     area_usage_add(vma, u);
     add_kib(t, "Size:", vma->end - vma->start);
-    add_kib(t, "KernelPageSize:", HUGETLB_BYTES(vma));
-    add_kib(t, "MMUPageSize:", HUGETLB_BYTES(vma));
+    add_kib(t, "KernelPageSize:", unit_of(vma));
+    add_kib(t, "MMUPageSize:", unit_of(vma));
     add_usage(t, u, false, vma->flags & VM_LOCKED ? u->share : 0);
     text_add(t, "THPeligible:    %8u\n", area_takes_huge(vma));
     text_add(t, "ProtectionKey:  %8u\n", vma->pkey);
@@ -128,7 +132,7 @@ static int show_rollup(struct text *t, struct dentry *dentry)
 
 static void add_numa_usage(struct text *t, const struct vma *vma, const struct area_usage *u)
 {
-    uint64_t unit = HUGETLB_BYTES(vma), hugetlb = u->hugetlb_private + u->hugetlb_shared;
+    uint64_t unit = unit_of(vma), hugetlb = u->hugetlb_private + u->hugetlb_shared;
     uint64_t pages = (u->resident + hugetlb) / unit, anon = u->anonymous / unit;
     uint64_t dirty = (u->shared_dirty + u->private_dirty) / unit;
 

@@ -18,6 +18,7 @@
 #include "pipe.h"
 #include "task.h"
 #include "vector.h"
+#include <base/bug.h>
 #include <mm/pin.h>
 #include <uapi/errno.h>
 #include <uapi/poll.h>
@@ -130,6 +131,8 @@ static int64_t push_object(struct object *object, struct pipe *to, uint64_t *pos
 
     while (done < len && !pipe_is_full(to) && *pos < object_size(object)) {
         struct pipe_part part = {.offset = *pos % PAGE_SIZE};
+        if (bug_is_back(BUG_B44))
+            part.grows = pipe_part(to, to->head)->grows; /* as the last who used it left it */
         int err = object_pin(object, *pos, &part.page);
         if (err)
             return done ? (int64_t)done : err;

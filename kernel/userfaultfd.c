@@ -52,7 +52,7 @@ static struct uapi_uffd_msg message(struct userfaultfd *u, const struct userfaul
     return (struct uapi_uffd_msg){
         .event = UFFD_EVENT_PAGEFAULT,
         .flags = q->access == ACCESS_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0,
-        .address = exact ? q->addr : round_down(q->addr, PAGE_SIZE),
+        .address = exact ? q->addr : round_down(q->addr, q->unit),
         .ptid = features & UFFD_FEATURE_THREAD_ID ? (uint32_t)task_current()->tid : 0,
     };
 }

@@ -28,9 +28,9 @@ struct userfaultfd {
 };
 
 /* All that there are; what is asked in addition is refused. */
-#define USERFAULTFD_FEATURES                                                     \
-    (UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | \
-     UFFD_FEATURE_EXACT_ADDRESS)
+#define USERFAULTFD_FEATURES                                                             \
+    (UFFD_FEATURE_MISSING_HUGETLBFS | UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_SIGBUS | \
+     UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS)
 
 #define UFFD_READY (1UL << 63) /* of features: UFFDIO_API has been called */
 

@@ -575,6 +575,46 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)
     }
 }
 
+/* Nobody touched it yet, and all of it is RAM that is free. */
+static bool chunk_is_fresh(uint64_t first_pfn)
+{
+    uint64_t start = first_pfn * PAGE_SIZE;
+
+    return !page_is_initialised(first_pfn) &&
+           range_set_overlap(&zone.map->free, start, start + CHUNK_PAGES * PAGE_SIZE) ==
+               CHUNK_PAGES * PAGE_SIZE;
+}
+
+static bool chunk_is_listed(uint64_t first_pfn)
+{
+    const struct page *page = pfn_to_page(first_pfn);
+    return page_is_initialised(first_pfn) && READ_ONCE(page->state) == PAGE_FREE &&
+           READ_ONCE(page->order) == PAGE_ORDER_MAX;
+}
+
+bool buddy_chunk_is_free(uint64_t first_pfn)
+{
+    return chunk_is_listed(first_pfn) || chunk_is_fresh(first_pfn);
+}
+
+bool buddy_take_chunk(uint64_t first_pfn)
+{
+    struct page *page = pfn_to_page(first_pfn);
+    irq_flags_t irq = spin_lock_irqsave(&zone.lock);
+
+    if (chunk_is_fresh(first_pfn))
+        accept_chunk(first_pfn);
+    bool taken = chunk_is_listed(first_pfn);
+    if (taken) {
+        unlist_block(page);
+        page_set_state(page, PAGE_KERNEL);
+    }
+    spin_unlock_irqrestore(&zone.lock, irq);
+    if (taken)
+        made_used(page, PAGE_ORDER_MAX, PAGE_ALLOC_PLAIN);
+    return taken;
+}
+
 void buddy_free_blocks(uint64_t nr_blocks[])
 {
     for (unsigned order = 0; order <= PAGE_ORDER_MAX; order++)

@@ -630,6 +630,36 @@ int page_install(struct vma *vma, uint64_t addr, struct page *page)
     return publish(&f, page, page->object ? page : NULL) ? 0 : -EEXIST;
 }
 
+static int install_copy(struct fault *f, const struct page *from)
+{
+    struct page *page;
+    pte_t pte;
+
+    if (slot_find(f, vma_level(f->vma), &pte))
+        return -ENOMEM;
+    if (!pte_is_none(pte))
+        return -EEXIST;
+    if (private_page(f, PAGE_ALLOC_PLAIN, &page) != FAULT_RESOLVED)
+        return -ENOMEM;
+    copy_page(page, from);
+    if (publish(f, page, NULL))
+        return 0;
+    folio_put(page_folio(page));
+    return -EEXIST;
+}
+
+int pool_page_install(struct vma *vma, uint64_t addr, const struct page *from)
+{
+    enum fault_access access = vma->flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    struct fault f = {.mm = vma->mm, .vma = vma, .va = addr, .access = access};
+
+    vma_anon_begin(vma);
+    mutex_lock(&vma->hugetlb->lock);
+    int err = install_copy(&f, from);
+    mutex_unlock(&vma->hugetlb->lock);
+    return err;
+}
+
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
                              enum fault_access access)
 {

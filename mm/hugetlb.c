@@ -186,10 +186,21 @@ static int page_get(struct object *object, uint64_t index, bool redeem, struct f
     return err;
 }
 
-/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: it is behind
- * the object's end. */
+/* What is in a new page: what @from has, or zeros. */
+static void fill(struct page *page, const struct page *from)
+{
+    uint64_t bytes = PAGE_SIZE << page->order;
+
+    if (from)
+        memcpy(page_kva(page), page_kva(from), bytes);
+    else
+        memset(page_kva(page), 0, bytes);
+}
+
+/* filling_of() it held. -EAGAIN: somebody truncated, or promised, meanwhile; -ENXIO: the object
+ * ends before it. */
 static int make_folio(struct object *object, uint64_t index, enum object_get how,
-                      struct folio **out)
+                      const struct page *from, struct folio **out)
 {
     if (is_past_end(object, index, how))
         return -ENXIO;
@@ -200,7 +211,7 @@ static int make_folio(struct object *object, uint64_t index, enum object_get how
     int err = page_get(object, index, found, out);
     if (err)
         return err;
-    memset(page_kva(&(*out)->page), 0, object_folio_bytes(object));
+    fill(&(*out)->page, from);
     err = publish(object, index, *out, found, how);
     if (err) {
         folio_put(*out);
@@ -220,11 +231,28 @@ static int hugetlb_get_page(struct object *object, uint64_t index, enum object_g
         return 0;
     mutex_lock(filling_of(object, index));
     do
-        err = make_folio(object, index, how, &found);
+        err = make_folio(object, index, how, NULL, &found);
     while (err == -EAGAIN);
     mutex_unlock(filling_of(object, index));
     *out = err ? NULL : &found->page;
     return err;
+}
+
+int hugetlb_add_copy(struct object *object, uint64_t index, const struct page *from,
+                     struct page **out)
+{
+    struct folio *found = NULL;
+    int err;
+
+    mutex_lock(filling_of(object, index));
+    do
+        err = object_has_page(object, index)
+                  ? -EEXIST
+                  : make_folio(object, index, OBJECT_GET_ALLOCATE, from, &found);
+    while (err == -EAGAIN);
+    mutex_unlock(filling_of(object, index));
+    *out = err ? NULL : &found->page;
+    return err == -ENXIO ? -EFAULT : err;
 }
 
 static void hugetlb_remove_folios(struct object *object, uint64_t start, uint64_t end)
@@ -261,14 +289,13 @@ void hugetlb_object_count(struct object *object, uint64_t *promises, uint64_t *p
     }
 }
 
-const struct object_ops hugetlb_ops = {
-    .name = "hugetlb",
-    .folio_order = HUGE_ORDER,
-    .pool = &hugetlb_pools[0],
-    .get_page = hugetlb_get_page,
-    .get_copy = hugetlb_get_copy,
-    .remove_folios = hugetlb_remove_folios,
-    .reserve = hugetlb_reserve,
-    .grows_mapped = true,
-    .kernel_access = true,
-};
+#define OPS(its_name, order, its_pool)                                                            \
+    {                                                                                             \
+        .name = (its_name), .folio_order = (order), .pool = (its_pool),                           \
+        .get_page = hugetlb_get_page, .get_copy = hugetlb_get_copy,                               \
+        .remove_folios = hugetlb_remove_folios, .reserve = hugetlb_reserve, .grows_mapped = true, \
+        .kernel_access = true                                                                     \
+    }
+
+const struct object_ops hugetlb_ops = OPS("hugetlb", HUGE_ORDER, &hugetlb_pools[0]);
+const struct object_ops hugetlb_giant_ops = OPS("giant", PAGE_ORDER_GIANT, &hugetlb_pools[1]);

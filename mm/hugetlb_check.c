@@ -13,7 +13,7 @@
 #include "hugetlb_pool.h"
 #include <base/claim.h>
 
-static uint64_t used_frames[HUGE_ORDER * 2 + 1]; /* by order of the page */
+static uint64_t used_frames[PAGE_ORDER_GIANT + 1]; /* by order of the page */
 
 static int count_used(const struct page *head)
 {

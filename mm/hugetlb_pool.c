@@ -11,23 +11,36 @@
  * Tour:   after include/mm/hugetlb.h; then mm/hugetlb.c.
  */
 #include "hugetlb_pool.h"
+#include "giant.h"
+#include <asm/cpu.h>
 #include <base/fail.h>
 #include <uapi/errno.h>
 
+#define POOL(pool, its_order, its_ops)                                                        \
+    {                                                                                         \
+        .lock = SPINLOCK_INIT(LOCK_RANK_HUGETLB), .free_pages = LIST_INIT((pool).free_pages), \
+        .objects = LIST_INIT((pool).objects), .quotas = LIST_INIT((pool).quotas),             \
+        .order = (its_order), .ops = (its_ops)                                                \
+    }
+
 struct hugetlb_pool hugetlb_pools[HUGETLB_POOLS] = {
-    {.lock = SPINLOCK_INIT(LOCK_RANK_HUGETLB),
-     .free_pages = LIST_INIT(hugetlb_pools[0].free_pages),
-     .objects = LIST_INIT(hugetlb_pools[0].objects),
-     .quotas = LIST_INIT(hugetlb_pools[0].quotas),
-     .order = HUGE_ORDER,
-     .ops = &hugetlb_ops},
+    POOL(hugetlb_pools[0], HUGE_ORDER, &hugetlb_ops),
+    POOL(hugetlb_pools[1], PAGE_ORDER_GIANT, &hugetlb_giant_ops),
 };
+
+/* Of the pools above: those whose pages this machine's CPUs can map. */
+static unsigned nr_pools;
+
+static bool pool_is_giant(const struct hugetlb_pool *pool)
+{
+    return pool->order > PAGE_ORDER_MAX;
+}
 
 static struct hugetlb_pool *usual = &hugetlb_pools[0];
 
 struct hugetlb_pool *hugetlb_pool_nth(unsigned n)
 {
-    return n < HUGETLB_POOLS ? &hugetlb_pools[n] : NULL;
+    return n < nr_pools ? &hugetlb_pools[n] : NULL;
 }
 
 struct hugetlb_pool *hugetlb_pool_of(unsigned shift)
@@ -81,7 +94,7 @@ uint64_t hugetlb_pool_overcommit(const struct hugetlb_pool *pool)
 
 int hugetlb_pool_set_overcommit(struct hugetlb_pool *pool, uint64_t nr)
 {
-    if (pool->order > PAGE_ORDER_MAX)
+    if (pool_is_giant(pool))
         return -EINVAL;
     WRITE_ONCE(pool->overcommit, nr);
     return 0;
@@ -108,17 +121,24 @@ void pool_unlist_object(struct object *object)
 
 /* Frames from the rest of the machine, and back. */
 
-static int block_get(struct hugetlb_pool *pool, struct page **out)
+static int block_get(const struct hugetlb_pool *pool, struct page **out)
 {
-    int err = page_alloc(pool->order, PAGE_ALLOC_AS(PAGE_POOL), out);
-    if (!err)
-        atomic_store(&(*out)->refcount, 0);
-    return err;
+    int err = pool_is_giant(pool) ? giant_alloc(pool->order, out)
+                                  : page_alloc(pool->order, PAGE_ALLOC_PLAIN, out);
+    if (err)
+        return err;
+    page_set_state(*out, PAGE_POOL);
+    atomic_store(&(*out)->refcount, 0);
+    return 0;
 }
 
-static void block_put(struct hugetlb_pool *pool, struct page *page)
+static void block_put(const struct hugetlb_pool *pool, struct page *page)
 {
-    page_free(page, pool->order);
+    page_set_state(page, PAGE_KERNEL);
+    if (pool_is_giant(pool))
+        giant_free(page);
+    else
+        page_free(page, pool->order);
 }
 
 /* Free pages on the list. pool->lock held. */
@@ -295,5 +315,6 @@ static void folio_release(struct folio *folio)
 
 void pools_boot_init(void)
 {
+    nr_pools = cpu_has(CPU_PAGE_1G) ? HUGETLB_POOLS : HUGETLB_POOLS - 1;
     folio_set_release(PAGE_HUGETLB, folio_release);
 }

@@ -25,9 +25,10 @@ struct hugetlb_pool {
     const struct object_ops *ops; /* of its objects [I] */
 };
 
-#define HUGETLB_POOLS 1
+#define HUGETLB_POOLS 2 /* of 2 MiB and 1 GiB pages */
 
 extern struct hugetlb_pool hugetlb_pools[HUGETLB_POOLS];
+extern const struct object_ops hugetlb_giant_ops;
 
 /* How their pages die. Boot. */
 void pools_boot_init(void);

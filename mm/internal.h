@@ -169,7 +169,8 @@ static inline uint64_t vma_unit(const struct vma *vma)
 /* The level of its leaves, if none is larger than it has to be. */
 static inline enum pt_level vma_level(const struct vma *vma)
 {
-    return vma_unit(vma) == PAGE_SIZE ? PT_4K : PT_2M;
+    uint64_t unit = vma_unit(vma);
+    return unit == PAGE_SIZE ? PT_4K : unit == HUGE_SIZE ? PT_2M : PT_1G;
 }
 
 /* The object's index (in folios) for an address of the area. */
@@ -498,6 +499,17 @@ void thp_scan_remove(struct mm *mm);
 
 /* fault.c: has neither @vma at @addr, nor its object there, a page? mmap_lock held. */
 bool is_missing(const struct vma *vma, uint64_t addr);
+
+/**
+ * hugetlb_add_copy() - hugetlb.c: a page for @index of a shared object with the bytes of @from
+ * Return: 0 with a reference in *@out; -EEXIST, -EFAULT (the object ends before it), -ENOMEM,
+ *         -ENOSPC: nothing changed.
+ */
+int __must_check hugetlb_add_copy(struct object *object, uint64_t index, const struct page *from,
+                                  struct page **out);
+
+/* page_install() for a private area of huge pages, of a page of its own with the bytes of @from. */
+int __must_check pool_page_install(struct vma *vma, uint64_t addr, const struct page *from);
 
 /**
  * page_install() - map @page, which is complete, where @vma has nothing

@@ -123,9 +123,9 @@ static const uint32_t legal_steps[PAGE_STATES] = {
     [PAGE_RESERVED] = TO(PAGE_FREE) | TO(PAGE_TAIL),
     [PAGE_FRESH] = TO(PAGE_FREE) | TO(PAGE_TAIL),
     [PAGE_FREE] = TO(PAGE_TAIL) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO_KINDS,
-    [PAGE_TAIL] = TO(PAGE_FREE) | TO(PAGE_CPU),
+    [PAGE_TAIL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_CPU] = TO(PAGE_FREE) | TO(PAGE_KERNEL) | TO_KINDS,
-    [PAGE_KERNEL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO_KINDS,
+    [PAGE_KERNEL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_TAIL) | TO_KINDS,
     [PAGE_SLAB] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_TABLE] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_ANON] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
@@ -147,7 +147,7 @@ struct page *page_head_of_tail(struct page *page)
     uint64_t pfn = page_to_pfn(page);
 
     for (unsigned order = 1; page->state == PAGE_TAIL; order++) {
-        ASSERT(order <= PAGE_ORDER_MAX, "frame %lx is a tail without a head", pfn);
+        ASSERT(order <= PAGE_ORDER_GIANT, "frame %lx is a tail without a head", pfn);
         page = pfn_to_page(round_down(pfn, 1UL << order));
     }
     return page;
@@ -159,7 +159,7 @@ static const struct page *head_seen(uint64_t pfn)
 {
     const struct page *page = pfn_to_page(pfn), *head = page;
 
-    for (unsigned order = 1; READ_ONCE(head->state) == PAGE_TAIL && order <= PAGE_ORDER_MAX;
+    for (unsigned order = 1; READ_ONCE(head->state) == PAGE_TAIL && order <= PAGE_ORDER_GIANT;
          order++)
         head = pfn_to_page(round_down(pfn, 1UL << order));
     return READ_ONCE(head->state) == PAGE_TAIL ? page : head;
@@ -279,12 +279,35 @@ void page_counts(struct page_counts *counts)
         counts->frames[PAGE_FRESH] + counts->frames[PAGE_FREE] + counts->frames[PAGE_CPU];
 }
 
+/* Is this chunk a part, and not the first, of a giant block? */
+static bool is_giants_tail(uint64_t first_pfn)
+{
+    return pfn_to_page(first_pfn)->state == PAGE_TAIL &&
+           page_head_of_tail(pfn_to_page(first_pfn))->order > PAGE_ORDER_MAX;
+}
+
+/* Are frames [pfn, end) tails, as those of one block after its @head are? */
+static int check_tails(uint64_t head, uint64_t pfn, uint64_t end)
+{
+    for (; pfn < end; pfn++) {
+        if (pfn_to_page(pfn)->state == PAGE_TAIL)
+            continue;
+        log_error("V21: frame %lx inside the block of %lx is %s", pfn, head,
+                  page_state_names[pfn_to_page(pfn)->state]);
+        return -EUCLEAN;
+    }
+    return 0;
+}
+
 /* Counts an initialised chunk block by block. Free frames that wait there count as FRESH. */
 static int count_chunk(uint64_t first_pfn, uint64_t frames[PAGE_STATES])
 {
-    uint64_t pfn = first_pfn;
+    uint64_t pfn = first_pfn, end = first_pfn + CHUNK_PAGES;
 
-    while (pfn < first_pfn + CHUNK_PAGES) {
+    if (is_giants_tail(first_pfn)) /* its head counts for it */
+        return check_tails(first_pfn, first_pfn, end);
+
+    while (pfn < end) {
         const struct page *head = pfn_to_page(pfn);
         uint64_t nr = 1UL << head->order;
 
@@ -293,13 +316,9 @@ static int count_chunk(uint64_t first_pfn, uint64_t frames[PAGE_STATES])
                       page_state_names[head->state], head->order);
             return -EUCLEAN;
         }
-        for (uint64_t i = 1; i < nr; i++) {
-            if (pfn_to_page(pfn + i)->state != PAGE_TAIL) {
-                log_error("V21: frame %lx inside the block of %lx is %s", pfn + i, pfn,
-                          page_state_names[pfn_to_page(pfn + i)->state]);
-                return -EUCLEAN;
-            }
-        }
+        int err = check_tails(pfn, pfn + 1, min(pfn + nr, end));
+        if (err)
+            return err;
         frames[head->state] += nr;
         pfn += nr;
     }
@@ -312,7 +331,7 @@ int page_each_head(int (*look)(const struct page *head))
 
     for (uint64_t chunk = 0; chunk < nr_chunks; chunk++) {
         uint64_t pfn = chunk * CHUNK_PAGES, end = pfn + CHUNK_PAGES;
-        if (!bitmap_test(chunks_initialised, (unsigned)chunk))
+        if (!bitmap_test(chunks_initialised, (unsigned)chunk) || is_giants_tail(pfn))
             continue;
         for (; pfn < end && !err; pfn += 1UL << pfn_to_page(pfn)->order)
             err = look(pfn_to_page(pfn));

@@ -13,6 +13,7 @@
  * Tour:   after mm/pin.c; kernel/memfd.c waits between the looks.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/pin.h>
 
 #define FOLIOS_AT_ONCE 1024U /* under one hold of index_lock */
@@ -20,7 +21,8 @@
 /* index_lock held. */
 static bool folio_is_pinned(const struct page *head)
 {
-    return atomic_load(&head->refcount) > atomic_load(&head->mapcount) + folio_slots(head);
+    uint32_t slots = bug_is_back(BUG_B37) ? 1 : folio_slots(head);
+    return atomic_load(&head->refcount) > atomic_load(&head->mapcount) + slots;
 }
 
 /* The first key behind the folio that @page, found under @key, lies in. */

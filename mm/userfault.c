@@ -29,13 +29,15 @@ void userfault_put(struct userfault *u)
 
 /* Asking */
 
-enum fault_result mm_userfault_ask(struct mm *mm, const struct userfault_question *q)
+enum fault_result mm_userfault_ask(struct mm *mm, struct userfault_question *q)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find(mm, q->addr);
     struct userfault *u = vma ? vma->userfault : NULL;
-    if (u)
+    if (u) {
         userfault_get(u);
+        q->unit = vma_unit(vma);
+    }
     rwsem_read_unlock(&mm->mmap_lock, reader);
     if (!u)
         return FAULT_RESOLVED; /* it is not asked any more */
@@ -46,7 +48,7 @@ enum fault_result mm_userfault_ask(struct mm *mm, const struct userfault_questio
 
 enum fault_result mm_fault_and_ask(struct mm *mm, user_addr_t addr, enum fault_access access)
 {
-    const struct userfault_question q = {addr.raw, access, true};
+    struct userfault_question q = {addr.raw, access, true, 0};
     enum fault_result result;
 
     do {
@@ -180,8 +182,10 @@ void mm_userfault_forget(struct mm *mm, struct userfault *u)
 struct answer {
     uint64_t start, end;      /* the whole call's range */
     uint64_t at;              /* where this one is for */
+    uint64_t unit;            /* its bytes: those of the area's pages */
     struct object_copy *from; /* NULL: zeros */
     bool for_object;          /* it becomes the object's, for all who map that */
+    bool pooled;              /* its bytes go into a page of a pool */
     struct page *page;
 };
 
@@ -198,43 +202,58 @@ static int check_answer(struct mm *mm, struct answer *a)
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = area_of(mm, a);
-    if (!vma)
+    if (!vma) {
         err = -ENOENT;
-    else if (vma->flags & VM_HUGETLB)
-        err = -EINVAL;
-    else
+    } else {
+        a->unit = vma_unit(vma);
         a->for_object = vma->flags & VM_SHARED;
+        a->pooled = vma->flags & VM_HUGETLB;
+        if (!is_aligned(a->start | a->end, a->unit) || (a->pooled && !a->from))
+            err = -EINVAL;
+    }
     rwsem_read_unlock(&mm->mmap_lock, reader);
+    return err;
+}
+
+static int page_for(struct answer *a)
+{
+    unsigned flags = a->from ? PAGE_ALLOC_PLAIN : PAGE_ALLOC_ZERO;
+
+    if (a->pooled)
+        return a->unit > HUGE_SIZE ? -ENOMEM : page_alloc(HUGE_ORDER, flags, &a->page);
+    flags |= a->for_object ? PAGE_ALLOC_AS(PAGE_OBJECT) : PAGE_ALLOC_AS(PAGE_ANON);
+    int err = page_alloc(0, flags, &a->page);
+    if (!err)
+        a->page->object = NULL;
     return err;
 }
 
 /* Claim 2: all of the page's bytes, before it has a place. */
 static int make_page(struct answer *a)
 {
-    unsigned state = a->for_object ? PAGE_ALLOC_AS(PAGE_OBJECT) : PAGE_ALLOC_AS(PAGE_ANON);
-
     if (!a->from && !a->for_object) {
         a->page = zero_page;
         return 0;
     }
-    int err = page_alloc(0, (a->from ? PAGE_ALLOC_PLAIN : PAGE_ALLOC_ZERO) | state, &a->page);
-    if (err)
+    int err = page_for(a);
+    if (err || !a->from || !a->from->copy(a->from, page_kva(a->page), a->at - a->start, a->unit))
         return err;
-    a->page->object = NULL;
-    if (!a->from || !a->from->copy(a->from, page_kva(a->page), a->at - a->start, PAGE_SIZE))
-        return 0;
     page_put(a->page);
     return -EFAULT;
 }
 
-/* Takes over the reference on the page, also when it fails. */
-static int give_to_object(struct vma *vma, const struct answer *a)
+static bool is_beyond(const struct vma *vma, const struct answer *a)
 {
     uint64_t index = vma_folio_index(vma, a->at);
-    int err = -EFAULT;
+    return index * object_folio_bytes(vma->object) >= object_size(vma->object);
+}
 
-    if (index << PAGE_SHIFT < object_size(vma->object))
-        err = object_add_page(vma->object, index, a->page);
+/* Takes over the reference on the page, also when it fails; as do the next two. */
+static int give_to_object(struct vma *vma, const struct answer *a)
+{
+    int err = is_beyond(vma, a)
+                  ? -EFAULT
+                  : object_add_page(vma->object, vma_folio_index(vma, a->at), a->page);
     if (!err)
         err = page_install(vma, a->at, a->page);
     if (err)
@@ -251,6 +270,23 @@ static int give_to_area(struct vma *vma, const struct answer *a)
     return err;
 }
 
+static int give_pool_page(struct vma *vma, const struct answer *a)
+{
+    struct page *page = NULL;
+    int err;
+
+    if (!a->for_object)
+        err = pool_page_install(vma, a->at, a->page);
+    else
+        err = hugetlb_add_copy(vma->object, vma_folio_index(vma, a->at), a->page, &page);
+    page_put(a->page);
+    if (!err && page)
+        err = page_install(vma, a->at, page);
+    if (err && page)
+        page_put(page);
+    return err == -ENOSPC ? -ENOMEM : err;
+}
+
 /* The same. */
 static int give_page(struct mm *mm, const struct answer *a)
 {
@@ -258,8 +294,11 @@ static int give_page(struct mm *mm, const struct answer *a)
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = area_of(mm, a);
-    if (vma && a->for_object == !!(vma->flags & VM_SHARED))
-        err = a->for_object ? give_to_object(vma, a) : give_to_area(vma, a);
+    if (vma && a->for_object == !!(vma->flags & VM_SHARED) &&
+        a->pooled == !!(vma->flags & VM_HUGETLB))
+        err = a->pooled       ? give_pool_page(vma, a)
+              : a->for_object ? give_to_object(vma, a)
+                              : give_to_area(vma, a);
     else if (a->page != zero_page)
         page_put(a->page);
     rwsem_read_unlock(&mm->mmap_lock, reader);
@@ -271,7 +310,7 @@ int64_t mm_userfault_fill(struct mm *mm, uint64_t dst, uint64_t len, struct obje
     struct answer a = {.start = dst, .end = dst + len, .at = dst, .from = from};
     int err = 0;
 
-    for (; a.at < a.end && !err; a.at += err ? 0 : PAGE_SIZE) {
+    for (; a.at < a.end && !err; a.at += err ? 0 : a.unit) {
         err = check_answer(mm, &a);
         if (!err)
             err = make_page(&a);

@@ -15,12 +15,15 @@
 #include "probe.h"
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define HUGE (2UL << 20)
 
@@ -651,6 +654,85 @@ static enum verdict direct_map_heals(void)
                after.kb_1g);
 }
 
+/* --- pins, programs, answers --- */
+
+/* How many ms a call took that was refused. */
+static long ms_since(const struct timespec *start)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - start->tv_sec) * 1000 + (now.tv_nsec - start->tv_nsec) / 1000000;
+}
+
+static enum verdict pins_keep_the_seal_away(void)
+{
+    int fd = (int)syscall(SYS_memfd_create, "tour", 2U), ends[2];
+    char *p = NULL, byte;
+    struct timespec start;
+
+    if (fd < 0 || ftruncate(fd, PAGE) < 0 || pipe(ends) < 0 ||
+        (p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED)
+        return skip("no memfd, or no pipe");
+    p[0] = 'p';
+    struct iovec kept = {p, 1};
+    bool given = vmsplice(ends[1], &kept, 1, 0) == 1;
+    munmap(p, PAGE);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    int refused = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+    const char *first = outcome(refused);
+    long ms = ms_since(&start);
+    bool taken = read(ends[0], &byte, 1) == 1 && byte == 'p';
+    int sealed = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+    close(ends[0]);
+    close(ends[1]);
+    close(fd);
+    return saw(given && refused < 0 && taken && sealed == 0 && ms >= 100,
+               "with a page in a pipe %s after %s, once it was read %s", first,
+               ms >= 100 ? "more than 100 ms" : "no time", outcome(sealed));
+}
+
+static enum verdict data_memfd_never_runs(void)
+{
+    int fd = (int)syscall(SYS_memfd_create, "tour", 8U); /* MFD_NOEXEC_SEAL */
+    char *const argv[] = {"tour", NULL}, *const envp[] = {NULL};
+
+    if (fd < 0)
+        return skip("no MFD_NOEXEC_SEAL");
+    long run = syscall(SYS_execveat, fd, "", argv, envp, 0x1000);
+    const char *ran = outcome(run);
+    int allowed = fchmod(fd, 0777);
+    const char *changed = outcome(allowed);
+    int seals = fcntl(fd, F_GET_SEALS);
+    close(fd);
+    return saw(run < 0 && allowed < 0 && seals == 0x20,
+               "seals are %#x; running it %s, making it a program %s", seals, ran, changed);
+}
+
+static enum verdict programs_answer_faults(void)
+{
+    static char answer[PAGE] __attribute__((aligned(4096)));
+    struct {
+        uint64_t api, features, ioctls;
+    } api = {0xaa, 1 << 7, 0}; /* SIGBUS, not a question */
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t about[4] = {(uintptr_t)p, PAGE, 1, 0};
+
+    if (fd < 0 || p == MAP_FAILED || ioctl(fd, (int)0xc018aa3f, &api) < 0 ||
+        ioctl(fd, (int)0xc020aa00, about) < 0)
+        return skip("no userfaultfd");
+    struct fault f = probe(p + 7, PROBE_READ);
+    memset(answer, 'a', PAGE);
+    uint64_t copy[5] = {(uintptr_t)p, (uintptr_t)answer, PAGE, 0, 0};
+    int given = ioctl(fd, (int)0xc028aa03, copy);
+    bool came = given == 0 && p[7] == 'a';
+    munmap(p, PAGE);
+    close(fd);
+    return saw(f.sig == SIGBUS && came, "missing: %s; given by UFFDIO_COPY it reads \"%c\"",
+               f.sig == SIGBUS ? "SIGBUS" : "no fault", came ? 'a' : '?');
+}
+
 /* --- looking on --- */
 
 enum { LOOKED_AT = 16 };
@@ -720,6 +802,9 @@ static const struct {
     {NULL, "a sealed page can still be copied on write", sealed_pages_can_be_copied},
     {NULL, "a sealed memfd stays sealed in whatever process it is sent to", seals_travel_along},
     {NULL, "F_SEAL_SEAL ends sealing itself", last_seal_ends_sealing},
+    {NULL, "who keeps a page could still write it: F_SEAL_WRITE waits, then says so",
+     pins_keep_the_seal_away},
+    {NULL, "a memfd made for data is never run", data_memfd_never_runs},
     {"Huge pages", "a huge memfd is made of whole 2 MiB pages", huge_pages_are_whole},
     {NULL, "a huge page comes from the pool and returns to it", huge_pages_come_from_the_pool},
     {"Secret memory", "a secret page can be mapped, not read or written by descriptor",
@@ -729,8 +814,8 @@ static const struct {
     {NULL, "a secret ends at its size", secrets_end_at_their_size},
     {NULL, "secret pages leave the kernel's own map of memory", secrets_leave_the_direct_map},
     {NULL, "that map heals when the secrets are gone", direct_map_heals},
-    {"Looking on", "pagemap tells which pages were written since one last asked",
-     writes_are_tracked},
+    {"Looking on", "a program can say what is in a page that is missing", programs_answer_faults},
+    {NULL, "pagemap tells which pages were written since one last asked", writes_are_tracked},
 };
 
 static bool colour;

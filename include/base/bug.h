@@ -25,6 +25,7 @@ enum bug {
     BUG_B41 = 41, /* sealing refuses private mappings */
     BUG_B42 = 42, /* sealing refuses mappings that only read */
     BUG_B43 = 43, /* sealing does not wait for a write that is under way */
+    BUG_B44 = 44, /* what is spliced into a pipe may be written to by who writes to the pipe */
     BUG_B45 = 45, /* what runs is written */
     BUG_B46 = 46, /* a program's answers reach memory that it may not write */
     BUG_B47 = 47, /* mincore() tells everybody which pages of a file are there */

@@ -15,6 +15,7 @@
 
 #include <lib/compiler.h>
 #include <lib/list.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct memmap;
@@ -81,6 +82,12 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn);
  * Done by page_alloc() itself before it gives up. Return: how many frames came back.
  */
 uint64_t buddy_reclaim(void);
+
+/* Is the chunk at @first_pfn free as a whole, touched or not? It may be used a moment later. */
+bool buddy_chunk_is_free(uint64_t first_pfn);
+
+/* Take that chunk, as page_alloc() of a block of its size would. False: it is not free. */
+bool buddy_take_chunk(uint64_t first_pfn);
 
 /* Free frames outside of any CPU's list, by order; the part never touched yet is not among them. */
 void buddy_free_blocks(uint64_t nr_blocks[]);

@@ -23,7 +23,8 @@
 #include <lib/list.h>
 #include <stdatomic.h>
 
-#define PAGE_ORDER_MAX   10 /* the largest block: 4 MiB */
+#define PAGE_ORDER_MAX   10 /* the largest block that page_alloc() gives: 4 MiB */
+#define PAGE_ORDER_GIANT 18 /* the largest there is, of mm/giant.c: 1 GiB */
 #define CHUNK_PAGES      (1UL << PAGE_ORDER_MAX)
 #define PAGE_COUNT_LIMIT (1U << 30) /* a count that reached this never falls again */
 

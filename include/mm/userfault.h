@@ -26,6 +26,7 @@ struct userfault_question {
     uint64_t addr;
     enum fault_access access;
     bool by_kernel; /* only a signal that ends the program interrupts */
+    uint64_t unit;  /* bytes of the missing page; mm_userfault_ask() fills it in */
 };
 
 struct userfault_ops {
@@ -54,7 +55,7 @@ void userfault_put(struct userfault *u);
  * Context: task, no locks held.
  * Return: FAULT_RESOLVED: try the access again; FAULT_BEYOND.
  */
-enum fault_result mm_userfault_ask(struct mm *mm, const struct userfault_question *q);
+enum fault_result mm_userfault_ask(struct mm *mm, struct userfault_question *q);
 
 /* mm_fault() for accesses of the kernel's own: it asks, and tries again. */
 enum fault_result mm_fault_and_ask(struct mm *mm, user_addr_t addr, enum fault_access access);

@@ -87,7 +87,8 @@ static struct space *some_space(void)
 /* Why an access fails, or FAULT_RESOLVED. */
 static enum fault_result model_refuses(const struct model_page *p, enum fault_access access)
 {
-    static const uint32_t needed[] = {VM_RIGHTS, VM_WRITE, VM_EXEC};
+    static const uint32_t needed[] = {
+        [ACCESS_READ] = VM_RIGHTS, [ACCESS_WRITE] = VM_WRITE, [ACCESS_EXEC] = VM_EXEC};
 
     if (!p->mapped)
         return FAULT_NO_AREA;

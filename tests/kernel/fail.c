@@ -134,7 +134,10 @@ static int op_fork_and_copy_a_huge_page(struct scene *s)
 {
     int err = mm_fork(s->mm, &s->child);
 
-    return err ? err : fault_error(s, OWN_HUGE_AT, ACCESS_WRITE);
+    if (!err && mm_fault(s->mm, user(AT(OWN_HUGE_AT)), ACCESS_WRITE) != FAULT_RESOLVED)
+        err = -ENOMEM;
+    return err ? err
+               : fault_error(s, OWN_HUGE_AT, ACCESS_WRITE); /* the child may be robbed first */
 }
 
 static int op_move_a_huge_page(struct scene *s)

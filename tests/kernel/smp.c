@@ -9,13 +9,12 @@
  * Source: asm/tlb.h; trust.md V25, V26, T3, T6, S3, B11, B48; Black et al. (1989).
  * Tour:   after arch/x86_64/tlb.c, tests/kernel/tlb.c.
  */
+#include "crew.h"
 #include "kit.h"
 
 #include "kernel/task.h"
 #include <asm/smp.h>
 #include <asm/time.h>
-
-#define SECOND (1000 * 1000 * 1000UL)
 
 static bool alone(void)
 {
@@ -237,59 +236,6 @@ KTEST(shootdown_asks_only_cpus_that_have_the_space)
     unload_everywhere();
     kit_mm_put(mm);
     alone();
-}
-
-/* Kernel threads that work at the same time; the boot CPU waits with interrupts on. */
-struct crew {
-    void (*work)(struct crew *crew, unsigned who);
-    struct mm *mm;
-    struct object *object;
-    _Atomic unsigned there, finished;
-    _Atomic unsigned wrong;
-    unsigned size;
-};
-
-static void crew_member(void *arg)
-{
-    struct crew *crew = arg;
-
-    unsigned who = atomic_fetch_add(&crew->there, 1);
-    while (atomic_load(&crew->there) < crew->size) /* work begins when all are there */
-        cpu_relax();
-    crew->work(crew, who);
-    atomic_fetch_add(&crew->finished, 1);
-}
-
-static uint64_t nr_tasks(void)
-{
-    struct slab_cache *cache;
-
-    for (unsigned i = 0; (cache = slab_cache_nth(i)); i++)
-        if (!strcmp(cache->name, "task"))
-            return slab_objects_in_use(cache);
-    EXPECT(false, "no cache of tasks");
-    return 0;
-}
-
-/* One thread per CPU but this one. False: they did not come back in time. */
-static bool crew_run(struct crew *crew)
-{
-    uint64_t deadline = clock_ns() + 60 * SECOND, tasks = nr_tasks();
-
-    crew->size = nr_cpus() - 1;
-    for (unsigned i = 0; i < crew->size; i++) {
-        struct task *task;
-        if (!EXPECT(kernel_thread("crew", crew_member, crew, &task) == 0))
-            return false;
-        while (atomic_load(&crew->there) <= i && clock_ns() < deadline)
-            cpu_relax(); /* its CPU is busy now: the next one goes elsewhere */
-    }
-    while ((atomic_load(&crew->finished) < crew->size || nr_tasks() != tasks) &&
-           clock_ns() < deadline)
-        cpu_relax();
-    return EXPECT(atomic_load(&crew->finished) == crew->size, "%u of %u came back",
-                  atomic_load(&crew->finished), crew->size) &&
-           EXPECT(atomic_load(&crew->wrong) == 0, "%u wrong", atomic_load(&crew->wrong));
 }
 
 /* Hide and show a page of one's own, as fast as it goes: everybody asks everybody. */

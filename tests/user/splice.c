@@ -273,6 +273,29 @@ static void spliced_files_are_seen_as_they_become(void)
     close_all();
 }
 
+/* Every place of a pipe had bytes that more could be put behind; then it has a file's page. */
+static void what_is_spliced_is_not_written_to(void)
+{
+    off_t at = 4096;
+
+    open_all();
+    EXPECT_IS(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK), 0);
+    for (int i = 0; i < 16; i++)
+        EXPECT_IS(write(to[1], seen, 4096), 4096);
+    EXPECT_IS(read(to[0], seen, sizeof seen), 65536);
+    EXPECT_IS(splice(file, &at, to[1], NULL, 1, 0), 1);
+    EXPECT_IS(write(to[1], "overwritten", 11), 11);
+    EXPECT_IS(tee(to[0], from[1], 12, 0), 12);
+    EXPECT_IS(write(from[1], "again", 5), 5);
+    EXPECT_IS(pread(file, seen, 10000, 0), 10000);
+    EXPECT(!memcmp(seen, buf, 10000));
+    EXPECT(reads(to[0], 4096, 1));
+    EXPECT_IS(read(to[0], seen, 100), 11);
+    EXPECT(!memcmp(seen, "overwritten", 11));
+    EXPECT_IS(read(from[0], seen, 100), 17);
+    close_all();
+}
+
 static void pages_in_pipes_are_not_sealed(void)
 {
     off_t at = 0;
@@ -470,6 +493,7 @@ static const struct ktap_test tests[] = {
     TEST(memory_that_cannot_be_read_is_refused),
     TEST(secret_memory_does_not_go_into_pipes),
     TEST(spliced_files_are_seen_as_they_become),
+    TEST(what_is_spliced_is_not_written_to),
     TEST(pages_in_pipes_are_not_sealed),
     TEST(sockets_and_devices_take_part),
     TEST(some_files_take_no_part),

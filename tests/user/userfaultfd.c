@@ -570,6 +570,52 @@ static void filled_memory_grants_what_the_area_grants(void)
     done_with(p);
 }
 
+enum { HUGE = 2 << 20 };
+
+static void huge_pages_come_whole(int flags)
+{
+    NEED_FILE(0, UFFD_FEATURE_MISSING_HUGETLBFS);
+    char *from = mmap(NULL, HUGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = mmap(NULL, 2 * HUGE, RW, flags | MAP_HUGETLB | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        SKIP("needs huge pages");
+    struct uapi_uffdio_register r = {{(uintptr_t)p, 2 * HUGE}, UFFDIO_REGISTER_MODE_MISSING, 0};
+
+    EXPECT_ERR(ask_about(p, HUGE + PAGE), EINVAL);
+    EXPECT_ERR(ask_about(p + PAGE, HUGE), EINVAL);
+    EXPECT_IS(ioctl(uffd, (int)UFFDIO_REGISTER, &r), 0);
+    EXPECT_IS(r.ioctls & (UFFD_HAS_COPY | UFFD_HAS_ZEROPAGE), UFFD_HAS_COPY);
+    touch(p + 5 * PAGE, read_byte);
+    EXPECT(asks_about(p)); /* its first byte */
+    memset(from, 'H', HUGE);
+    EXPECT_ERR(fill_from(from, p, PAGE, 0), EINVAL);
+    EXPECT_ERR(zero(p, HUGE), EINVAL);
+    EXPECT_ERR(fill_from((void *)8, p, HUGE, 0), EFAULT);
+    EXPECT_IS(fill_from(from, p, HUGE, 0), 0);
+    EXPECT_IS(touched(), 'H');
+    EXPECT_IS(p[HUGE - 1], 'H');
+    EXPECT_ERR(fill_from(from, p, HUGE, 0), EEXIST);
+    p[0] = 'W';
+    touch(p + HUGE, write_byte);
+    EXPECT(asks_about(p + HUGE));
+    EXPECT_IS(fill_from(from, p + HUGE, HUGE, 0), 0);
+    touched();
+    EXPECT(p[HUGE] == 'w' && p[HUGE + 1] == 'H' && p[0] == 'W');
+    munmap(from, HUGE);
+    munmap(p, 2 * HUGE);
+    close(uffd);
+}
+
+static void huge_pages_of_an_object_come_whole(void)
+{
+    huge_pages_come_whole(MAP_SHARED);
+}
+
+static void private_huge_pages_come_whole(void)
+{
+    huge_pages_come_whole(MAP_PRIVATE);
+}
+
 static void polling_wants_a_file_that_does_not_wait(void)
 {
     struct uapi_uffdio_api api = {.api = UFFD_API};
@@ -623,6 +669,8 @@ static const struct ktap_test tests[] = {
     TEST(children_and_moved_memory_ask_nobody),
     TEST(areas_that_ask_stay_apart),
     TEST(filled_memory_grants_what_the_area_grants),
+    TEST(huge_pages_of_an_object_come_whole),
+    TEST(private_huge_pages_come_whole),
     TEST(polling_wants_a_file_that_does_not_wait),
     TEST(the_device_gives_the_same),
 };

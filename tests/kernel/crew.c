@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/crew.c - kernel threads that work at the same time
+ *
+ * Room:   tests/kernel.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: (1) when crew_run() returns true no thread of the crew is left.
+ * Source: -
+ * Tour:   with tests/kernel/crew.h.
+ */
+#include "crew.h"
+
+#include "kernel/task.h"
+#include <asm/time.h>
+
+#define SECOND (1000 * 1000 * 1000UL)
+
+static void crew_member(void *arg)
+{
+    struct crew *crew = arg;
+
+    unsigned who = atomic_fetch_add(&crew->there, 1);
+    while (atomic_load(&crew->there) < crew->size) /* work begins when all are there */
+        cpu_relax();
+    crew->work(crew, who);
+    atomic_fetch_add(&crew->finished, 1);
+}
+
+static uint64_t nr_tasks(void)
+{
+    struct slab_cache *cache;
+
+    for (unsigned i = 0; (cache = slab_cache_nth(i)); i++)
+        if (!strcmp(cache->name, "task"))
+            return slab_objects_in_use(cache);
+    EXPECT(false, "no cache of tasks");
+    return 0;
+}
+
+bool crew_run(struct crew *crew)
+{
+    uint64_t deadline = clock_ns() + 60 * SECOND, tasks = nr_tasks();
+
+    crew->size = nr_cpus() - 1;
+    for (unsigned i = 0; i < crew->size; i++) {
+        struct task *task;
+        if (!EXPECT(kernel_thread("crew", crew_member, crew, &task) == 0))
+            return false;
+        while (atomic_load(&crew->there) <= i && clock_ns() < deadline)
+            cpu_relax(); /* its CPU is busy now: the next one goes elsewhere */
+    }
+    while ((atomic_load(&crew->finished) < crew->size || nr_tasks() != tasks) &&
+           clock_ns() < deadline)
+        cpu_relax();
+    return EXPECT(atomic_load(&crew->finished) == crew->size, "%u of %u came back",
+                  atomic_load(&crew->finished), crew->size) &&
+           EXPECT(atomic_load(&crew->wrong) == 0, "%u wrong", atomic_load(&crew->wrong));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/crew.h - kernel threads that work at the same time
+ *
+ * Room:   tests/kernel.
+ * Owns:   struct crew.
+ * Locks:  none.
+ * Always: (1) work begins when all are there.
+ * Source: design.md section 10, ring 3.
+ * Tour:   with tests/kernel/smp.c.
+ */
+#pragma once
+
+#include "kit.h"
+
+struct crew {
+    void (*work)(struct crew *crew, unsigned who);
+    struct mm *mm;
+    struct object *object;
+    _Atomic unsigned there, finished;
+    _Atomic unsigned wrong;
+    unsigned size;
+};
+
+/* One thread per CPU but this one, which waits with interrupts on. False: something was wrong, or
+ * they did not come back in time: the test has failed. */
+bool crew_run(struct crew *crew);
