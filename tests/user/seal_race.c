@@ -56,7 +56,7 @@ static bool is_calm(enum way way)
     return way <= COPY_FILE_RANGE || way == PUNCH_HOLE;
 }
 
-/* The first unit's bytes move to a huge page: no write, but one that shows if it is done wrongly. */
+/* The first unit's bytes move to a huge page: no write, unless it is done wrongly. */
 static void collapse(struct cell *c)
 {
     char *p = mmap(place_of_units(HUGE), HUGE, PROT_READ, MAP_SHARED | MAP_FIXED, c->fd, 0);
