@@ -111,6 +111,22 @@ static int store_overcommit(struct dentry *dentry, const char *text, size_t len)
     return err ? err : hugetlb_pool_set_overcommit(pool_of(dentry), most);
 }
 
+static int store_demote(struct dentry *dentry, const char *text, size_t len)
+{
+    uint64_t nr;
+
+    int err = parse_digits(text, len, &nr);
+    if (!err)
+        hugetlb_pool_demote(pool_of(dentry), nr);
+    return err;
+}
+
+static int show_demote_size(struct text *t, struct dentry *dentry)
+{
+    text_add(t, "%lukB\n", hugetlb_pool_bytes(hugetlb_pool_below(pool_of(dentry))) / KIB);
+    return 0;
+}
+
 static const struct text_kind settings[] = {
     {"nr_hugepages", 0644, .show = show_wanted, .store_text = store_wanted},
     {"nr_hugepages_mempolicy", 0644, .show = show_wanted, .store_text = store_wanted},
@@ -133,6 +149,12 @@ static const struct text_kind node_files[] = {
     {"surplus_hugepages", 0444, .show = show_surplus},
 };
 
+/* Of a size that can be cut into smaller ones. */
+static const struct text_kind demote_files[] = {
+    {"demote", 0200, .store_text = store_demote},
+    {"demote_size", 0444, .show = show_demote_size},
+};
+
 static void files_boot(struct dentry *above, const struct text_kind *kinds, unsigned nr)
 {
     struct dentry *dir = fs_boot_directory(above, "hugepages", 0755);
@@ -145,6 +167,9 @@ static void files_boot(struct dentry *above, const struct text_kind *kinds, unsi
         of_pool->inode->private = (uint64_t)pool;
         for (unsigned i = 0; i < nr; i++)
             text_file_boot(of_pool, &kinds[i]);
+        for (unsigned i = 0;
+             kinds == files && hugetlb_pool_below(pool) && i < ARRAY_SIZE(demote_files); i++)
+            text_file_boot(of_pool, &demote_files[i]);
     }
 }
 

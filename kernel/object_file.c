@@ -168,8 +168,8 @@ int inode_allocate(struct inode *inode, unsigned mode, uint64_t start, uint64_t 
         err = grows ? check_size_limit(end - 1) : 0;
         if (!err)
             err = grows && (object->seals & SEAL_GROW) ? -EPERM : allocate(object, start, end);
-        if (!err && grows && !(mode & FALLOC_FL_KEEP_SIZE))
-            object_truncate(object, end);
+        if (!err && !(mode & FALLOC_FL_KEEP_SIZE))
+            object_cover(object, end);
     }
     if (!err)
         touch_allocated(inode, mode);

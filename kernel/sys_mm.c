@@ -203,15 +203,18 @@ static int map_anonymous_huge(uint64_t flags, struct map_request *r, uint64_t *o
 
     if (!pool)
         return -EINVAL;
-    if ((flags & MAP_TYPE) != MAP_PRIVATE && (flags & MAP_TYPE) != MAP_SHARED)
+    uint64_t type = flags & MAP_TYPE;
+    if (type < MAP_SHARED || type > MAP_SHARED_VALIDATE || (flags & MAP_GROWSDOWN))
         return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && (flags & ~(uint64_t)FLAGS_OF_OLD))
+        return -EOPNOTSUPP;
     uint64_t size = round_up(r->len_bytes, hugetlb_pool_bytes(pool));
     int err = object_create(hugetlb_pool_ops(pool), size, &object);
     if (err)
         return err;
     r->object = object;
     r->pgoff = 0;
-    r->flags |= VM_HUGETLB | ((flags & MAP_TYPE) == MAP_SHARED ? VM_SHARED : 0);
+    r->flags |= VM_HUGETLB | (type == MAP_PRIVATE ? 0 : VM_SHARED);
     err = mm_map(task_current()->mm, r, out);
     object_put(object);
     return err;
@@ -238,7 +241,8 @@ static int map_any(struct file *f, uint64_t prot, uint64_t flags, struct map_req
 {
     const struct map_request wanted = *r;
     int err = map_kind(f, prot, flags, r, out);
-    int place = err ? mm_check_place(task_current()->mm, &wanted) : 0;
+    bool huge = !f && (flags & MAP_HUGETLB); /* its place has other borders, and was looked at */
+    int place = err && !huge ? mm_check_place(task_current()->mm, &wanted) : 0;
     return place ? place : err;
 }
 

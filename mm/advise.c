@@ -193,10 +193,11 @@ static void populate_all(struct mm *mm)
         bool fill = wanted && (vma->flags & VM_RIGHTS) && !is_secret(vma);
         uint64_t start = vma ? max(at, vma->start) : 0;
         uint32_t flags = vma ? vma->flags : 0;
+        uint64_t unit = vma ? vma_unit(vma) : PAGE_SIZE;
         at = vma ? vma->end : USER_END;
         rwsem_read_unlock(&mm->mmap_lock, reader);
         if (fill)
-            populate(mm, start, at, flags);
+            populate(mm, start, at, flags, unit);
     }
 }
 

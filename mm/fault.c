@@ -213,6 +213,13 @@ static inline bool is_beyond(const struct fault *f)
     return offset >= object_size(f->vma->object);
 }
 
+/* A huge page that fallocate(2) put behind the end is mapped all the same, as on Linux. */
+static __cold bool exists_beyond(const struct fault *f)
+{
+    return object_is_hugetlb(f->vma->object) &&
+           object_has_page(f->vma->object, vma_folio_index(f->vma, f->va));
+}
+
 /* The object's huge page, if it has one there or gets one now. */
 static bool fault_huge_object(struct fault *f)
 {
@@ -275,7 +282,7 @@ static enum fault_result fault_pool_locked(struct fault *f)
 
     if (!pte_is_none(pte_read(f->walk.slot)))
         return FAULT_RESOLVED;
-    if (READ_ONCE(f->vma->hugetlb->robbed) || is_beyond(f))
+    if (READ_ONCE(f->vma->hugetlb->robbed) || (is_beyond(f) && !exists_beyond(f)))
         return FAULT_BEYOND;
     int err =
         object->ops->get_page(object, vma_folio_index(f->vma, f->va), OBJECT_GET_EXISTING, &page);
@@ -301,7 +308,7 @@ static enum fault_result fault_object(struct fault *f)
         return fault_pool(f);
     if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
-    if (is_beyond(f))
+    if (is_beyond(f) && !exists_beyond(f))
         return FAULT_BEYOND;
     if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
         return FAULT_RESOLVED;
@@ -391,15 +398,18 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     return FAULT_RESOLVED;
 }
 
-/* The same of huge pages of a pool. When that is empty, children lose what they share with the one
- * who was promised a page: then it needs no copy. */
-static __cold enum fault_result replace_pool_page(struct fault *f, pte_t old, struct page *page)
+/* Before a page of a pool is copied: nobody else does. True: the leaf is still the one seen. */
+static __cold bool pool_copy_begin(struct fault *f, pte_t seen)
 {
-    enum fault_result result = FAULT_RESOLVED;
-
     mutex_lock(&f->vma->hugetlb->lock);
-    if (pte_phys(pte_read(f->walk.slot), f->walk.level).raw == pte_phys(old, f->walk.level).raw)
-        result = replace_by_copy(f, old, page);
+    return pte_phys(pte_read(f->walk.slot), f->walk.level).raw == pte_phys(seen, f->walk.level).raw;
+}
+
+/* After that. When the pool is empty, children lose what they share with the one who was promised a
+ * page: then it needs no copy. */
+static __cold enum fault_result pool_copy_end(struct fault *f, const struct page *page,
+                                              enum fault_result result)
+{
     mutex_unlock(&f->vma->hugetlb->lock);
     if (result == FAULT_BEYOND && hugetlb_rob(f->vma, vma_folio_index(f->vma, f->va), page))
         return FAULT_RESOLVED;
@@ -466,8 +476,12 @@ static enum fault_result fault_present(struct fault *f, pte_t seen)
     if (!zeros)
         folio_get(page_folio(page)); /* while it is copied */
     spin_unlock(pt_lock(f->walk.table));
-    enum fault_result result =
-        has_pool_pages(f->vma) ? replace_pool_page(f, pte, page) : replace_by_copy(f, pte, page);
+    bool pool = unlikely(has_pool_pages(f->vma));
+    enum fault_result result = FAULT_RESOLVED;
+    if (!pool || pool_copy_begin(f, pte))
+        result = replace_by_copy(f, pte, page);
+    if (pool)
+        result = pool_copy_end(f, page, result);
     if (!zeros)
         folio_put(page_folio(page));
     return result;

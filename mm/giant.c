@@ -70,14 +70,23 @@ int giant_alloc(unsigned order, struct page **page)
     return -ENOMEM;
 }
 
+/* From the end: what is a tail still has its head. */
+void giant_cut(struct page *page, unsigned order)
+{
+    uint64_t nr = 1UL << order;
+
+    for (uint64_t i = (1UL << page->order) - nr; i; i -= nr) {
+        atomic_store_explicit(&page[i].refcount, 0, memory_order_relaxed);
+        page[i].order = (uint8_t)order;
+        page_set_state(page + i, PAGE_KERNEL);
+    }
+    page->order = (uint8_t)order;
+}
+
 void giant_free(struct page *page)
 {
     uint64_t first = page_to_pfn(page), end = first + (1UL << page->order);
 
-    for (uint64_t pfn = first + CHUNK_PAGES; pfn < end; pfn += CHUNK_PAGES) {
-        pfn_to_page(pfn)->order = PAGE_ORDER_MAX;
-        page_set_state(pfn_to_page(pfn), PAGE_KERNEL);
-    }
-    page->order = PAGE_ORDER_MAX;
+    giant_cut(page, PAGE_ORDER_MAX);
     put_chunks(first, end);
 }

@@ -23,5 +23,8 @@ struct page;
  */
 int __must_check giant_alloc(unsigned order, struct page **page);
 
+/* @page, as for giant_free(), becomes blocks of @order in the same state. */
+void giant_cut(struct page *page, unsigned order);
+
 /* @page: in state KERNEL, not mapped, at most one reference. */
 void giant_free(struct page *page);

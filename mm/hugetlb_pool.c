@@ -248,6 +248,47 @@ void hugetlb_pool_resize(struct hugetlb_pool *pool, uint64_t wanted)
         block_put(pool, page);
 }
 
+struct hugetlb_pool *hugetlb_pool_below(const struct hugetlb_pool *pool)
+{
+    return pool_is_giant(pool) ? &hugetlb_pools[0] : NULL;
+}
+
+/* One page is the pool's no more; NULL: none is free and not promised. */
+static struct page *pool_part_with(struct hugetlb_pool *pool)
+{
+    struct page *page = NULL;
+
+    spin_lock(&pool->lock);
+    if (pool_unpromised(pool)) {
+        page = unlist_page(pool);
+        pool->counts.total--;
+    }
+    spin_unlock(&pool->lock);
+    return page;
+}
+
+static void pool_add(struct hugetlb_pool *pool, struct page *page)
+{
+    page_set_state(page, PAGE_POOL);
+    spin_lock(&pool->lock);
+    list_page(pool, page);
+    pool->counts.total++;
+    spin_unlock(&pool->lock);
+}
+
+void hugetlb_pool_demote(struct hugetlb_pool *pool, uint64_t nr)
+{
+    struct hugetlb_pool *below = hugetlb_pool_below(pool);
+    struct page *page;
+
+    for (; nr && (page = pool_part_with(pool)); nr--) {
+        page_set_state(page, PAGE_KERNEL);
+        giant_cut(page, below->order);
+        for (uint64_t i = 0; i < pool_frames(pool); i += pool_frames(below))
+            pool_add(below, page + i);
+    }
+}
+
 /* Promises, and pages for them. */
 
 static bool promise_now(struct hugetlb_pool *pool, uint64_t nr)

@@ -269,8 +269,8 @@ int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
 /* Free those that were not used. */
 void spares_put(struct vma **spare);
 
-/* Fault everything in; what cannot be faulted is left to the program. @flags: the area's. */
-void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags);
+/* Fault everything in; what cannot be faulted is left to the program. @flags, @unit: the area's. */
+void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit);
 
 /**
  * unmap_areas() - remove everything in [start, end); cannot fail any more

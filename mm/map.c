@@ -271,6 +271,18 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     return 0;
 }
 
+/* Huge pages are promised to whoever replaces them: as on Linux, those go first, come what may. */
+static void unmap_before(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
+                         struct list_node *dead)
+{
+    struct vma *vma;
+
+    unmap_areas(mm, start, end, spare, dead);
+    list_for_each_entry (vma, dead, mapping_node)
+        if (vma->hugetlb)
+            hugetlb_area_end(vma);
+}
+
 static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t *out,
                       struct list_node *dead)
 {
@@ -287,6 +299,10 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     bool replaces = r->place == MAP_FIXED_REPLACE;
     if (replaces)
         err = cut_prepare(mm, addr, addr + len, spare);
+    if (!err && replaces && unit > PAGE_SIZE) {
+        unmap_before(mm, addr, addr + len, spare, dead);
+        replaces = false;
+    }
     struct vma *vma;
     if (!err)
         err = area_make(mm, r, addr, len, &vma);
@@ -310,10 +326,10 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     return 0;
 }
 
-void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
+void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit)
 {
     enum fault_access access = flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
-    for (uint64_t va = start; va < end; va += PAGE_SIZE)
+    for (uint64_t va = start; va < end; va += unit)
         if (mm_fault_and_ask(mm, user(va), access) != FAULT_RESOLVED)
             return;
 }
@@ -335,7 +351,7 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     /* What is locked by its nature only, as secret memory is, comes when it is touched. */
     bool fill = r->populate || (mm->default_flags & VM_LOCKED);
     if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
-        populate(mm, *out, *out + len, r->flags);
+        populate(mm, *out, *out + len, r->flags, unit);
     return err;
 }
 

@@ -194,21 +194,14 @@ static void leave_empty(struct mm *mm, const struct remap *r)
     mm->unmerged = true; /* with its neighbours: Linux leaves that to the next call */
 }
 
-/* What was moved leaves its old place. */
+/* What was moved leaves its old place, where it was one area. */
 static void unmap_moved(struct mm *mm, const struct remap *r, struct vma **spare,
                         struct list_node *dead)
 {
-    struct list_node old;
-    struct vma *vma, *next;
-
-    list_init(&old);
-    unmap_areas(mm, r->old, r->old + r->old_len, spare, &old);
-    list_for_each_safe (vma, next, &old, mapping_node) {
-        if (vma->hugetlb)
-            hugetlb_area_replaced(vma);
-        list_del(&vma->mapping_node);
-        list_add_tail(&vma->mapping_node, dead);
-    }
+    unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
+    struct vma *vma = list_last_entry(dead, struct vma, mapping_node);
+    if (vma->hugetlb)
+        hugetlb_area_replaced(vma);
 }
 
 static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
@@ -411,7 +404,7 @@ static void fill_locked(struct mm *mm, uint64_t start, uint64_t end)
     uint32_t flags = vma ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     if ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
-        populate(mm, start, end, flags);
+        populate(mm, start, end, flags, PAGE_SIZE); /* areas of larger ones never grow */
 }
 
 int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,

@@ -94,8 +94,8 @@ void object_truncate(struct object *object, uint64_t size_bytes)
     uint64_t old = object_size(object);
 
     atomic_store(&object->size_bytes, size_bytes);
-    if (size_bytes > old)
-        return; /* the same size again drops what fallocate() put behind the end */
+    if (size_bytes > old && !object_is_hugetlb(object))
+        return; /* the same size again, and of huge pages any, drops what fallocate() put behind */
     uint64_t keep = round_up(size_bytes, folio_bytes);
     take_out(object, keep / folio_bytes, UINT64_MAX, ZAP_PAGES);
     object_break(object, keep >> PAGE_SHIFT);

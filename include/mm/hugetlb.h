@@ -58,6 +58,12 @@ uint64_t hugetlb_frames(void);
  */
 void hugetlb_pool_resize(struct hugetlb_pool *pool, uint64_t wanted);
 
+/* The next smaller size, which pages of @pool can be cut into; NULL: there is none. */
+struct hugetlb_pool *hugetlb_pool_below(const struct hugetlb_pool *pool);
+
+/* Cut up to @nr pages that are free and not promised into pages of the pool below. */
+void hugetlb_pool_demote(struct hugetlb_pool *pool, uint64_t nr);
+
 /* Up to so many surplus pages may come when a promise or a fault needs them. 0, or -EINVAL: pages
  * of this size never do. */
 uint64_t hugetlb_pool_overcommit(const struct hugetlb_pool *pool);

@@ -138,6 +138,13 @@ static inline uint64_t object_size(const struct object *object)
     return atomic_load_explicit(&object->size_bytes, memory_order_relaxed);
 }
 
+/* Have a size of @size_bytes at least; what lies behind the old end stays. lock held. */
+static inline void object_cover(struct object *object, uint64_t size_bytes)
+{
+    if (object_size(object) < size_bytes)
+        atomic_store(&object->size_bytes, size_bytes);
+}
+
 static inline uint64_t object_folio_bytes(const struct object *object)
 {
     return PAGE_SIZE << object->ops->folio_order;

@@ -203,6 +203,34 @@ static void giants_are_given_back(void)
     EXPECT_IS(write(fd, "0", 1), 1);
     EXPECT(giants_are(0, 0, 0));
     EXPECT(meminfo("MemFree") - memory > (long)(GIANT / 1024) - 65536);
+    dprintf(fd, "%ld", total);
+    close(fd);
+}
+
+static void a_giant_is_cut_into_smaller_pages(void)
+{
+    NEED_PAGE();
+    char size[16] = "";
+    struct pool before = pool_now();
+    int fd = open(POOL_DIR "demote", O_WRONLY), small = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
+
+    if (!machine_is_ours() || fd < 0 || total != 1)
+        SKIP("another may want them, or this Linux cannot");
+    EXPECT(slurp(POOL_DIR "demote_size", size, sizeof(size)) > 0 && !strcmp(size, "2048kB\n"));
+    char *p = map_huge(PRIVATE | SIZE_1G, 512);
+    EXPECT_IS(write(fd, "1", 1), 1); /* it is promised */
+    EXPECT(giants_are(1, 1, 1));
+    munmap(p, GIANT);
+    EXPECT_IS(write(fd, "7", 1), 1);
+    EXPECT(giants_are(0, 0, 0));
+    EXPECT(pool_is(before.total + 512, before.free + 512, before.reserved, before.surplus));
+    p = map_huge(PRIVATE, 510);
+    for (size_t i = 0; i < 510; i++)
+        p[i * HUGE] = 1;
+    munmap(p, 510 * HUGE);
+    EXPECT_IS(write(small, "0", 1), 1);
+    EXPECT(pool_is(0, 0, 0, 0));
+    close(small);
     close(fd);
 }
 
@@ -214,6 +242,7 @@ static const struct ktap_test tests[] = {
     TEST(private_giants_are_copied),
     TEST(a_file_system_may_have_giants),
     TEST(giants_are_given_back),
+    TEST(a_giant_is_cut_into_smaller_pages),
 };
 
 int main(void)

@@ -13,6 +13,10 @@
 #include "hugetlb.h"
 #include <sys/stat.h>
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_SHARED_VALIDATE 3
+#endif
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
@@ -435,6 +439,55 @@ static void offsets_are_checked_in_pages_and_bytes(void)
     EXPECT(pool_changed(before, 0, 0));
 }
 
+static void a_mapping_takes_over_the_promise_it_replaces(void)
+{
+    NEED_POOL(2);
+    struct hog hog = hog_all_but(1);
+    struct pool before = pool_now();
+    char *p = map_huge(PRIVATE, 1);
+
+    for (int round = 0; round < 2; round++) {
+        EXPECT(mmap(p, HUGE, RW, PRIVATE | MAP_FIXED, -1, 0) == p);
+        EXPECT(pool_changed(before, 0, 1));
+        EXPECT(p[0] == 0);
+        p[0] = 1;
+    }
+    EXPECT(pool_changed(before, -1, 0));
+    EXPECT(mmap(p, HUGE, RW, PRIVATE | MAP_FIXED, -1, 0) == p);
+    /* What cannot be promised leaves a hole. */
+    munmap(p, HUGE);
+    char *place = mmap(NULL, 8 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *at = (char *)(((uintptr_t)place + HUGE - 1) & ~(HUGE - 1));
+    EXPECT_IS(mprotect(at, PAGE, RW), 0);
+    EXPECT_IS(probe(at, PROBE_WRITE).sig, 0);
+    EXPECT_ERR(syscall(SYS_mmap, at, 4 * HUGE, RW, PRIVATE | MAP_FIXED, -1, 0L), ENOMEM);
+    if (!linux_before(6, 12))
+        EXPECT_IS(probe(at, PROBE_READ).sig, SIGSEGV);
+    munmap(place, 8 * HUGE);
+    EXPECT(pool_changed(before, 0, 0));
+    hog_end(hog);
+}
+
+static void kinds_and_places_are_checked_as_a_files(void)
+{
+    NEED_POOL(1);
+    char *p = map_huge(PRIVATE | MAP_NORESERVE, 1);
+
+    EXPECT_ERR(syscall(SYS_mmap, 0L, HUGE, RW, PRIVATE | MAP_GROWSDOWN, -1, 0L), EINVAL);
+    EXPECT_ERR(syscall(SYS_mmap, 0L, HUGE, RW, MAP_HUGETLB | MAP_ANONYMOUS, -1, 0L), EINVAL);
+    EXPECT_ERR(syscall(SYS_mmap, p + PAGE, HUGE, RW, PRIVATE | MAP_FIXED_NOREPLACE, -1, 0L),
+               EINVAL);
+    EXPECT_ERR(syscall(SYS_mmap, p, HUGE, RW, PRIVATE | MAP_FIXED_NOREPLACE, -1, 0L), EEXIST);
+    char *q = mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    EXPECT(q != MAP_FAILED);
+    EXPECT_ERR(munmap(q, PAGE), EINVAL);
+    EXPECT_IS(munmap(q, HUGE), 0);
+    q = mmap(p + PAGE, HUGE, RW, PRIVATE | MAP_NORESERVE, -1, 0); /* a hint is rounded up */
+    EXPECT(q != MAP_FAILED && (uintptr_t)q % HUGE == 0 && q != p);
+    munmap(q, HUGE);
+    munmap(p, HUGE);
+}
+
 static void parts_of_huge_pages_keep_their_flags(void)
 {
     NEED_POOL(1);
@@ -466,6 +519,8 @@ static const struct ktap_test tests[] = {
     TEST(mappings_move_with_their_promises),
     TEST(shared_mappings_move),
     TEST(offsets_are_checked_in_pages_and_bytes),
+    TEST(a_mapping_takes_over_the_promise_it_replaces),
+    TEST(kinds_and_places_are_checked_as_a_files),
     TEST(parts_of_huge_pages_keep_their_flags),
 };
 
