@@ -451,13 +451,6 @@ static inline bool promises_pages(const struct object *object)
 int __must_check object_charge(struct object *object, uint64_t nr_pages);
 void object_uncharge(struct object *object, uint64_t nr_pages);
 
-/* Have a size of @size_bytes at least. */
-static inline void object_cover(struct object *object, uint64_t size_bytes)
-{
-    if (object_size(object) < size_bytes)
-        atomic_store(&object->size_bytes, size_bytes);
-}
-
 /* truncate.c */
 
 /**
