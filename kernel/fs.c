@@ -78,6 +78,7 @@ int inode_create(uint32_t mode, const struct object_ops *ops, struct inode **out
         return -ENOMEM;
     memset(inode, 0, offsetof(struct inode, first_name)); /* which is filled in when there is one */
     object_init(&inode->object, ops, inode_release);
+    inode->object.seals = SEAL_SEAL; /* what has a name is never sealed; memfd_create() says more */
     inode->ino = atomic_fetch_add(&last_ino, 1) + 1;
     inode->mode = mode;
     inode->uid = cred_current()->user.fs;

@@ -83,13 +83,15 @@ static bool area_lets(const struct vma *vma, const struct transfer *t)
            (!t->force || may_force(vma->flags, t->access));
 }
 
-/* Copy within one page if it is mapped as the access needs it; else false: fault it in first. */
-static bool copy_mapped(struct mm *mm, const struct transfer *t)
+/* Copy within one page if it is mapped as the access needs it. 0; -ENXIO: it is to be faulted in;
+ * -EAGAIN: the area is not as it was when the access was decided on. */
+static int copy_mapped(struct mm *mm, const struct transfer *t)
 {
     bool done = false;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    if (area_lets(vma_find_from(mm, t->addr), t)) {
+    bool lets = area_lets(vma_find_from(mm, t->addr), t);
+    if (lets) {
         struct pt_walk walk = pt_walk(&mm->pgtable, user(t->addr));
         spin_lock(pt_lock(walk.table));
         pte_t pte = pte_read(walk.slot);
@@ -99,18 +101,19 @@ static bool copy_mapped(struct mm *mm, const struct transfer *t)
         spin_unlock(pt_lock(walk.table));
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return done;
+    return done ? 0 : lets ? -ENXIO : -EAGAIN;
 }
 
 /* Fault the page in until it stays. */
 static int copy_in_page(struct mm *mm, const struct transfer *t)
 {
     enum fault_access access = t->force ? ACCESS_UNSHARE : t->access;
+    int err;
 
-    while (!copy_mapped(mm, t))
+    while ((err = copy_mapped(mm, t)) == -ENXIO)
         if (mm_fault_and_ask(mm, user(t->addr), access) != FAULT_RESOLVED)
             return -EFAULT;
-    return 0;
+    return err;
 }
 
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access)
@@ -125,16 +128,15 @@ size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access a
     return len;
 }
 
-/* @len bytes within one page. */
-static int access_page(struct mm *mm, struct transfer *t)
+/* Within one page, by what its area is now. @force: what it refuses is not asked. */
+static int access_page(struct mm *mm, struct transfer *t, bool force)
 {
-    bool may_be_forced = t->force;
     uint32_t flags;
 
     if (t->addr >= USER_END || area_flags(mm, t->addr, &flags))
         return -EFAULT;
     t->force = !rights_grant(flags, t->access);
-    if (t->force && !(may_be_forced && may_force(flags, t->access)))
+    if (t->force && !(force && may_force(flags, t->access)))
         return -EFAULT;
     return copy_in_page(mm, t);
 }
@@ -147,8 +149,11 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        struct transfer t = {at, (char *)buf + done, chunk, access, force};
-        int err = access_page(mm, &t);
+        struct transfer t = {at, (char *)buf + done, chunk, access, false};
+        int err;
+        do
+            err = access_page(mm, &t, force);
+        while (err == -EAGAIN);
         if (err)
             return done ? (int64_t)done : err;
         done += chunk;

@@ -434,6 +434,9 @@ void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 
 /* object.c */
 
+/* The page at @index with a reference, or NULL, as get_page() says: it is not made. */
+struct page *object_existing_page(struct object *object, uint64_t index);
+
 /* An empty index whose nodes come from where objects have theirs. */
 void object_index_init(struct index *index);
 
@@ -447,6 +450,8 @@ static inline bool promises_pages(const struct object *object)
  * changed. */
 int __must_check object_charge(struct object *object, uint64_t nr_pages);
 void object_uncharge(struct object *object, uint64_t nr_pages);
+
+/* truncate.c */
 
 /**
  * object_unmap() - take pages [first, last) of @object out of all mappings

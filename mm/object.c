@@ -3,13 +3,12 @@
  * mm/object.c - what all memory objects have in common
  *
  * Room:   mm. Sees folios, sizes, seals; never descriptors or page-table bits.
- * Owns:   the index, truncation, reading and writing through the kernel's address of a folio.
+ * Owns:   the index, reading and writing through the kernel's address of a folio.
  * Locks:  lock > mappings_lock; lock > index_lock; see include/mm/object.h.
- * Always: (1) a folio is taken out of the index (its object pointer cleared) before it is taken out
- *             of the mappings: a fault that checks the pointer under its table's lock is either
- *             seen by the unmapping or sees that the folio is gone.
- * Source: include/mm/object.h; Linux mm/truncate.c (behaviour).
- * Tour:   after include/mm/object.h; then mm/shmem.c.
+ * Always: (1) a call that fails has changed neither index nor counts, but for pages that others may
+ *             look for, too.
+ * Source: include/mm/object.h.
+ * Tour:   after include/mm/object.h; then mm/truncate.c, mm/shmem.c.
  */
 #include "internal.h"
 #include <lib/string.h>
@@ -171,6 +170,14 @@ bool object_has_page(struct object *object, uint64_t index)
     return touched;
 }
 
+struct page *object_existing_page(struct object *object, uint64_t index)
+{
+    struct page *page;
+    int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
+    ASSERT(!err, "claim: looking up allocates nothing");
+    return page;
+}
+
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
     if (object_charge(object, 1))
@@ -222,79 +229,6 @@ static void remove_pages(struct object *object, uint64_t start, uint64_t end, en
 void object_remove_folios(struct object *object, uint64_t start, uint64_t end)
 {
     remove_pages(object, start, end, REMOVE_ALL);
-}
-
-void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap_what what)
-{
-    struct vma *vma;
-
-    spin_lock(&object->mappings_lock);
-    list_for_each_entry (vma, &object->mappings, mapping_node) {
-        uint64_t from = max(first, vma->pgoff);
-        uint64_t to = min(last, vma->pgoff + vma_pages(vma));
-        if (from >= to)
-            continue;
-        uint64_t base = vma->start - (vma->pgoff << PAGE_SHIFT); /* may wrap; the sum does not */
-        struct tlb_gather gather;
-        tlb_gather_begin(&gather, &vma->mm->pgtable);
-        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), what, &gather);
-        tlb_gather_end(&gather);
-    }
-    spin_unlock(&object->mappings_lock);
-}
-
-static struct page *existing_page(struct object *object, uint64_t index)
-{
-    struct page *page;
-    int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
-    ASSERT(!err, "claim: looking up allocates nothing");
-    return page;
-}
-
-/* Zero [start, end), which lies in one folio, if that exists. */
-static void zero_part(struct object *object, uint64_t start, uint64_t end)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-
-    if (start >= end || !object->ops->kernel_access)
-        return;
-    struct page *page = existing_page(object, start / folio_bytes);
-    if (!page)
-        return;
-    memset((char *)page_kva(page) + (start & (folio_bytes - 1)), 0, end - start);
-    page_put(page);
-}
-
-void object_truncate(struct object *object, uint64_t size_bytes)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-    uint64_t old = object_size(object);
-
-    atomic_store(&object->size_bytes, size_bytes);
-    if (size_bytes > old && !object_is_hugetlb(object))
-        return; /* the same size again, and of huge pages any, drops what fallocate() put behind */
-    uint64_t keep = round_up(size_bytes, folio_bytes);
-    object->ops->remove_folios(object, keep / folio_bytes, UINT64_MAX);
-    object_unmap(object, keep >> PAGE_SHIFT, PAGE_MASK >> PAGE_SHIFT, ZAP_PAGES);
-    object_break(object, keep >> PAGE_SHIFT);
-    zero_part(object, size_bytes, keep); /* must read as zeros when the object grows again */
-}
-
-void object_punch(struct object *object, uint64_t start, uint64_t end)
-{
-    uint64_t folio_bytes = object_folio_bytes(object);
-    uint64_t first = round_up(start, folio_bytes), last = round_down(end, folio_bytes);
-
-    if (first > last) { /* within one folio */
-        zero_part(object, start, end);
-        return;
-    }
-    zero_part(object, start, first);
-    zero_part(object, last, end);
-    object->ops->remove_folios(object, first / folio_bytes, last / folio_bytes);
-    object_unmap(object, first >> PAGE_SHIFT, last >> PAGE_SHIFT, ZAP_OBJECT_PAGES);
-    object_break(object, first >> PAGE_SHIFT);
-    object_break(object, last >> PAGE_SHIFT);
 }
 
 /* How many slots of the index hold @page's block, from that page on. Asking for one is enough. */
@@ -399,7 +333,7 @@ int64_t object_read(struct object *object, uint64_t pos, size_t len, struct obje
         if (pos >= size)
             break;
         size_t chunk = folio_chunk(object, pos, min(len - done, size - pos));
-        struct page *page = existing_page(object, pos / folio_bytes);
+        struct page *page = object_existing_page(object, pos / folio_bytes);
         size_t left = page ? copy_page(page, pos & (folio_bytes - 1), c, done, chunk)
                            : copy_zeros(c, done, chunk);
         if (page)

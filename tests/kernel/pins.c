@@ -15,8 +15,10 @@
 #include <mm/pin.h>
 
 #define ROUNDS 100000U
+#define SEALS  1000U                      /* of them, at least */
 #define LASTS  (8 * 1000 * 1000 * 1000UL) /* ns, at most */
-#define LOOKS  20                         /* how long a seal, or a pin, is held */
+#define LOOKS  20                         /* how long a seal, or a pin, is held .. */
+#define RESTS  200                        /* .. and how long nobody has one, so that others can */
 #define PAGES  8
 
 static struct {
@@ -37,22 +39,33 @@ static bool seal(struct object *object)
     return !pinned;
 }
 
+static void dawdle(unsigned looks)
+{
+    while (looks--)
+        cpu_relax();
+}
+
+static void seal_once(struct object *object)
+{
+    mutex_lock(&object->lock);
+    bool sealed = seal(object);
+    atomic_store(&race.sealed, sealed);
+    atomic_fetch_add(sealed ? &race.seals : &race.refusals, 1);
+    if (sealed) {
+        dawdle(LOOKS);
+        atomic_store(&race.sealed, false);
+        object_allow_writers(object);
+    }
+    mutex_unlock(&object->lock);
+}
+
 static void work_sealer(struct crew *crew)
 {
     uint64_t end = clock_ns() + LASTS;
 
-    for (unsigned i = 0; i < ROUNDS && clock_ns() < end; i++) {
-        mutex_lock(&crew->object->lock);
-        bool sealed = seal(crew->object);
-        atomic_store(&race.sealed, sealed);
-        atomic_fetch_add(sealed ? &race.seals : &race.refusals, 1);
-        for (unsigned look = 0; sealed && look < LOOKS; look++)
-            cpu_relax();
-        if (sealed) {
-            atomic_store(&race.sealed, false);
-            object_allow_writers(crew->object);
-        }
-        mutex_unlock(&crew->object->lock);
+    for (unsigned i = 0; (i < ROUNDS || race.seals < SEALS) && clock_ns() < end; i++) {
+        seal_once(crew->object);
+        dawdle(RESTS);
     }
     atomic_store(&race.done, true);
 }
@@ -112,6 +125,7 @@ static void work_pin_and_seal(struct crew *crew, unsigned who)
             pin_of_object(crew, i % PAGES);
         else
             pin_mapped(crew, mm, i % PAGES);
+        dawdle(RESTS);
     }
     mm_put(mm);
 }
@@ -124,6 +138,7 @@ KTEST(an_object_is_sealed_or_pinned)
         ktest_skip("less than three CPUs");
         return;
     }
+    atomic_store(&race.done, false);
     crew = (struct crew){.work = work_pin_and_seal, .object = kit_object(&shmem_ops, PAGES)};
     REQUIRE(crew.object);
     crew_run(&crew);

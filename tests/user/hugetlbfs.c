@@ -54,6 +54,8 @@ static void a_huge_file_is_like_a_huge_memfd(void)
     EXPECT(fd >= 0);
     EXPECT_IS(fstat(fd, &st), 0);
     EXPECT(st.st_mode == (S_IFREG | 0640) && st.st_blksize == (long)HUGE && st.st_blocks == 0);
+    EXPECT_IS(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+    EXPECT_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), EPERM);
     EXPECT_ERR(write(fd, "x", 1), EINVAL);
     EXPECT_IS(read(fd, &byte, 1), 0);
     EXPECT_ERR(ftruncate(fd, 4096), EINVAL);

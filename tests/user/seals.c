@@ -156,6 +156,35 @@ static void bad_requests_are_told(void)
     close(closed);
 }
 
+static void files_with_names_cannot_be_sealed(void)
+{
+    static const char name[] = "/dev/shm/bulla-seals";
+    int fd = open(name, O_CREAT | O_RDWR, 0600), reader = open(name, O_RDONLY);
+    int nameless = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+
+    EXPECT_IS(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+    EXPECT_IS(fcntl(reader, F_GET_SEALS), F_SEAL_SEAL);
+    EXPECT_IS(fcntl(nameless, F_GET_SEALS), F_SEAL_SEAL);
+    EXPECT_ERR(fcntl(fd, F_ADD_SEALS, 0), EPERM);
+    EXPECT_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), EPERM);
+    EXPECT_ERR(fcntl(fd, F_ADD_SEALS, 0x40), EINVAL);
+    EXPECT_ERR(fcntl(nameless, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+    EXPECT_IS(unlink(name), 0);
+    EXPECT_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+    close(fd);
+    close(reader);
+    close(nameless);
+}
+
+static void upper_half_of_the_argument_means_nothing(void)
+{
+    int fd = sealed(0);
+
+    EXPECT_IS(syscall(SYS_fcntl, fd, F_ADD_SEALS, 0x100000000 | F_SEAL_GROW), 0);
+    EXPECT_IS(fcntl(fd, F_GET_SEALS), F_SEAL_GROW);
+    close(fd);
+}
+
 static void growing_write_stops_at_the_page_of_the_end(void)
 {
     int fd = memfd_create("grow", MFD_ALLOW_SEALING);
@@ -302,6 +331,8 @@ static const struct ktap_test tests[] = {
     TEST(seals_add_up_and_stay),
     TEST(seals_belong_to_the_object),
     TEST(bad_requests_are_told),
+    TEST(files_with_names_cannot_be_sealed),
+    TEST(upper_half_of_the_argument_means_nothing),
     TEST(growing_write_stops_at_the_page_of_the_end),
     TEST(writable_shared_mapping_keeps_the_seal_away),
     TEST(read_only_shared_mapping_does_too),
