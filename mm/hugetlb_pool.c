@@ -31,11 +31,6 @@ struct hugetlb_pool hugetlb_pools[HUGETLB_POOLS] = {
 /* Of the pools above: those whose pages this machine's CPUs can map. */
 static unsigned nr_pools;
 
-static bool pool_is_giant(const struct hugetlb_pool *pool)
-{
-    return pool->order > PAGE_ORDER_MAX;
-}
-
 static struct hugetlb_pool *usual = &hugetlb_pools[0];
 
 struct hugetlb_pool *hugetlb_pool_nth(unsigned n)
@@ -121,7 +116,7 @@ void pool_unlist_object(struct object *object)
 
 /* Frames from the rest of the machine, and back. */
 
-static int block_get(const struct hugetlb_pool *pool, struct page **out)
+int pool_block_get(const struct hugetlb_pool *pool, struct page **out)
 {
     int err = pool_is_giant(pool) ? giant_alloc(pool->order, out)
                                   : page_alloc(pool->order, PAGE_ALLOC_PLAIN, out);
@@ -132,7 +127,7 @@ static int block_get(const struct hugetlb_pool *pool, struct page **out)
     return 0;
 }
 
-static void block_put(const struct hugetlb_pool *pool, struct page *page)
+void pool_block_put(const struct hugetlb_pool *pool, struct page *page)
 {
     page_set_state(page, PAGE_KERNEL);
     if (pool_is_giant(pool))
@@ -143,13 +138,13 @@ static void block_put(const struct hugetlb_pool *pool, struct page *page)
 
 /* Free pages on the list. pool->lock held. */
 
-static void list_page(struct hugetlb_pool *pool, struct page *page)
+void pool_list_page(struct hugetlb_pool *pool, struct page *page)
 {
     list_add(&page->list, &pool->free_pages);
     pool->counts.free++;
 }
 
-static struct page *unlist_page(struct hugetlb_pool *pool)
+struct page *pool_unlist_page(struct hugetlb_pool *pool)
 {
     struct page *page = list_first_entry(&pool->free_pages, struct page, list);
 
@@ -166,14 +161,14 @@ void pool_trim(struct hugetlb_pool *pool)
         struct page *page = NULL;
         spin_lock(&pool->lock);
         if (c->surplus && pool_unpromised(pool)) {
-            page = unlist_page(pool);
+            page = pool_unlist_page(pool);
             c->surplus--;
             c->total--;
         }
         spin_unlock(&pool->lock);
         if (!page)
             return;
-        block_put(pool, page);
+        pool_block_put(pool, page);
     }
 }
 
@@ -182,111 +177,19 @@ int pool_add_surplus(struct hugetlb_pool *pool)
     struct hugetlb_counts *c = &pool->counts;
     struct page *page;
 
-    if (READ_ONCE(c->surplus) >= READ_ONCE(pool->overcommit) || block_get(pool, &page))
+    if (READ_ONCE(c->surplus) >= READ_ONCE(pool->overcommit) || pool_block_get(pool, &page))
         return -ENOMEM;
     spin_lock(&pool->lock);
     bool more = c->surplus < pool->overcommit;
     if (more) {
-        list_page(pool, page);
+        pool_list_page(pool, page);
         c->surplus++;
         c->total++;
     }
     spin_unlock(&pool->lock);
     if (!more)
-        block_put(pool, page);
+        pool_block_put(pool, page);
     return more ? 0 : -ENOMEM;
-}
-
-/* What was surplus is wanted now, as far as that goes. True: still more pages are. */
-static bool adopt_surplus(struct hugetlb_pool *pool, uint64_t wanted)
-{
-    struct hugetlb_counts *c = &pool->counts;
-
-    spin_lock(&pool->lock);
-    while (c->surplus && c->total - c->surplus < wanted)
-        c->surplus--;
-    bool more = c->total - c->surplus < wanted;
-    spin_unlock(&pool->lock);
-    return more;
-}
-
-static void pool_grow(struct hugetlb_pool *pool, uint64_t wanted)
-{
-    struct page *page;
-
-    while (adopt_surplus(pool, wanted) && !block_get(pool, &page)) {
-        spin_lock(&pool->lock);
-        list_page(pool, page);
-        pool->counts.total++;
-        spin_unlock(&pool->lock);
-    }
-}
-
-/* One page less, if there is one that can go; the rest that is too much becomes surplus. */
-static struct page *shrink_step(struct hugetlb_pool *pool, uint64_t wanted)
-{
-    struct hugetlb_counts *c = &pool->counts;
-    struct page *page = NULL;
-
-    spin_lock(&pool->lock);
-    if (c->total - c->surplus > wanted && pool_unpromised(pool)) {
-        page = unlist_page(pool);
-        c->total--;
-    } else if (c->total - c->surplus > wanted) {
-        c->surplus = c->total - wanted;
-    }
-    spin_unlock(&pool->lock);
-    return page;
-}
-
-void hugetlb_pool_resize(struct hugetlb_pool *pool, uint64_t wanted)
-{
-    struct page *page;
-
-    pool_grow(pool, wanted);
-    while ((page = shrink_step(pool, wanted)))
-        block_put(pool, page);
-}
-
-struct hugetlb_pool *hugetlb_pool_below(const struct hugetlb_pool *pool)
-{
-    return pool_is_giant(pool) ? &hugetlb_pools[0] : NULL;
-}
-
-/* One page is the pool's no more; NULL: none is free and not promised. */
-static struct page *pool_part_with(struct hugetlb_pool *pool)
-{
-    struct page *page = NULL;
-
-    spin_lock(&pool->lock);
-    if (pool_unpromised(pool)) {
-        page = unlist_page(pool);
-        pool->counts.total--;
-    }
-    spin_unlock(&pool->lock);
-    return page;
-}
-
-static void pool_add(struct hugetlb_pool *pool, struct page *page)
-{
-    page_set_state(page, PAGE_POOL);
-    spin_lock(&pool->lock);
-    list_page(pool, page);
-    pool->counts.total++;
-    spin_unlock(&pool->lock);
-}
-
-void hugetlb_pool_demote(struct hugetlb_pool *pool, uint64_t nr)
-{
-    struct hugetlb_pool *below = hugetlb_pool_below(pool);
-    struct page *page;
-
-    for (; nr && (page = pool_part_with(pool)); nr--) {
-        page_set_state(page, PAGE_KERNEL);
-        giant_cut(page, below->order);
-        for (uint64_t i = 0; i < pool_frames(pool); i += pool_frames(below))
-            pool_add(below, page + i);
-    }
 }
 
 /* Promises, and pages for them. */
@@ -317,7 +220,7 @@ struct page *pool_take_locked(struct hugetlb_pool *pool, bool promised)
     if (!promised && !pool_unpromised(pool))
         return NULL;
     ASSERT(!list_empty(&pool->free_pages), "V22: reserved <= free");
-    struct page *page = unlist_page(pool);
+    struct page *page = pool_unlist_page(pool);
     pool->counts.reserved -= promised;
     atomic_store(&page->refcount, 1);
     page_set_state(page, PAGE_HUGETLB);
@@ -344,7 +247,7 @@ void pool_give_back(struct page *page)
     if (page->flags & PAGE_COPY)
         pool->counts.reserved += hugetlb_copy_dies(page);
     page_set_state(page, PAGE_POOL);
-    list_page(pool, page);
+    pool_list_page(pool, page);
     spin_unlock(&pool->lock);
     pool_trim(pool);
 }

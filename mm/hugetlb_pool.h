@@ -33,6 +33,11 @@ extern const struct object_ops hugetlb_giant_ops;
 /* How their pages die. Boot. */
 void pools_boot_init(void);
 
+static inline bool pool_is_giant(const struct hugetlb_pool *pool)
+{
+    return pool->order > PAGE_ORDER_MAX;
+}
+
 /* Frames of one page of the pool. */
 static inline uint64_t pool_frames(const struct hugetlb_pool *pool)
 {
@@ -43,6 +48,14 @@ static inline struct hugetlb_pool *pool_of(const struct object *object)
 {
     return object->ops->pool;
 }
+
+/* Frames for one page more, in state POOL, from the rest of the machine; and back. 0 or -ENOMEM. */
+int __must_check pool_block_get(const struct hugetlb_pool *pool, struct page **out);
+void pool_block_put(const struct hugetlb_pool *pool, struct page *page);
+
+/* Put a page on the list of free ones; take one. pool->lock held. */
+void pool_list_page(struct hugetlb_pool *pool, struct page *page);
+struct page *pool_unlist_page(struct hugetlb_pool *pool);
 
 /* @object has something of its pool's, or has nothing any more: its index is empty then. */
 void pool_list_object(struct object *object);
