@@ -390,7 +390,7 @@ static int dequeue_from(struct process *process, struct pending *from, uint64_t 
     int signo = __builtin_ctzl(faults ? faults : ready) + 1;
     struct queued_signal *q = find_queued(from, signo, NULL);
     *info = q ? q->info : (struct uapi_siginfo){.signo = signo};
-    if (!q || !find_queued(from, signo, q))
+    if ((!q || !find_queued(from, signo, q)) && signo != SIGKILL) /* who dies is seen to die */
         from->mask &= ~sigmask(signo);
     if (q) {
         list_del(&q->node);
