@@ -105,6 +105,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
         uint64_t pgoff = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
         CLAIM(index_find(&vma->object->folios, pgoff) == frame, "V9",
               "frame %#lx at %#lx is not what was borrowed", page_to_pfn(frame), va);
+        CLAIM(!frame->object || !(frame->object->seals & SEAL_WRITE), "V12",
+              "frame %#lx at %#lx is lent, and its object is sealed", page_to_pfn(frame), va);
         return 0;
     }
     CLAIM(frame->object == vma->object && vma->object, "V11",

@@ -435,7 +435,13 @@ void thp_split_borders(struct mm *mm, uint64_t start, uint64_t end);
 /* object.c */
 
 /* The page at @index with a reference, or NULL, as get_page() says: it is not made. */
-struct page *object_existing_page(struct object *object, uint64_t index);
+static inline struct page *object_existing_page(struct object *object, uint64_t index)
+{
+    struct page *page;
+    int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
+    ASSERT(!err, "claim: looking up allocates nothing");
+    return page;
+}
 
 /* An empty index whose nodes come from where objects have theirs. */
 void object_index_init(struct index *index);

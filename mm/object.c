@@ -170,14 +170,6 @@ bool object_has_page(struct object *object, uint64_t index)
     return touched;
 }
 
-struct page *object_existing_page(struct object *object, uint64_t index)
-{
-    struct page *page;
-    int err = object->ops->get_page(object, index, OBJECT_GET_EXISTING, &page);
-    ASSERT(!err, "claim: looking up allocates nothing");
-    return page;
-}
-
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
     if (object_charge(object, 1))

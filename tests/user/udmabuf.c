@@ -272,7 +272,7 @@ static void it_is_measured_and_not_read(void)
     NEED_DEVICE;
     int fd = memfd_with(F_SEAL_SHRINK, 4 * PAGE), buffer = (int)buffer_of(fd, 0, 3 * PAGE);
     struct stat st;
-    char c;
+    char c, path[32];
 
     EXPECT_IS(lseek(buffer, 0, SEEK_END), 3 * PAGE);
     EXPECT_IS(lseek(buffer, 0, SEEK_SET), 0);
@@ -285,6 +285,9 @@ static void it_is_measured_and_not_read(void)
     EXPECT_ERR(write(buffer, &c, 1), EINVAL);
     EXPECT_ERR(ftruncate(buffer, 0), EINVAL);
     EXPECT_ERR(fcntl(buffer, F_GET_SEALS), EINVAL);
+    EXPECT_ERR(fallocate(buffer, PUNCH, 0, PAGE), EOPNOTSUPP);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", buffer);
+    EXPECT_ERR(open(path, O_RDWR | O_TRUNC), ENXIO);
     close(buffer);
     close(fd);
     close(device);
