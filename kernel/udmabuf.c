@@ -14,6 +14,7 @@
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
+#include "sched.h"
 #include "text_file.h"
 #include <asm/uaccess.h>
 #include <base/bug.h>
@@ -21,6 +22,8 @@
 #include <mm/slab.h>
 #include <uapi/dma_buf.h>
 #include <uapi/errno.h>
+
+#define BUG_MOMENT_NS 1000000UL
 
 static uint64_t list_limit = 1024, size_limit_mb = 64;
 
@@ -53,8 +56,12 @@ static int borrow_from(struct file *memfd, const struct uapi_udmabuf_item *item,
                        struct inode *buffer)
 {
     struct object *object = &memfd->inode->object;
-    int early = bug_is_back(BUG_B38) ? check_seals(memfd) : 0;
+    int early = 0;
 
+    if (bug_is_back(BUG_B38)) {
+        early = check_seals(memfd);
+        sched_pause(BUG_MOMENT_NS); /* long enough to be met */
+    }
     mutex_lock(&object->lock);
     int err = bug_is_back(BUG_B38) ? early : check_seals(memfd);
     if (!err)
