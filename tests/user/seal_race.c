@@ -24,7 +24,7 @@
 #define STILL_NS      2000000 /* how long to look whether a byte still changes */
 #define TRIES         100     /* to seal, before writers have to leave out mappings */
 #define CALM_TRIES    1000    /* .. and altogether */
-#define LARGE_PAGES   1024UL
+#define LARGE_PAGES   4096UL
 
 /* What the writers are told. */
 struct talk {
