@@ -209,8 +209,7 @@ fall_back:
 /* Does the object end before what the fault is about? */
 static inline bool is_beyond(const struct fault *f)
 {
-    uint64_t offset = (f->vma->pgoff << PAGE_SHIFT) + (f->va - f->vma->start);
-    return offset >= object_size(f->vma->object);
+    return vma_is_beyond(f->vma, f->va);
 }
 
 /* A huge page that fallocate(2) put behind the end is mapped all the same, as on Linux. */
@@ -543,7 +542,7 @@ static bool object_lacks(const struct vma *vma, uint64_t va)
 {
     struct page *page;
 
-    if (((vma->pgoff << PAGE_SHIFT) + (va - vma->start)) >= object_size(vma->object))
+    if (vma_is_beyond(vma, va))
         return false; /* that is no question */
     int err = vma->object->ops->get_page(vma->object, vma_folio_index(vma, va), OBJECT_GET_EXISTING,
                                          &page);
@@ -629,10 +628,16 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
     return slot_fault(&f, pte);
 }
 
-int page_install(struct vma *vma, uint64_t addr, struct page *page)
+/* A fault that nobody took, for a page that is to be had at @addr with all rights of the area. */
+static struct fault fault_at(struct vma *vma, uint64_t addr)
 {
     enum fault_access access = vma->flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
-    struct fault f = {.mm = vma->mm, .vma = vma, .va = addr, .access = access};
+    return (struct fault){.mm = vma->mm, .vma = vma, .va = addr, .access = access};
+}
+
+int page_install(struct vma *vma, uint64_t addr, struct page *page)
+{
+    struct fault f = fault_at(vma, addr);
     pte_t pte;
 
     if (!(vma->flags & VM_SHARED))
@@ -664,8 +669,7 @@ static int install_copy(struct fault *f, const struct page *from)
 
 int pool_page_install(struct vma *vma, uint64_t addr, const struct page *from)
 {
-    enum fault_access access = vma->flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
-    struct fault f = {.mm = vma->mm, .vma = vma, .va = addr, .access = access};
+    struct fault f = fault_at(vma, addr);
 
     vma_anon_begin(vma);
     mutex_lock(&vma->hugetlb->lock);

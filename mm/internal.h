@@ -180,6 +180,12 @@ static inline uint64_t vma_folio_index(const struct vma *vma, uint64_t addr)
     return pgoff >> vma->object->ops->folio_order;
 }
 
+/* Does the object of the area end before @addr, the start of one of its pages? */
+static inline bool vma_is_beyond(const struct vma *vma, uint64_t addr)
+{
+    return (vma->pgoff << PAGE_SHIFT) + (addr - vma->start) >= object_size(vma->object);
+}
+
 /* Does this area write into the object itself, now or after mprotect? */
 static inline bool vma_is_writer(uint32_t flags)
 {

@@ -242,16 +242,10 @@ static int make_page(struct answer *a)
     return -EFAULT;
 }
 
-static bool is_beyond(const struct vma *vma, const struct answer *a)
-{
-    uint64_t index = vma_folio_index(vma, a->at);
-    return index * object_folio_bytes(vma->object) >= object_size(vma->object);
-}
-
 /* Takes over the reference on the page, also when it fails; as do the next two. */
 static int give_to_object(struct vma *vma, const struct answer *a)
 {
-    int err = is_beyond(vma, a)
+    int err = vma_is_beyond(vma, a->at)
                   ? -EFAULT
                   : object_add_page(vma->object, vma_folio_index(vma, a->at), a->page);
     if (!err)

@@ -18,10 +18,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
 #define RW    (PROT_READ | PROT_WRITE)
 #define HUGE  (512 * PAGE)
 #define WRITE PIN_LONGTERM_TEST_FLAG_USE_WRITE

@@ -17,10 +17,6 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
 #define RW    (PROT_READ | PROT_WRITE)
 #define HUGE  (512 * PAGE)
 #define SIZE  (2 * HUGE)

@@ -15,9 +15,8 @@
 #include "seal_ways.h"
 #include "smaps.h"
 
-#define MADV_COLLAPSE 25
-#define HUGE_2M       (21 << 26)
-#define EXEC_FILE     0x100 /* beside a seal: of a file that can be executed */
+#define HUGE_2M   (21 << 26)
+#define EXEC_FILE 0x100 /* beside a seal: of a file that can be executed */
 
 static const int columns[] = {0,
                               F_SEAL_SEAL,

@@ -17,14 +17,13 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define MADV_COLLAPSE 25
-#define WRITERS       3
-#define ROUNDS        40
-#define SECONDS       3       /* .. and no more rounds after so long */
-#define STILL_NS      2000000 /* how long to look whether a byte still changes */
-#define TRIES         100     /* to seal, before writers have to leave out mappings */
-#define CALM_TRIES    1000    /* .. and altogether */
-#define LARGE_PAGES   4096UL
+#define WRITERS     3
+#define ROUNDS      40
+#define SECONDS     3       /* .. and no more rounds after so long */
+#define STILL_NS    2000000 /* how long to look whether a byte still changes */
+#define TRIES       100     /* to seal, before writers have to leave out mappings */
+#define CALM_TRIES  1000    /* .. and altogether */
+#define LARGE_PAGES 4096UL
 
 /* What the writers are told. */
 struct talk {

@@ -18,6 +18,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 /* A free place for @len bytes that begins where a page table does, and a huge page could. */
 __attribute__((unused)) static char *place_of_units(size_t len)
 {

@@ -23,10 +23,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
 #define RW    (PROT_READ | PROT_WRITE)
 #define HUGE  (512 * PAGE)
 #define PUNCH (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
