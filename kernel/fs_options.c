@@ -165,9 +165,9 @@ static int parse_pool(const char *text, struct fs_options *o)
 {
     uint64_t bytes;
 
-    if (parse_number(text, &bytes) || !bytes || (bytes & (bytes - 1)))
+    if (parse_number(text, &bytes))
         return -EINVAL;
-    o->pool = hugetlb_pool_of(__builtin_ctzl(bytes));
+    o->pool = hugetlb_pool_of_bytes(bytes);
     return o->pool ? 0 : -EINVAL;
 }
 

@@ -155,6 +155,12 @@ static const struct text_kind demote_files[] = {
     {"demote_size", 0444, .show = show_demote_size},
 };
 
+static void boot_each(struct dentry *dir, const struct text_kind *kinds, unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++)
+        text_file_boot(dir, &kinds[i]);
+}
+
 static void files_boot(struct dentry *above, const struct text_kind *kinds, unsigned nr)
 {
     struct dentry *dir = fs_boot_directory(above, "hugepages", 0755);
@@ -165,11 +171,9 @@ static void files_boot(struct dentry *above, const struct text_kind *kinds, unsi
         snprintf(name, sizeof(name), "hugepages-%lukB", hugetlb_pool_bytes(pool) / KIB);
         struct dentry *of_pool = fs_boot_directory(dir, name, 0755);
         of_pool->inode->private = (uint64_t)pool;
-        for (unsigned i = 0; i < nr; i++)
-            text_file_boot(of_pool, &kinds[i]);
-        for (unsigned i = 0;
-             kinds == files && hugetlb_pool_below(pool) && i < ARRAY_SIZE(demote_files); i++)
-            text_file_boot(of_pool, &demote_files[i]);
+        boot_each(of_pool, kinds, nr);
+        if (kinds == files && hugetlb_pool_below(pool))
+            boot_each(of_pool, demote_files, ARRAY_SIZE(demote_files));
     }
 }
 
@@ -185,8 +189,7 @@ void hugetlb_boot_node_files(struct dentry *node)
 
 void hugetlb_boot_settings(struct dentry *vm)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(settings); i++)
-        text_file_boot(vm, &settings[i]);
+    boot_each(vm, settings, ARRAY_SIZE(settings));
 }
 
 /* The command line */
@@ -202,9 +205,7 @@ static struct hugetlb_pool *parse_size(const char *text)
 {
     uint64_t bytes;
 
-    if (parse_number(text, &bytes) || !bytes || (bytes & (bytes - 1)))
-        return NULL;
-    return hugetlb_pool_of(__builtin_ctzl(bytes));
+    return parse_number(text, &bytes) ? NULL : hugetlb_pool_of_bytes(bytes);
 }
 
 static void take_size(struct wanted *w, const char *text, bool usual)

@@ -157,7 +157,7 @@ static int64_t move_vector(int fd, enum direction direction, user_addr_t from, s
     if (!f)
         return -EBADF;
     int64_t n = pos && f->ops->no_seek ? -ESPIPE : check_access(f, direction);
-    if (!n && direction == WRITE && f->inode->object.ops == &hugetlb_ops)
+    if (!n && direction == WRITE && object_is_hugetlb(&f->inode->object))
         n = -EINVAL; /* whatever else is wrong */
     if (!n && flags)
         n = check_flags(f, direction, flags);

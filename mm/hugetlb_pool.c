@@ -50,6 +50,16 @@ struct hugetlb_pool *hugetlb_pool_of(unsigned shift)
     return NULL;
 }
 
+struct hugetlb_pool *hugetlb_pool_of_bytes(uint64_t bytes)
+{
+    struct hugetlb_pool *pool;
+
+    for (unsigned n = 0; (pool = hugetlb_pool_nth(n)); n++)
+        if (hugetlb_pool_bytes(pool) == bytes)
+            return pool;
+    return NULL;
+}
+
 const struct object_ops *hugetlb_pool_ops(const struct hugetlb_pool *pool)
 {
     return pool->ops;

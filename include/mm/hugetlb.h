@@ -35,6 +35,9 @@ void hugetlb_boot_init(void);
  * there are no such pages. */
 struct hugetlb_pool *hugetlb_pool_of(unsigned shift);
 
+/* The pool of pages of @bytes, or NULL. */
+struct hugetlb_pool *hugetlb_pool_of_bytes(uint64_t bytes);
+
 /* Every pool, from 0 on; NULL: there are no more. */
 struct hugetlb_pool *hugetlb_pool_nth(unsigned n);
 
