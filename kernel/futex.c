@@ -17,6 +17,7 @@
 #include "task.h"
 #include <asm/time.h>
 #include <asm/uaccess.h>
+#include <mm/secretmem.h>
 #include <uapi/errno.h>
 #include <uapi/futex.h>
 #include <uapi/misc.h>
@@ -73,7 +74,7 @@ static int key_for(uint64_t address, bool private, struct futex_key *key)
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find(mm, address);
     int err = vma ? 0 : -EFAULT;
-    if (vma && vma->object && !vma->object->ops->kernel_access)
+    if (vma && vma->object && object_is_secret(vma->object))
         err = -EFAULT; /* secret memory has no shared futexes */
     else if (vma && vma->object && (vma->flags & VM_SHARED))
         *key = (struct futex_key){(uint64_t)vma->object,

@@ -41,6 +41,7 @@
 #include <mm/mm.h>
 #include <mm/object.h>
 #include <mm/page.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <uapi/fcntl.h>
 #include <upcalls.h>

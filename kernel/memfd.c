@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/memfd.c - files that are only memory: memfd_create, memfd_secret, and their seals
+ * kernel/memfd.c - files that are only memory: memfd_create, and their seals
  *
  * Room:   kernel.
- * Owns:   the arguments of both calls, and the rules by which seals are added.
+ * Owns:   the arguments of the call, and the rules by which seals are added.
  * Locks:  object.lock while seals change.
  * Always: (1) seals are only ever added; (2) a refused call adds none of those it asked for;
  *         (3) with SEAL_WRITE set nobody can write: no writer, nobody who has a page and is no
  *             mapping, and none can come.
- * Source: memfd_create(2), memfd_secret(2), fcntl(2) "File Sealing".
- * Tour:   after kernel/files.h; then mm/shmem.c, mm/secretmem.c.
+ * Source: memfd_create(2), fcntl(2) "File Sealing".
+ * Tour:   after kernel/files.h; then mm/shmem.c, kernel/secretmem.c.
  */
 #include "memfd.h"
 
@@ -40,9 +40,7 @@
 #define ALL_SEALS \
     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
 
-/* A new inode that has a name but is in no directory, opened. Returns a descriptor. */
-static int64_t open_nameless(const char *name, struct inode *inode, const struct file_ops *ops,
-                             bool cloexec)
+int64_t memfd_open(const char *name, struct inode *inode, const struct file_ops *ops, bool cloexec)
 {
     struct dentry *dentry;
     struct file *file;
@@ -106,37 +104,7 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
     if (DEBUG >= 2)
         sealed_note(inode);
     inode->object.huge = SHMEM_HUGE_NO_MOUNT;
-    return open_nameless(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
-}
-
-/* Secret memory has a size that is set once, and no other operation. */
-static int secret_truncate(struct file *f, uint64_t size_bytes)
-{
-    struct object *object = &f->inode->object;
-    int err = -EINVAL;
-
-    mutex_lock(&object->lock);
-    if (object_size(object) == 0) {
-        object_truncate(object, size_bytes);
-        err = 0;
-    }
-    mutex_unlock(&object->lock);
-    return err;
-}
-
-static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
-
-int64_t sys_memfd_secret(unsigned flags)
-{
-    struct inode *inode;
-
-    if (flags & ~O_CLOEXEC)
-        return -EINVAL;
-    int err = inode_create(S_IFREG | 0600, &secretmem_ops, &inode);
-    if (err)
-        return err;
-    inode->nlink = 0;
-    return open_nameless("secretmem", inode, &secret_file_ops, flags & O_CLOEXEC);
+    return memfd_open(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
 }
 
 /* Of what is executable, sealing the right to execute seals the contents, too: fcntl(2). */

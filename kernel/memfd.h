@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/memfd.h - seals, by fcntl
+ * kernel/memfd.h - files that are only memory, and seals, by fcntl
  *
  * Room:   kernel.
  * Owns:   nothing; see memfd.c.
@@ -11,9 +11,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct file;
+struct file_ops;
+struct inode;
+
+/* A new inode that has a name but is in no directory, opened. A descriptor, or an error. */
+int64_t memfd_open(const char *name, struct inode *inode, const struct file_ops *ops, bool cloexec);
 
 /* F_ADD_SEALS: 0, -EPERM, -EINVAL, or -EBUSY while somebody may still write. */
 int64_t memfd_add_seals(struct file *f, uint32_t seals);

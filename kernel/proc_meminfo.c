@@ -21,6 +21,7 @@
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <mm/thp.h>
 #include <mm/usage.h>

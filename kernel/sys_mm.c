@@ -18,6 +18,7 @@
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/object.h>
+#include <mm/secretmem.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
@@ -92,7 +93,7 @@ static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *v
         *vm |= VM_SHARED;
     if (shared && !file_writable(f))
         *vm &= ~VM_MAYWRITE; /* reads what others write; can itself never write */
-    if (object->ops == &secretmem_ops)
+    if (object_is_secret(object))
         return secret_flags(prot, vm);
     return 0;
 }

@@ -11,6 +11,7 @@
  * Tour:   after mm/protect.c.
  */
 #include "internal.h"
+#include <mm/secretmem.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
 
@@ -36,7 +37,7 @@ static bool is_hugetlb(const struct vma *vma)
 
 static bool is_secret(const struct vma *vma)
 {
-    return vma->object && !vma->object->ops->kernel_access;
+    return vma->object && object_is_secret(vma->object);
 }
 
 /* What mlock() leaves as it is: secrets stay locked; what can be dropped, and huge pages of a pool,

@@ -15,6 +15,7 @@
 #include <base/claim.h>
 #include <base/log.h>
 #include <mm/hugetlb.h>
+#include <mm/secretmem.h>
 #include <uapi/errno.h>
 
 static bool is_listed(const struct vma *vma)

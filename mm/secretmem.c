@@ -15,6 +15,7 @@
 #include "internal.h"
 #include <asm/direct_map.h>
 #include <lib/string.h>
+#include <mm/secretmem.h>
 #include <uapi/errno.h>
 
 static _Atomic uint64_t nr_secret;
@@ -84,6 +85,7 @@ const struct object_ops secretmem_ops = {
     .name = "secretmem",
     .get_page = secretmem_get_page,
     .remove_folios = object_remove_folios,
+    .secret = true,
 };
 
 void secretmem_boot_init(void)

@@ -70,6 +70,9 @@ struct object_ops {
     /* The kernel can read and write its folios through their kernel address. */
     bool kernel_access;
 
+    /* Its folios have no kernel address: mm/secretmem.c. */
+    bool secret;
+
     /* Its pages are other objects': mm/borrow.c. */
     bool borrows;
 };
@@ -227,11 +230,7 @@ int64_t object_read(struct object *object, uint64_t pos, size_t len, struct obje
 int64_t object_write(struct object *object, uint64_t pos, size_t len, struct object_copy *c);
 
 /* The kinds. */
-extern const struct object_ops shmem_ops, hugetlb_ops, secretmem_ops, borrowed_ops;
+extern const struct object_ops shmem_ops, hugetlb_ops, borrowed_ops;
 
 /* Boot: slab cache of index nodes, release functions of page states. */
 void object_boot_init(void);
-void secretmem_boot_init(void);
-
-/* Frames that are secret now. */
-uint64_t secretmem_pages(void);

@@ -20,6 +20,7 @@
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <mm/internal.h>
+#include <mm/secretmem.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <uapi/errno.h>

@@ -18,6 +18,7 @@
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
 #include <mm/internal.h>
+#include <mm/secretmem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uapi/errno.h>

@@ -26,6 +26,7 @@
 #include <mm/mm.h>
 #include <mm/object.h>
 #include <mm/page.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
