@@ -16,6 +16,7 @@
 #include "hugetlb_files.h"
 #include "khugepaged.h"
 #include "layout.h"
+#include "pipe.h"
 #include "place.h"
 #include "quiet.h"
 #include "syscall.h"
@@ -118,6 +119,7 @@ static void root_init(const struct boot_info *info)
 
     fs_boot_init();
     files_boot_init();
+    pipes_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
     if (start.raw == end.raw)

@@ -6,10 +6,10 @@
  * Owns:   nothing.
  * Locks:  none.
  * Always: (1) what is not found was looked for in the same way in which a control is found.
- * Source: trust.md section 4: S1 to S6.
+ * Source: trust.md section 4: S1 to S6, S11, S12.
  * Tour:   after tests/user/attacker.h; tests/attack looks from outside.
  */
-#include "attacker.h"
+#include "attacker_ways.h"
 #include <sys/resource.h>
 
 #define PAGES 3
@@ -186,6 +186,38 @@ static void old_translations_do_not_help(void)
     close(fd);
 }
 
+static void nothing_is_left_of_registers(void)
+{
+    int status;
+
+    NEED_ATTACKER;
+    pid_t child = fork();
+    if (child == 0)
+        hold_in_registers();
+    usleep(100 * 1000);
+    EXPECT(frames_with_it() > 0); /* the control: it sleeps, and they are saved */
+    kill(child, SIGKILL);
+    EXPECT_IS(waitpid(child, &status, 0), child);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
+static void nothing_is_left_of_what_was_sent(void)
+{
+    int from_fd, to_fd;
+
+    NEED_ATTACKER;
+    char *from = secret(1, &from_fd), *to = secret(1, &to_fd);
+    send_through_pipe(from, to);
+    EXPECT_IS(frames_with_it(), 2); /* these two */
+    send_through_socket(from, to);
+    EXPECT_IS(frames_with_it(), 2);
+    munmap(from, PAGE);
+    munmap(to, PAGE);
+    close(from_fd);
+    close(to_fd);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
 static bool cpu_has_smap(void)
 {
     char line[4096];
@@ -220,6 +252,8 @@ static const struct ktap_test tests[] = {
     TEST(nothing_is_left_of_who_ate_all_memory),
     TEST(a_child_shares_the_frame),
     TEST(old_translations_do_not_help),
+    TEST(nothing_is_left_of_registers),
+    TEST(nothing_is_left_of_what_was_sent),
     TEST(ring_0_does_not_read_a_program_by_its_address),
 };
 
