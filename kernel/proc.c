@@ -309,6 +309,7 @@ static void sys_boot_init(void)
 
     hugetlb_boot_files(mm);
     thp_boot_files(mm);
+    secret_boot_files(mm);
     udmabuf_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
@@ -323,6 +324,7 @@ void proc_boot_init(const char *cmdline)
 
     kernel_cmdline = cmdline;
     thp_boot_option(cmdline);
+    secret_boot_options(cmdline);
     TEXT_FILES(proc, proc_files);
     files_until_last(proc, proc_meminfo_files);
     files_until_last(proc, proc_machine_files);

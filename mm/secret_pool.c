@@ -5,8 +5,7 @@
  * Room:   mm.
  * Owns:   the shelves of blocks, settings and counts.
  * Locks:  pool.lock (53), never while CPUs flush or a page is wiped.
- * Always: (1) a block is hidden before it is on a shelf, and restored after it left it, when none of
- *             its pages is in use;
+ * Always: (1) a block is hidden before it is on a shelf, and restored after it left it, unused;
  *         (2) a free page of the carved part holds zeros: it was wiped when it was given back;
  *         (3) the fullest block with room is taken from first: so others become unused.
  * Source: beyond-linux.md; Linux mm/secretmem.c for what a flush per page costs (behaviour).
@@ -21,11 +20,12 @@ struct secret_pool_settings secret_pool_settings = {
 
 struct secret_pool secret_pool = {.lock = SPINLOCK_INIT(LOCK_RANK_SECRET)};
 
-static void no_tender(void)
+static bool no_tender(void)
 {
+    return true;
 }
 
-static void (*wake_tender)(void) = no_tender;
+static bool (*wake_tender)(void) = no_tender;
 
 /* Shelves. The lock held. */
 
@@ -208,6 +208,16 @@ static bool call_tender(enum secret_call what, bool wanted)
     return call;
 }
 
+/* As call_tender() said. */
+static __cold void tell_tender(enum secret_call what)
+{
+    if (wake_tender())
+        return;
+    spin_lock(&secret_pool.lock);
+    secret_pool.called &= ~what;
+    spin_unlock(&secret_pool.lock);
+}
+
 static bool is_low(void)
 {
     return !keeps_nothing() && secret_pool.counts.secret &&
@@ -224,7 +234,7 @@ static struct page *take_ready(bool *blank)
     bool call = call_tender(SECRET_CALL_LOW, is_low());
     spin_unlock(&secret_pool.lock);
     if (unlikely(call))
-        wake_tender();
+        tell_tender(SECRET_CALL_LOW);
     return page;
 }
 
@@ -260,7 +270,7 @@ void secret_page_give(struct page *page)
     if (unlikely(goes))
         block_put(goes);
     if (unlikely(call))
-        wake_tender();
+        tell_tender(SECRET_CALL_UNUSED);
 }
 
 /* Beside the programs. */
@@ -306,7 +316,7 @@ void secret_pool_counts(struct secret_pool_counts *out)
     spin_unlock(&secret_pool.lock);
 }
 
-void secret_pool_boot_init(void (*wake)(void))
+void secret_pool_boot_init(bool (*wake)(void))
 {
     wake_tender = wake;
 }

@@ -57,9 +57,9 @@ uint64_t secret_pool_shrink(void);
 /* A setting is new: what it says now is so on return, as far as nobody uses what would go. */
 void secret_pool_changed(void);
 
-/* @wake: somebody should call secret_pool_tend() soon; any context in which a fault is possible, or
- * a folio dies. Boot. */
-void secret_pool_boot_init(void (*wake)(void));
+/* @wake: somebody should call secret_pool_tend() soon; false: there is nobody, ask again. Context:
+ * wherever a fault is possible, or a folio dies. Boot. */
+void secret_pool_boot_init(bool (*wake)(void));
 
 /**
  * secret_pool_tend() - what nobody should wait for
