@@ -20,6 +20,7 @@
 #include "mount.h"
 #include "process.h"
 #include "random.h"
+#include "secretmem.h"
 #include "sysv.h"
 #include "text_file.h"
 #include "userfaultfd.h"
@@ -311,6 +312,7 @@ static void sys_boot_init(void)
     thp_boot_files(mm);
     secret_boot_files(mm);
     udmabuf_boot_files(sys);
+    hibernation_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
     gup_test_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
