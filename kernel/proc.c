@@ -300,6 +300,13 @@ static void nodes_boot_init(struct dentry *dir)
     hugetlb_boot_node_files(node);
 }
 
+static void debug_boot_init(struct dentry *debugfs)
+{
+    gup_test_boot_init(debugfs);
+    if (attacker_boot_init)
+        attacker_boot_init(debugfs);
+}
+
 static void sys_boot_init(void)
 {
     struct dentry *sys = mount_boot("sysfs", fs_root, "sys", 0755);
@@ -315,7 +322,7 @@ static void sys_boot_init(void)
     hibernation_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
-    gup_test_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
+    debug_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
 }
 
 void proc_boot_init(const char *cmdline)
