@@ -45,6 +45,9 @@ struct dynamic_dir {
 
     /* Is what it was the directory of still there? NULL: always. */
     bool (*exists)(const struct dentry *dir);
+
+    /* Is it the running task's, who may read it whatever its mode says? NULL: never. */
+    bool (*is_own)(const struct inode *dir);
 };
 
 /* What a symbolic link of /proc stands for: a place with its references, or a negative errno. */

@@ -19,6 +19,8 @@
 #include "pipe.h"
 #include "place.h"
 #include "quiet.h"
+#include "secretd.h"
+#include "secretmem.h"
 #include "syscall.h"
 #include "task.h"
 #include <asm/console.h>
@@ -122,6 +124,7 @@ static void root_init(const struct boot_info *info)
     pipes_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
+    secretmem_files_boot_init(cmdline);
     if (start.raw == end.raw)
         refuse("no initramfs: nothing to run");
     if (initramfs_unpack(direct_map_ptr(start), end.raw - start.raw))
@@ -214,6 +217,7 @@ void kernel_main(struct boot_info *info)
     hugetlb_boot_options(cmdline);
     root_init(info);
     khugepaged_boot_init();
+    secretd_boot_init();
     if (process_create_init(init_start, NULL))
         refuse("no memory for process 1");
     sched_idle_loop();

@@ -20,6 +20,7 @@
 #include "mount.h"
 #include "process.h"
 #include "random.h"
+#include "secretmem.h"
 #include "sysv.h"
 #include "text_file.h"
 #include "userfaultfd.h"
@@ -316,7 +317,9 @@ static void sys_boot_init(void)
 
     hugetlb_boot_files(mm);
     thp_boot_files(mm);
+    secret_boot_files(mm);
     udmabuf_boot_files(sys);
+    hibernation_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
     debug_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
@@ -330,6 +333,7 @@ void proc_boot_init(const char *cmdline)
 
     kernel_cmdline = cmdline;
     thp_boot_option(cmdline);
+    secret_boot_options(cmdline);
     TEXT_FILES(proc, proc_files);
     files_until_last(proc, proc_meminfo_files);
     files_until_last(proc, proc_machine_files);
