@@ -3,8 +3,8 @@
 tests/attack/outside.py - the attacker outside: a stopped machine's memory, and what leads to it
 
 Room:   tests. Python standard library only; a module for tests/attack/run.
-Owns:   the walk below, written from the manual: it shares nothing with the kernel but the address
-        of the direct map, which docs/memory-map.md promises.
+Owns:   the walk below, written from the manual: it shares nothing with the kernel but two regions
+        of addresses, which docs/memory-map.md promises.
 Always: (1) what is looked at is one instant: registers and memory of a machine that stands.
 Source: Intel SDM 3A, "4-Level Paging"; QEMU Machine Protocol: stop, pmemsave, cont.
 Tour:   with tests/attack/run.
@@ -25,6 +25,7 @@ SIZES = {1: PAGE, 2: 2 << 20, 3: 1 << 30}  # of a leaf in a table of that level
 PRESENT, WRITE, USER, LARGE, NO_EXECUTE = 1, 2, 4, 1 << 7, 1 << 63
 FRAME = 0x000ffffffffff000
 DIRECT_MAP = (0xffff888000000000, 0xffffc88000000000)
+WINDOWS = (0xffffc97fffe00000, 0xffffc98000000000)
 KERNEL_HALF = 256  # the first root entry of it
 
 
