@@ -34,10 +34,12 @@ class Silent(Exception):
 
 
 class Pattern:
-    """32 random bytes, never zero, of which only two halves ever leave this process."""
+    """32 random bytes that a file's name may have, of which only two halves ever leave this
+    process."""
 
     def __init__(self):
-        self.bytes = bytes(secrets.randbelow(255) + 1 for _ in range(32))
+        letters = [byte for byte in range(1, 256) if byte != ord("/")]
+        self.bytes = bytes(secrets.choice(letters) for _ in range(32))
         mask = secrets.token_bytes(32)
         self.halves = [mask.hex(), bytes(a ^ b for a, b in zip(self.bytes, mask)).hex()]
         self.words = [self.bytes[i:i + 8] for i in range(0, 32, 8)]
@@ -157,12 +159,12 @@ class Snapshot:
 class Victim:
     """A machine with tests/attack/victim.c as its job. A context: leaving it ends the machine."""
 
-    def __init__(self, tools_run, program, kernel, smp, pattern):
+    def __init__(self, command, program, smp, pattern):
         self._directory = tempfile.TemporaryDirectory(prefix="bulla-attack-")
         self._qmp = os.path.join(self._directory.name, "qmp")
         self.bytes = 48 << 20
-        command = [tools_run, "--kernel", kernel, "--smp", str(smp), "--mem", "48M", "--timeout",
-                   "100", "--qmp", self._qmp, program, *pattern.halves]
+        command = [*command, "--smp", str(smp), "--mem", "48M", "--timeout", "100", "--qmp",
+                   self._qmp, program, *pattern.halves]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT)
         self._said = b""

@@ -84,6 +84,34 @@ static void do_pipe(void)
     munmap(to, PAGES * PAGE);
 }
 
+/* Ordinary memory, the name of a file and what is in it. */
+static void use_and_drop(void)
+{
+    char name[5 + ATTACKER_BYTES + 1] = "/tmp/";
+    char *many = mmap(NULL, PAGES * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (int i = 0; i < PAGES; i++)
+        plant(many + i * PAGE);
+    plant(name + 5);
+    int fd = open(name, O_CREAT | O_RDWR, 0600);
+    if (write(fd, many, ATTACKER_BYTES) != ATTACKER_BYTES || unlink(name) < 0)
+        printf("the file is not as it should be\n");
+    close(fd);
+    wipe(name + 5);
+    munmap(many, PAGES * PAGE);
+}
+
+/* By a process that ends: its kernel stack is given back, too. */
+static void do_forget(void)
+{
+    child = fork();
+    if (child == 0) {
+        use_and_drop();
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
 /* Two processes or more, with secrets that come and go, until they are killed. */
 static void do_storm(void)
 {
@@ -129,10 +157,9 @@ static const struct {
     const char *word;
     void (*act)(void);
 } words[] = {
-    {"plain", do_plain},     {"wipe", do_wipe},           {"secret", do_secret},
-    {"drop", do_drop},       {"registers", do_registers}, {"kill", do_kill},
-    {"pipe", do_pipe},       {"storm", do_storm},         {"calm", do_calm},
-    {"numbers", do_numbers},
+    {"plain", do_plain},         {"wipe", do_wipe}, {"secret", do_secret},   {"drop", do_drop},
+    {"registers", do_registers}, {"kill", do_kill}, {"pipe", do_pipe},       {"forget", do_forget},
+    {"storm", do_storm},         {"calm", do_calm}, {"numbers", do_numbers},
 };
 
 int main(int argc, char **argv)
