@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/secretmem_share.c - with whom secret memory is shared, and where it ends: fork, sockets,
+ * tests/user/secretmem_share.c - who shares a secret file: forks, receivers, readers of maps
  * exec, death
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
