@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/kernel/secret_race.c - secret pages come and go, while other CPUs look through the direct map
+ * tests/kernel/secret_race.c - secret pages come and go while other CPUs look for them
  *
  * Room:   tests/kernel. Three threads of a crew: with fewer than four CPUs these tests are skipped.
  * Owns:   the frame that was secret last, for all to see.
