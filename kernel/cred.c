@@ -200,6 +200,11 @@ static unsigned rights_of(const struct inode *inode)
     return cred_in_group(inode->gid) ? inode->mode >> 3 & 7 : inode->mode & 7;
 }
 
+static bool is_own_directory(const struct inode *inode)
+{
+    return inode->dynamic && inode->dynamic->is_own && inode->dynamic->is_own(inode);
+}
+
 int inode_permission(const struct inode *inode, unsigned want)
 {
     if (!(want & ~rights_of(inode)))
@@ -209,7 +214,7 @@ int inode_permission(const struct inode *inode, unsigned want)
         return 0;
     if (capable(CAP_DAC_READ_SEARCH) && (directory ? !(want & W_OK) : want == R_OK))
         return 0;
-    return -EACCES;
+    return is_own_directory(inode) ? 0 : -EACCES;
 }
 
 bool inode_is_owned(const struct inode *inode)

@@ -45,6 +45,9 @@ struct dynamic_dir {
 
     /* Is what it was the directory of still there? NULL: always. */
     bool (*exists)(const struct dentry *dir);
+
+    /* Is it the running task's, who may read it whatever its mode says? NULL: never. */
+    bool (*is_own)(const struct inode *dir);
 };
 
 /* What a symbolic link of /proc stands for: a place with its references, or a negative errno. */
@@ -213,6 +216,9 @@ int __must_check initramfs_unpack(const void *archive, size_t len_bytes);
 void devices_boot_init(const char *cmdline);
 void proc_boot_init(const char *cmdline);
 void gup_test_boot_init(struct dentry *debugfs); /* gup_test.c */
+
+/* tests/kernel/attacker.c: NULL in kernels without tests. */
+void attacker_boot_init(struct dentry *debugfs) __weak;
 
 static inline uint64_t device_number(uint32_t major, uint32_t minor)
 {

@@ -19,6 +19,7 @@
 #include "place.h"
 #include "quiet.h"
 #include "secretd.h"
+#include "secretmem.h"
 #include "syscall.h"
 #include "task.h"
 #include <asm/console.h>
@@ -121,6 +122,7 @@ static void root_init(const struct boot_info *info)
     files_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
+    secretmem_files_boot_init(cmdline);
     if (start.raw == end.raw)
         refuse("no initramfs: nothing to run");
     if (initramfs_unpack(direct_map_ptr(start), end.raw - start.raw))

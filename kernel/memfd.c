@@ -16,6 +16,7 @@
 #include "files.h"
 #include "fs.h"
 #include "memfd_noexec.h"
+#include "mount.h"
 #include "sched.h"
 #include "sealed.h"
 #include "syscall.h"
@@ -40,15 +41,21 @@
 #define ALL_SEALS \
     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
 
-int64_t memfd_open(const char *name, struct inode *inode, const struct file_ops *ops, bool cloexec)
+int64_t memfd_open(const char *name, struct mount *mount, struct inode *inode,
+                   const struct file_ops *ops, bool cloexec)
 {
     struct dentry *dentry;
     struct file *file;
 
-    int err = dentry_create(name, fs_nowhere, inode, &dentry);
+    int err = dentry_create(name, mount ? mount->root : fs_nowhere, inode, &dentry);
     if (!err)
         err = file_create(dentry, ops, O_RDWR | O_LARGEFILE, &file);
-    return err ? err : fd_install(file, 0, cloexec);
+    if (err)
+        return err;
+    if (mount)
+        mount_get(mount);
+    file->mount = mount;
+    return fd_install(file, 0, cloexec);
 }
 
 static int check_flags(unsigned flags)
@@ -104,7 +111,7 @@ int64_t sys_memfd_create(user_addr_t uname, unsigned flags)
     if (DEBUG >= 2)
         sealed_note(inode);
     inode->object.huge = SHMEM_HUGE_NO_MOUNT;
-    return memfd_open(name, inode, &object_file_ops, flags & MFD_CLOEXEC);
+    return memfd_open(name, NULL, inode, &object_file_ops, flags & MFD_CLOEXEC);
 }
 
 /* Of what is executable, sealing the right to execute seals the contents, too: fcntl(2). */

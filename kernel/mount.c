@@ -258,6 +258,14 @@ static struct mount *boot_mount(struct fs_type *type)
     return m;
 }
 
+struct mount *mount_boot_nowhere(struct fs_type *type, uint32_t flags)
+{
+    struct mount *m = boot_mount(type);
+
+    m->flags = flags;
+    return m;
+}
+
 void mount_boot_root(struct dentry **root)
 {
     struct mount *m = boot_mount(&fs_type_root);

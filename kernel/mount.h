@@ -176,3 +176,6 @@ struct mount *mount_on(const struct place *place);
 /* Boot: a directory of the root with a file system on it; its root. Lack of memory panics. */
 struct dentry *mount_boot(const char *type, struct dentry *parent, const char *name, uint32_t mode);
 void mount_boot_root(struct dentry **root);
+
+/* The same for what has no directory: its files are made by calls of their own. */
+struct mount *mount_boot_nowhere(struct fs_type *type, uint32_t flags);

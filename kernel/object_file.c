@@ -14,6 +14,7 @@
 #include "task.h"
 #include <lib/string.h>
 #include <mm/page.h>
+#include <mm/secretmem.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
@@ -89,11 +90,14 @@ static int64_t object_file_write(struct file *f, struct object_copy *c, size_t l
     return object_file_write_where(f, c, len, pos, f->flags & O_APPEND);
 }
 
+/* The size of a secret is set once, so that the kernel never has to clear a part of a page. */
 static int check_truncate(const struct object *object, uint64_t size_bytes)
 {
     uint64_t size = object_size(object);
-    int err = size_bytes > size ? check_size_limit(size_bytes - 1) : 0;
 
+    if (object_is_secret(object) && size)
+        return -EINVAL;
+    int err = size_bytes > size ? check_size_limit(size_bytes - 1) : 0;
     if (err)
         return err;
     if (size_bytes & (object_folio_bytes(object) - 1) && object->ops->folio_order > 0)

@@ -114,7 +114,16 @@ static bool fd_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return next_entry(dir, n, DT_LNK, out);
 }
 
-const struct dynamic_dir proc_fd_dir = {fd_lookup, fd_entry, proc_dir_exists};
+/* A process that became another user has its descriptors still. */
+static bool is_own(const struct inode *dir)
+{
+    tasks_lock();
+    bool own = proc_process((int)dir->private) == process_current();
+    tasks_unlock();
+    return own;
+}
+
+const struct dynamic_dir proc_fd_dir = {fd_lookup, fd_entry, proc_dir_exists, is_own};
 
 /* fdinfo */
 
@@ -148,4 +157,4 @@ static bool fdinfo_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return next_entry(dir, n, DT_REG, out);
 }
 
-const struct dynamic_dir proc_fdinfo_dir = {fdinfo_lookup, fdinfo_entry, proc_dir_exists};
+const struct dynamic_dir proc_fdinfo_dir = {fdinfo_lookup, fdinfo_entry, .exists = proc_dir_exists};

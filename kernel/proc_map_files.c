@@ -148,4 +148,4 @@ static bool entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-const struct dynamic_dir proc_map_files_dir = {lookup, entry, proc_dir_exists};
+const struct dynamic_dir proc_map_files_dir = {lookup, entry, .exists = proc_dir_exists};

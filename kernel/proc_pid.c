@@ -259,7 +259,7 @@ static bool task_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir task_dir = {task_lookup, task_entry, proc_dir_exists};
+static const struct dynamic_dir task_dir = {task_lookup, task_entry, .exists = proc_dir_exists};
 
 /* /proc/PID/ns */
 
@@ -304,7 +304,7 @@ static bool ns_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry, proc_dir_exists};
+static const struct dynamic_dir ns_dir = {ns_lookup, ns_entry, .exists = proc_dir_exists};
 
 static const struct {
     const char *name;
@@ -363,7 +363,8 @@ static bool process_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out
     return true;
 }
 
-static const struct dynamic_dir process_dir = {process_lookup, process_entry, proc_dir_exists};
+static const struct dynamic_dir process_dir = {process_lookup, process_entry,
+                                               .exists = proc_dir_exists};
 
 static int proc_lookup(struct dentry *dir, const char *name, struct dentry **out)
 {
@@ -389,7 +390,7 @@ static bool proc_entry(struct dentry *dir, uint64_t *n, struct dir_entry *out)
     return true;
 }
 
-static const struct dynamic_dir proc_dir = {proc_lookup, proc_entry, NULL};
+static const struct dynamic_dir proc_dir = {.lookup = proc_lookup, .entry = proc_entry};
 
 /* /proc/self */
 

@@ -3,33 +3,73 @@
  * kernel/secretmem.c - memfd_secret(2): a file that can only be mapped
  *
  * Room:   kernel.
- * Owns:   the arguments of the call, and what its descriptor can do.
- * Locks:  object.lock while the size changes.
- * Always: (1) the size is set once.
+ * Owns:   the arguments of the call, where its files lie, and how many there are.
+ * Locks:  none; the count is atomic.
+ * Always: (1) the count of files is that of inodes: it falls when nobody has one open or mapped;
+ *         (2) it never passes its limit, and may always rise again from 0.
  * Source: memfd_secret(2).
  * Tour:   after kernel/memfd.c; then mm/secretmem.c.
  */
+#include "secretmem.h"
+
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
+#include "mount.h"
 #include "syscall.h"
+#include <lib/parse.h>
 #include <mm/secretmem.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
-/* Secret memory has a size that is set once, and no other operation. */
+/* Mounted nowhere; what lies there is never run. */
+static struct fs_type secret_type = {.name = "secretmem", .magic = SECRETMEM_MAGIC};
+static struct mount *secret_mount;
+
+static bool is_enabled;
+static uint32_t max_files;
+static _Atomic uint32_t nr_files;
+
+/* Claim 2. */
+static int count_one_more(void)
+{
+    uint32_t nr = atomic_load(&nr_files);
+
+    do {
+        if (nr >= max_files)
+            return -ENFILE;
+    } while (!atomic_compare_exchange_weak(&nr_files, &nr, nr + 1));
+    return 0;
+}
+
+static void count_one_less(struct inode *inode)
+{
+    (void)inode;
+    atomic_fetch_sub(&nr_files, 1);
+}
+
+bool secretmem_in_use(void)
+{
+    return atomic_load(&nr_files);
+}
+
+/* Claim 1. */
+static int secret_inode_create(struct inode **out)
+{
+    int err = count_one_more();
+    if (err)
+        return err;
+    err = inode_create(S_IFREG | 0600, &secretmem_ops, out);
+    if (err)
+        count_one_less(NULL);
+    else
+        (*out)->release = count_one_less;
+    return err;
+}
+
 static int secret_truncate(struct file *f, uint64_t size_bytes)
 {
-    struct object *object = &f->inode->object;
-    int err = -EINVAL;
-
-    mutex_lock(&object->lock);
-    if (object_size(object) == 0) {
-        object_truncate(object, size_bytes);
-        err = 0;
-    }
-    mutex_unlock(&object->lock);
-    return err;
+    return inode_truncate(f->inode, size_bytes);
 }
 
 static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
@@ -38,11 +78,27 @@ int64_t sys_memfd_secret(unsigned flags)
 {
     struct inode *inode;
 
+    if (!is_enabled)
+        return -ENOSYS;
     if (flags & ~O_CLOEXEC)
         return -EINVAL;
-    int err = inode_create(S_IFREG | 0600, &secretmem_ops, &inode);
+    if (!fd_is_left())
+        return -EMFILE;
+    int err = secret_inode_create(&inode);
     if (err)
         return err;
-    inode->nlink = 0;
-    return memfd_open("secretmem", inode, &secret_file_ops, flags & O_CLOEXEC);
+    return memfd_open("secretmem", secret_mount, inode, &secret_file_ops, flags & O_CLOEXEC);
+}
+
+static uint64_t option(const char *cmdline, const char *key, uint64_t otherwise)
+{
+    uint64_t value;
+    return parse_option_number(cmdline, key, &value) ? otherwise : value;
+}
+
+void secretmem_files_boot_init(const char *cmdline)
+{
+    is_enabled = option(cmdline, "secretmem.enable", 1);
+    max_files = min(option(cmdline, "secretmem.max_files", INT32_MAX), (uint64_t)INT32_MAX);
+    secret_mount = mount_boot_nowhere(&secret_type, MOUNT_NO_EXEC | MOUNT_NO_DEV | MOUNT_NO_SUID);
 }

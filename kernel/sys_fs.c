@@ -201,7 +201,7 @@ int64_t sys_ioctl(int fd, unsigned cmd, uint64_t arg)
         result = fd_set_close_on_exec(fd, cmd == FIOCLEX);
     else if (cmd == FIONBIO)
         result = set_nonblocking(f, arg);
-    else if (cmd == FIONREAD && inode_is(f->inode, S_IFREG))
+    else if (cmd == FIONREAD && inode_is(f->inode, S_IFREG) && f->ops->read)
         result = bytes_to_read(f, arg);
     else if (cmd == FIGETBSZ && inode_is(f->inode, S_IFREG) && f->inode->object.ops)
         result = block_bytes(f, arg);

@@ -34,23 +34,25 @@
      MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
      MAP_HUGETLB | MAP_32BIT | MAP_ABOVE4G | MAP_HUGE_SIZES)
 
-/* PROT_ bits as rights; in some programs what can be read can be executed. */
+/* In some programs what can be read can be executed, unless it never can. */
+static bool implies_exec(uint64_t prot)
+{
+    return (prot & PROT_READ) && (process_current()->personality & READ_IMPLIES_EXEC);
+}
+
+/* PROT_ bits as rights. */
 static uint32_t rights_of(uint64_t prot)
 {
-    if ((prot & PROT_READ) && (process_current()->personality & READ_IMPLIES_EXEC))
-        prot |= PROT_EXEC;
     return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
            (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
-/* A mapping of secret memory: always shared, locked, never executed. */
-static int secret_flags(uint64_t prot, uint32_t *flags)
+/* A mapping of secret memory: always shared, and locked. */
+static int secret_flags(uint32_t *flags)
 {
-    if (prot & PROT_EXEC)
-        return -EPERM;
     if (!(*flags & VM_SHARED))
         return -EINVAL;
-    *flags = (*flags | VM_LOCKED | VM_DONTDUMP) & ~VM_MAYEXEC;
+    *flags |= VM_LOCKED | VM_DONTDUMP;
     return 0;
 }
 
@@ -93,8 +95,6 @@ static int file_flags(struct file *f, uint64_t prot, uint64_t flags, uint32_t *v
         *vm |= VM_SHARED;
     if (shared && !file_writable(f))
         *vm &= ~VM_MAYWRITE; /* reads what others write; can itself never write */
-    if (object_is_secret(object))
-        return secret_flags(prot, vm);
     return 0;
 }
 
@@ -133,7 +133,7 @@ static int exec_flags(const struct file *f, uint64_t prot, uint32_t *vm)
         return 0;
     if (prot & PROT_EXEC)
         return -EPERM;
-    *vm &= ~VM_MAYEXEC;
+    *vm &= ~(VM_MAYEXEC | VM_EXEC);
     return 0;
 }
 
@@ -144,6 +144,8 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     int err = file_flags(f, prot, flags, &r->flags);
     if (!err)
         err = exec_flags(f, prot, &r->flags);
+    if (!err && object_is_secret(object))
+        err = secret_flags(&r->flags);
     if (!err && object->ops->borrows)
         err = borrowed_flags(object, r, &r->flags);
     if (err)
@@ -263,8 +265,9 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         .addr = addr,
         .len_bytes = len,
         .place = place_of(flags),
-        .flags = rights_of(prot) | VM_MAY_RIGHTS | (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
-                 (flags & MAP_LOCKED ? VM_LOCKED : 0) | (flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
+        .flags = rights_of(prot) | VM_MAY_RIGHTS | (implies_exec(prot) ? VM_EXEC : 0) |
+                 (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) | (flags & MAP_LOCKED ? VM_LOCKED : 0) |
+                 (flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
                  (flags & MAP_STACK ? VM_NOHUGEPAGE : 0),
         .pgoff = offset >> PAGE_SHIFT,
         .populate = (flags & MAP_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE,
@@ -276,7 +279,7 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
     if (!is_aligned(offset, PAGE_SIZE))
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS)) {
-        f = fd_get(fd);
+        f = file_of(fd);
         if (!f)
             return -EBADF;
     }
@@ -323,7 +326,8 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
         return -EINVAL;       /* no key is allocated: there is no pkey_alloc() yet */
     if (grows & PROT_GROWSUP) /* x86 has no area that grows upwards */
         return mm_resident(task_current()->mm, addr, 1, NULL, &resident) ? -ENOMEM : -EINVAL;
-    return mm_protect(task_current()->mm, addr, len, rights_of(prot), grows & PROT_GROWSDOWN);
+    uint32_t rights = rights_of(prot) | (implies_exec(prot) ? VM_MAYEXEC : 0);
+    return mm_protect(task_current()->mm, addr, len, rights, grows & PROT_GROWSDOWN);
 }
 
 int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)

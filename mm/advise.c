@@ -11,7 +11,6 @@
  * Tour:   after mm/protect.c.
  */
 #include "internal.h"
-#include <mm/secretmem.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
 
@@ -35,16 +34,11 @@ static bool is_hugetlb(const struct vma *vma)
     return vma->object && object_is_hugetlb(vma->object);
 }
 
-static bool is_secret(const struct vma *vma)
-{
-    return vma->object && object_is_secret(vma->object);
-}
-
 /* What mlock() leaves as it is: secrets stay locked; what can be dropped, and huge pages of a pool,
  * which stay in memory anyhow, are never locked. */
 static bool keeps_lock(const struct vma *vma)
 {
-    return is_secret(vma) || (vma->flags & VM_DROPPABLE) || is_hugetlb(vma);
+    return vma_is_secret(vma) || (vma->flags & VM_DROPPABLE) || is_hugetlb(vma);
 }
 
 /* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. */
@@ -150,15 +144,22 @@ static bool over_limit(struct mm *mm, uint64_t more_pages)
            (mm->locked_pages + more_pages) << PAGE_SHIFT > mm->limits.locked;
 }
 
-/* Secret memory is not faulted in for a lock: the kernel does not touch it for anybody. */
+/* Secret memory is not faulted in for a lock: the kernel does not touch it for anybody. Areas that
+ * could not be told to wait for faults are filled, as on Linux. */
 static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
 {
-    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+    uint64_t next;
+
+    for (uint64_t va = start; va < end; va = next) {
         rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
         struct vma *vma = vma_find(mm, va);
-        bool refused = !vma || !(vma->flags & VM_RIGHTS) || is_secret(vma);
+        bool waits = vma && (vma->flags & VM_LOCKONFAULT);
+        next = waits ? vma->end : va + PAGE_SIZE;
+        bool refused = !vma || !(vma->flags & VM_RIGHTS) || vma_is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
         rwsem_read_unlock(&mm->mmap_lock, reader);
+        if (waits)
+            continue;
         if (refused || mm_fault_and_ask(mm, user(va), write ? ACCESS_WRITE : ACCESS_READ))
             return -ENOMEM;
     }
@@ -178,9 +179,7 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
         err = flag_range(mm, addr, end, VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0),
                          on_fault ? 0 : VM_LOCKONFAULT, LOCK);
     rwsem_write_unlock(&mm->mmap_lock);
-    if (err || on_fault)
-        return err;
-    return populate_locked(mm, addr, end);
+    return err ? err : populate_locked(mm, addr, end);
 }
 
 /* Fill every area that is locked, as far as it lets itself be filled. */
@@ -191,7 +190,7 @@ static void populate_all(struct mm *mm)
         const struct vma *vma = vma_find_from(mm, at);
         bool wanted =
             vma && (is_hugetlb(vma) || (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED);
-        bool fill = wanted && (vma->flags & VM_RIGHTS) && !is_secret(vma);
+        bool fill = wanted && (vma->flags & VM_RIGHTS) && !vma_is_secret(vma);
         uint64_t start = vma ? max(at, vma->start) : 0;
         uint32_t flags = vma ? vma->flags : 0;
         uint64_t unit = vma ? vma_unit(vma) : PAGE_SIZE;
@@ -214,7 +213,7 @@ int mm_lock_all(struct mm *mm, bool lock, bool on_fault)
         err = -ENOMEM;
     struct vma *vma = vma_find_from(mm, 0);
     for (; vma && !err; vma = vma_next(vma))
-        if (!is_secret(vma) && !is_hugetlb(vma))
+        if (!vma_is_secret(vma) && !is_hugetlb(vma))
             err = flag_area(mm, &vma, vma->start, vma->end,
                             (vma->flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | set);
     rwsem_write_unlock(&mm->mmap_lock);
@@ -275,7 +274,7 @@ static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hol
         *gap = -ENOMEM;
     if (!vma || vma->start >= end)
         err = -ENOENT;
-    else if ((vma->flags & VM_LOCKED) || !vma->object || is_secret(vma))
+    else if ((vma->flags & VM_LOCKED) || !vma->object || vma_is_secret(vma))
         err = -EINVAL;
     else if (!vma_is_writer(vma->flags))
         err = -EACCES;
@@ -327,7 +326,7 @@ int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
             break;
         uint64_t from = max(vma->start, at);
         at = min(vma->end, end);
-        if ((vma->flags & VM_HUGETLB) || is_secret(vma) || (install && (vma->flags & VM_LOCKED)))
+        if ((vma->flags & VM_HUGETLB) || (install && (vma->flags & VM_LOCKED)))
             err = -EINVAL;
         else if (install) {
             WRITE_ONCE(vma->guarded, true);
@@ -351,7 +350,7 @@ static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
     struct vma *vma = vma_find(mm, va);
     if (!vma)
         err = -ENOMEM;
-    else if (is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)))
+    else if (vma_is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)))
         err = -EINVAL;
     else
         *unit = vma_unit(vma);
@@ -415,7 +414,7 @@ static int sync_area(const struct vma *vma, bool invalidate, bool write_back)
 {
     if (invalidate && (vma->flags & VM_LOCKED))
         return -EBUSY;
-    return write_back && (vma->flags & VM_SHARED) && is_secret(vma) ? -EINVAL : 0;
+    return write_back && (vma->flags & VM_SHARED) && vma_is_secret(vma) ? -EINVAL : 0;
 }
 
 int mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool invalidate, bool write_back)

@@ -17,6 +17,7 @@
 #include <mm/mm.h>
 #include <mm/object.h>
 #include <mm/page.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <mm/thp.h>
 
@@ -158,6 +159,11 @@ int __must_check vma_find_place(struct mm *mm, uint64_t len_bytes, uint64_t alig
 static inline uint64_t vma_pages(const struct vma *vma)
 {
     return (vma->end - vma->start) >> PAGE_SHIFT;
+}
+
+static inline bool vma_is_secret(const struct vma *vma)
+{
+    return vma->object && object_is_secret(vma->object);
 }
 
 /* Smallest unit of an area: 4 KiB, or 2 MiB for huge pages. */

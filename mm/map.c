@@ -334,6 +334,11 @@ void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint6
             return;
 }
 
+static bool request_is_secret(const struct map_request *r)
+{
+    return r->object && object_is_secret(r->object);
+}
+
 int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
 {
     uint64_t unit = r->object ? object_folio_bytes(r->object) : PAGE_SIZE;
@@ -348,9 +353,9 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
     int err = map_locked(mm, r, len, out, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
     free_dead(mm, &dead);
-    /* What is locked by its nature only, as secret memory is, comes when it is touched. */
+    /* Secret memory, though it is locked, comes when it is touched. */
     bool fill = r->populate || (mm->default_flags & VM_LOCKED);
-    if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT))
+    if (!err && fill && !(mm->default_flags & VM_LOCKONFAULT) && !request_is_secret(r))
         populate(mm, *out, *out + len, r->flags, unit);
     return err;
 }

@@ -80,7 +80,7 @@ static int may_change(struct mm *mm, const struct vma *vma, uint32_t flags, uint
 
 /* One mprotect(). */
 struct change {
-    uint32_t rights;
+    uint32_t rights; /* VM_MAYEXEC: VM_EXEC, too, where it may be granted */
     struct tlb_gather gather;
 };
 
@@ -99,14 +99,19 @@ static bool needs_fill(const struct vma *vma, uint32_t flags)
     return locked && !(vma->flags & (VM_WRITE | VM_SHARED)) && (flags & VM_WRITE);
 }
 
+static uint32_t rights_in(const struct vma *vma, const struct change *c)
+{
+    return (c->rights & VM_RIGHTS) | (c->rights & vma->flags & VM_MAYEXEC) >> VM_MAY_SHIFT;
+}
+
 /* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
 static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
                         struct change *c)
 {
     struct vma *vma = *at;
-    uint32_t flags = flags_with_rights(vma, c->rights);
+    uint32_t rights = rights_in(vma, c), flags = flags_with_rights(vma, rights);
 
-    if (c->rights & ~(vma->flags >> VM_MAY_SHIFT))
+    if (rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
     if (flags == vma->flags)
         return 0;

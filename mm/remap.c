@@ -396,12 +396,12 @@ static int check_arguments(const struct remap *r)
     return 0;
 }
 
-/* An area that is locked gets the pages it grew by. */
+/* An area that is locked, and not by its nature, gets the pages it grew by. */
 static void fill_locked(struct mm *mm, uint64_t start, uint64_t end)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     struct vma *vma = vma_find(mm, start);
-    uint32_t flags = vma ? vma->flags : 0;
+    uint32_t flags = vma && !vma_is_secret(vma) ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     if ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
         populate(mm, start, end, flags, PAGE_SIZE); /* areas of larger ones never grow */

@@ -184,6 +184,7 @@ int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct
 
 /**
  * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.
+ * @rights: with VM_MAYEXEC: VM_EXEC, too, in areas that may have it
  * @grows: PROT_GROWSDOWN
  * Return: 0, -EINVAL, -ENOMEM (a gap: areas before it stay changed), -EACCES.
  * TLB: one flush per call, none where rights only grow.
@@ -227,7 +228,7 @@ int __must_check mm_collapse(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
  * mm_guard() - madvise(MADV_GUARD_INSTALL/REMOVE): pages that nobody may touch, without areas
- * Return: 0, -EINVAL (locked, huge or secret), -ENOMEM (a gap: the rest was done; or no memory).
+ * Return: 0, -EINVAL (huge; locked, as secrets are), -ENOMEM (a gap: the rest was done; or none).
  * TLB: what was mapped there is flushed.
  */
 int __must_check mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install);

@@ -60,6 +60,7 @@ struct uapi_statfs {
 #define SYSFS_MAGIC     0x62656572
 #define HUGETLBFS_MAGIC 0x958458f6
 #define DEBUGFS_MAGIC   0x64626720
+#define SECRETMEM_MAGIC 0x5345434d
 #define RAMFS_MAGIC     0x858458f6
 
 /* statfs.flags */
