@@ -504,10 +504,10 @@ static void users_are_not_told_where_it_lies(void)
     end_map();
 }
 
-#define KPF_UPTODATE    (1UL << 3)
-#define KPF_MMAP        (1UL << 11)
-#define KPF_ANON        (1UL << 12)
-#define KPF_SWAPBACKED  (1UL << 14)
+#define KPF_UPTODATE   (1UL << 3)
+#define KPF_MMAP       (1UL << 11)
+#define KPF_ANON       (1UL << 12)
+#define KPF_SWAPBACKED (1UL << 14)
 
 static void its_frames_are_of_a_file_and_not_swapped(void)
 {

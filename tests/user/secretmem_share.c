@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/secretmem_share.c - with whom secret memory is shared, and where it ends: fork, sockets,
- * exec, death
+ * tests/user/secretmem_share.c - with whom secret memory is shared, and where it ends: fork,
+ * sockets, exec, death
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   a directory of its own in /dev/shm, for core files.
