@@ -217,6 +217,9 @@ void devices_boot_init(const char *cmdline);
 void proc_boot_init(const char *cmdline);
 void gup_test_boot_init(struct dentry *debugfs); /* gup_test.c */
 
+/* tests/kernel/attacker.c: NULL in kernels without tests. */
+void attacker_boot_init(struct dentry *debugfs) __weak;
+
 static inline uint64_t device_number(uint32_t major, uint32_t minor)
 {
     return major << 8 | minor;

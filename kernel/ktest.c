@@ -19,6 +19,7 @@
 #include <mm/buddy.h>
 #include <mm/mm.h>
 #include <mm/page.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <stdatomic.h>
 
@@ -122,6 +123,7 @@ static uint64_t frames_free(void)
 {
     struct page_counts counts;
 
+    secret_pool_shrink();
     slab_reclaim();
     buddy_reclaim();
     page_counts(&counts);

@@ -18,6 +18,7 @@
 #include "layout.h"
 #include "place.h"
 #include "quiet.h"
+#include "secretd.h"
 #include "secretmem.h"
 #include "syscall.h"
 #include "task.h"
@@ -214,6 +215,7 @@ void kernel_main(struct boot_info *info)
     hugetlb_boot_options(cmdline);
     root_init(info);
     khugepaged_boot_init();
+    secretd_boot_init();
     if (process_create_init(init_start, NULL))
         refuse("no memory for process 1");
     sched_idle_loop();

@@ -7,7 +7,8 @@
  * Locks:  tasks_lock to look and to kill; mmap_lock of others for reading. One CPU at a time.
  * Always: (1) process 1 is not chosen while there is another; nor is who has oom_score_adj -1000;
  *         (2) nobody else is chosen before the chosen one is gone, or had time enough for that;
- *         (3) its private pages are taken at once: it may be held up by what waits for memory.
+ *         (3) its private pages are taken at once: it may be held up by what waits for memory;
+ *         (4) nobody ends while there are hidden pages that nobody uses, or what programs can lose.
  * Source: proc_pid_oom_score_adj(5); Linux mm/oom_kill.c (behaviour).
  * Tour:   after mm/reclaim.c, kernel/fault.c.
  */
@@ -17,6 +18,7 @@
 #include <asm/time.h>
 #include <base/log.h>
 #include <mm/page.h>
+#include <mm/secretmem.h>
 
 #define NS_PER_MS      1000000UL
 #define GONE_WITHIN_NS (1000 * NS_PER_MS) /* a victim that is not gone by then is given up */
@@ -181,7 +183,7 @@ bool oom_make_room(void)
     if (is_dying(task_current()))
         return false;
     if (!atomic_exchange(&busy, true)) {
-        if (!drop_all() && !victim_is_still_ending())
+        if (!secret_pool_shrink() && !drop_all() && !victim_is_still_ending())
             again = choose_and_kill();
         atomic_store(&busy, false);
     }

@@ -300,6 +300,13 @@ static void nodes_boot_init(struct dentry *dir)
     hugetlb_boot_node_files(node);
 }
 
+static void debug_boot_init(struct dentry *debugfs)
+{
+    gup_test_boot_init(debugfs);
+    if (attacker_boot_init)
+        attacker_boot_init(debugfs);
+}
+
 static void sys_boot_init(void)
 {
     struct dentry *sys = mount_boot("sysfs", fs_root, "sys", 0755);
@@ -310,11 +317,12 @@ static void sys_boot_init(void)
 
     hugetlb_boot_files(mm);
     thp_boot_files(mm);
+    secret_boot_files(mm);
     udmabuf_boot_files(sys);
     hibernation_boot_files(sys);
     cpus_boot_init(fs_boot_directory(system, "cpu", 0755));
     nodes_boot_init(fs_boot_directory(system, "node", 0755));
-    gup_test_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
+    debug_boot_init(mount_boot("debugfs", kernel, "debug", 0700));
 }
 
 void proc_boot_init(const char *cmdline)
@@ -325,6 +333,7 @@ void proc_boot_init(const char *cmdline)
 
     kernel_cmdline = cmdline;
     thp_boot_option(cmdline);
+    secret_boot_options(cmdline);
     TEXT_FILES(proc, proc_files);
     files_until_last(proc, proc_meminfo_files);
     files_until_last(proc, proc_machine_files);

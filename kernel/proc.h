@@ -108,3 +108,8 @@ extern const struct text_kind proc_meminfo_files[], node_meminfo_files[], proc_m
 void thp_boot_files(struct dentry *mm);
 void thp_boot_option(const char *cmdline);
 void thp_add_vmstat(struct text *t);
+
+/* secret_files.c: the same of secretmem and secretmem.pool_*=. */
+void secret_boot_files(struct dentry *mm);
+void secret_boot_options(const char *cmdline);
+void secret_add_vmstat(struct text *t);

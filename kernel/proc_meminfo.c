@@ -209,6 +209,7 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);
     text_add(t, "direct_map_level3_collapses %lu\n", dm.heals[PT_1G]);
     thp_add_vmstat(t);
+    secret_add_vmstat(t);
     return 0;
 }
 

@@ -153,20 +153,6 @@ int mm_check(struct mm *mm)
     return err ? err : check_leaves(mm);
 }
 
-/* V18, V19: what the direct map lacks is what is secret. */
-static int check_secret(void)
-{
-    struct direct_map_counts dm;
-    struct page_counts pages;
-
-    direct_map_counts(&dm);
-    page_counts(&pages);
-    CLAIM(dm.hidden_pages == secretmem_pages() && pages.frames[PAGE_SECRET] == secretmem_pages(),
-          "V18", "%lu frames hidden, %lu in state secret, %lu secret pages", dm.hidden_pages,
-          pages.frames[PAGE_SECRET], secretmem_pages());
-    return 0;
-}
-
 static int check_spaces(void)
 {
     struct mm *mm;
@@ -179,10 +165,10 @@ static int check_spaces(void)
 
 int vm_check(void)
 {
-    static int (*const checks[])(void) = {buddy_check,           slab_check,          hugetlb_check,
-                                          direct_map_check,      kernel_tables_check, check_secret,
-                                          page_accounting_check, tlb_check,           check_spaces,
-                                          frames_check};
+    static int (*const checks[])(void) = {
+        buddy_check,         slab_check,        hugetlb_check,         direct_map_check,
+        kernel_tables_check, secret_pool_check, page_accounting_check, tlb_check,
+        check_spaces,        frames_check};
     for (unsigned i = 0; i < ARRAY_SIZE(checks); i++) {
         int err = checks[i]();
         if (err)

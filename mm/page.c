@@ -26,11 +26,11 @@
 #define CHUNK_ARRAY_BYTES (CHUNK_PAGES * sizeof(struct page))
 
 const char *const page_state_names[PAGE_STATES] = {
-    [PAGE_HOLE] = "hole",     [PAGE_RESERVED] = "reserved", [PAGE_FRESH] = "fresh",
-    [PAGE_FREE] = "free",     [PAGE_TAIL] = "tail",         [PAGE_CPU] = "cpu",
-    [PAGE_KERNEL] = "kernel", [PAGE_SLAB] = "slab",         [PAGE_TABLE] = "table",
-    [PAGE_ANON] = "anon",     [PAGE_OBJECT] = "object",     [PAGE_SECRET] = "secret",
-    [PAGE_POOL] = "pool",     [PAGE_HUGETLB] = "hugetlb",
+    [PAGE_HOLE] = "hole",       [PAGE_RESERVED] = "reserved", [PAGE_FRESH] = "fresh",
+    [PAGE_FREE] = "free",       [PAGE_TAIL] = "tail",         [PAGE_CPU] = "cpu",
+    [PAGE_KERNEL] = "kernel",   [PAGE_SLAB] = "slab",         [PAGE_TABLE] = "table",
+    [PAGE_ANON] = "anon",       [PAGE_OBJECT] = "object",     [PAGE_POOL] = "pool",
+    [PAGE_HUGETLB] = "hugetlb", [PAGE_HIDDEN] = "hidden",     [PAGE_SECRET] = "secret",
 };
 
 struct page_state_counts page_state_counts[MAX_CPUS];
@@ -114,25 +114,24 @@ void page_chunk_init(const struct memmap *map, uint64_t first_pfn)
 }
 
 #define TO(state) (1U << (state))
-#define TO_KINDS                                                                          \
-    (TO(PAGE_SLAB) | TO(PAGE_TABLE) | TO(PAGE_ANON) | TO(PAGE_OBJECT) | TO(PAGE_SECRET) | \
-     TO(PAGE_POOL))
+#define TO_KINDS  (TO(PAGE_SLAB) | TO(PAGE_TABLE) | TO(PAGE_ANON) | TO(PAGE_OBJECT) | TO(PAGE_POOL))
 
 /* The arrows of the drawing in include/mm/page.h. */
 static const uint32_t legal_steps[PAGE_STATES] = {
     [PAGE_RESERVED] = TO(PAGE_FREE) | TO(PAGE_TAIL),
     [PAGE_FRESH] = TO(PAGE_FREE) | TO(PAGE_TAIL),
     [PAGE_FREE] = TO(PAGE_TAIL) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO_KINDS,
-    [PAGE_TAIL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
+    [PAGE_TAIL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO(PAGE_HIDDEN),
     [PAGE_CPU] = TO(PAGE_FREE) | TO(PAGE_KERNEL) | TO_KINDS,
-    [PAGE_KERNEL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_TAIL) | TO_KINDS,
+    [PAGE_KERNEL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_TAIL) | TO(PAGE_HIDDEN) | TO_KINDS,
     [PAGE_SLAB] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_TABLE] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_ANON] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
     [PAGE_OBJECT] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL),
-    [PAGE_SECRET] = TO(PAGE_KERNEL),
     [PAGE_POOL] = TO(PAGE_FREE) | TO(PAGE_CPU) | TO(PAGE_KERNEL) | TO(PAGE_HUGETLB),
     [PAGE_HUGETLB] = TO(PAGE_POOL),
+    [PAGE_HIDDEN] = TO(PAGE_SECRET) | TO(PAGE_KERNEL) | TO(PAGE_TAIL),
+    [PAGE_SECRET] = TO(PAGE_HIDDEN),
 };
 
 void page_check_step(const struct page *page, enum page_state old, enum page_state next)

@@ -1,65 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/secretmem.c - memory objects whose pages leave the direct map
+ * mm/secretmem.c - memory objects whose pages no CPU can reach but through the programs' mappings
  *
  * Room:   mm. Sees pages, objects; never page-table bits or descriptors.
- * Owns:   the hidden state of a page, from its first fault to its release.
- * Locks:  object.index_lock (20) > direct_map.lock (30); none is held while CPUs flush.
- * Always: (1) hide: zero, unmap, flush everywhere, only then into the index, where faults find it;
- *         (2) release: restore, flush, zero, only then to the allocator; also for the page of a
- *             fault that came second;
- *         (3) after a fault returns no CPU can read the page through the direct map.
+ * Owns:   a secret page, from its first fault to its release.
+ * Locks:  object.index_lock (20); none is held while a page is taken or given.
+ * Always: (1) a page is hidden, forgotten by every CPU and zero before it enters the index, where
+ *             faults find it;
+ *         (2) a page that was anybody's is wiped before it is free again, while it is still hidden;
+ *         (3) the page of a fault that came second was nobody's: it goes as blank as it came.
  * Source: memfd_secret(2); Intel SDM 3A, "Invalidation of TLBs and Paging-Structure Caches".
- * Tour:   after mm/hugetlb.c, before arch/x86_64/direct_map.c.
+ * Tour:   after mm/hugetlb.c, before mm/secret_pool.c.
  */
-#include "internal.h"
-#include <asm/direct_map.h>
-#include <lib/string.h>
-#include <mm/secretmem.h>
+#include "secret_pool.h"
 #include <uapi/errno.h>
-
-static _Atomic uint64_t nr_secret;
 
 uint64_t secretmem_pages(void)
 {
-    return atomic_load(&nr_secret);
+    return READ_ONCE(secret_pool.counts.secret);
 }
 
 /* Claim 2. The last reference went: user leaves were flushed by whoever removed them. */
 static void secret_release(struct folio *folio)
 {
-    uint64_t pfn = page_to_pfn(&folio->page);
-    struct direct_map_change change;
-
-    direct_map_change_begin(&change);
-    direct_map_restore_noflush(&change, pfn, 1);
-    direct_map_change_end(&change);
-    page_set_state(&folio->page, PAGE_KERNEL);
-    memset(page_kva(&folio->page), 0, PAGE_SIZE);
-    atomic_fetch_sub(&nr_secret, 1);
-    page_free(&folio->page, 0);
+    secret_page_wipe(&folio->page);
+    secret_page_give(&folio->page);
 }
 
-/* Claim 1, up to the index. */
-static int secret_alloc(struct page **out)
+/* Claim 3. */
+static void give_unused(struct page *page)
 {
-    struct page *page;
-    int err = page_alloc(0, PAGE_ALLOC_ZERO, &page);
-    if (err)
-        return err;
-
-    struct direct_map_change change;
-    direct_map_change_begin(&change);
-    err = direct_map_hide_noflush(&change, page_to_pfn(page), 1);
-    direct_map_change_end(&change);
-    if (err) {
-        page_free(page, 0);
-        return err;
-    }
-    page_set_state(page, PAGE_SECRET);
-    atomic_fetch_add(&nr_secret, 1);
-    *out = page;
-    return 0;
+    atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
+    secret_page_give(page);
 }
 
 static int secretmem_get_page(struct object *object, uint64_t index, enum object_get how,
@@ -69,13 +41,13 @@ static int secretmem_get_page(struct object *object, uint64_t index, enum object
         *out = object_find_page(object, index);
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
-        int err = secret_alloc(out);
+        int err = secret_page_take(out);
         if (err)
             return err;
         err = object_add_page(object, index, *out);
         if (!err)
             return 0;
-        page_put(*out);
+        give_unused(*out);
         if (err != -EEXIST)
             return err;
     }
@@ -90,5 +62,6 @@ const struct object_ops secretmem_ops = {
 
 void secretmem_boot_init(void)
 {
+    secret_pool_init();
     folio_set_release(PAGE_SECRET, secret_release);
 }

@@ -172,6 +172,14 @@ static void map_direct(const struct boot_info *info, const struct memmap *map)
     }
 }
 
+pte_t *kernel_slots_reserve(uint64_t va)
+{
+    pte_t *slot;
+    int err = slot_make(va, PT_4K, TABLES_FROM_BOOT_ALLOC, &slot);
+    ASSERT(!err && is_aligned(va, HUGE_SIZE));
+    return slot;
+}
+
 /* A root entry for each region that grows later, so that all address spaces share its tables. */
 static void reserve_root_entry(uint64_t va)
 {
@@ -195,4 +203,5 @@ void kernel_tables_init(const struct boot_info *info, const struct memmap *map)
     table_window = DIRECT_MAP_BASE;
     boot_alloc_unlimit();
     direct_map_count_boot_leaves();
+    windows_boot_init();
 }

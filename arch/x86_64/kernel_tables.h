@@ -31,6 +31,12 @@ enum kernel_table_source { TABLES_FROM_BOOT_ALLOC, TABLES_FROM_BUDDY };
 int __must_check kernel_map(uint64_t va, phys_addr_t a, uint64_t len_bytes, pgprot_t prot,
                             enum pt_level largest, enum kernel_table_source source);
 
+/* An empty table for the 2 MiB at @va, from boot_alloc: its first slot. */
+pte_t *kernel_slots_reserve(uint64_t va);
+
+/* Boot: the table of asm/window.h. */
+void windows_boot_init(void);
+
 /* A kernel stack of KSTACK_SIZE with a guard page below; NULL when there is no memory. */
 void *kstack_alloc(void);
 void kstack_free(void *stack);

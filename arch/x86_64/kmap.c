@@ -3,7 +3,7 @@
  * arch/x86_64/kmap.c - kernel stacks with guard pages, windows onto device registers
  *
  * Room:   arch.
- * Owns:   the address space from KMAP_BASE to KMAP_END: stacks from below, windows from above.
+ * Owns:   the address space from KMAP_BASE to WINDOWS_BASE: stacks from below, windows from above.
  * Locks:  kmap_lock.
  * Always: (1) a stack's slot is twice its size, and the half below it is never mapped;
  *         (2) a freed stack stays mapped in its slot and is the first to be used again, so that
@@ -28,7 +28,7 @@
 
 static spinlock_t kmap_lock = SPINLOCK_INIT(LOCK_RANK_KMAP);
 static uint64_t next_slot = KMAP_BASE;
-static uint64_t windows_start = KMAP_END;
+static uint64_t windows_start = WINDOWS_BASE;
 static struct list_node free_stacks =
     LIST_INIT(free_stacks); /* the node lies in the stack itself */
 

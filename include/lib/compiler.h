@@ -22,6 +22,7 @@
 #define __no_inline         __attribute__((noinline))
 #define __force_inline      inline __attribute__((always_inline))
 #define __unused            __attribute__((unused))
+#define __weak              __attribute__((weak)) /* of a declaration: NULL when nobody has it */
 #define __section(name)     __attribute__((section(name), used))
 #define likely(x)           __builtin_expect(!!(x), 1)
 #define unlikely(x)         __builtin_expect(!!(x), 0)

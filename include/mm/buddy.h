@@ -50,7 +50,7 @@ int __must_check page_alloc(unsigned order, unsigned flags, struct page **page);
 
 /**
  * page_free() - give a block back
- * @page: its head, used, but not PAGE_SECRET or PAGE_HUGETLB; not mapped, at most one reference
+ * @page: its head, used, but not HIDDEN, SECRET or HUGETLB; not mapped, at most one reference
  * @order: as it was allocated
  *
  * Context: as page_alloc().

@@ -32,10 +32,12 @@
  *            accept        take         hand out                 owner says so
  *   FRESH ----------> FREE -----> CPU ----------> KERNEL <-----------------------> SLAB, TABLE,
  *   RESERVED -------^  ^ |         | ^               |                             ANON, OBJECT,
- *   (release)          | `---------|-|---------------^ (order > 0)                 POOL, SECRET
- *                      |           `-|---------------------- PAGE_ALLOC_AS() ----> any of these
- *                      `-----------' `---------------+--- page_free(): not from SECRET, HUGETLB;
- *                                                         they become KERNEL, POOL first
+ *   (release)          | `---------|-|---------------^ (order > 0)                 POOL, HIDDEN
+ *                      |           `-|---------------------- PAGE_ALLOC_AS() ----> any but HIDDEN
+ *                      `-----------' `---------------+--- page_free(): not from HIDDEN, SECRET,
+ *                                                         HUGETLB. Of these three the first comes
+ *                                                         from and becomes KERNEL, the others are
+ *                                                         made of HIDDEN and POOL, and end so
  */
 enum page_state {
     PAGE_HOLE,     /* no RAM here */
@@ -49,9 +51,10 @@ enum page_state {
     PAGE_TABLE,    /* a page table */
     PAGE_ANON,     /* private memory of a program */
     PAGE_OBJECT,   /* content of a memory object */
-    PAGE_SECRET,   /* absent from the direct map */
     PAGE_POOL,     /* held ready by a pool (huge pages) */
     PAGE_HUGETLB,  /* content of a memory object, from that pool */
+    PAGE_HIDDEN,   /* absent from the direct map, and so is what follows: held ready .. */
+    PAGE_SECRET,   /* .. and content of a memory object */
     PAGE_STATES
 };
 
@@ -75,7 +78,7 @@ struct slab_cache;
 struct page {
     struct list_node list; /* free list, slab list, gathered tables, or the owner's list [l] */
     union {
-        struct {                   /* ANON, OBJECT, SECRET, POOL */
+        struct {                   /* ANON, OBJECT, HIDDEN, SECRET, POOL */
             struct object *object; /* [o] */
             uint64_t index;        /* in pages, within the object [o] */
             union {
@@ -130,10 +133,10 @@ static inline struct page *phys_to_page(phys_addr_t a)
     return pfn_to_page(phys_to_pfn(a));
 }
 
-/* The only way from a page to its bytes. A secret page has no address in the kernel. */
+/* The only way from a page to its bytes. What is hidden has no address in the kernel. */
 static inline void *page_kva(const struct page *page)
 {
-    ASSERT(page->state != PAGE_SECRET, "frame %lx is secret", page_to_pfn(page));
+    ASSERT(page->state < PAGE_HIDDEN, "frame %lx is secret", page_to_pfn(page));
     return direct_map_ptr(page_to_phys(page));
 }
 

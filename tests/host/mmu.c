@@ -16,6 +16,7 @@
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
 #include <asm/tlb.h>
+#include <asm/window.h>
 #include <base/fail.h>
 #include <mm/buddy.h>
 #include <mm/hugetlb.h>
@@ -46,6 +47,7 @@ static unsigned nr_gathers; /* begun, not ended */
 static unsigned nr_flushes;
 static struct pgtable *loaded;
 static uint64_t nr_hidden;
+static bool hidden[HOST_RAM_MAX / PAGE_SIZE]; /* by frame */
 
 pte_t *kernel_table(phys_addr_t a)
 {
@@ -289,9 +291,9 @@ void tlb_flush_user_local(user_addr_t va)
 
 /* asm/direct_map.h. Hiding costs one allocation, as if it split. */
 
-static void protect_frame(uint64_t pfn, int prot)
+static void protect_frames(uint64_t pfn, uint64_t nr_pages, int prot)
 {
-    if (mprotect(host_ram + pfn * PAGE_SIZE, PAGE_SIZE, prot))
+    if (mprotect(host_ram + pfn * PAGE_SIZE, nr_pages * PAGE_SIZE, prot))
         panic("mprotect of frame %#lx", pfn);
 }
 
@@ -307,6 +309,7 @@ int direct_map_hide_noflush(struct direct_map_change *change, uint64_t pfn, uint
     change->first_pfn = pfn;
     change->end_pfn = pfn + nr_pages;
     nr_hidden += nr_pages;
+    memset(&hidden[pfn], true, nr_pages);
     return 0;
 }
 
@@ -314,20 +317,43 @@ void direct_map_restore_noflush(struct direct_map_change *change, uint64_t pfn, 
 {
     (void)change;
     nr_hidden -= nr_pages;
-    for (uint64_t i = 0; i < nr_pages; i++)
-        protect_frame(pfn + i, PROT_READ | PROT_WRITE);
+    memset(&hidden[pfn], false, nr_pages);
+    protect_frames(pfn, nr_pages, PROT_READ | PROT_WRITE);
 }
 
 void direct_map_change_end(struct direct_map_change *change)
 {
     host_may_wait(LOCK_RANK_IPI_SAFE_BELOW);
-    for (uint64_t pfn = change->first_pfn; pfn < change->end_pfn; pfn++)
-        protect_frame(pfn, PROT_NONE);
+    if (change->first_pfn < change->end_pfn)
+        protect_frames(change->first_pfn, change->end_pfn - change->first_pfn, PROT_NONE);
 }
 
 void direct_map_counts(struct direct_map_counts *out)
 {
     *out = (struct direct_map_counts){.hidden_pages = nr_hidden};
+}
+
+bool direct_map_present(uint64_t pfn)
+{
+    return !hidden[pfn];
+}
+
+/* asm/window.h: what programs see the frame through. */
+
+void *window_open(const struct page *page, irq_flags_t *irq)
+{
+    *irq = irq_save();
+    return host_ram_of_programs(page_to_phys(page));
+}
+
+void window_close(irq_flags_t irq)
+{
+    irq_restore(irq);
+}
+
+int windows_check(void)
+{
+    return 0;
 }
 
 int tlb_check(void)

@@ -351,9 +351,13 @@ static void wrong_free_is_caught(void **state)
     atomic_store(&page->mapcount, 1);
     assert_panics(page_free(page, 2), "map=1");
     atomic_store(&page->mapcount, 0);
+    page_set_state(page, PAGE_HIDDEN);
+    assert_panics(page_free(page, 2), "hidden");
+    assert_panics((void)page_kva(page), "secret");
     page_set_state(page, PAGE_SECRET);
     assert_panics(page_free(page, 2), "secret");
     assert_panics((void)page_kva(page), "secret");
+    page_set_state(page, PAGE_HIDDEN);
     page_set_state(page, PAGE_KERNEL);
     page_free(page, 2);
     assert_panics(page_free(page, 2), "V21");
@@ -368,8 +372,8 @@ static void illegal_state_step_is_caught(void **state)
     if (DEBUG == 0)
         skip();
     assert_panics(page_set_state(page, PAGE_RESERVED), "kernel to reserved");
-    page_set_state(page, PAGE_SECRET);
-    assert_panics(page_set_state(page, PAGE_CPU), "secret to cpu");
+    page_set_state(page, PAGE_HIDDEN);
+    assert_panics(page_set_state(page, PAGE_CPU), "hidden to cpu");
     page_set_state(page, PAGE_KERNEL);
     page_free(page, 0);
 }

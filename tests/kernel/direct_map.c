@@ -398,7 +398,7 @@ KTEST(hidden_frame_that_is_not_secret_is_found)
 
     REQUIRE(page_alloc(0, PAGE_ALLOC_PLAIN, &page) == 0);
     REQUIRE(hide(page_to_pfn(page), 1) == 0);
-    EXPECT_FINDS(vm_check(), "V18");
+    EXPECT_FINDS(vm_check(), "V19");
     restore(page_to_pfn(page), 1);
     page_free(page, 0);
 }

@@ -154,6 +154,7 @@ uint64_t kit_frames_free(void)
 {
     struct page_counts counts;
 
+    secret_pool_shrink();
     slab_reclaim();
     buddy_reclaim();
     page_counts(&counts);

@@ -20,6 +20,7 @@
 #define DIRECT_MAP_BASE   0xffff888000000000UL /* 64 TiB: all RAM, by physical address */
 #define DIRECT_MAP_END    0xffffc88000000000UL
 #define KMAP_BASE         0xffffc90000000000UL /* stacks with guards, device windows */
+#define WINDOWS_BASE      0xffffc97fffe00000UL /* the last 2 MiB of it: asm/window.h */
 #define KMAP_END          0xffffc98000000000UL
 #define PAGE_ARRAY_BASE   0xffffea0000000000UL /* struct page, index = pfn */
 #define PAGE_ARRAY_END    0xffffeb0000000000UL

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/user/attacker.c - what somebody finds who can read all that the kernel can, and all of RAM
+ *
+ * Room:   tests/user. Kernels without an attacker (Linux, releases) skip all of it.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: (1) what is not found was looked for in the same way in which a control is found.
+ * Source: trust.md section 4: S1 to S6.
+ * Tour:   after tests/user/attacker.h; tests/attack looks from outside.
+ */
+#include "attacker.h"
+#include <sys/resource.h>
+
+#define PAGES 3
+
+/* A secret of @pages, each with the pattern; *@fd is its file. */
+static char *secret(size_t pages, int *fd)
+{
+    *fd = (int)syscall(SYS_MEMFD_SECRET, 0);
+    EXPECT_IS(ftruncate(*fd, (off_t)(pages * PAGE)), 0);
+    char *p = mmap(NULL, pages * PAGE, RW, MAP_SHARED, *fd, 0);
+    EXPECT(p != MAP_FAILED);
+    for (size_t i = 0; i < pages; i++)
+        plant(p + i * PAGE + 64 * i);
+    return p;
+}
+
+static void an_ordinary_page_is_found_on_every_cpu(void)
+{
+    NEED_ATTACKER;
+    char *p = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    plant(p + 1000);
+    EXPECT_IS(cpus_that_find(), nr_cpus());
+    EXPECT_IS(frames_with_it(), 1);
+    EXPECT_IS(attack_now.words, 4);
+    EXPECT_IS(readable_frames(), nr_cpus());
+    wipe(p + 1000);
+    EXPECT_IS(frames_with_it(), 0);
+    munmap(p, PAGE);
+}
+
+static void no_leaf_leads_to_a_secret_page(void)
+{
+    int fd;
+
+    NEED_ATTACKER;
+    char *p = secret(PAGES, &fd);
+    EXPECT_IS(cpus_that_find(), 0);
+    EXPECT_IS(frames_with_it(), PAGES);
+    EXPECT_IS(attack_now.words, PAGES * 4);
+    EXPECT(attack_now.absent >= attack_now.absent_at_boot + PAGES);
+    EXPECT_IS(readable_frames(), 0);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+}
+
+static void nothing_is_left_of_what_was_unmapped_and_closed(void)
+{
+    int fd;
+
+    NEED_ATTACKER;
+    char *p = secret(PAGES, &fd);
+    close(fd);
+    EXPECT_IS(frames_with_it(), PAGES);
+    munmap(p + PAGE, PAGE);
+    EXPECT_IS(frames_with_it(), PAGES); /* the file has it */
+    munmap(p, PAGES * PAGE);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
+/* Fork a child that does @work, and end it by signal @sig (0: it ends by itself). */
+static void in_child(void (*work)(int done), int sig)
+{
+    int done[2], status;
+    char byte;
+
+    EXPECT_IS(pipe(done), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        work(done[1]);
+        _exit(0);
+    }
+    close(done[1]);
+    EXPECT_IS(read(done[0], &byte, 1), 1);
+    if (sig)
+        kill(child, sig);
+    EXPECT_IS(waitpid(child, &status, 0), child);
+    EXPECT(sig ? WIFSIGNALED(status) && WTERMSIG(status) == sig : WIFEXITED(status));
+    close(done[0]);
+}
+
+static void ready(int done)
+{
+    EXPECT_IS(write(done, "r", 1), 1);
+}
+
+static void keep_a_secret(int done)
+{
+    int fd;
+
+    secret(PAGES, &fd);
+    ready(done);
+}
+
+static void keep_a_secret_for_ever(int done)
+{
+    keep_a_secret(done);
+    for (;;)
+        pause();
+}
+
+static void nothing_is_left_of_who_exits_or_is_killed(void)
+{
+    NEED_ATTACKER;
+    in_child(keep_a_secret, 0);
+    EXPECT_IS(frames_with_it(), 0);
+    in_child(keep_a_secret_for_ever, SIGKILL);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
+static void keep_a_secret_and_eat(int done)
+{
+    const struct rlimit no_core = {0};
+
+    keep_a_secret(done);
+    setrlimit(RLIMIT_CORE, &no_core);
+    for (;;) {
+        char *p = mmap(NULL, 256 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (size_t i = 0; p != MAP_FAILED && i < 256; i++)
+            p[i * PAGE] = 1;
+    }
+}
+
+static void nothing_is_left_of_who_ate_all_memory(void)
+{
+    int done[2], status;
+    char byte;
+
+    NEED_ATTACKER;
+    EXPECT_IS(pipe(done), 0);
+    pid_t child = fork();
+    if (child == 0)
+        keep_a_secret_and_eat(done[1]);
+    EXPECT_IS(read(done[0], &byte, 1), 1);
+    EXPECT_IS(waitpid(child, &status, 0), child);
+    EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    EXPECT_IS(frames_with_it(), 0);
+    close(done[0]);
+    close(done[1]);
+}
+
+static void a_child_shares_the_frame(void)
+{
+    int fd, status;
+
+    NEED_ATTACKER;
+    char *p = secret(1, &fd);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(is_planted(p) ? 0 : 1);
+    EXPECT_IS(waitpid(child, &status, 0), child);
+    EXPECT_IS(status, 0);
+    EXPECT_IS(frames_with_it(), 1);
+    munmap(p, PAGE);
+    close(fd);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
+/* Frames that were secret, then anybody's, and are secret again: each CPU read them meanwhile. */
+static void old_translations_do_not_help(void)
+{
+    int fd;
+
+    NEED_ATTACKER;
+    char *p = secret(PAGES, &fd);
+    EXPECT_IS(frames_with_it(), PAGES);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+    readable_frames();
+    p = secret(PAGES, &fd);
+    EXPECT_IS(cpus_that_find(), 0);
+    EXPECT_IS(frames_with_it(), PAGES);
+    EXPECT_IS(readable_frames(), 0);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+}
+
+static bool cpu_has_smap(void)
+{
+    char line[4096];
+    bool has = false;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+
+    while (f && fgets(line, sizeof(line), f))
+        has |= !strncmp(line, "flags", 5) && strstr(line, " smap");
+    if (f)
+        fclose(f);
+    return has;
+}
+
+static void ring_0_does_not_read_a_program_by_its_address(void)
+{
+    NEED_ATTACKER;
+    if (!cpu_has_smap())
+        SKIP("no SMAP");
+    char *p = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    p[0] = 1;
+    attack_now.address = (uintptr_t)p;
+    attack(ATTACK_USER);
+    EXPECT_IS(attack_now.pages, 0);
+    munmap(p, PAGE);
+}
+
+static const struct ktap_test tests[] = {
+    TEST(an_ordinary_page_is_found_on_every_cpu),
+    TEST(no_leaf_leads_to_a_secret_page),
+    TEST(nothing_is_left_of_what_was_unmapped_and_closed),
+    TEST(nothing_is_left_of_who_exits_or_is_killed),
+    TEST(nothing_is_left_of_who_ate_all_memory),
+    TEST(a_child_shares_the_frame),
+    TEST(old_translations_do_not_help),
+    TEST(ring_0_does_not_read_a_program_by_its_address),
+};
+
+int main(void)
+{
+    return KTAP_MAIN(tests);
+}
