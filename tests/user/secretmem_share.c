@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/secretmem_share.c - with whom secret memory is shared, and where it ends: fork,
- * sockets, exec, death
+ * tests/user/secretmem_share.c - who shares secret memory, and where it ends: fork, exec, death
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   a directory of its own in /dev/shm, for core files.
