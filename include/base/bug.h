@@ -29,6 +29,9 @@ enum bug {
     BUG_B45 = 45, /* what runs is written */
     BUG_B46 = 46, /* a program's answers reach memory that it may not write */
     BUG_B47 = 47, /* mincore() tells everybody which pages of a file are there */
+    BUG_B48 = 48, /* the secret page of the fault that came second is freed as it is */
+    BUG_B54 = 54, /* the direct map's leaves may be executed */
+    BUG_B55 = 55, /* the direct map has the kernel's code, too, and can write it */
     BUG_B56 = 56, /* truncation gives back a promise that a fault redeems */
     BUG_B57 = 57, /* a reservation that fails leaves its file system's quota used */
     BUG_B58 = 58, /* an offset into a file of huge pages is checked in pages only */
