@@ -13,6 +13,7 @@
 #pragma once
 
 #include <asm/trap.h>
+#include <stddef.h>
 
 /**
  * upcall_fault() - a page fault, or any other exception of a program
@@ -23,6 +24,13 @@
  * Return:  true: go on at frame->rip. false: the kernel's own access failed; use its fixup.
  */
 bool upcall_fault(struct trap_frame *frame, uint64_t address);
+
+/**
+ * upcall_copyable() - which part of the loaded address space may be copied from or to?
+ * Asked only where uaccess_ask() was said. Context: IRQs on; may sleep.
+ * Return: how many bytes from @address on, at most @len_bytes.
+ */
+size_t upcall_copyable(uint64_t address, size_t len_bytes);
 
 typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 

@@ -115,6 +115,12 @@ static __cold void exception_signal(struct trap_frame *frame)
     signal_force(&info);
 }
 
+size_t upcall_copyable(uint64_t address, size_t len_bytes)
+{
+    struct mm *mm = task_current()->mm;
+    return mm ? mm_copyable(mm, address, len_bytes) : len_bytes;
+}
+
 bool upcall_fault(struct trap_frame *frame, uint64_t address)
 {
     bool resolved = false;

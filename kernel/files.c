@@ -19,7 +19,6 @@
 #include <asm/uaccess.h>
 #include <lib/bitmap.h>
 #include <lib/string.h>
-#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
@@ -136,7 +135,7 @@ static int check_open(const struct place *place, int flags)
         return -EACCES;
     if (inode_is(inode, S_IFREG) && (flags & (O_ACCMODE | O_TRUNC)) && place_may_write(place))
         return -EROFS;
-    if (!inode->file_ops || object_is_secret(&inode->object))
+    if (!inode->file_ops)
         return -ENXIO;
     return 0;
 }

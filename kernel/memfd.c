@@ -19,6 +19,7 @@
 #include "mount.h"
 #include "sched.h"
 #include "sealed.h"
+#include "secretmem.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
 #include <base/bug.h>
@@ -171,7 +172,8 @@ static int add_seals_locked(struct inode *inode, uint32_t seals)
 static bool can_be_sealed(const struct file *f)
 {
     const struct object *object = &f->inode->object;
-    return object->ops == &shmem_ops || object_is_hugetlb(object);
+    return object->ops == &shmem_ops || object_is_hugetlb(object) ||
+           secretmem_can_be_sealed(f->inode);
 }
 
 int64_t memfd_add_seals(struct file *f, uint32_t seals)

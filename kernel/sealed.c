@@ -6,7 +6,8 @@
  * Owns:   a record for each file with seals: what it was when they were added.
  * Locks:  records_lock (spin, rank FILES) round the list.
  * Always: (1) a file whose record finds no memory is not checked, and works as any other;
- *         (2) bytes are compared once they can neither be written nor cut off, as far as BYTES_MAX.
+ *         (2) bytes are compared once they can neither be written nor cut off, as far as BYTES_MAX,
+ *             if the kernel can read them.
  * Source: trust.md section 2, V12; fcntl(2) "File Sealing".
  * Tour:   after kernel/memfd.c; mm/check.c looks at mappings of what is sealed.
  */
@@ -100,7 +101,8 @@ void sealed_note(struct inode *inode)
         r->least_size = object_size(object);
     if (added & SEAL_GROW)
         r->greatest_size = object_size(object);
-    if ((added & BYTES_STAY) && (object->seals & BYTES_STAY) == BYTES_STAY) {
+    if ((added & BYTES_STAY) && object->ops->kernel_access &&
+        (object->seals & BYTES_STAY) == BYTES_STAY) {
         r->hashed_bytes = min(object_size(object), BYTES_MAX);
         r->hash = hash_of(object, r->hashed_bytes);
     }
@@ -122,7 +124,7 @@ void sealed_forget(struct inode *inode)
 /* Linux lets the rights of huge files change, whatever their seals. */
 static bool mode_stays(const struct record *r)
 {
-    return (r->seals & SEAL_EXEC) && r->inode->object.ops == &shmem_ops;
+    return (r->seals & SEAL_EXEC) && !object_is_hugetlb(&r->inode->object);
 }
 
 static int record_check(const struct record *r)

@@ -6,8 +6,9 @@
  * Owns:   the arguments of the call, where its files lie, and how many there are.
  * Locks:  none; the count is atomic.
  * Always: (1) the count of files is that of inodes: it falls when nobody has one open or mapped;
- *         (2) it never passes its limit, and may always rise again from 0.
- * Source: memfd_secret(2).
+ *         (2) it never passes its limit, and may always rise again from 0;
+ *         (3) what cannot be sealed is never opened again: all its descriptors may write.
+ * Source: memfd_secret(2); include/uapi/bulla.h for what Linux does not have.
  * Tour:   after kernel/memfd.c; then mm/secretmem.c.
  */
 #include "secretmem.h"
@@ -19,6 +20,7 @@
 #include "syscall.h"
 #include <lib/parse.h>
 #include <mm/secretmem.h>
+#include <uapi/bulla.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 
@@ -53,20 +55,6 @@ bool secretmem_in_use(void)
     return atomic_load(&nr_files);
 }
 
-/* Claim 1. */
-static int secret_inode_create(struct inode **out)
-{
-    int err = count_one_more();
-    if (err)
-        return err;
-    err = inode_create(S_IFREG | 0600, &secretmem_ops, out);
-    if (err)
-        count_one_less(NULL);
-    else
-        (*out)->release = count_one_less;
-    return err;
-}
-
 static int secret_truncate(struct file *f, uint64_t size_bytes)
 {
     return inode_truncate(f->inode, size_bytes);
@@ -74,17 +62,50 @@ static int secret_truncate(struct file *f, uint64_t size_bytes)
 
 static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
 
+/* Claims 1 and 3. */
+static int secret_inode_create(unsigned flags, struct inode **out)
+{
+    int err = count_one_more();
+    if (err)
+        return err;
+    err = inode_create(S_IFREG | 0600, &secretmem_ops, out);
+    if (err) {
+        count_one_less(NULL);
+        return err;
+    }
+    (*out)->release = count_one_less;
+    (*out)->private = flags;
+    (*out)->file_ops = flags & SECRET_ALLOW_SEALING ? &secret_file_ops : NULL;
+    (*out)->object.seals = flags & SECRET_ALLOW_SEALING ? 0 : SEAL_SEAL;
+    return 0;
+}
+
+static bool created_with(const struct inode *inode, unsigned flag)
+{
+    return object_is_secret(&inode->object) && (inode->private & flag);
+}
+
+bool secretmem_can_be_sealed(const struct inode *inode)
+{
+    return created_with(inode, SECRET_ALLOW_SEALING);
+}
+
+bool secretmem_is_strict(const struct inode *inode)
+{
+    return created_with(inode, SECRET_STRICT);
+}
+
 int64_t sys_memfd_secret(unsigned flags)
 {
     struct inode *inode;
 
     if (!is_enabled)
         return -ENOSYS;
-    if (flags & ~O_CLOEXEC)
+    if (flags & ~(O_CLOEXEC | SECRET_ALLOW_SEALING | SECRET_STRICT))
         return -EINVAL;
     if (!fd_is_left())
         return -EMFILE;
-    int err = secret_inode_create(&inode);
+    int err = secret_inode_create(flags, &inode);
     if (err)
         return err;
     return memfd_open("secretmem", secret_mount, inode, &secret_file_ops, flags & O_CLOEXEC);

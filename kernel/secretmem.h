@@ -14,12 +14,17 @@
 #include <stdbool.h>
 
 struct dentry;
+struct inode;
 
 /* Boot: secretmem.enable=, secretmem.max_files=; where such files lie. Lack of memory panics. */
 void secretmem_files_boot_init(const char *cmdline);
 
 /* Is there a secret file, open or only mapped? Then the machine may not be written to disk. */
 bool secretmem_in_use(void);
+
+/* Of a file of secret memory or of any other: was it created so? */
+bool secretmem_can_be_sealed(const struct inode *inode);
+bool secretmem_is_strict(const struct inode *inode);
 
 /* Boot: /sys/power. kernel/hibernation.c */
 void hibernation_boot_files(struct dentry *sys);

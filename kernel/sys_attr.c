@@ -227,7 +227,8 @@ static int64_t change_mode(const struct place *place, unsigned mode)
     if (!cred_in_group(inode->gid) && !capable(CAP_FSETID))
         rights &= ~S_ISGID;
     mutex_lock(&object->lock);
-    if ((object->seals & SEAL_EXEC) && object->ops == &shmem_ops && ((inode->mode ^ rights) & 0111))
+    if ((object->seals & SEAL_EXEC) && !object_is_hugetlb(object) &&
+        ((inode->mode ^ rights) & 0111))
         err = -EPERM;
     else
         inode->mode = (inode->mode & S_IFMT) | rights;

@@ -12,6 +12,7 @@
 #include "cred.h"
 #include "files.h"
 #include "fs.h"
+#include "secretmem.h"
 #include "syscall.h"
 #include <asm/uaccess.h>
 #include <base/bug.h>
@@ -47,12 +48,16 @@ static uint32_t rights_of(uint64_t prot)
            (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
-/* A mapping of secret memory: always shared, and locked. */
-static int secret_flags(uint32_t *flags)
+/* A mapping of secret memory: always shared, and locked; maybe not for the kernel to copy. */
+static int secret_flags(const struct inode *inode, uint32_t *flags)
 {
     if (!(*flags & VM_SHARED))
         return -EINVAL;
     *flags |= VM_LOCKED | VM_DONTDUMP;
+    if (secretmem_is_strict(inode)) {
+        *flags |= VM_STRICT;
+        uaccess_ask(&task_current()->mm->pgtable);
+    }
     return 0;
 }
 
@@ -145,7 +150,7 @@ static int map_file(struct file *f, uint64_t prot, uint64_t flags, struct map_re
     if (!err)
         err = exec_flags(f, prot, &r->flags);
     if (!err && object_is_secret(object))
-        err = secret_flags(&r->flags);
+        err = secret_flags(f->inode, &r->flags);
     if (!err && object->ops->borrows)
         err = borrowed_flags(object, r, &r->flags);
     if (err)

@@ -47,7 +47,7 @@ static int check_seals(const struct file *memfd)
     uint32_t refused = SEAL_WRITE | (bug_is_back(BUG_B39) ? 0 : SEAL_FUTURE_WRITE);
     int64_t seals = memfd_get_seals(memfd);
 
-    if (seals < 0)
+    if (seals < 0 || !memfd->inode->object.ops->kernel_access)
         return -EBADFD;
     return (seals & SEAL_SHRINK) && !(seals & refused) ? 0 : -EINVAL;
 }

@@ -128,6 +128,20 @@ size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access a
     return len;
 }
 
+size_t mm_copyable(struct mm *mm, uint64_t addr, size_t len)
+{
+    uint64_t end = addr + len;
+
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    const struct vma *vma = vma_find_from(mm, addr);
+    while (vma && vma->start < end && !(vma->flags & VM_STRICT))
+        vma = vma_next(vma);
+    if (vma && vma->start < end)
+        end = max(vma->start, addr);
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return end - addr;
+}
+
 /* Within one page, by what its area is now. @force: what it refuses is not asked. */
 static int access_page(struct mm *mm, struct transfer *t, bool force)
 {

@@ -12,6 +12,7 @@
  * Tour:   after mm/mm.c and mm/pin.c.
  */
 #include "internal.h"
+#include <asm/uaccess.h>
 #include <lib/string.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
@@ -232,6 +233,7 @@ int mm_fork(struct mm *mm, struct mm **out)
     rwsem_write_lock(&mm->mmap_lock);
     copy_fields(mm, child);
     child->unmerged = true;
+    uaccess_ask_as(&child->pgtable, &mm->pgtable);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
         err = copy_area(child, vma, &gather);

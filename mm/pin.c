@@ -82,7 +82,7 @@ int object_keep(struct object *object, uint64_t pos, struct page **out)
     uint64_t folio_bytes = object_folio_bytes(object);
     struct page *page;
 
-    if (pos >= object_size(object))
+    if (pos >= object_size(object) || !object->ops->kernel_access)
         return -EINVAL;
     int err = object->ops->get_page(object, pos / folio_bytes, OBJECT_GET_ALLOCATE, &page);
     if (err)

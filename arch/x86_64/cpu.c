@@ -29,6 +29,7 @@ _Static_assert(offsetof(struct cpu, id) == 8, "gs:8");
 _Static_assert(offsetof(struct cpu, task) == 16, "gs:16");
 _Static_assert(offsetof(struct cpu, kernel_rsp) == 24, "gs:24");
 _Static_assert(offsetof(struct cpu, user_rsp) == 32, "gs:32");
+_Static_assert(offsetof(struct cpu, copy_end) == 40, "gs:40");
 _Static_assert(sizeof(struct tss) == 104, "the hardware's size");
 
 static uint32_t features; /* bit n: enum cpu_feature n */

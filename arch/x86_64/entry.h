@@ -30,6 +30,9 @@ void entry_syscall_compat(void);
 /* Every exception and interrupt, with the frame on the stack: arch/x86_64/trap.c */
 void trap_dispatch(struct trap_frame *frame);
 
+/* May the kernel have the page that its copy touched faulted in? IRQs on. arch/x86_64/uaccess.c */
+bool uaccess_may_fault(uint64_t address);
+
 /* NMI, double fault, machine check: on stacks of their own. */
 void trap_dispatch_ist(struct trap_frame *frame);
 

@@ -41,6 +41,7 @@ struct cpu {
     struct task *task;           /* gs:16 */
     uint64_t kernel_rsp;         /* gs:24, top of the running task's kernel stack */
     uint64_t user_rsp;           /* gs:32, for the first instructions of a system call */
+    uint64_t copy_end;           /* gs:40, pgt->copy_end as this CPU knows it; uaccess.c */
     struct pgtable *pgt;         /* the address space that is loaded */
     _Atomic bool online;         /* [a] takes part in shootdowns */
     _Atomic uint64_t tlb_wanted; /* [a] bit n: CPU n waits for this one to flush */

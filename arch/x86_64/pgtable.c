@@ -67,6 +67,7 @@ int pgtable_init(struct pgtable *pgt)
     if (err)
         return err;
     pgt->root = page_to_phys(root);
+    pgt->copy_end = USER_END;
     pte_t *slots = page_kva(root);
     zero_words(slots, KERNEL_ROOT_FIRST);
     const pte_t *kernel = kernel_table(kernel_pgtable.root);

@@ -192,6 +192,7 @@ void tlb_switch(struct pgtable *pgt)
     atomic_fetch_or(&pgt->cpus, bit);
     uint64_t generation = atomic_load(&pgt->generation);
     cpu->pgt = pgt;
+    cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
     write_cr3(pgt->root.raw);
     ledger_note(generation);
     atomic_fetch_and(&old->cpus, ~bit);

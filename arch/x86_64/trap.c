@@ -115,7 +115,7 @@ static void kernel_fault(struct trap_frame *frame, uint64_t address)
         die(frame, address);
     if (user_address && irq_flags_enabled(frame->rflags)) {
         irq_enable();
-        bool resolved = upcall_fault(frame, address);
+        bool resolved = uaccess_may_fault(address) && upcall_fault(frame, address);
         irq_disable();
         if (resolved)
             return;

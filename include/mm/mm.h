@@ -52,6 +52,7 @@ enum vm_flags {
     VM_ACCOUNT = 1 << 22,      /* private, and was writable: counted as memory that may be needed */
     VM_SOFT_DIRTY = 1 << 23,   /* new since writes are tracked: all pages count as written */
     VM_UFFD_MISSING = 1 << 24, /* a program is asked for what is missing: vma.userfault */
+    VM_STRICT = 1 << 25,       /* the kernel copies nothing from or to it: mm_copyable() */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -325,6 +326,10 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
  */
 uint64_t mm_drop(struct mm *mm);
 uint64_t mm_reap(struct mm *mm);
+
+/* How many of @len bytes from @addr on lie in front of the first area that the kernel may not copy
+ * from or to. Context: task, IRQs on, no locks held. */
+size_t mm_copyable(struct mm *mm, uint64_t addr, size_t len);
 
 /**
  * mm_fault_in() - take the faults that an access would take, up to one that refuses

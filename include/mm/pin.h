@@ -52,7 +52,8 @@ int __must_check object_pin(struct object *object, uint64_t pos, struct page **o
 /**
  * object_keep() - the same for long: what is missing is made, zeroed
  * Context: object->lock held since its seals were looked at.
- * Return: 0; -EINVAL: the object ends before @pos; what get_page() says.
+ * Return: 0; -EINVAL: the object ends before @pos, or the kernel cannot address its pages; what
+ *         get_page() says.
  */
 int __must_check object_keep(struct object *object, uint64_t pos, struct page **out);
 

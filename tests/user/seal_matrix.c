@@ -12,11 +12,13 @@
  * Tour:   after tests/user/seal_ways.h.
  */
 #define _GNU_SOURCE
+#include "../../include/uapi/bulla.h"
 #include "seal_ways.h"
 #include "smaps.h"
 
-#define HUGE_2M   (21 << 26)
-#define EXEC_FILE 0x100 /* beside a seal: of a file that can be executed */
+#define HUGE_2M          (21 << 26)
+#define SYS_MEMFD_SECRET 447
+#define EXEC_FILE        0x100 /* beside a seal: of a file that can be executed */
 
 static const int columns[] = {0,
                               F_SEAL_SEAL,
@@ -68,9 +70,11 @@ static bool cell_open(struct cell *c, enum kind kind, enum state state, bool exe
 {
     int flags = MFD_ALLOW_SEALING | (kind == HUGETLB ? MFD_HUGETLB | HUGE_2M : 0);
 
-    *c = (struct cell){
-        .kind = kind, .state = state, .unit = kind == SMALL ? PAGE : HUGE, .byte = 'x'};
-    c->fd = memfd_create("cell", flags);
+    bool small = kind == SMALL || kind == SECRET;
+
+    *c = (struct cell){.kind = kind, .state = state, .unit = small ? PAGE : HUGE, .byte = 'x'};
+    c->fd = kind == SECRET ? (int)syscall(SYS_MEMFD_SECRET, SECRET_ALLOW_SEALING)
+                           : memfd_create("cell", flags);
     return pipe(c->pipe) == 0 && fchmod(c->fd, executable ? 0777 : 0666) == 0 && file_fill(c) &&
            file_use(c);
 }
@@ -84,10 +88,22 @@ static void cell_close(struct cell *c)
     close(c->pipe[1]);
 }
 
-static char byte_at(int fd, size_t at)
+static char byte_of_secret(struct cell *c, size_t at)
+{
+    char *p = map_file(c, PROT_READ), byte = p ? p[at] : 0;
+
+    EXPECT(p);
+    munmap(p, 2 * c->unit);
+    return byte;
+}
+
+static char byte_at(struct cell *c, size_t at)
 {
     char byte = 0;
-    EXPECT(pread(fd, &byte, 1, at) >= 0);
+
+    if (c->kind == SECRET)
+        return byte_of_secret(c, at);
+    EXPECT(pread(c->fd, &byte, 1, at) >= 0);
     return byte;
 }
 
@@ -98,9 +114,9 @@ static enum effect effect_seen(struct cell *c)
 
     if (fstat(c->fd, &st) || (size_t)st.st_size != 2 * c->unit)
         return SIZE;
-    if (byte_at(c->fd, 0) != 'a')
+    if (byte_at(c, 0) != 'a')
         return FIRST_BYTE;
-    return byte_at(c->fd, c->unit) ? SECOND_UNIT : NOTHING;
+    return byte_at(c, c->unit) ? SECOND_UNIT : NOTHING;
 }
 
 static int error_seen(long result)
@@ -133,11 +149,26 @@ static void cell_try(enum way way, int column, enum kind kind, enum state state)
 
 static unsigned nr_cells;
 
+/* Nobody pins what is secret. */
+static enum state states_of(enum kind kind)
+{
+    return kind == SECRET ? PINNED : STATES;
+}
+
 static void cells_of_kind(enum way way, enum kind kind)
 {
-    for (enum state state = FRESH; state < STATES; state++)
+    for (enum state state = FRESH; state < states_of(kind); state++)
         for (size_t i = 0; i < COLUMNS; i++)
             cell_try(way, columns[i], kind, state);
+}
+
+/* Linux has no seals on secret memory. */
+static bool secrets_are_sealed(void)
+{
+    int fd = (int)syscall(SYS_MEMFD_SECRET, SECRET_ALLOW_SEALING);
+
+    close(fd);
+    return fd >= 0;
 }
 
 /* Holes of huge files are filled by kernels that say so. */
@@ -145,6 +176,8 @@ static bool is_offered(enum way way, enum kind kind)
 {
     struct uapi_uffdio_api api = {.api = UFFD_API};
 
+    if (kind == SECRET)
+        return secrets_are_sealed();
     if (way != FILL_HOLE || kind != HUGETLB)
         return true;
     int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -182,7 +215,7 @@ static void cells_of(enum way way)
             continue;
         EXPECT_IS(waitpid(children[kind], &status, 0), children[kind]);
         EXPECT(status == 0);
-        nr_cells += STATES * COLUMNS;
+        nr_cells += states_of(kind) * COLUMNS;
     }
 }
 

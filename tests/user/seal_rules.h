@@ -20,7 +20,7 @@
 #define F_SEAL_EXEC 0x20 /* newer than some C libraries */
 #endif
 
-enum kind { SMALL, THP, HUGETLB, KINDS };                   /* of pages */
+enum kind { SMALL, THP, HUGETLB, SECRET, KINDS };           /* of pages */
 enum state { FRESH, MAPPED_RW, MAPPED_RO, PINNED, STATES }; /* of the file when it is sealed */
 
 enum way {
@@ -67,13 +67,61 @@ static int seals_meant(int seals, bool executable)
                                              : seals;
 }
 
+/* The error of making a mapping that may write, if there is none. */
+static int error_of_mapping(int seals, enum state state)
+{
+    return state != MAPPED_RW && state != MAPPED_RO && (seals & NO_WRITING) ? EPERM : 0;
+}
+
+/* Secret memory: no call moves its bytes, nobody else has its pages, its size is set already. 0:
+ * as of other kinds. */
+static int error_of_secret(enum way way, int seals, enum state state)
+{
+    int of_mapping = error_of_mapping(seals, state);
+
+    switch (way) {
+    case WRITE:
+    case PWRITEV:
+    case WRITE_PAST_END:
+    case SENDFILE:
+        return ESPIPE;
+    case SPLICE:
+    case FILL_HOLE:
+    case SHRINK:
+    case OPEN_TRUNC:
+    case GROW:
+        return EINVAL;
+    case COPY_FILE_RANGE:
+        return EXDEV;
+    case STORE_PINNED:
+        return seals & NO_WRITING ? EPERM : ENFILE;
+    case VM_WRITEV:
+        return of_mapping ? of_mapping : EFAULT;
+    case MEM_FILE:
+        return of_mapping ? of_mapping : EIO;
+    case MADVISE_REMOVE:
+        return of_mapping ? of_mapping : EINVAL;
+    case PUNCH_HOLE:
+    case ALLOCATE:
+    case ALLOCATE_KEEP:
+    case ALLOCATE_INSIDE:
+        return EOPNOTSUPP;
+    case UDMABUF:
+        return EBADFD;
+    default:
+        return 0;
+    }
+}
+
 /* @seals are in force. */
 static int error_of(enum way way, int seals, enum kind kind, enum state state)
 {
     int if_no_writing = seals & NO_WRITING ? EPERM : 0, if_grow = seals & F_SEAL_GROW ? EPERM : 0;
-    bool has_mapping = state == MAPPED_RW || state == MAPPED_RO;
-    int of_mapping = has_mapping ? 0 : if_no_writing; /* one that may write, if there is none */
+    int of_mapping = error_of_mapping(seals, state);
+    int of_secret = kind == SECRET ? error_of_secret(way, seals, state) : 0;
 
+    if (of_secret)
+        return of_secret;
     switch (way) {
     case COPY_FILE_RANGE:
         return kind == HUGETLB ? EXDEV : if_no_writing; /* from a file of small pages */

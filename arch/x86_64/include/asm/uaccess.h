@@ -7,13 +7,15 @@
  * Locks:  none held by the caller that a page fault takes (mmap_lock above all).
  * Always: (1) an address outside the user half is refused before it is touched;
  *         (2) a refused access ends the copy and is reported, never a panic;
- *         (3) copies obey PKRU and page rights as the program's own accesses do.
+ *         (3) copies obey PKRU and page rights as the program's own accesses do;
+ *         (4) in an address space of uaccess_ask() each copy asks upcall_copyable() first.
  * Source: Intel SDM 3A, "Access Rights"; design.md section 5.
  * Tour:   after asm/trap.h.
  */
 #pragma once
 
 #include <asm/memory_layout.h>
+#include <asm/pgtable.h>
 #include <lib/addr.h>
 #include <lib/compiler.h>
 #include <stddef.h>
@@ -35,6 +37,19 @@ size_t clear_user(user_addr_t to, size_t len);
 
 /* A string with its NUL: length without it; -EFAULT; -ENAMETOOLONG when no NUL within @size. */
 long __must_check copy_string_from_user(char *to, user_addr_t from, size_t size);
+
+/**
+ * uaccess_ask() - from now on, and for good, the kernel asks before it copies in this address space
+ * A copy that is under way on another CPU goes on as it began: with pages that are there already.
+ * Context: IRQs on, no spinning lock held.
+ */
+void uaccess_ask(struct pgtable *pgt);
+
+/* A new address space, nowhere loaded, asks if @from does. */
+static inline void uaccess_ask_as(struct pgtable *pgt, const struct pgtable *from)
+{
+    atomic_store(&pgt->copy_end, atomic_load(&from->copy_end));
+}
 
 /* Atomically replace *@at by @new if it is *@expected; *@expected becomes what was there. */
 int __must_check cmpxchg32_user(user_addr_t at, uint32_t *expected, uint32_t new);
