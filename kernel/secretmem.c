@@ -18,6 +18,7 @@
 #include "memfd.h"
 #include "mount.h"
 #include "syscall.h"
+#include <base/bug.h>
 #include <lib/parse.h>
 #include <mm/secretmem.h>
 #include <uapi/bulla.h>
@@ -47,7 +48,8 @@ static int count_one_more(void)
 static void count_one_less(struct inode *inode)
 {
     (void)inode;
-    atomic_fetch_sub(&nr_files, 1);
+    if (atomic_fetch_sub(&nr_files, 1) == 1 && bug_is_back(BUG_B53))
+        atomic_store(&nr_files, max_files);
 }
 
 bool secretmem_in_use(void)
@@ -78,21 +80,6 @@ static int secret_inode_create(unsigned flags, struct inode **out)
     (*out)->file_ops = flags & SECRET_ALLOW_SEALING ? &secret_file_ops : NULL;
     (*out)->object.seals = flags & SECRET_ALLOW_SEALING ? 0 : SEAL_SEAL;
     return 0;
-}
-
-static bool created_with(const struct inode *inode, unsigned flag)
-{
-    return object_is_secret(&inode->object) && (inode->private & flag);
-}
-
-bool secretmem_can_be_sealed(const struct inode *inode)
-{
-    return created_with(inode, SECRET_ALLOW_SEALING);
-}
-
-bool secretmem_is_strict(const struct inode *inode)
-{
-    return created_with(inode, SECRET_STRICT);
 }
 
 int64_t sys_memfd_secret(unsigned flags)
