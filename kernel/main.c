@@ -16,6 +16,7 @@
 #include "hugetlb_files.h"
 #include "khugepaged.h"
 #include "layout.h"
+#include "pipe.h"
 #include "place.h"
 #include "quiet.h"
 #include "secretd.h"
@@ -114,12 +115,20 @@ static void bug_choose(void)
     log_warn("bug B%lu is back", bug_chosen);
 }
 
+/* Linux's names. */
+static void zeroing_choose(void)
+{
+    memory_alloc_flags = option("init_on_alloc", 0) ? PAGE_ALLOC_ZERO : PAGE_ALLOC_PLAIN;
+    memory_zero_on_free = option("init_on_free", 0);
+}
+
 static void root_init(const struct boot_info *info)
 {
     phys_addr_t start = info->initramfs_start, end = info->initramfs_end;
 
     fs_boot_init();
     files_boot_init();
+    pipes_boot_init();
     devices_boot_init(cmdline);
     proc_boot_init(cmdline);
     secretmem_files_boot_init(cmdline);
@@ -210,6 +219,7 @@ void kernel_main(struct boot_info *info)
         layout_randomize_set(RANDOMIZE_NOTHING);
     fail_at_set(option("fail_at", 0));
     bug_choose();
+    zeroing_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(option("vm_check", 1000));
     hugetlb_boot_options(cmdline);

@@ -5,7 +5,8 @@
  * Room:   kernel.
  * Owns:   a pipe's parts.
  * Locks:  pipe.lock (mutex, rank PIPE); user memory is copied under it.
- * Always: (1) a write of at most a page (PIPE_BUF) goes in as a whole; (2) see pipe.h.
+ * Always: (1) a write of at most a page (PIPE_BUF) goes in as a whole; (2) see pipe.h;
+ *         (3) a page of a pipe's own is zeroed when the last pipe that has it gives it up.
  * Source: pipe(7).
  * Tour:   after kernel/files.c and kernel/pipe.h; then kernel/pipe_file.c.
  */
@@ -14,6 +15,7 @@
 #include "files.h"
 #include "poll.h"
 #include "task.h"
+#include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/pin.h>
 #include <uapi/errno.h>
@@ -22,6 +24,18 @@ void pipe_changed(struct pipe *p)
 {
     wake_all(&p->waiters);
     poll_wake();
+}
+
+/* Claim 3. The only pages in state KERNEL that have references are those of pipes. */
+static void pipe_page_release(struct folio *folio)
+{
+    memset(page_kva(&folio->page), 0, PAGE_SIZE);
+    page_free_blank(&folio->page);
+}
+
+void pipes_boot_init(void)
+{
+    folio_set_release(PAGE_KERNEL, pipe_page_release);
 }
 
 /* Parts. lock held. */

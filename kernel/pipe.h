@@ -47,6 +47,9 @@ struct pipe {
     struct page *spare[PIPE_SPARES]; /* pages of its own that are read */
 };
 
+/* Boot: how pages of pipes die. */
+void pipes_boot_init(void);
+
 /* The pipe behind a file, or NULL: it is a file of another kind. */
 struct pipe *pipe_of(const struct file *f);
 

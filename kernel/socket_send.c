@@ -6,7 +6,8 @@
  * Owns:   the life of struct message; how much may be on its way.
  * Locks:  sockets_lock (spin, rank SOCKETS); none while user memory is copied.
  * Always: (1) a message is whole before it is in a queue;
- *         (2) what it takes is counted at its sender: socket.charged is the sum.
+ *         (2) what it takes is counted at its sender: socket.charged is the sum;
+ *         (3) its bytes are zeroed when it goes, read or not.
  * Source: unix(7), send(2), socket(7) "SO_SNDBUF".
  * Tour:   after kernel/socket.c; then kernel/socket_receive.c.
  */
@@ -40,7 +41,7 @@ static int message_create(struct socket *from, struct object_copy *c, size_t don
     if (!err && len && c->copy(c, m->data, done, len))
         err = -EFAULT;
     if (err) {
-        kmem_free(m->data);
+        kmem_free_wiped(m->data, len);
         kmem_free(m);
         return err;
     }
@@ -54,7 +55,7 @@ static void message_free(struct message *m)
 {
     passed_drop(&m->passed);
     socket_put(m->from);
-    kmem_free(m->data);
+    kmem_free_wiped(m->data, m->len_bytes);
     kmem_free(m);
 }
 

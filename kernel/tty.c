@@ -144,6 +144,8 @@ static void tty_thread(void *arg)
 {
     struct tty *t = arg;
 
+    mutex_lock(&t->lock); /* until who started it is done */
+    mutex_unlock(&t->lock);
     for (;;) {
         raw_fill(t); /* what came while the ring was full raises no interrupt any more */
         if (wait_event_interruptible(&t->work, !raw_empty(t) && tty_line_has_room(t)))

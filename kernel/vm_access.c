@@ -114,7 +114,7 @@ static int64_t copy_all(struct mm *mm, struct side *local, struct side *remote, 
         if ((size_t)n < ready)
             break;
     }
-    kmem_free(buffer);
+    kmem_free_wiped(buffer, PAGE_SIZE);
     return done ? done : n;
 }
 

@@ -48,6 +48,9 @@ static struct cpu_pages {
     struct list_node pages;
 } __aligned(CACHE_LINE_SIZE) cpu_pages[MAX_CPUS];
 
+bool memory_zero_on_free;
+unsigned memory_alloc_flags;
+
 void buddy_init(const struct memmap *map)
 {
     spin_lock_init(&zone.lock, LOCK_RANK_BUDDY);
@@ -461,6 +464,7 @@ int page_alloc(unsigned order, unsigned flags, struct page **out)
 {
     struct page *page = NULL;
 
+    flags |= memory_alloc_flags;
     if (likely(order == 0 && !fail_is_watched(FAIL_PAGE)))
         page = single_take_ready(flags);
     if (unlikely(page == NULL))
@@ -487,6 +491,12 @@ static inline void check_unused(struct page *page, unsigned order)
            page_to_pfn(page), refcount, mapcount);
 }
 
+static __cold void wipe(struct page *page)
+{
+    zero_words(page_kva(page), (PAGE_SIZE << page->order) / sizeof(uint64_t));
+    page->flags |= page->order ? 0 : PAGE_BLANK;
+}
+
 /* It is nobody's now. */
 static inline void forget_owner(struct page *page)
 {
@@ -495,6 +505,12 @@ static inline void forget_owner(struct page *page)
     page->object = NULL; /* whatever else lay in its place */
     if (DEBUG >= 1)
         poison(page);
+}
+
+static inline void wipe_if_chosen(struct page *page)
+{
+    if (DEBUG < 1 && unlikely(memory_zero_on_free))
+        wipe(page);
 }
 
 void page_free_singles(struct list_node *pages)
@@ -517,6 +533,9 @@ void page_free_singles(struct list_node *pages)
         nr++;
     }
     page_count_steps(state, PAGE_CPU, nr - nr_counted);
+    if (DEBUG < 1 && unlikely(memory_zero_on_free))
+        list_for_each_entry (page, pages, list)
+            wipe(page);
 
     irq_flags_t irq;
     struct cpu_pages *cpu = lock_own(&irq);
@@ -533,6 +552,7 @@ void page_free(struct page *page, unsigned order)
 {
     check_unused(page, order);
     forget_owner(page);
+    wipe_if_chosen(page);
     if (order == 0)
         single_put(page);
     else
@@ -569,6 +589,9 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)
         for (uint64_t i = pfn; i < stop; i++)
             ASSERT(pfn_to_page(i)->state == PAGE_RESERVED, "frame %lx is %s", i,
                    page_state_names[pfn_to_page(i)->state]);
+        if (memory_zero_on_free)
+            zero_words(direct_map_ptr(pfn_to_phys(pfn)),
+                       (stop - pfn) * PAGE_SIZE / sizeof(uint64_t));
         zone_add(pfn, stop);
         pfn = stop;
         spin_unlock_irqrestore(&zone.lock, irq);

@@ -13,6 +13,7 @@
 
 #include <asm/cpu.h>
 #include <lib/addr.h>
+#include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/page.h>
 
@@ -78,4 +79,11 @@ void kmem_free(void *p)
         slab_free(head->slab.cache, p);
     else
         page_free(head, head->order);
+}
+
+void kmem_free_wiped(void *p, size_t len_bytes)
+{
+    if (p)
+        memset(p, 0, len_bytes);
+    kmem_free(p);
 }

@@ -26,30 +26,28 @@ void blocks_boot_init(void)
     slab_cache_init(&block_cache, "secret_block", sizeof(struct secret_block), 0);
 }
 
-/* A hidden piece is what page_alloc() gave, or half of one. */
-static void hide_state(struct page *page)
-{
-    page_set_state(page, PAGE_HIDDEN);
-    atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
-}
-
-static int hide(uint64_t pfn, unsigned order)
+int frames_hide(struct page *head)
 {
     struct direct_map_change change;
 
     direct_map_change_begin(&change);
-    int err = direct_map_hide_noflush(&change, pfn, 1UL << order);
+    int err = direct_map_hide_noflush(&change, page_to_pfn(head), 1UL << head->order);
     direct_map_change_end(&change);
-    return err;
+    if (err)
+        return err;
+    page_set_state(head, PAGE_HIDDEN);
+    atomic_store_explicit(&head->refcount, 0, memory_order_relaxed);
+    return 0;
 }
 
-static void restore(uint64_t pfn, unsigned order)
+void frames_restore(struct page *head)
 {
     struct direct_map_change change;
 
     direct_map_change_begin(&change);
-    direct_map_restore_noflush(&change, pfn, 1UL << order);
+    direct_map_restore_noflush(&change, page_to_pfn(head), 1UL << head->order);
     direct_map_change_end(&change);
+    page_set_state(head, PAGE_KERNEL);
 }
 
 int block_get(unsigned order, struct secret_block **out)
@@ -60,10 +58,9 @@ int block_get(unsigned order, struct secret_block **out)
     int err = page_alloc(order, PAGE_ALLOC_PLAIN, &block->first);
     if (err)
         goto free_block;
-    err = hide(page_to_pfn(block->first), order);
+    err = frames_hide(block->first);
     if (err)
         goto free_pages;
-    hide_state(block->first);
     list_init(&block->blanks);
     block->order = (uint8_t)order;
     *out = block;
@@ -86,13 +83,12 @@ static void join(struct secret_block *block)
         page_set_state(page, PAGE_TAIL);
     }
     head->order = block->order;
-    page_set_state(head, PAGE_KERNEL);
 }
 
 void block_put(struct secret_block *block)
 {
-    restore(page_to_pfn(block->first), block->order);
     join(block);
+    frames_restore(block->first);
     page_free(block->first, block->order);
     slab_free(&block_cache, block);
 }

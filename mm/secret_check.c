@@ -17,8 +17,8 @@
 
 #define IS_HIDDEN (1U << PAGE_HIDDEN | 1U << PAGE_SECRET)
 
-/* Hidden frames as they lie in memory, and as the pool has them. */
-static uint64_t hidden_seen, free_listed;
+/* Hidden frames as they lie in memory, of these those of huge pages; and free ones on shelves. */
+static uint64_t hidden_seen, huge_seen, free_listed;
 
 /* One direction: what is in these states is absent. That nothing else is follows by counting. */
 static int check_absent(const struct page *head)
@@ -28,6 +28,7 @@ static int check_absent(const struct page *head)
     if (!(IS_HIDDEN & 1U << head->state))
         return 0;
     hidden_seen += nr;
+    huge_seen += head->state == PAGE_SECRET && head->order ? nr : 0;
     for (uint64_t i = 0; i < nr; i++)
         CLAIM(!direct_map_present(pfn + i), "V18", "frame %#lx (%s) is in the direct map", pfn + i,
               page_state_names[head->state]);
@@ -113,7 +114,7 @@ int secret_pool_check(void)
     struct direct_map_counts dm;
     struct page_counts pages;
 
-    hidden_seen = free_listed = 0;
+    hidden_seen = huge_seen = free_listed = 0;
     direct_map_counts(&dm);
     page_counts(&pages);
     for (unsigned shelf = 0; shelf < SHELVES; shelf++) {
@@ -132,6 +133,8 @@ int secret_pool_check(void)
     int err = page_each_head(check_absent);
     if (err)
         return err;
+    CLAIM(huge_seen == secret_huge_frames(), "V18", "%lu frames of huge pages, %lu are counted",
+          huge_seen, secret_huge_frames());
     CLAIM(dm.hidden_pages == hidden_seen, "V19", "%lu frames are absent, %lu should be",
           dm.hidden_pages, hidden_seen);
     return windows_check();

@@ -44,9 +44,26 @@ struct secret_pool {
 
 extern struct secret_pool secret_pool;
 
+/* How many frames huge secret pages have. */
+uint64_t secret_huge_frames(void);
+
+/* Wipe a huge page of which the last reference went, and free it. Locks as secret_page_give(). */
+void secret_huge_release(struct page *head);
+
 /* Boot. */
+void secret_huge_boot_init(void);
 void secret_pool_init(void);
 void blocks_boot_init(void);
+
+/**
+ * frames_hide() - a block that was just allocated leaves the direct map, and every CPU forgets it
+ * It is HIDDEN and has no reference then. Context: task, no spinning lock.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int __must_check frames_hide(struct page *head);
+
+/* The way back to KERNEL, for what frames_hide() hid as one. Locks as secret_page_give(). */
+void frames_restore(struct page *head);
 
 /**
  * block_get() - hide 1 << @order frames and have every CPU forget them

@@ -17,12 +17,16 @@
 
 uint64_t secretmem_pages(void)
 {
-    return READ_ONCE(secret_pool.counts.secret);
+    return READ_ONCE(secret_pool.counts.secret) + secret_huge_frames();
 }
 
 /* Claim 2. The last reference went: user leaves were flushed by whoever removed them. */
 static void secret_release(struct folio *folio)
 {
+    if (unlikely(folio->page.order)) {
+        secret_huge_release(&folio->page);
+        return;
+    }
     secret_page_wipe(&folio->page);
     secret_page_give(&folio->page);
 }
@@ -63,5 +67,6 @@ const struct object_ops secretmem_ops = {
 void secretmem_boot_init(void)
 {
     secret_pool_init();
+    secret_huge_boot_init();
     folio_set_release(PAGE_SECRET, secret_release);
 }

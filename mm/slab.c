@@ -22,6 +22,8 @@
 #include <mm/page.h>
 #include <uapi/errno.h>
 
+_Static_assert((unsigned)SLAB_ALLOC_ZERO == PAGE_ALLOC_ZERO, "memory_alloc_flags is for both");
+
 #define BATCH           16 /* objects that move between a CPU and the slabs at once */
 #define CPU_OBJECTS_MAX 48 /* a CPU with more gives a batch back */
 #define PER_SLAB_MIN    8  /* a slab is made large enough for so many */
@@ -323,7 +325,7 @@ static inline void *made_used(struct slab_cache *cache, void *object, unsigned f
 {
     if (DEBUG >= 1)
         check_alloc(cache, object);
-    if (flags & SLAB_ALLOC_ZERO)
+    if ((flags | memory_alloc_flags) & SLAB_ALLOC_ZERO)
         zero_words(object, round_up(cache->size, sizeof(uint64_t)) / sizeof(uint64_t));
     return object;
 }
@@ -368,6 +370,8 @@ void slab_free(struct slab_cache *cache, void *object)
     if (DEBUG >= 1) {
         check_free(cache, object);
         poison(cache, object);
+    } else if (unlikely(memory_zero_on_free)) {
+        zero_words(object, round_up(cache->size, sizeof(uint64_t)) / sizeof(uint64_t));
     }
 
     irq_flags_t irq;

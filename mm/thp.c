@@ -79,9 +79,15 @@ static enum thp_event mapped_kind(const struct folio *folio)
     return folio->page.state == PAGE_ANON ? THP_ANON : THP_OBJECT;
 }
 
+/* Of an object of huge pages only: its leaves are not counted, for they are never split. */
+static bool is_huge_for_ever(const struct folio *folio)
+{
+    return folio->page.state == PAGE_HUGETLB || folio->page.state == PAGE_SECRET;
+}
+
 void thp_leaf_added(struct mm *mm, struct folio *folio)
 {
-    if (folio->page.state == PAGE_HUGETLB)
+    if (is_huge_for_ever(folio))
         return;
     WRITE_ONCE(mm->has_huge, true);
     thp_scan_add(mm);
@@ -91,7 +97,7 @@ void thp_leaf_added(struct mm *mm, struct folio *folio)
 
 void thp_leaf_gone(struct folio *folio)
 {
-    if (folio->page.state != PAGE_HUGETLB && atomic_fetch_sub(&folio->page.huge_leaves, 1) == 1)
+    if (!is_huge_for_ever(folio) && atomic_fetch_sub(&folio->page.huge_leaves, 1) == 1)
         thp_count(mapped_kind(folio), -1);
 }
 

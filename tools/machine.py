@@ -120,6 +120,8 @@ class Machine:
         if o.icount:
             command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm",
                         "-seed", "1"]  # what RDRAND gives repeats, too
+        if o.qmp:
+            command += ["-qmp", f"unix:{o.qmp},server=on,wait=off"]
         if o.gdb:
             command += ["-S", "-gdb", f"tcp:127.0.0.1:{GDB_PORT}"]
         return command + self._door()

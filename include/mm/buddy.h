@@ -30,6 +30,12 @@ enum page_alloc_flags {
 #define PAGE_ALLOC_STATE_SHIFT 8
 #define PAGE_ALLOC_AS(state)   ((unsigned)((state) ^ PAGE_KERNEL) << PAGE_ALLOC_STATE_SHIFT)
 
+/* Frames and the slab allocator's objects: are they zeroed when they are freed (debug builds: they
+ * are poisoned), and what is everybody taken to have asked for who allocates: PAGE_ALLOC_ZERO,
+ * which is SLAB_ALLOC_ZERO, or nothing. Boot: set before the first program. */
+extern bool memory_zero_on_free;
+extern unsigned memory_alloc_flags;
+
 /**
  * buddy_init() - take over what boot_alloc() left
  * Only remembers the map: chunks of 4 MiB are initialised when they are first needed.

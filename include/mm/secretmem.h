@@ -17,6 +17,10 @@
 /* Pages of 4 KiB. */
 extern const struct object_ops secretmem_ops;
 
+/* Pages of 1 << @order frames, each of which leaves the direct map as a whole: order 0, 9, and 18
+ * where CPUs can map that. NULL: there are no such pages. */
+const struct object_ops *secretmem_ops_for(unsigned order);
+
 static inline bool object_is_secret(const struct object *object)
 {
     return object->ops && object->ops->secret;

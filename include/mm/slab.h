@@ -79,6 +79,9 @@ void *__must_check kmem_alloc(size_t len_bytes, unsigned flags);
 /* @p: from kmem_alloc(), or NULL. */
 void kmem_free(void *p);
 
+/* The same for a program's bytes, which the next owner must not see: @len_bytes are zeroed. */
+void kmem_free_wiped(void *p, size_t len_bytes);
+
 /* Objects that somebody holds: allocated, not freed. Exact while nobody allocates. */
 uint64_t slab_objects_in_use(struct slab_cache *cache);
 

@@ -10,9 +10,7 @@
  * Source: memfd_secret(2); trust.md V18, B48, S1, S5, S6, S20.
  * Tour:   after mm/secretmem.c.
  */
-#include "kit.h"
-
-#include <asm/window.h>
+#include "secret_kit.h"
 
 #define SHARED (RW | VM_SHARED)
 
@@ -103,16 +101,6 @@ KTEST(scan_of_the_whole_direct_map_finds_no_secret)
     EXPECT_EQ(scan_for(secret_word(1)), 1);
     kit_mm_put(mm);
     object_put(plain);
-}
-
-/* The first word of a page that has no address. */
-static uint64_t word_behind(const struct page *page)
-{
-    irq_flags_t irq;
-    uint64_t word = *(uint64_t *)window_open(page, &irq);
-
-    window_close(irq);
-    return word;
 }
 
 KTEST(secret_page_is_zero_before_it_is_free_and_back_before_others_get_it)

@@ -144,26 +144,48 @@ KTEST(missing_flush_of_the_direct_map_is_seen_on_other_cpus)
     page_free(block, 1);
 }
 
-KTEST(secret_page_is_forgotten_everywhere_before_a_fault_returns)
+/* Secret pages come in blocks of 1 << @order. */
+static void expect_forgotten_before_faults_return(unsigned order)
 {
     struct object *object = kit_object(&secretmem_ops, 20);
     struct mm *mm = kit_mm();
     static struct probe p;
     REQUIRE(object && mm);
 
+    secret_pool_settings.block_pages = 1UL << order;
     EXPECT(kit_map_object(mm, 0, 20, RW | VM_SHARED, object, 0) == 0);
-    for (uint64_t i = 0; i < 20 && nr_cpus() > 1; i++) {
-        struct page *next; /* the page that the fault will get: each CPU knows its address */
-        REQUIRE(page_alloc(0, PAGE_ALLOC_PLAIN, &next) == 0);
-        EXPECT_EQ(probe_everywhere(&p, (uint64_t)page_kva(next)), nr_cpus());
-        page_free(next, 0);
+    for (uint64_t i = 0; i < 20; i++) {
+        struct page *next; /* what the fault will get: each CPU knows its addresses */
+        secret_pool_shrink();
+        REQUIRE(page_alloc(order, PAGE_ALLOC_PLAIN, &next) == 0);
+        for (unsigned n = 0; n < min(1U << order, 40U); n++)
+            EXPECT_EQ(probe_everywhere(&p, (uint64_t)page_kva(next) + n * PAGE_SIZE), nr_cpus());
+        page_free(next, order);
         EXPECT(mm_fault(mm, user(AT(i)), ACCESS_WRITE) == FAULT_RESOLVED);
         uint64_t pfn = page_to_pfn(kit_page(mm, i));
-        EXPECT_EQ(probe_everywhere(&p, DIRECT_MAP_BASE + pfn * PAGE_SIZE), 0);
+        EXPECT(order == 0 || pfn == page_to_pfn(next));
+        for (unsigned n = 0; n < min(1U << order, 40U); n++)
+            EXPECT_EQ(probe_everywhere(&p, DIRECT_MAP_BASE + (pfn + n) * PAGE_SIZE), 0);
+        if (order) {
+            kit_truncate(object, 0);
+            kit_truncate(object, 20 * PAGE_SIZE);
+        }
     }
     kit_mm_put(mm);
     object_put(object);
-    alone();
+    secret_pool_settings.block_pages = SECRET_BLOCK_PAGES_MAX;
+}
+
+KTEST(secret_page_is_forgotten_everywhere_before_a_fault_returns)
+{
+    if (!alone())
+        expect_forgotten_before_faults_return(0);
+}
+
+KTEST(hidden_block_is_forgotten_everywhere_before_a_fault_returns)
+{
+    if (!alone())
+        expect_forgotten_before_faults_return(HUGE_ORDER);
 }
 
 KTEST(unmapped_page_is_forgotten_by_every_cpu_that_has_the_space)

@@ -6,10 +6,10 @@
  * Owns:   nothing.
  * Locks:  none.
  * Always: (1) what is not found was looked for in the same way in which a control is found.
- * Source: trust.md section 4: S1 to S6.
+ * Source: trust.md section 4: S1 to S6, S11, S12.
  * Tour:   after tests/user/attacker.h; tests/attack looks from outside.
  */
-#include "attacker.h"
+#include "attacker_ways.h"
 #include <sys/resource.h>
 
 #define PAGES 3
@@ -167,6 +167,15 @@ static void a_child_shares_the_frame(void)
     EXPECT_IS(frames_with_it(), 0);
 }
 
+/* Free pages that wait for the next secret become anybody's. */
+static void pool_shrink(void)
+{
+    int fd = open("/sys/kernel/mm/secretmem/shrink", O_WRONLY);
+
+    EXPECT_IS(write(fd, "1", 1), 1);
+    close(fd);
+}
+
 /* Frames that were secret, then anybody's, and are secret again: each CPU read them meanwhile. */
 static void old_translations_do_not_help(void)
 {
@@ -177,13 +186,47 @@ static void old_translations_do_not_help(void)
     EXPECT_IS(frames_with_it(), PAGES);
     munmap(p, PAGES * PAGE);
     close(fd);
-    readable_frames();
+    pool_shrink();
+    EXPECT_IS(readable_frames(), PAGES * nr_cpus());
     p = secret(PAGES, &fd);
     EXPECT_IS(cpus_that_find(), 0);
+    EXPECT_IS(readable_frames(), 0); /* the same: a pool fetches the last block that it gave back */
     EXPECT_IS(frames_with_it(), PAGES);
     EXPECT_IS(readable_frames(), 0);
     munmap(p, PAGES * PAGE);
     close(fd);
+}
+
+static void nothing_is_left_of_registers(void)
+{
+    int status;
+
+    NEED_ATTACKER;
+    pid_t child = fork();
+    if (child == 0)
+        hold_in_registers();
+    usleep(100 * 1000);
+    EXPECT(frames_with_it() > 0); /* the control: it sleeps, and they are saved */
+    kill(child, SIGKILL);
+    EXPECT_IS(waitpid(child, &status, 0), child);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
+static void nothing_is_left_of_what_was_sent(void)
+{
+    int from_fd, to_fd;
+
+    NEED_ATTACKER;
+    char *from = secret(1, &from_fd), *to = secret(1, &to_fd);
+    send_through_pipe(from, to);
+    EXPECT_IS(frames_with_it(), 2); /* these two */
+    send_through_socket(from, to);
+    EXPECT_IS(frames_with_it(), 2);
+    munmap(from, PAGE);
+    munmap(to, PAGE);
+    close(from_fd);
+    close(to_fd);
+    EXPECT_IS(frames_with_it(), 0);
 }
 
 static bool cpu_has_smap(void)
@@ -220,6 +263,8 @@ static const struct ktap_test tests[] = {
     TEST(nothing_is_left_of_who_ate_all_memory),
     TEST(a_child_shares_the_frame),
     TEST(old_translations_do_not_help),
+    TEST(nothing_is_left_of_registers),
+    TEST(nothing_is_left_of_what_was_sent),
     TEST(ring_0_does_not_read_a_program_by_its_address),
 };
 
