@@ -26,11 +26,17 @@ void pipe_changed(struct pipe *p)
     poll_wake();
 }
 
-/* Claim 3. The only pages in state KERNEL that have references are those of pipes. */
+/* Claim 3. Of pages in state KERNEL only those of pipes have references, and a huge one for the time
+ * in which it is filled as the answer to a fault. */
 static void pipe_page_release(struct folio *folio)
 {
-    memset(page_kva(&folio->page), 0, PAGE_SIZE);
-    page_free_blank(&folio->page);
+    unsigned order = folio->page.order;
+
+    memset(page_kva(&folio->page), 0, PAGE_SIZE << order);
+    if (order)
+        page_free(&folio->page, order);
+    else
+        page_free_blank(&folio->page);
 }
 
 void pipes_boot_init(void)
