@@ -26,15 +26,13 @@ void pipe_changed(struct pipe *p)
     poll_wake();
 }
 
-/* Claim 3. Of pages in state KERNEL only those of pipes have references, and a huge one for the time
- * in which it is filled as the answer to a fault. */
+/* Claim 3. Who else counts references to a page in state KERNEL has it for a moment, for bytes that
+ * a program brought. */
 static void pipe_page_release(struct folio *folio)
 {
-    unsigned order = folio->page.order;
-
-    memset(page_kva(&folio->page), 0, PAGE_SIZE << order);
-    if (order)
-        page_free(&folio->page, order);
+    memset(page_kva(&folio->page), 0, folio_nr_pages(folio) * PAGE_SIZE);
+    if (folio->page.order)
+        page_free(&folio->page, folio->page.order);
     else
         page_free_blank(&folio->page);
 }
