@@ -106,7 +106,7 @@ static _Noreturn void die(struct trap_frame *frame, uint64_t address)
     panic("%s in the kernel, error code %#lx, rip %#lx", name, frame->error, frame->rip);
 }
 
-/* Apart: what it keeps over its calls, a program's fault would save, too. */
+/* Apart: a program's fault saves no registers for it. */
 static __no_inline void kernel_fault(struct trap_frame *frame, uint64_t address)
 {
     bool user_address = trap_vector(frame) == TRAP_PAGE_FAULT && address < KERNEL_HALF;
