@@ -8,7 +8,7 @@
  * Always: (1) a stack's slot is twice its size, and the half below it is never mapped;
  *         (2) a freed stack stays mapped in its slot and is the first to be used again, so that
  *             exits cost no flush;
- *         (3) a freed stack holds zeros but for its node: its leaves' dirty bits, which the CPU sets
+ *         (3) a freed stack holds zeros and its node: its leaves' dirty bits, which the CPU sets
  *             and nobody clears, tell which pages were ever written.
  * Source: design.md section 8; Intel SDM 3A, "Accessed and Dirty Flags".
  * Tour:   after arch/x86_64/kernel_tables.c.
