@@ -108,6 +108,7 @@ int64_t sys_memfd_secret(unsigned flags)
     int err = secret_inode_create(flags, &inode);
     if (err)
         return err;
+    secret_pool_expect();
     return memfd_open("secretmem", secret_mount, inode, &secret_file_ops, flags & O_CLOEXEC);
 }
 
