@@ -173,7 +173,7 @@ static bool can_be_sealed(const struct file *f)
 {
     const struct object *object = &f->inode->object;
     return object->ops == &shmem_ops || object_is_hugetlb(object) ||
-           secretmem_can_be_sealed(f->inode);
+           secretmem_has(f->inode, SECRET_ALLOW_SEALING);
 }
 
 int64_t memfd_add_seals(struct file *f, uint32_t seals)

@@ -26,11 +26,15 @@ void pipe_changed(struct pipe *p)
     poll_wake();
 }
 
-/* Claim 3. The only pages in state KERNEL that have references are those of pipes. */
+/* Claim 3. Who else counts references to a page in state KERNEL has it for a moment, for bytes that
+ * a program brought. */
 static void pipe_page_release(struct folio *folio)
 {
-    memset(page_kva(&folio->page), 0, PAGE_SIZE);
-    page_free_blank(&folio->page);
+    memset(page_kva(&folio->page), 0, folio_nr_pages(folio) * PAGE_SIZE);
+    if (folio->page.order)
+        page_free(&folio->page, folio->page.order);
+    else
+        page_free_blank(&folio->page);
 }
 
 void pipes_boot_init(void)

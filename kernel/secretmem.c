@@ -18,6 +18,7 @@
 #include "memfd.h"
 #include "mount.h"
 #include "syscall.h"
+#include <base/bug.h>
 #include <lib/parse.h>
 #include <mm/secretmem.h>
 #include <uapi/bulla.h>
@@ -47,7 +48,8 @@ static int count_one_more(void)
 static void count_one_less(struct inode *inode)
 {
     (void)inode;
-    atomic_fetch_sub(&nr_files, 1);
+    if (atomic_fetch_sub(&nr_files, 1) == 1 && bug_is_back(BUG_B53))
+        atomic_store(&nr_files, max_files);
 }
 
 bool secretmem_in_use(void)
@@ -62,13 +64,38 @@ static int secret_truncate(struct file *f, uint64_t size_bytes)
 
 static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
 
+static int check_flags(unsigned flags)
+{
+    unsigned known = O_CLOEXEC | SECRET_ALLOW_SEALING | SECRET_HUGETLB | SECRET_STRICT;
+
+    if (flags & SECRET_HUGETLB)
+        known |= SECRET_HUGE_MASK << SECRET_HUGE_SHIFT;
+    return flags & ~known ? -EINVAL : 0;
+}
+
+/* NULL: there are no pages of that size. */
+static const struct object_ops *kind_of(unsigned flags)
+{
+    unsigned shift = flags >> SECRET_HUGE_SHIFT & SECRET_HUGE_MASK;
+
+    if (!(flags & SECRET_HUGETLB))
+        return &secretmem_ops;
+    if (!shift)
+        shift = HUGE_SHIFT;
+    return shift > PAGE_SHIFT ? secretmem_ops_for(shift - PAGE_SHIFT) : NULL;
+}
+
 /* Claims 1 and 3. */
 static int secret_inode_create(unsigned flags, struct inode **out)
 {
+    const struct object_ops *kind = kind_of(flags);
+
+    if (!kind)
+        return -ENODEV;
     int err = count_one_more();
     if (err)
         return err;
-    err = inode_create(S_IFREG | 0600, &secretmem_ops, out);
+    err = inode_create(S_IFREG | 0600, kind, out);
     if (err) {
         count_one_less(NULL);
         return err;
@@ -80,32 +107,15 @@ static int secret_inode_create(unsigned flags, struct inode **out)
     return 0;
 }
 
-static bool created_with(const struct inode *inode, unsigned flag)
-{
-    return object_is_secret(&inode->object) && (inode->private & flag);
-}
-
-bool secretmem_can_be_sealed(const struct inode *inode)
-{
-    return created_with(inode, SECRET_ALLOW_SEALING);
-}
-
-bool secretmem_is_strict(const struct inode *inode)
-{
-    return created_with(inode, SECRET_STRICT);
-}
-
 int64_t sys_memfd_secret(unsigned flags)
 {
     struct inode *inode;
 
     if (!is_enabled)
         return -ENOSYS;
-    if (flags & ~(O_CLOEXEC | SECRET_ALLOW_SEALING | SECRET_STRICT))
-        return -EINVAL;
-    if (!fd_is_left())
-        return -EMFILE;
-    int err = secret_inode_create(flags, &inode);
+    int err = check_flags(flags);
+    if (!err)
+        err = fd_is_left() ? secret_inode_create(flags, &inode) : -EMFILE;
     if (err)
         return err;
     secret_pool_expect();

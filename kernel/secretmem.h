@@ -11,10 +11,10 @@
  */
 #pragma once
 
+#include "fs.h"
+#include <mm/secretmem.h>
 #include <stdbool.h>
-
-struct dentry;
-struct inode;
+#include <uapi/bulla.h>
 
 /* Boot: secretmem.enable=, secretmem.max_files=; where such files lie. Lack of memory panics. */
 void secretmem_files_boot_init(const char *cmdline);
@@ -22,9 +22,11 @@ void secretmem_files_boot_init(const char *cmdline);
 /* Is there a secret file, open or only mapped? Then the machine may not be written to disk. */
 bool secretmem_in_use(void);
 
-/* Of a file of secret memory or of any other: was it created so? */
-bool secretmem_can_be_sealed(const struct inode *inode);
-bool secretmem_is_strict(const struct inode *inode);
+/* Is it a file of secret memory, and was it created with @flag of uapi/bulla.h? */
+static inline bool secretmem_has(const struct inode *inode, unsigned flag)
+{
+    return object_is_secret(&inode->object) && (inode->private & flag);
+}
 
 /* Boot: /sys/power. kernel/hibernation.c */
 void hibernation_boot_files(struct dentry *sys);

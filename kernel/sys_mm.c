@@ -54,7 +54,7 @@ static int secret_flags(const struct inode *inode, uint32_t *flags)
     if (!(*flags & VM_SHARED))
         return -EINVAL;
     *flags |= VM_LOCKED | VM_DONTDUMP;
-    if (secretmem_is_strict(inode)) {
+    if (secretmem_has(inode, SECRET_STRICT)) {
         *flags |= VM_STRICT;
         uaccess_ask(&task_current()->mm->pgtable);
     }

@@ -11,9 +11,16 @@
  * Tour:   after mm/fault.c; kernel/ptrace.c and kernel/vm_access.c use it.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <lib/string.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
+
+/* Has it pages without an address in the kernel? */
+static bool is_hidden(const struct vma *vma)
+{
+    return vma->object && !vma->object->ops->kernel_access && !bug_is_back(BUG_B52);
+}
 
 /* Claim 1, and where @addr is mapped: the area's flags. mmap_lock not held. */
 static int area_flags(struct mm *mm, uint64_t addr, uint32_t *flags)
@@ -21,7 +28,7 @@ static int area_flags(struct mm *mm, uint64_t addr, uint32_t *flags)
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
     bool inside = vma && vma->start <= addr; /* a stack does not grow for a stranger */
-    bool hidden = inside && vma->object && !vma->object->ops->kernel_access;
+    bool hidden = inside && is_hidden(vma);
     *flags = inside ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return inside && !hidden ? 0 : -EFAULT;
@@ -79,7 +86,7 @@ static void copy_bytes(const struct transfer *t, const struct pt_walk *walk, pte
 /* May it be done in @vma, as it is now? */
 static bool area_lets(const struct vma *vma, const struct transfer *t)
 {
-    return vma && vma->start <= t->addr && !(vma->object && !vma->object->ops->kernel_access) &&
+    return vma && vma->start <= t->addr && !is_hidden(vma) &&
            (!t->force || may_force(vma->flags, t->access));
 }
 

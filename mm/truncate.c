@@ -14,6 +14,7 @@
  * Tour:   after mm/object.c; mm/collapse_object.c has the breaking of huge pages.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <lib/string.h>
 
 void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap_what what)
@@ -40,7 +41,7 @@ static void zero_part(struct object *object, uint64_t start, uint64_t end)
 {
     uint64_t folio_bytes = object_folio_bytes(object);
 
-    if (start >= end || !object->ops->kernel_access)
+    if (start >= end || (!object->ops->kernel_access && !bug_is_back(BUG_B51)))
         return;
     struct page *page = object_existing_page(object, start / folio_bytes);
     if (!page)

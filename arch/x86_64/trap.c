@@ -106,7 +106,8 @@ static _Noreturn void die(struct trap_frame *frame, uint64_t address)
     panic("%s in the kernel, error code %#lx, rip %#lx", name, frame->error, frame->rip);
 }
 
-static void kernel_fault(struct trap_frame *frame, uint64_t address)
+/* Apart: a program's fault saves no registers for it. */
+static __no_inline void kernel_fault(struct trap_frame *frame, uint64_t address)
 {
     bool user_address = trap_vector(frame) == TRAP_PAGE_FAULT && address < KERNEL_HALF;
     const struct ex_table_entry *entry = ex_table_find(frame->rip);

@@ -71,10 +71,10 @@ static bool cell_open(struct cell *c, enum kind kind, enum state state, bool exe
     int flags = MFD_ALLOW_SEALING | (kind == HUGETLB ? MFD_HUGETLB | HUGE_2M : 0);
 
     bool small = kind == SMALL || kind == SECRET;
+    unsigned secret = SECRET_ALLOW_SEALING | (kind == HUGE_SECRET ? SECRET_HUGETLB : 0);
 
     *c = (struct cell){.kind = kind, .state = state, .unit = small ? PAGE : HUGE, .byte = 'x'};
-    c->fd = kind == SECRET ? (int)syscall(SYS_MEMFD_SECRET, SECRET_ALLOW_SEALING)
-                           : memfd_create("cell", flags);
+    c->fd = kind >= SECRET ? (int)syscall(SYS_MEMFD_SECRET, secret) : memfd_create("cell", flags);
     return pipe(c->pipe) == 0 && fchmod(c->fd, executable ? 0777 : 0666) == 0 && file_fill(c) &&
            file_use(c);
 }
@@ -101,7 +101,7 @@ static char byte_at(struct cell *c, size_t at)
 {
     char byte = 0;
 
-    if (c->kind == SECRET)
+    if (c->kind >= SECRET)
         return byte_of_secret(c, at);
     EXPECT(pread(c->fd, &byte, 1, at) >= 0);
     return byte;
@@ -152,7 +152,7 @@ static unsigned nr_cells;
 /* Nobody pins what is secret. */
 static enum state states_of(enum kind kind)
 {
-    return kind == SECRET ? PINNED : STATES;
+    return kind >= SECRET ? PINNED : STATES;
 }
 
 static void cells_of_kind(enum way way, enum kind kind)
@@ -176,7 +176,7 @@ static bool is_offered(enum way way, enum kind kind)
 {
     struct uapi_uffdio_api api = {.api = UFFD_API};
 
-    if (kind == SECRET)
+    if (kind >= SECRET)
         return secrets_are_sealed();
     if (way != FILL_HOLE || kind != HUGETLB)
         return true;

@@ -20,8 +20,8 @@
 #define F_SEAL_EXEC 0x20 /* newer than some C libraries */
 #endif
 
-enum kind { SMALL, THP, HUGETLB, SECRET, KINDS };           /* of pages */
-enum state { FRESH, MAPPED_RW, MAPPED_RO, PINNED, STATES }; /* of the file when it is sealed */
+enum kind { SMALL, THP, HUGETLB, SECRET, HUGE_SECRET, KINDS }; /* of pages */
+enum state { FRESH, MAPPED_RW, MAPPED_RO, PINNED, STATES };    /* of the file when it is sealed */
 
 enum way {
     WRITE,
@@ -75,7 +75,7 @@ static int error_of_mapping(int seals, enum state state)
 
 /* Secret memory: no call moves its bytes, nobody else has its pages, its size is set already. 0:
  * as of other kinds. */
-static int error_of_secret(enum way way, int seals, enum state state)
+static int error_of_secret(enum way way, int seals, enum kind kind, enum state state)
 {
     int of_mapping = error_of_mapping(seals, state);
 
@@ -101,6 +101,8 @@ static int error_of_secret(enum way way, int seals, enum state state)
         return of_mapping ? of_mapping : EIO;
     case MADVISE_REMOVE:
         return of_mapping ? of_mapping : EINVAL;
+    case REMAP:
+        return of_mapping ? of_mapping : kind == HUGE_SECRET ? EINVAL : 0;
     case PUNCH_HOLE:
     case ALLOCATE:
     case ALLOCATE_KEEP:
@@ -118,7 +120,7 @@ static int error_of(enum way way, int seals, enum kind kind, enum state state)
 {
     int if_no_writing = seals & NO_WRITING ? EPERM : 0, if_grow = seals & F_SEAL_GROW ? EPERM : 0;
     int of_mapping = error_of_mapping(seals, state);
-    int of_secret = kind == SECRET ? error_of_secret(way, seals, state) : 0;
+    int of_secret = kind >= SECRET ? error_of_secret(way, seals, kind, state) : 0;
 
     if (of_secret)
         return of_secret;

@@ -34,11 +34,12 @@ static char *map(size_t pages)
     return mmap(NULL, pages * PAGE, RW, MAP_SHARED, fd, 0);
 }
 
-#define NEED_ANY         \
-    do {                 \
-        fd = secret(0);  \
-        NEED_SECRET(fd); \
-        close(fd);       \
+#define NEED_ANY                         \
+    do {                                 \
+        fd = secret(0);                  \
+        if (fd < 0 && errno == ENOSYS)   \
+            SKIP("memfd_secret is off"); \
+        close(fd);                       \
     } while (0)
 
 #define NEED_LIMITS                   \
