@@ -9,6 +9,7 @@
  * Source: beyond-linux.md 1, 2; trust.md V18, V19, S1, S5.
  * Tour:   after mm/secret_pool.c; tests/kernel/secret_kit.h.
  */
+#include "crew.h"
 #include "secret_kit.h"
 
 #define BLOCK SECRET_BLOCK_PAGES_MAX
@@ -448,5 +449,63 @@ KTEST(a_storm_of_secrets_leaves_the_direct_map_as_it_was)
     object_put(object);
     secret_pool_shrink();
     expect_leaves_of(&before);
+    pool_end();
+}
+
+/* Odd threads come and go with pages of the one object, each with its own; even ones tend the pool,
+ * or empty it. All of them look whether what they get is zero. */
+static void work_storm(struct crew *crew, unsigned who)
+{
+    uint64_t state = who + 1;
+
+    for (unsigned round = 0; round < 3000; round++) {
+        uint64_t i = who * BLOCK + next_random(&state) % BLOCK;
+        if (object_has_page(crew->object, i)) {
+            secrets_drop(crew->object, i, i + 1);
+            continue;
+        }
+        struct page *page = secret_at(crew->object, i);
+        atomic_fetch_add(&crew->wrong, !page || word_behind(page));
+        if (page)
+            word_set(page, 0x5ec2e7 + i);
+        if (round % 64 == 0 && who % 2)
+            secret_pool_tend(true);
+        else if (round % 64 == 0)
+            secret_pool_shrink();
+    }
+}
+
+KTEST(cpus_that_take_give_tend_and_shrink_at_once_agree)
+{
+    static struct crew crew;
+
+    pool_begin(BLOCK);
+    struct direct_map_counts before = map_counts();
+    crew = (struct crew){.work = work_storm, .object = kit_object(&secretmem_ops, 8 * BLOCK)};
+    REQUIRE(crew.object);
+    secret_pool_settings.max = 0;
+    crew_run(&crew);
+    EXPECT(vm_check() == 0 && blanks_are_blank());
+    object_put(crew.object);
+    expect_leaves_of(&before);
+    pool_end();
+}
+
+/* All pages of all threads lie in small blocks: they split, hide, restore and heal one table. */
+KTEST(cpus_that_share_a_split_leaf_heal_it)
+{
+    static struct crew crew;
+
+    for (uint64_t pages = 1; pages <= 64; pages *= 8) {
+        pool_begin(pages);
+        struct direct_map_counts before = map_counts();
+        crew = (struct crew){.work = work_storm, .object = kit_object(&secretmem_ops, 8 * BLOCK)};
+        REQUIRE(crew.object);
+        crew_run(&crew);
+        EXPECT(vm_check() == 0);
+        object_put(crew.object);
+        secret_pool_shrink();
+        expect_leaves_of(&before);
+    }
     pool_end();
 }
