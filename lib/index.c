@@ -63,19 +63,10 @@ static struct index_node *walk(const struct index *index, uint64_t key)
     return node;
 }
 
-/* The leaf node that holds an item under @key, or NULL. */
-static struct index_node *find_leaf(const struct index *index, uint64_t key)
+/* The leaf node in which @key has its slot, or NULL. */
+static inline struct index_node *leaf_of(const struct index *index, uint64_t key)
 {
-    struct index_node *node = walk(index, key);
-
-    if (node == NULL || node->shift > 0 || node->slots[slot_of(node, key)] == NULL)
-        return NULL;
-    return node;
-}
-
-void *index_find(const struct index *index, uint64_t key)
-{
-    const struct index_node *node = index->root;
+    struct index_node *node = index->root;
 
     if (node == NULL || !shift_covers(node->shift, key))
         return NULL;
@@ -84,7 +75,22 @@ void *index_find(const struct index *index, uint64_t key)
         if (node == NULL)
             return NULL;
     }
-    return node->slots[slot_of(node, key)];
+    return node;
+}
+
+/* The same, if there is an item. */
+static inline struct index_node *find_leaf(const struct index *index, uint64_t key)
+{
+    struct index_node *leaf = leaf_of(index, key);
+
+    return leaf != NULL && leaf->slots[key % INDEX_WAYS] != NULL ? leaf : NULL;
+}
+
+void *index_find(const struct index *index, uint64_t key)
+{
+    const struct index_node *leaf = leaf_of(index, key);
+
+    return leaf != NULL ? leaf->slots[key % INDEX_WAYS] : NULL;
 }
 
 void *index_replace(struct index *index, uint64_t key, void *item)
@@ -196,20 +202,25 @@ static struct index_node *grow(struct index *index, uint64_t key, struct index_n
     return node;
 }
 
+/* The leaf node for @key, which has none yet; NULL, with nothing changed: no memory. */
+static __cold struct index_node *make_leaf(struct index *index, uint64_t key)
+{
+    struct index_node *spares = make_spares(index, nodes_missing(index, key));
+
+    return spares != NULL ? grow(index, key, spares) : NULL;
+}
+
 int index_insert(struct index *index, uint64_t key, void *item)
 {
-    if (find_leaf(index, key) != NULL)
-        return -EEXIST;
+    struct index_node *leaf = leaf_of(index, key);
 
-    unsigned missing = nodes_missing(index, key);
-    struct index_node *spares = make_spares(index, missing);
-
-    if (missing > 0 && spares == NULL)
+    if (unlikely(leaf == NULL))
+        leaf = make_leaf(index, key);
+    if (leaf == NULL)
         return -ENOMEM;
-
-    struct index_node *leaf = grow(index, key, spares);
-
-    leaf->slots[slot_of(leaf, key)] = item;
+    if (leaf->slots[key % INDEX_WAYS] != NULL)
+        return -EEXIST;
+    leaf->slots[key % INDEX_WAYS] = item;
     leaf->count++;
     index->nr_items++;
     return 0;
@@ -226,6 +237,22 @@ static void clear_mark_upwards(struct index_node *node, unsigned slot, unsigned 
     }
 }
 
+/* The slots that have any mark. */
+static inline uint64_t marks_of(const struct index_node *node)
+{
+    uint64_t marks = 0;
+
+    for (unsigned mark = 0; mark < INDEX_MARKS; mark++)
+        marks |= node->marks[mark];
+    return marks;
+}
+
+static __cold void clear_marks(struct index_node *leaf, unsigned slot)
+{
+    for (unsigned mark = 0; mark < INDEX_MARKS; mark++)
+        clear_mark_upwards(leaf, slot, mark);
+}
+
 /* Lowers the root while all it holds is below its slot 0. */
 static void lower_root(struct index *index)
 {
@@ -239,8 +266,8 @@ static void lower_root(struct index *index)
     }
 }
 
-/* Frees @node if it is empty, then whatever that empties above. */
-static void prune(struct index *index, struct index_node *node)
+/* Frees @node, which is empty, then whatever that empties above. */
+static __cold void prune(struct index *index, struct index_node *node)
 {
     while (node->count == 0) {
         struct index_node *parent = node->parent;
@@ -265,15 +292,16 @@ void *index_remove(struct index *index, uint64_t key)
     if (leaf == NULL)
         return NULL;
 
-    unsigned slot = slot_of(leaf, key);
+    unsigned slot = key % INDEX_WAYS;
     void *item = leaf->slots[slot];
 
-    for (unsigned mark = 0; mark < INDEX_MARKS; mark++)
-        clear_mark_upwards(leaf, slot, mark);
+    if (unlikely(marks_of(leaf) & bit_of(slot)))
+        clear_marks(leaf, slot);
     leaf->slots[slot] = NULL;
     leaf->count--;
     index->nr_items--;
-    prune(index, leaf);
+    if (unlikely(leaf->count == 0))
+        prune(index, leaf);
     return item;
 }
 
@@ -331,12 +359,48 @@ static void *next_item(const struct index *index, uint64_t *key, unsigned mark)
 
 void *index_next(const struct index *index, uint64_t *key)
 {
-    return next_item(index, key, INDEX_MARKS);
+    const struct index_node *leaf = leaf_of(index, *key);
+    void *item = leaf != NULL ? leaf->slots[*key % INDEX_WAYS] : NULL;
+
+    return item != NULL ? item : next_item(index, key, INDEX_MARKS);
 }
 
 void *index_next_marked(const struct index *index, uint64_t *key, unsigned mark)
 {
     return next_item(index, key, mark);
+}
+
+/* Items of [*key, end) in one leaf, at most @max; *@key moves on. */
+static unsigned take_run(struct index *index, struct index_node *leaf, uint64_t *key, uint64_t end,
+                         void *items[], unsigned max)
+{
+    unsigned nr = 0, slot = *key % INDEX_WAYS, first = slot;
+    uint64_t stop = end - *key < INDEX_WAYS - slot ? slot + end - *key : INDEX_WAYS;
+
+    max = min(max, (unsigned)leaf->count);
+    for (; slot < stop && nr < max; slot++) {
+        if (leaf->slots[slot] == NULL)
+            continue;
+        if (unlikely(marks_of(leaf) & bit_of(slot)))
+            clear_marks(leaf, slot);
+        items[nr++] = leaf->slots[slot];
+        leaf->slots[slot] = NULL;
+    }
+    *key += slot - first;
+    leaf->count -= (uint8_t)nr;
+    index->nr_items -= nr;
+    if (leaf->count == 0)
+        prune(index, leaf);
+    return nr;
+}
+
+unsigned index_take(struct index *index, uint64_t start, uint64_t end, void *items[], unsigned max)
+{
+    unsigned nr = 0;
+
+    while (nr < max && index_next(index, &start) != NULL && start < end)
+        nr += take_run(index, leaf_of(index, start), &start, end, items + nr, max - nr);
+    return nr;
 }
 
 uint64_t index_remove_range(struct index *index, uint64_t start, uint64_t end,

@@ -170,9 +170,17 @@ bool object_has_page(struct object *object, uint64_t index)
     return touched;
 }
 
+/* Does a page of it cost anybody anything but memory? */
+static inline bool is_charged(const struct object *object)
+{
+    return object->quota || promises_pages(object);
+}
+
 int object_add_page(struct object *object, uint64_t index, struct page *page)
 {
-    if (object_charge(object, 1))
+    bool charged = is_charged(object);
+
+    if (charged && object_charge(object, 1))
         return -ENOSPC;
     spin_lock(&object->index_lock);
     int err = index_insert(&object->folios, index, page);
@@ -183,39 +191,55 @@ int object_add_page(struct object *object, uint64_t index, struct page *page)
         atomic_fetch_add_explicit(&object->nr_pages, 1, memory_order_relaxed);
     }
     spin_unlock(&object->index_lock);
-    if (err)
+    if (err && charged)
         object_uncharge(object, 1);
     return err;
 }
 
 enum remove_what { REMOVE_ALL, REMOVE_UNTOUCHED };
 
+/* Up to @max pages that nobody looked at yet, out of the index. */
+static unsigned take_untouched(struct index *folios, uint64_t start, uint64_t end, void *pages[],
+                               unsigned max)
+{
+    struct page *page;
+    unsigned nr = 0;
+
+    for (uint64_t i = start; nr < max && (page = index_next(folios, &i)) && i < end; i++)
+        if (page_is_untouched(page))
+            pages[nr++] = index_remove(folios, i);
+    return nr;
+}
+
+/* It has left the index of an object. */
+static struct page *object_lost(struct page *page)
+{
+    struct page *head = page_head(page);
+
+    if (head->order)
+        block_lost_slot(head);
+    WRITE_ONCE(page->object, NULL);
+    return head;
+}
+
 /* Take out a batch under the lock, drop it outside: dropping may flush, which waits. */
 static void remove_pages(struct object *object, uint64_t start, uint64_t end, enum remove_what what)
 {
-    struct page *batch[32];
+    void *pages[32];
+    struct page *heads[32];
     unsigned nr;
 
     do {
-        nr = 0;
         spin_lock(&object->index_lock);
-        struct page *page;
-        for (uint64_t i = start;
-             nr < ARRAY_SIZE(batch) && (page = index_next(&object->folios, &i)) && i < end; i++) {
-            struct page *head = page_head(page);
-            if (what == REMOVE_UNTOUCHED && !page_is_untouched(page))
-                continue;
-            index_remove(&object->folios, i);
-            if (head->order)
-                block_lost_slot(head);
-            WRITE_ONCE(page->object, NULL);
-            batch[nr++] = head;
-        }
+        nr = (what == REMOVE_ALL ? index_take : take_untouched)(&object->folios, start, end, pages,
+                                                                ARRAY_SIZE(pages));
+        for (unsigned i = 0; i < nr; i++)
+            heads[i] = object_lost(pages[i]);
         atomic_fetch_sub_explicit(&object->nr_pages, nr, memory_order_relaxed);
         spin_unlock(&object->index_lock);
         object_uncharge(object, nr); /* of one page each */
-        folios_put(batch, nr);
-    } while (nr == ARRAY_SIZE(batch));
+        folios_put(heads, nr);
+    } while (nr == ARRAY_SIZE(heads));
 }
 
 void object_remove_folios(struct object *object, uint64_t start, uint64_t end)

@@ -36,6 +36,8 @@ const char *const page_state_names[PAGE_STATES] = {
 struct page_state_counts page_state_counts[MAX_CPUS];
 
 static void (*releases[PAGE_STATES])(struct folio *folio);
+static void (*release_many)(struct list_node *pages);
+static enum page_state state_of_many; /* a hole, of which nothing dies, unless somebody says */
 static const struct memmap *memmap;
 static uint64_t *chunks_initialised; /* bitmap */
 static uint64_t nr_chunks;
@@ -247,11 +249,18 @@ void folio_put(struct folio *folio)
         folio_release(folio);
 }
 
+void folio_set_release_many(enum page_state state, void (*release)(struct list_node *pages))
+{
+    state_of_many = state;
+    release_many = release;
+}
+
 void folios_put(struct page *const heads[], unsigned nr)
 {
-    struct list_node singles;
+    struct list_node singles, many;
 
     list_init(&singles);
+    list_init(&many);
     for (unsigned i = 0; i < nr; i++) {
         struct page *page = heads[i];
 
@@ -259,10 +268,14 @@ void folios_put(struct page *const heads[], unsigned nr)
             continue;
         if (page->order == 0 && releases[page->state] == NULL)
             list_add_tail(&page->list, &singles);
+        else if (page->order == 0 && page->state == state_of_many)
+            list_add_tail(&page->list, &many);
         else
             folio_release((struct folio *)page);
     }
     page_free_singles(&singles);
+    if (unlikely(!list_empty(&many)))
+        release_many(&many);
 }
 
 void page_counts(struct page_counts *counts)

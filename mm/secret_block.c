@@ -15,8 +15,6 @@
 #include "secret_pool.h"
 
 #include <asm/direct_map.h>
-#include <asm/window.h>
-#include <lib/string.h>
 #include <uapi/errno.h>
 
 static struct slab_cache block_cache;
@@ -106,13 +104,4 @@ struct page *block_carve(struct secret_block *block)
     }
     page->private = (uintptr_t)block;
     return page;
-}
-
-void secret_page_wipe(const struct page *page)
-{
-    irq_flags_t irq;
-    void *bytes = window_open(page, &irq);
-
-    zero_words(bytes, PAGE_SIZE / sizeof(uint64_t));
-    window_close(irq);
 }

@@ -15,6 +15,7 @@
 #include "secret_pool.h"
 
 #include <asm/cpu.h>
+#include <asm/window.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
 
@@ -82,7 +83,7 @@ static void page_end(struct page *page)
 void secret_huge_release(struct page *head)
 {
     for (uint64_t i = 0; i < 1UL << head->order; i++)
-        secret_page_wipe(head + i);
+        window_zero(head + i);
     page_end(head);
 }
 

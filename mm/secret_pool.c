@@ -13,6 +13,7 @@
  */
 #include "secret_pool.h"
 
+#include <asm/window.h>
 #include <uapi/errno.h>
 
 struct secret_pool_settings secret_pool_settings = {
@@ -220,9 +221,10 @@ static __cold void tell_tender(enum secret_call what)
 
 static bool is_low(void)
 {
-    return !keeps_nothing() && secret_pool.counts.secret &&
-           secret_pool.counts.pages - secret_pool.counts.secret <
-               READ_ONCE(secret_pool_settings.low);
+    const struct secret_pool_counts *counts = &secret_pool.counts;
+
+    return counts->pages - counts->secret < READ_ONCE(secret_pool_settings.low) && counts->secret &&
+           !keeps_nothing();
 }
 
 /* NULL: the pool has none. */
@@ -248,29 +250,53 @@ int secret_page_take(struct page **out)
             return err;
     }
     if (!blank)
-        secret_page_wipe(*out);
+        window_zero(*out);
     return 0;
+}
+
+/* A block that goes for it is put on @going. The lock held. */
+static inline void give_locked(struct page *page, struct list_node *going)
+{
+    struct secret_block *block = block_of(page);
+
+    page_set_state_of_single(page, PAGE_SECRET, PAGE_HIDDEN);
+    list_add(&page->list, &block->blanks);
+    secret_pool.counts.secret--;
+    block->in_use--;
+    reshelve(block);
+    if (unlikely(block->shelf == SHELF_UNUSED) && is_too_much(secret_pool.counts.unused))
+        list_add(&unused_take(block)->node, going);
+}
+
+void secret_pages_give(struct list_node *pages)
+{
+    struct list_node going;
+
+    list_init(&going);
+    spin_lock(&secret_pool.lock);
+    while (!list_empty(pages)) {
+        struct page *page = list_first_entry(pages, struct page, list);
+        list_del(&page->list);
+        give_locked(page, &going);
+    }
+    bool call = call_tender(SECRET_CALL_UNUSED, secret_pool.stocked & 1U << SHELF_UNUSED);
+    spin_unlock(&secret_pool.lock);
+    while (unlikely(!list_empty(&going))) {
+        struct secret_block *block = list_first_entry(&going, struct secret_block, node);
+        list_del(&block->node);
+        block_put(block);
+    }
+    if (unlikely(call))
+        tell_tender(SECRET_CALL_UNUSED);
 }
 
 void secret_page_give(struct page *page)
 {
-    struct secret_block *block = block_of(page), *goes = NULL;
+    struct list_node one;
 
-    spin_lock(&secret_pool.lock);
-    page_set_state_of_single(page, PAGE_SECRET, PAGE_HIDDEN);
-    list_add(&page->list, &block->blanks);
-    block->in_use--;
-    reshelve(block);
-    secret_pool.counts.secret--;
-    bool unused = block->shelf == SHELF_UNUSED;
-    if (unused && is_too_much(secret_pool.counts.unused))
-        goes = unused_take(block);
-    bool call = call_tender(SECRET_CALL_UNUSED, unused && !goes);
-    spin_unlock(&secret_pool.lock);
-    if (unlikely(goes))
-        block_put(goes);
-    if (unlikely(call))
-        tell_tender(SECRET_CALL_UNUSED);
+    list_init(&one);
+    list_add(&page->list, &one);
+    secret_pages_give(&one);
 }
 
 /* Beside the programs. */

@@ -92,5 +92,5 @@ int __must_check secret_page_take(struct page **out);
  */
 void secret_page_give(struct page *page);
 
-/* Make what a hidden frame holds zeros. Any context. */
-void secret_page_wipe(const struct page *page);
+/* The same for many, on their list node; the list is empty afterwards. */
+void secret_pages_give(struct list_node *pages);

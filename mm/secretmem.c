@@ -13,6 +13,8 @@
  * Tour:   after mm/hugetlb.c, before mm/secret_pool.c.
  */
 #include "secret_pool.h"
+
+#include <asm/window.h>
 #include <uapi/errno.h>
 
 uint64_t secretmem_pages(void)
@@ -27,8 +29,17 @@ static void secret_release(struct folio *folio)
         secret_huge_release(&folio->page);
         return;
     }
-    secret_page_wipe(&folio->page);
+    window_zero(&folio->page);
     secret_page_give(&folio->page);
+}
+
+static void secret_release_many(struct list_node *pages)
+{
+    struct page *page;
+
+    list_for_each_entry (page, pages, list)
+        window_zero(page);
+    secret_pages_give(pages);
 }
 
 /* Claim 3. */
@@ -69,4 +80,5 @@ void secretmem_boot_init(void)
     secret_pool_init();
     secret_huge_boot_init();
     folio_set_release(PAGE_SECRET, secret_release);
+    folio_set_release_many(PAGE_SECRET, secret_release_many);
 }

@@ -16,6 +16,7 @@
 #include <asm/cpu.h>
 #include <asm/tlb.h>
 #include <base/claim.h>
+#include <lib/string.h>
 
 #define SLOTS_APART (CACHE_LINE_SIZE / sizeof(pte_t))
 
@@ -28,33 +29,54 @@ void windows_boot_init(void)
     slots = kernel_slots_reserve(WINDOWS_BASE);
 }
 
-static unsigned slot_of(unsigned cpu)
+static inline pte_t *slot_of(unsigned cpu)
 {
-    return cpu * SLOTS_APART;
+    return slots + cpu * SLOTS_APART;
 }
 
-static void *window_of(unsigned cpu)
+static inline void *window_of(unsigned cpu)
 {
-    return (void *)(WINDOWS_BASE + slot_of(cpu) * PAGE_SIZE);
+    return (void *)(WINDOWS_BASE + cpu * SLOTS_APART * PAGE_SIZE);
+}
+
+/* IRQs off. */
+static inline void open_own(unsigned cpu, const struct page *page)
+{
+    pgprot_t prot = pgprot_write(pgprot_kernel());
+
+    if (DEBUG >= 1)
+        ASSERT(pte_is_none(pte_read(slot_of(cpu))), "one window is open at a time");
+    pte_write(slot_of(cpu),
+              pte_made_dirty(pte_made_young(pte_leaf(page_to_phys(page), prot, PT_4K))));
+}
+
+static inline void close_own(unsigned cpu)
+{
+    pte_write(slot_of(cpu), pte_none());
+    tlb_flush_kernel_local(window_of(cpu));
 }
 
 void *window_open(const struct page *page, irq_flags_t *irq)
 {
-    pgprot_t prot = pgprot_write(pgprot_kernel());
-    pte_t leaf = pte_leaf(page_to_phys(page), prot, PT_4K);
-
     *irq = irq_save();
-    pte_t *slot = &slots[slot_of(cpu_id())];
-    if (DEBUG >= 1)
-        ASSERT(pte_is_none(pte_read(slot)), "one window is open at a time");
-    pte_write(slot, pte_made_dirty(pte_made_young(leaf)));
+    open_own(cpu_id(), page);
     return window_of(cpu_id());
 }
 
 void window_close(irq_flags_t irq)
 {
-    pte_write(&slots[slot_of(cpu_id())], pte_none());
-    tlb_flush_kernel_local(window_of(cpu_id()));
+    close_own(cpu_id());
+    irq_restore(irq);
+}
+
+void window_zero(const struct page *page)
+{
+    irq_flags_t irq = irq_save();
+    unsigned cpu = cpu_id();
+
+    open_own(cpu, page);
+    zero_words(window_of(cpu), PAGE_SIZE / sizeof(uint64_t));
+    close_own(cpu);
     irq_restore(irq);
 }
 

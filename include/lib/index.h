@@ -69,6 +69,10 @@ void *index_replace(struct index *index, uint64_t key, void *item);
 /* Takes the item out and returns it; NULL when there is none. Never allocates. */
 void *index_remove(struct index *index, uint64_t key);
 
+/* Takes out up to @max items of [start, end), the first ones, into @items. Never allocates. Return:
+ * how many; less than @max: there are no more. */
+unsigned index_take(struct index *index, uint64_t start, uint64_t end, void *items[], unsigned max);
+
 /**
  * index_next() - the first item at or after a key
  * @key: in: where to start; out: the key of the item found, else unchanged

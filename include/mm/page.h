@@ -300,6 +300,9 @@ void folio_set_release(enum page_state state, void (*release)(struct folio *foli
  */
 void folio_break(struct folio *folio, uint32_t leaves);
 
+/* For one of these states: single frames that die together, on their list node. */
+void folio_set_release_many(enum page_state state, void (*release)(struct list_node *pages));
+
 /* Frames by state, summed over all CPUs; exact when nobody allocates meanwhile. */
 struct page_counts {
     uint64_t frames[PAGE_STATES]; /* HOLE and TAIL stay 0 */

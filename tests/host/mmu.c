@@ -351,6 +351,14 @@ void window_close(irq_flags_t irq)
     irq_restore(irq);
 }
 
+void window_zero(const struct page *page)
+{
+    irq_flags_t irq;
+
+    memset(window_open(page, &irq), 0, PAGE_SIZE);
+    window_close(irq);
+}
+
 int windows_check(void)
 {
     return 0;

@@ -251,6 +251,35 @@ static void ranges_are_removed_exactly(void **state)
     }
 }
 
+static void runs_are_taken_in_order_and_counted(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 60; round++) {
+        void *taken[KEYS];
+        start();
+        for (unsigned i = 0; i < KEYS; i++)
+            if (host_random_below(4))
+                insert(&model[i]);
+
+        unsigned a = (unsigned)host_random_below(KEYS);
+        unsigned b = a + (unsigned)host_random_below(KEYS - a);
+        unsigned max = 1 + (unsigned)host_random_below(KEYS), nr = 0;
+
+        for (unsigned i = a; i < b; i++)
+            nr += model[i].item != NULL;
+        nr = nr < max ? nr : max;
+        assert_int_equal(index_take(&idx, model[a].key, model[b].key, taken, max), nr);
+        for (unsigned i = a, n = 0; n < nr; i++) {
+            if (model[i].item == NULL)
+                continue;
+            assert_ptr_equal(taken[n++], model[i].item);
+            model[i] = (struct entry){.key = model[i].key};
+        }
+        assert_like_model();
+        drop_all();
+    }
+}
+
 static void one_page_file_needs_one_node(void **state)
 {
     (void)state;
@@ -293,6 +322,7 @@ int main(void)
         cmocka_unit_test(random_operations_match_the_model),
         cmocka_unit_test(failed_insertion_changes_nothing),
         cmocka_unit_test(ranges_are_removed_exactly),
+        cmocka_unit_test(runs_are_taken_in_order_and_counted),
         cmocka_unit_test(one_page_file_needs_one_node),
         cmocka_unit_test(validity_check_sees_damage),
     };

@@ -24,5 +24,8 @@ void *__must_check window_open(const struct page *page, irq_flags_t *irq);
 /* TLB: this CPU forgets the window; no other ever knew it. */
 void window_close(irq_flags_t irq);
 
+/* Open it, have every byte of @page zero, close it. Any context. */
+void window_zero(const struct page *page);
+
 /* V18: is every window closed? Machine quiet. 0 or -EUCLEAN after printing. */
 int __must_check windows_check(void);
