@@ -210,6 +210,7 @@ void kernel_main(struct boot_info *info)
     entry_tsc = info->entry_tsc;
     log_info("bulla: booted by %s%s%s", info->door, info->loader[0] ? ", " : "", info->loader);
     cpu_print_features();
+    bug_choose();
     memory_init(info);
     machine_init(info);
     process_boot_init();
@@ -218,7 +219,6 @@ void kernel_main(struct boot_info *info)
     if (parse_has_option(cmdline, "norandmaps"))
         layout_randomize_set(RANDOMIZE_NOTHING);
     fail_at_set(option("fail_at", 0));
-    bug_choose();
     zeroing_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(option("vm_check", 1000));

@@ -15,6 +15,7 @@
 #include "secret_pool.h"
 
 #include <asm/window.h>
+#include <base/bug.h>
 #include <uapi/errno.h>
 
 uint64_t secretmem_pages(void)
@@ -46,7 +47,10 @@ static void secret_release_many(struct list_node *pages)
 static void give_unused(struct page *page)
 {
     atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
-    secret_page_give(page);
+    if (bug_is_back(BUG_B48))
+        page_free(page, 0);
+    else
+        secret_page_give(page);
 }
 
 static int secretmem_get_page(struct object *object, uint64_t index, enum object_get how,

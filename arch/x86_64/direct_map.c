@@ -17,6 +17,7 @@
 #include "percpu.h"
 #include <asm/machine.h>
 #include <asm/tlb.h>
+#include <base/bug.h>
 #include <base/log.h>
 #include <base/panic.h>
 #include <mm/buddy.h>
@@ -34,7 +35,8 @@ static uint64_t va_of(uint64_t pfn)
 
 static pgprot_t prot_of_ram(void)
 {
-    return pgprot_write(pgprot_kernel());
+    pgprot_t prot = pgprot_kernel();
+    return pgprot_write(bug_is_back(BUG_B54) ? pgprot_exec(prot) : prot);
 }
 
 /* The table a slot lies in, if a split made it; NULL for the tables of boot, which never heal. */

@@ -16,6 +16,7 @@
 #include "insn.h"
 #include "percpu.h"
 #include <asm/machine.h>
+#include <base/bug.h>
 #include <base/log.h>
 #include <base/panic.h>
 #include <lib/string.h>
@@ -163,7 +164,8 @@ static void map_ram(uint64_t start, uint64_t end)
 static void map_direct(const struct boot_info *info, const struct memmap *map)
 {
     uint64_t hole_start = info->kernel_start.raw;
-    uint64_t hole_end = kernel_image_phys(kernel_rodata_end).raw;
+    uint64_t hole_end =
+        bug_is_back(BUG_B55) ? hole_start : kernel_image_phys(kernel_rodata_end).raw;
 
     for (unsigned i = 0; i < map->ram.nr; i++) {
         uint64_t start = map->ram.ranges[i].start, end = map->ram.ranges[i].end;

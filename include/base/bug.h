@@ -29,11 +29,14 @@ enum bug {
     BUG_B45 = 45, /* what runs is written */
     BUG_B46 = 46, /* a program's answers reach memory that it may not write */
     BUG_B47 = 47, /* mincore() tells everybody which pages of a file are there */
+    BUG_B48 = 48, /* the secret page of the fault that came second is freed as it is */
     BUG_B49 = 49, /* who keeps pages asks the page, not the mapping, whether it is secret */
     BUG_B50 = 50, /* nobody is asked what he may do with a secret file */
     BUG_B51 = 51, /* the size of a secret file changes again, and a part of a page is cleared */
     BUG_B52 = 52, /* who reads for others does not ask whether the kernel can */
     BUG_B53 = 53, /* a count that fell to 0 is taken for dead */
+    BUG_B54 = 54, /* the direct map's leaves may be executed */
+    BUG_B55 = 55, /* the direct map has the kernel's code, too, and can write it */
     BUG_B56 = 56, /* truncation gives back a promise that a fault redeems */
     BUG_B57 = 57, /* a reservation that fails leaves its file system's quota used */
     BUG_B58 = 58, /* an offset into a file of huge pages is checked in pages only */

@@ -33,6 +33,7 @@ struct uapi_attack {
     uint64_t spaces;                  /* LEAVES: address spaces */
     uint64_t refused;                 /* LEAVES: pages that have a leaf and could not be read */
     uint64_t stale;                   /* LEAVES: pages of RAM without a leaf that could be read */
+    uint64_t open_code;               /* LEAVES: pages of code that could be written, anywhere */
     uint64_t absent;                  /* frames of RAM that the direct map lacks, now .. */
     uint64_t absent_at_boot;          /* .. and when there was no secret yet */
     uint64_t nr_frames;               /* FRAMES: that hold words; TOUCH, in: of the list */

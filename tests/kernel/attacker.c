@@ -62,6 +62,8 @@ static void search_leaf(uint64_t va, pte_t pte, enum pt_level level)
 
     if (!is_ram(pfn))
         return; /* registers of a device */
+    if (pte_is_executable(pte))
+        attack->open_code += pte_is_writable(pte) || direct_map_present(pfn);
     for (uint64_t end = va + pt_level_size(level); va < end; va += PAGE_SIZE) {
         int found = pattern_search(&attacker.pattern, va);
         attack->pages += found >= 0;
@@ -185,7 +187,7 @@ static int attack_locked(unsigned cmd, user_addr_t arg)
 
     if (copy_from_user(a, arg, sizeof(*a)))
         return -EFAULT;
-    a->words = a->pages = a->spaces = a->refused = a->stale = 0;
+    a->words = a->pages = a->spaces = a->refused = a->stale = a->open_code = 0;
     if (cmd == ATTACK_FRAMES)
         a->nr_frames = 0;
     if (!quiet_begin())

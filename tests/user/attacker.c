@@ -229,6 +229,21 @@ static void nothing_is_left_of_what_was_sent(void)
     EXPECT_IS(frames_with_it(), 0);
 }
 
+/* After the direct map lost leaves, and got them back. */
+static void code_has_one_address_where_it_is_not_written(void)
+{
+    int fd;
+
+    NEED_ATTACKER;
+    char *p = secret(PAGES, &fd);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+    pool_shrink();
+    attack(ATTACK_LEAVES);
+    EXPECT(attack_now.pages > 1000);
+    EXPECT_IS(attack_now.open_code, 0);
+}
+
 static bool cpu_has_smap(void)
 {
     char line[4096];
@@ -265,6 +280,7 @@ static const struct ktap_test tests[] = {
     TEST(old_translations_do_not_help),
     TEST(nothing_is_left_of_registers),
     TEST(nothing_is_left_of_what_was_sent),
+    TEST(code_has_one_address_where_it_is_not_written),
     TEST(ring_0_does_not_read_a_program_by_its_address),
 };
 
