@@ -18,6 +18,7 @@
 #include "memfd.h"
 #include "mount.h"
 #include "syscall.h"
+#include "text_file.h"
 #include <base/bug.h>
 #include <lib/parse.h>
 #include <mm/secretmem.h>
@@ -62,7 +63,13 @@ static int secret_truncate(struct file *f, uint64_t size_bytes)
     return inode_truncate(f->inode, size_bytes);
 }
 
-static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
+static void secret_tell(struct file *f, struct text *t)
+{
+    text_add(t, "resident:\t%lu\n", atomic_load(&f->inode->object.nr_pages) * PAGE_SIZE);
+}
+
+static const struct file_ops secret_file_ops = {
+    .truncate = secret_truncate, .tell = secret_tell, .no_seek = true};
 
 static int check_flags(unsigned flags)
 {
@@ -115,9 +122,11 @@ int64_t sys_memfd_secret(unsigned flags)
         return -ENOSYS;
     int err = check_flags(flags);
     if (!err)
-        err = fd_is_left() ? secret_inode_create(flags, &inode) : -EMFILE;
+        err = secret_inode_create(flags, &inode);
     if (err)
         return err;
+    if (!(flags & SECRET_HUGETLB))
+        secret_pool_expect();
     return memfd_open("secretmem", secret_mount, inode, &secret_file_ops, flags & O_CLOEXEC);
 }
 

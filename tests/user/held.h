@@ -5,8 +5,7 @@
  * Room:   tests/user.
  * Owns:   nothing.
  * Locks:  none; for programs with one thread, when nobody else runs.
- * Always: (1) what may stay for the next user is left out: free objects of slabs, kernel stacks; or
- *             given back first: hidden pages that wait for the next secret.
+ * Always: (1) what may stay for the next user is left out: free objects of slabs, kernel stacks.
  * Source: proc_meminfo(5), slabinfo(5); trust.md V24.
  * Tour:   before tests/user/fuzz.c, tests/user/fail.c.
  */
@@ -20,15 +19,13 @@ struct held {
     char objects[8192];
 };
 
-/* Only Bulla has these. */
-__attribute__((unused)) static void hidden_pages_give_back(void)
+/* Hidden pages that were kept for the next secret go, and not at any later moment. */
+__attribute__((unused)) static void hidden_pages_go(void)
 {
     int fd = open("/sys/kernel/mm/secretmem/shrink", O_WRONLY);
 
-    if (fd < 0)
-        return;
-    if (write(fd, "1", 1) != 1)
-        printf("# hidden pages are not given back\n");
+    if (fd >= 0 && write(fd, "1", 1) < 0)
+        printf("# hidden pages stay\n");
     close(fd);
 }
 
@@ -38,7 +35,7 @@ __attribute__((unused)) static void held_look(struct held *h)
     static char text[16384];
     size_t len = 0;
 
-    hidden_pages_give_back();
+    hidden_pages_go();
     h->stacks_kib = meminfo("KernelStack");
     h->kib = meminfo("MemTotal") - meminfo("MemFree") - meminfo("Slab") - h->stacks_kib;
     h->objects[0] = '\0';
