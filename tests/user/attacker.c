@@ -10,6 +10,8 @@
  * Tour:   after tests/user/attacker.h; tests/attack looks from outside.
  */
 #include "attacker_ways.h"
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #define PAGES 3
@@ -192,6 +194,57 @@ static void pool_shrink(void)
     close(fd);
 }
 
+/* A thread that stays on the other CPU reads frames all the time, through the direct map. */
+static struct uapi_attack touch;
+static _Atomic enum { TOUCH_WARMS, TOUCH_SECRETS, TOUCH_ENDS } touch_phase;
+static _Atomic unsigned long touch_warm, touch_secret;
+
+static void *touch_all_the_time(void *arg)
+{
+    go_to_cpu(1);
+    while (touch_phase != TOUCH_ENDS) {
+        bool secret_now = touch_phase == TOUCH_SECRETS;
+        ioctl(attacker, ATTACK_TOUCH, &touch);
+        touch_warm += touch.pages;
+        if (secret_now) {
+            touch_secret = touch.pages;
+            touch_phase = TOUCH_ENDS;
+        }
+    }
+    return arg;
+}
+
+static void another_cpu_forgets_before_a_fault_returns(void)
+{
+    pthread_t thread;
+    int fd;
+
+    NEED_ATTACKER;
+    if (nr_cpus() < 2)
+        SKIP("one CPU");
+    char *p = planted(PAGES, &fd);
+    EXPECT_IS(frames_with_it(), PAGES);
+    touch = attack_now;
+    munmap(p, PAGES * PAGE);
+    close(fd);
+    pool_shrink();
+    go_to_cpu(0);
+    touch_phase = TOUCH_WARMS;
+    touch_warm = touch_secret = 0;
+    EXPECT_IS(pthread_create(&thread, NULL, touch_all_the_time, NULL), 0);
+    while (touch_warm < 100 * PAGES)
+        sched_yield();
+    p = planted(PAGES, &fd);
+    touch_phase = TOUCH_SECRETS;
+    pthread_join(thread, NULL);
+    EXPECT_IS(touch_secret, 0);
+    EXPECT_IS(frames_with_it(), PAGES);
+    for (int i = 0; i < PAGES; i++) /* the same: a pool fetches the last block that it gave back */
+        EXPECT_IS(attack_now.frames[i], touch.frames[i]);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+}
+
 /* Frames that were secret, then anybody's, and are secret again: each CPU read them meanwhile. */
 static void old_translations_do_not_help(void)
 {
@@ -294,6 +347,7 @@ static const struct ktap_test tests[] = {
     TEST(nothing_is_left_of_who_exits_or_is_killed),
     TEST(nothing_is_left_of_who_ate_all_memory),
     TEST(a_child_shares_the_frame),
+    TEST(another_cpu_forgets_before_a_fault_returns),
     TEST(old_translations_do_not_help),
     TEST(nothing_is_left_of_registers),
     TEST(nothing_is_left_of_what_was_sent),
