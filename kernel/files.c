@@ -65,7 +65,7 @@ int file_create_anonymous(const char *name, uint32_t mode, const struct file_ops
     int err = inode_create(mode, NULL, &inode);
     if (err)
         return err;
-    inode->file_ops = ops;
+    inode->file_ops = NULL; /* what its kind keeps is the file's: nobody opens it again */
     err = dentry_create(name, NULL, inode, &dentry);
     return err ? err : file_create(dentry, ops, flags, out);
 }

@@ -122,7 +122,7 @@ int64_t sys_memfd_secret(unsigned flags)
         return -ENOSYS;
     int err = check_flags(flags);
     if (!err)
-        err = fd_is_left() ? secret_inode_create(flags, &inode) : -EMFILE;
+        err = secret_inode_create(flags, &inode);
     if (err)
         return err;
     if (!(flags & SECRET_HUGETLB))

@@ -12,6 +12,7 @@
 #include "internal.h"
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
+#include <asm/uaccess.h>
 #include <base/claim.h>
 #include <base/log.h>
 #include <mm/hugetlb.h>
@@ -22,6 +23,19 @@ static bool is_listed(const struct vma *vma)
 {
     const struct list_node *node = &vma->mapping_node;
     return node->next != node && node->next->prev == node && node->prev->next == node;
+}
+
+static int check_secret_area(const struct vma *vma)
+{
+    bool strict = vma->flags & VM_STRICT;
+
+    CLAIM(!strict || vma_is_secret(vma), "V16", "area %#lx is strict, and not secret", vma->start);
+    CLAIM(!strict || uaccess_asks(&vma->mm->pgtable), "V16",
+          "area %#lx is strict, and copies do not ask", vma->start);
+    CLAIM(!vma_is_secret(vma) ||
+              (vma->flags & (VM_SHARED | VM_EXEC | VM_MAYEXEC | VM_UFFD_MISSING)) == VM_SHARED,
+          "V18", "area %#lx of secret memory has flags %#x", vma->start, vma->flags);
+    return 0;
 }
 
 static int check_areas(struct mm *mm)
@@ -46,6 +60,9 @@ static int check_areas(struct mm *mm)
               "V12", "area %#lx may write what is sealed", vma->start);
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
+        int err = check_secret_area(vma);
+        if (err)
+            return err;
         pages += vma_pages(vma);
         kinds[vma_kind(vma->flags)] += vma_pages(vma);
         locked += vma->flags & VM_LOCKED ? vma_pages(vma) : 0;

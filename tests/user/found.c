@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/found.c - what random sequences of memory calls once found
+ * tests/user/found.c - what random sequences of calls once found
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   nothing.
  * Locks:  none.
  * Always: (1) every expectation was seen on Linux 6.18.
- * Source: tests/user/differ; mlockall(2), mremap(2), process_vm_readv(2), madvise(2).
+ * Source: tests/user/differ, tests/user/fuzz; mlockall(2), mremap(2), madvise(2), open(2).
  * Tour:   after tests/user/ktap.h.
  */
 #define _GNU_SOURCE
 #include "ktap.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 #define RW     (PROT_READ | PROT_WRITE)
@@ -188,6 +193,31 @@ static void nothing_grows_upwards(void)
     unmap_all();
 }
 
+/* What the kind of a file keeps belongs to who made it: a second file would have nothing. */
+static void open_again(int fd)
+{
+    char name[64];
+
+    EXPECT(fd >= 0);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    EXPECT_ERR(open(name, O_RDONLY), ENXIO);
+    EXPECT_ERR(open(name, O_RDWR), ENXIO);
+    close(fd);
+}
+
+static void files_without_a_place_are_not_opened_again(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    open_again(epoll_create1(0));
+    open_again(eventfd(0, 0));
+    open_again(signalfd(-1, &none, 0));
+    open_again(timerfd_create(CLOCK_MONOTONIC, 0));
+    open_again((int)syscall(SYS_userfaultfd, 0));
+    open_again(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
 static const struct ktap_test tests[] = {
     TEST(mlockall_fills_what_is_there_and_what_comes),
     TEST(mprotect_fills_each_locked_area_by_itself),
@@ -200,6 +230,7 @@ static const struct ktap_test tests[] = {
     TEST(stacks_grow_up_to_memory_that_nobody_can_touch),
     TEST(place_is_looked_at_before_the_file),
     TEST(nothing_grows_upwards),
+    TEST(files_without_a_place_are_not_opened_again),
 };
 
 int main(void)

@@ -763,6 +763,9 @@ static void open_some(void)
     if (ftruncate(fd, 16 * PAGE) == 0)
         syscall(SYS_memfd_create, "huge", 4 /* HUGETLB */);
     syscall(SYS_memfd_secret, 0);
+    syscall(SYS_memfd_secret, 2 /* sealed */);
+    syscall(SYS_memfd_secret, 6 /* sealed, huge */);
+    syscall(SYS_memfd_secret, 0x100 /* strict */);
     if (pipe(ends) == 0 && pipe2(ends, O_NONBLOCK) == 0 &&
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0 &&
         socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0)

@@ -45,6 +45,11 @@ long __must_check copy_string_from_user(char *to, user_addr_t from, size_t size)
  */
 void uaccess_ask(struct pgtable *pgt);
 
+static inline bool uaccess_asks(const struct pgtable *pgt)
+{
+    return !atomic_load(&pgt->copy_end);
+}
+
 /* A new address space, nowhere loaded, asks if @from does. */
 static inline void uaccess_ask_as(struct pgtable *pgt, const struct pgtable *from)
 {
