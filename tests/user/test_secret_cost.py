@@ -31,8 +31,8 @@ def run(append, *program):
 @pytest.fixture(scope="module", name="cost")
 def cost_of_pages():
     """(phase, what) -> number, as user/secret_cost.c tells."""
-    fields = (line.rsplit(",", 2) for line in run("", os.path.join(TOP, "build", "user", "secret_cost"),
-                                              str(PAGES)))
+    program = os.path.join(TOP, "build", "user", "secret_cost")
+    fields = (line.rsplit(",", 2) for line in run("", program, str(PAGES)))
     return {tuple(field[:2]): int(field[2]) for field in fields if len(field) == 3}
 
 
