@@ -20,6 +20,7 @@
 #include <base/panic.h>
 #include <lib/format.h>
 #include <lib/string.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
@@ -130,6 +131,8 @@ void inode_touch_ctime(struct inode *inode)
 void inode_stat(const struct inode *inode, struct uapi_stat *out)
 {
     const struct object *object = &inode->object;
+    uint64_t frames = atomic_load(&object->nr_pages);
+
     *out = (struct uapi_stat){
         .dev = inode->super ? inode->super->dev : NO_DEVICE,
         .ino = inode->ino,
@@ -140,7 +143,7 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
         .rdev = inode->rdev,
         .size = object_size(object),
         .blksize = object->ops ? object_block_bytes(object) : PAGE_SIZE,
-        .blocks = atomic_load(&object->nr_pages) * (PAGE_SIZE / SECTOR_SIZE),
+        .blocks = object_is_secret(object) ? 0 : frames * (PAGE_SIZE / SECTOR_SIZE),
         .atime = inode->atime,
         .mtime = inode->mtime,
         .ctime = inode->ctime,

@@ -18,6 +18,7 @@
 #include "memfd.h"
 #include "mount.h"
 #include "syscall.h"
+#include "text_file.h"
 #include <base/bug.h>
 #include <lib/parse.h>
 #include <mm/secretmem.h>
@@ -62,7 +63,18 @@ static int secret_truncate(struct file *f, uint64_t size_bytes)
     return inode_truncate(f->inode, size_bytes);
 }
 
-static const struct file_ops secret_file_ops = {.truncate = secret_truncate, .no_seek = true};
+/* As stat(2) says nothing of it on Linux, it is said here. */
+static void secret_tell(struct file *f, struct text *t)
+{
+    uint64_t frames = atomic_load(&f->inode->object.nr_pages);
+    text_add(t, "secret-kB:\t%lu\n", frames * (PAGE_SIZE / KIB));
+}
+
+static const struct file_ops secret_file_ops = {
+    .truncate = secret_truncate,
+    .tell = secret_tell,
+    .no_seek = true,
+};
 
 static int check_flags(unsigned flags)
 {

@@ -268,6 +268,21 @@ static void smaps_counts_what_is_there(void)
     close(fd);
 }
 
+static void files_say_what_they_have_in_one_place_only(void)
+{
+    struct stat st = {0};
+
+    NEED_PAGES;
+    char *p = map(PAGES);
+    p[0] = p[PAGE] = 1;
+    EXPECT_IS(fstat(fd, &st), 0);
+    EXPECT_IS(st.st_blocks, 0); /* as on Linux */
+    EXPECT(secret_kib(fd) == 8 || secret_kib(fd) == -1);
+    munmap(p, PAGES * PAGE);
+    EXPECT(secret_kib(fd) == 8 || secret_kib(fd) == -1);
+    close(fd);
+}
+
 /* mlock and its relatives */
 
 static void mlock_cannot_and_munlock_does_not(void)
@@ -437,6 +452,7 @@ static const struct ktap_test tests[] = {
     TEST(status_counts_all_that_is_mapped),
     TEST(smaps_says_locked_and_not_dumped),
     TEST(smaps_counts_what_is_there),
+    TEST(files_say_what_they_have_in_one_place_only),
     TEST(mlock_cannot_and_munlock_does_not),
     TEST(all_can_be_locked_with_a_secret_in_it),
     TEST(what_is_locked_from_now_on_is_not_filled),
