@@ -128,13 +128,18 @@ void inode_touch_ctime(struct inode *inode)
     inode->ctime = now();
 }
 
+uint64_t inode_device(const struct inode *inode)
+{
+    return inode && inode->super ? inode->super->dev : NO_DEVICE;
+}
+
 void inode_stat(const struct inode *inode, struct uapi_stat *out)
 {
     const struct object *object = &inode->object;
     uint64_t frames = atomic_load(&object->nr_pages);
 
     *out = (struct uapi_stat){
-        .dev = inode->super ? inode->super->dev : NO_DEVICE,
+        .dev = inode_device(inode),
         .ino = inode->ino,
         .nlink = inode->nlink,
         .mode = inode->mode,

@@ -50,10 +50,12 @@ static void add_use(struct text *t, const struct page_counts *pages)
 {
     uint64_t anon = pages->frames[PAGE_ANON], object = pages->frames[PAGE_OBJECT];
     struct held held = held_now(pages);
+    struct secret_pool_counts secrets;
 
+    secret_pool_counts(&secrets);
     add_kib(t, "MemTotal:", pages->total);
     add_kib(t, "MemFree:", pages->free);
-    add_kib(t, "MemAvailable:", pages->free);
+    add_kib(t, "MemAvailable:", pages->free + secrets.unused);
     add_kib(t, "Buffers:", 0);
     add_kib(t, "Cached:", object);
     add_kib(t, "SwapCached:", 0);

@@ -63,18 +63,13 @@ static int secret_truncate(struct file *f, uint64_t size_bytes)
     return inode_truncate(f->inode, size_bytes);
 }
 
-/* As stat(2) says nothing of it on Linux, it is said here. */
 static void secret_tell(struct file *f, struct text *t)
 {
-    uint64_t frames = atomic_load(&f->inode->object.nr_pages);
-    text_add(t, "secret-kB:\t%lu\n", frames * (PAGE_SIZE / KIB));
+    text_add(t, "resident:\t%lu\n", atomic_load(&f->inode->object.nr_pages) * PAGE_SIZE);
 }
 
 static const struct file_ops secret_file_ops = {
-    .truncate = secret_truncate,
-    .tell = secret_tell,
-    .no_seek = true,
-};
+    .truncate = secret_truncate, .tell = secret_tell, .no_seek = true};
 
 static int check_flags(unsigned flags)
 {
@@ -130,6 +125,8 @@ int64_t sys_memfd_secret(unsigned flags)
         err = secret_inode_create(flags, &inode);
     if (err)
         return err;
+    if (!(flags & SECRET_HUGETLB))
+        secret_pool_expect();
     return memfd_open("secretmem", secret_mount, inode, &secret_file_ops, flags & O_CLOEXEC);
 }
 

@@ -7,7 +7,9 @@
  * Locks:  cpu_pages[].lock (63) > zone.lock (65), IRQs off.
  * Always: (1) a block never crosses a chunk: its buddy's descriptor is always initialised;
  *         (2) no free frame is out of reach: page_alloc() gives up only after each CPU's list and
- *             each fresh chunk was used.
+ *             each fresh chunk was used;
+ *         (3) a chunk of descriptors is filled in by and by, before it is needed: who comes then
+ *             does not pay for all of it.
  * Source: Knuth 1, 2.5; trust.md V21.
  * Tour:   after mm/page.c, before mm/slab.c.
  */
@@ -39,6 +41,8 @@ static struct {
     struct free_list free[PAGE_ORDER_MAX + 1]; /* by order */
     const struct memmap *map;
     uint64_t next_fresh_pfn; /* below it nothing is fresh */
+    uint64_t ahead_pfn;      /* a fresh chunk with .. */
+    unsigned ahead_filled;   /* .. so many descriptors filled in; the next one, if it is not 0 */
     unsigned cpu_pages_max;  /* a CPU with more gives a part back: 1/32 of RAM, within limits [I] */
 } zone;
 
@@ -64,7 +68,7 @@ void buddy_init(const struct memmap *map)
         cpu_pages[cpu].nr = 0;
     }
     zone.map = map;
-    zone.next_fresh_pfn = 0;
+    zone.next_fresh_pfn = zone.ahead_filled = 0;
     uint64_t share = range_set_bytes(&map->free) / PAGE_SIZE / 32;
     zone.cpu_pages_max = (unsigned)max(CPU_PAGES_MIN, min(share, CPU_PAGES_MAX));
     boot_alloc_end();
@@ -201,11 +205,41 @@ static bool next_fresh_chunk(uint64_t *first_pfn)
     return false;
 }
 
+/* Nobody touched it yet, and all of it is RAM that is free. */
+static bool chunk_is_fresh(uint64_t first_pfn)
+{
+    uint64_t start = first_pfn * PAGE_SIZE;
+
+    return !page_is_initialised(first_pfn) &&
+           range_set_overlap(&zone.map->free, start, start + CHUNK_PAGES * PAGE_SIZE) ==
+               CHUNK_PAGES * PAGE_SIZE;
+}
+
+/* How much of its descriptors is filled in already. */
+static unsigned chunk_filled(uint64_t first_pfn)
+{
+    return first_pfn == zone.ahead_pfn ? zone.ahead_filled : 0;
+}
+
+/* Takes a chunk that is free as a whole. */
+static void accept_whole_chunk(uint64_t first_pfn)
+{
+    struct page *head = pfn_to_page(first_pfn);
+
+    page_chunk_fill(first_pfn, chunk_filled(first_pfn), CHUNK_PAGES);
+    page_set_state(head, PAGE_FREE);
+    zone_put(head);
+}
+
 /* Initialises a chunk and takes its free frames. */
 static void accept_chunk(uint64_t first_pfn)
 {
     const struct range_set *free = &zone.map->free;
 
+    if (chunk_is_fresh(first_pfn)) {
+        accept_whole_chunk(first_pfn);
+        return;
+    }
     page_chunk_init(zone.map, first_pfn);
     for (unsigned i = 0; i < free->nr; i++) {
         uint64_t from = max(free->ranges[i].start / PAGE_SIZE, first_pfn);
@@ -226,6 +260,24 @@ static bool accept_next(void)
     zone.next_fresh_pfn = first_pfn + CHUNK_PAGES;
     accept_chunk(first_pfn);
     return true;
+}
+
+/* Claim 3: fills in @nr descriptors of the chunk that will be needed when what is left is used. */
+static void zone_prepare(unsigned nr)
+{
+    uint64_t first_pfn;
+
+    if (zone.free[PAGE_ORDER_MAX].nr || zone.free[PAGE_ORDER_MAX - 1].nr ||
+        !next_fresh_chunk(&first_pfn) || !chunk_is_fresh(first_pfn))
+        return;
+    unsigned filled = chunk_filled(first_pfn);
+    if (filled + nr >= CHUNK_PAGES) {
+        accept_next();
+        return;
+    }
+    page_chunk_fill(first_pfn, filled, filled + nr);
+    zone.ahead_pfn = first_pfn;
+    zone.ahead_filled = filled + nr;
 }
 
 /* Takes the smallest block of at least @order off its list. NULL: none, and nothing fresh. */
@@ -289,6 +341,7 @@ static void cpu_pages_refill(struct cpu_pages *cpu)
             split_down(block, block->order - 1U);
         cpu_pages_add(cpu, block);
     }
+    zone_prepare(2 * CPU_PAGES_BATCH);
     spin_unlock(&zone.lock);
 }
 
@@ -598,16 +651,6 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)
     }
 }
 
-/* Nobody touched it yet, and all of it is RAM that is free. */
-static bool chunk_is_fresh(uint64_t first_pfn)
-{
-    uint64_t start = first_pfn * PAGE_SIZE;
-
-    return !page_is_initialised(first_pfn) &&
-           range_set_overlap(&zone.map->free, start, start + CHUNK_PAGES * PAGE_SIZE) ==
-               CHUNK_PAGES * PAGE_SIZE;
-}
-
 static bool chunk_is_listed(uint64_t first_pfn)
 {
     const struct page *page = pfn_to_page(first_pfn);
@@ -636,6 +679,14 @@ bool buddy_take_chunk(uint64_t first_pfn)
     if (taken)
         made_used(page, PAGE_ORDER_MAX, PAGE_ALLOC_PLAIN);
     return taken;
+}
+
+void buddy_prepare(unsigned nr_frames)
+{
+    irq_flags_t irq = spin_lock_irqsave(&zone.lock);
+
+    zone_prepare(nr_frames);
+    spin_unlock_irqrestore(&zone.lock, irq);
 }
 
 void buddy_free_blocks(uint64_t nr_blocks[])

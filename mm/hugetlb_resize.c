@@ -11,6 +11,7 @@
  */
 #include "giant.h"
 #include "hugetlb_pool.h"
+#include <mm/secretmem.h>
 
 /* What was surplus is wanted now, as far as that goes. True: still more pages are. */
 static bool adopt_surplus(struct hugetlb_pool *pool, uint64_t wanted)
@@ -33,11 +34,18 @@ static void pool_add(struct hugetlb_pool *pool, struct page *page)
     spin_unlock(&pool->lock);
 }
 
+/* What secrets keep ready and nobody uses goes first. */
+static int block_get_hard(const struct hugetlb_pool *pool, struct page **out)
+{
+    int err = pool_block_get(pool, out);
+    return err && secret_pool_shrink() ? pool_block_get(pool, out) : err;
+}
+
 static void pool_grow(struct hugetlb_pool *pool, uint64_t wanted)
 {
     struct page *page;
 
-    while (adopt_surplus(pool, wanted) && !pool_block_get(pool, &page))
+    while (adopt_surplus(pool, wanted) && !block_get_hard(pool, &page))
         pool_add(pool, page);
 }
 

@@ -63,6 +63,17 @@ static inline bool index_has_page(const void *item)
     return (uintptr_t)item >= PAGE_ARRAY_BASE;
 }
 
+/* object_find_page(), for those who make pages. */
+static inline struct page *object_find_page_inline(struct object *object, uint64_t index)
+{
+    spin_lock(&object->index_lock);
+    struct page *page = index_find(&object->folios, index);
+    if (unlikely(page))
+        folio_get(page_folio(page));
+    spin_unlock(&object->index_lock);
+    return page;
+}
+
 /* frames.c: V4, V7, V8 over all address spaces. Machine quiet. 0 or -EUCLEAN. */
 int __must_check frames_check(void);
 

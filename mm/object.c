@@ -151,12 +151,7 @@ uint32_t folio_slots(const struct page *head)
 
 struct page *object_find_page(struct object *object, uint64_t index)
 {
-    spin_lock(&object->index_lock);
-    struct page *page = index_find(&object->folios, index);
-    if (page)
-        folio_get(page_folio(page));
-    spin_unlock(&object->index_lock);
-    return page;
+    return object_find_page_inline(object, index);
 }
 
 bool object_has_page(struct object *object, uint64_t index)

@@ -107,6 +107,20 @@ static void init_states(const struct range_set *set, uint64_t first_pfn, enum pa
     }
 }
 
+void page_chunk_fill(uint64_t first_pfn, unsigned from, unsigned to)
+{
+    struct page *chunk = pfn_to_page(first_pfn);
+
+    memset(chunk + from, 0, (to - from) * sizeof(struct page));
+    for (unsigned i = from; i < to; i++)
+        chunk[i].state = PAGE_TAIL;
+    if (to < CHUNK_PAGES)
+        return;
+    chunk->state = PAGE_FRESH;
+    chunk->order = PAGE_ORDER_MAX;
+    bitmap_set(chunks_initialised, (unsigned)(first_pfn / CHUNK_PAGES));
+}
+
 void page_chunk_init(const struct memmap *map, uint64_t first_pfn)
 {
     memset(pfn_to_page(first_pfn), 0, CHUNK_ARRAY_BYTES);

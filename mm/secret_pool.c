@@ -19,6 +19,11 @@
 struct secret_pool_settings secret_pool_settings = {
     .block_pages = SECRET_BLOCK_PAGES_MAX, .low = 64, .max = 1024};
 
+/* Before a block is fetched, its frames are prepared, a few in each fault: they may be a part of
+ * memory that nobody ever used. From when free pages are so many times what is kept ahead. */
+#define PREPARE_BEFORE 3
+#define PREPARE_FRAMES 16
+
 struct secret_pool secret_pool = {.lock = SPINLOCK_INIT(LOCK_RANK_SECRET)};
 
 static bool no_tender(void)
@@ -219,24 +224,44 @@ static __cold void tell_tender(enum secret_call what)
     spin_unlock(&secret_pool.lock);
 }
 
-static bool is_low(void)
+/* Would the tender be called if @times less pages were free? The lock held. */
+static bool is_low(unsigned times)
 {
     const struct secret_pool_counts *counts = &secret_pool.counts;
 
-    return counts->pages - counts->secret < READ_ONCE(secret_pool_settings.low) && counts->secret &&
-           !keeps_nothing();
+    return counts->pages - counts->secret < times * READ_ONCE(secret_pool_settings.low) &&
+           counts->secret && !keeps_nothing();
+}
+
+/* Does it need a second look, whether few pages are left? The lock held. */
+static inline bool may_be_low(void)
+{
+    return secret_pool.counts.pages - secret_pool.counts.secret <
+           PREPARE_BEFORE * READ_ONCE(secret_pool_settings.low);
+}
+
+/* See to it that the next block will be there in time. */
+static __cold void look_ahead(void)
+{
+    spin_lock(&secret_pool.lock);
+    bool soon = is_low(PREPARE_BEFORE), call = call_tender(SECRET_CALL_LOW, is_low(1));
+    spin_unlock(&secret_pool.lock);
+    if (call)
+        tell_tender(SECRET_CALL_LOW);
+    if (soon)
+        buddy_prepare(PREPARE_FRAMES);
 }
 
 /* NULL: the pool has none. */
-static struct page *take_ready(bool *blank)
+static inline struct page *take_ready(bool *blank)
 {
     spin_lock(&secret_pool.lock);
     struct secret_block *block = block_with_room();
     struct page *page = block ? page_of(block, blank) : NULL;
-    bool call = call_tender(SECRET_CALL_LOW, is_low());
+    bool low = may_be_low();
     spin_unlock(&secret_pool.lock);
-    if (unlikely(call))
-        tell_tender(SECRET_CALL_LOW);
+    if (unlikely(low))
+        look_ahead();
     return page;
 }
 
@@ -259,9 +284,10 @@ static inline void give_locked(struct page *page, struct list_node *going)
 {
     struct secret_block *block = block_of(page);
 
-    page_set_state_of_single(page, PAGE_SECRET, PAGE_HIDDEN);
+    if (DEBUG >= 1)
+        page_check_step(page, PAGE_SECRET, PAGE_HIDDEN);
+    page->state = PAGE_HIDDEN;
     list_add(&page->list, &block->blanks);
-    secret_pool.counts.secret--;
     block->in_use--;
     reshelve(block);
     if (unlikely(block->shelf == SHELF_UNUSED) && is_too_much(secret_pool.counts.unused))
@@ -270,15 +296,18 @@ static inline void give_locked(struct page *page, struct list_node *going)
 
 void secret_pages_give(struct list_node *pages)
 {
+    struct page *page, *after;
     struct list_node going;
+    unsigned nr = 0;
 
     list_init(&going);
     spin_lock(&secret_pool.lock);
-    while (!list_empty(pages)) {
-        struct page *page = list_first_entry(pages, struct page, list);
-        list_del(&page->list);
+    list_for_each_safe (page, after, pages, list) {
         give_locked(page, &going);
+        nr++;
     }
+    page_count_steps(PAGE_SECRET, PAGE_HIDDEN, nr);
+    secret_pool.counts.secret -= nr;
     bool call = call_tender(SECRET_CALL_UNUSED, secret_pool.stocked & 1U << SHELF_UNUSED);
     spin_unlock(&secret_pool.lock);
     while (unlikely(!list_empty(&going))) {
@@ -301,6 +330,17 @@ void secret_page_give(struct page *page)
 
 /* Beside the programs. */
 
+void secret_pool_expect(void)
+{
+    if ((READ_ONCE(secret_pool.stocked) & ~(1U << SHELF_FULL)) || keeps_nothing() || fill())
+        return;
+    spin_lock(&secret_pool.lock);
+    bool call = call_tender(SECRET_CALL_UNUSED, true);
+    spin_unlock(&secret_pool.lock);
+    if (call)
+        tell_tender(SECRET_CALL_UNUSED);
+}
+
 void secret_pool_changed(void)
 {
     give_back(beyond_limit);
@@ -309,7 +349,7 @@ void secret_pool_changed(void)
 static bool is_low_locked(void)
 {
     spin_lock(&secret_pool.lock);
-    bool low = is_low();
+    bool low = is_low(1);
     spin_unlock(&secret_pool.lock);
     return low;
 }

@@ -92,5 +92,5 @@ int __must_check secret_page_take(struct page **out);
  */
 void secret_page_give(struct page *page);
 
-/* The same for many, on their list node; the list is empty afterwards. */
+/* The same for many, on their list node; the list is used up. */
 void secret_pages_give(struct list_node *pages);

@@ -57,7 +57,7 @@ static int secretmem_get_page(struct object *object, uint64_t index, enum object
                               struct page **out)
 {
     for (;;) {
-        *out = object_find_page(object, index);
+        *out = object_find_page_inline(object, index);
         if (*out || how == OBJECT_GET_EXISTING)
             return 0;
         int err = secret_page_take(out);

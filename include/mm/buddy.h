@@ -89,6 +89,10 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn);
  */
 uint64_t buddy_reclaim(void);
 
+/* Large blocks run out: do for @nr_frames a part of what the first of a chunk costs. Nothing while
+ * there is a block of order 9. Context: as page_alloc(). */
+void buddy_prepare(unsigned nr_frames);
+
 /* Is the chunk at @first_pfn free as a whole, touched or not? It may be used a moment later. */
 bool buddy_chunk_is_free(uint64_t first_pfn);
 

@@ -185,6 +185,12 @@ bool page_is_initialised(uint64_t pfn);
  */
 void page_chunk_init(const struct memmap *map, uint64_t first_pfn);
 
+/**
+ * page_chunk_fill() - the same for a chunk of which all is free, part by part
+ * @from, @to: where the last part ended, and CHUNK_PAGES at last: then it is one FRESH block
+ */
+void page_chunk_fill(uint64_t first_pfn, unsigned from, unsigned to);
+
 /* One CPU's share; a frame counted on one CPU and uncounted on another leaves a negative number. */
 struct page_state_counts {
     int64_t frames[PAGE_STATES];

@@ -55,6 +55,10 @@ struct secret_pool_counts {
 
 void secret_pool_counts(struct secret_pool_counts *out);
 
+/* Somebody will want secret pages: the first fault shall not be the one that waits for a block.
+ * Task context, no spinning lock. */
+void secret_pool_expect(void);
+
 /* Give back all blocks that nobody uses. Task context, no spinning lock. How many frames went. */
 uint64_t secret_pool_shrink(void);
 

@@ -9,6 +9,7 @@
  * Source: beyond-linux.md 1, 2; trust.md V18, V19, S1, S5.
  * Tour:   after mm/secret_pool.c; tests/kernel/secret_kit.h.
  */
+#include "crew.h"
 #include "secret_kit.h"
 
 #define BLOCK SECRET_BLOCK_PAGES_MAX
@@ -322,6 +323,99 @@ KTEST(shrinking_leaves_what_is_in_use)
     pool_end();
 }
 
+/* One fault with its @n-th allocation failing. True: that many there were. */
+static bool fault_with_failure(struct mm *mm, struct object *object, unsigned n)
+{
+    fail_at_set(n);
+    enum fault_result result = mm_fault(mm, user(AT(0)), ACCESS_WRITE);
+    bool injected = fail_at_left() == 0;
+    fail_at_set(0);
+    EXPECT(result == FAULT_RESOLVED || (injected && result == FAULT_NO_MEMORY), "n=%u", n);
+    EXPECT_EQ(secretmem_pages(), result == FAULT_RESOLVED);
+    EXPECT(mm_check(mm) == 0 && vm_check() == 0, "n=%u", n);
+    kit_truncate(object, 0);
+    kit_truncate(object, PAGE_SIZE);
+    EXPECT(blanks_are_blank());
+    secret_pool_shrink();
+    return injected;
+}
+
+KTEST(each_allocation_of_a_fault_may_fail_with_blocks_of_every_size)
+{
+    unsigned failures = 0;
+
+    for (uint64_t pages = 1; pages <= BLOCK; pages *= 2) {
+        struct object *object = kit_object(&secretmem_ops, 1);
+        struct mm *mm = kit_mm();
+        REQUIRE(object && mm);
+        pool_begin(pages);
+        struct direct_map_counts before = map_counts();
+        EXPECT(kit_map_object(mm, 0, 1, RW | VM_SHARED, object, 0) == 0);
+        for (unsigned n = 1; fault_with_failure(mm, object, n); n++) {
+            expect_leaves_of(&before);
+            failures++;
+        }
+        kit_mm_put(mm);
+        object_put(object);
+    }
+    ktest_note("%u allocations failed", failures);
+    EXPECT(failures > 40);
+    pool_end();
+}
+
+KTEST(what_is_fetched_ahead_may_fail)
+{
+    struct object *object = kit_object(&secretmem_ops, BLOCK);
+    struct list_node taken;
+    REQUIRE(object);
+
+    pool_begin(BLOCK);
+    REQUIRE(secrets_make(object, 0, BLOCK));
+    take_all(0, &taken);
+    EXPECT(secret_pool_tend(false)); /* somebody should come back */
+    EXPECT_EQ(pool_counts().blocks, 1);
+    free_all(&taken);
+    secret_pool_tend(false);
+    EXPECT_EQ(pool_counts().blocks, 2);
+    object_put(object);
+    pool_end();
+}
+
+KTEST(an_expected_secret_has_a_block_before_its_first_fault)
+{
+    pool_begin(BLOCK);
+    struct secret_pool_counts before = pool_counts();
+    secret_pool_expect();
+    secret_pool_expect();
+    EXPECT_EQ(pool_counts().fills - before.fills, 1);
+    EXPECT_EQ(pool_counts().unused, BLOCK);
+    pool_begin(1);
+    secret_pool_expect();
+    EXPECT_EQ(pool_counts().blocks, 0);
+    pool_end();
+}
+
+KTEST(a_pool_of_huge_pages_grows_by_what_secrets_do_not_use)
+{
+    struct hugetlb_pool *huge = hugetlb_pool_of(0);
+    struct object *object = kit_object(&secretmem_ops, 1);
+    struct hugetlb_counts counts;
+    struct list_node taken;
+    REQUIRE(object);
+
+    pool_begin(BLOCK);
+    hugetlb_pool_resize(huge, 0);
+    REQUIRE(secret_at(object, 0));
+    object_put(object);
+    take_all(HUGE_ORDER, &taken);
+    hugetlb_pool_resize(huge, 1);
+    hugetlb_counts(huge, &counts);
+    EXPECT(counts.total == 1 && pool_counts().blocks == 0);
+    hugetlb_pool_resize(huge, 0);
+    free_all(&taken);
+    pool_end();
+}
+
 /* For a number that changes with every call, and repeats with every run. */
 static uint64_t next_random(uint64_t *state)
 {
@@ -355,5 +449,63 @@ KTEST(a_storm_of_secrets_leaves_the_direct_map_as_it_was)
     object_put(object);
     secret_pool_shrink();
     expect_leaves_of(&before);
+    pool_end();
+}
+
+/* Odd threads come and go with pages of the one object, each with its own; even ones tend the pool,
+ * or empty it. All of them look whether what they get is zero. */
+static void work_storm(struct crew *crew, unsigned who)
+{
+    uint64_t state = who + 1;
+
+    for (unsigned round = 0; round < 3000; round++) {
+        uint64_t i = who * BLOCK + next_random(&state) % BLOCK;
+        if (object_has_page(crew->object, i)) {
+            secrets_drop(crew->object, i, i + 1);
+            continue;
+        }
+        struct page *page = secret_at(crew->object, i);
+        atomic_fetch_add(&crew->wrong, !page || word_behind(page));
+        if (page)
+            word_set(page, 0x5ec2e7 + i);
+        if (round % 64 == 0 && who % 2)
+            secret_pool_tend(true);
+        else if (round % 64 == 0)
+            secret_pool_shrink();
+    }
+}
+
+KTEST(cpus_that_take_give_tend_and_shrink_at_once_agree)
+{
+    static struct crew crew;
+
+    pool_begin(BLOCK);
+    struct direct_map_counts before = map_counts();
+    crew = (struct crew){.work = work_storm, .object = kit_object(&secretmem_ops, 8 * BLOCK)};
+    REQUIRE(crew.object);
+    secret_pool_settings.max = 0;
+    crew_run(&crew);
+    EXPECT(vm_check() == 0 && blanks_are_blank());
+    object_put(crew.object);
+    expect_leaves_of(&before);
+    pool_end();
+}
+
+/* All pages of all threads lie in small blocks: they split, hide, restore and heal one table. */
+KTEST(cpus_that_share_a_split_leaf_heal_it)
+{
+    static struct crew crew;
+
+    for (uint64_t pages = 1; pages <= 64; pages *= 8) {
+        pool_begin(pages);
+        struct direct_map_counts before = map_counts();
+        crew = (struct crew){.work = work_storm, .object = kit_object(&secretmem_ops, 8 * BLOCK)};
+        REQUIRE(crew.object);
+        crew_run(&crew);
+        EXPECT(vm_check() == 0);
+        object_put(crew.object);
+        secret_pool_shrink();
+        expect_leaves_of(&before);
+    }
     pool_end();
 }

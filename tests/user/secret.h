@@ -87,8 +87,8 @@ __attribute__((unused)) static long secret_kib(int fd)
     char name[64], *at;
 
     snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
-    at = slurp(name, text, sizeof text) < 0 ? NULL : strstr(text, "secret-kB:");
-    return at ? strtol(at + 10, NULL, 10) : -1;
+    at = slurp(name, text, sizeof text) < 0 ? NULL : strstr(text, "resident:");
+    return at ? strtol(at + 9, NULL, 10) / 1024 : -1;
 }
 
 __attribute__((unused)) static const char *proc_name(int fd)
