@@ -82,7 +82,6 @@ void context_destroy(struct context *c)
         page_free_blank(kva_to_page(c->fpu));
     }
     DEBUG_ASSERT(context_is_sound(c), "V30: the stack's end was written to");
-    memset(c->kstack, 0, KSTACK_SIZE);
     kstack_free(c->kstack);
 }
 

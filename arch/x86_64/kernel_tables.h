@@ -37,7 +37,8 @@ pte_t *kernel_slots_reserve(uint64_t va);
 /* Boot: the table of asm/window.h. */
 void windows_boot_init(void);
 
-/* A kernel stack of KSTACK_SIZE with a guard page below; NULL when there is no memory. */
+/* A kernel stack of KSTACK_SIZE with a guard page below; NULL when there is no memory. Freed, it is
+ * wiped: not the one that runs. */
 void *kstack_alloc(void);
 void kstack_free(void *stack);
 

@@ -7,8 +7,10 @@
  * Locks:  kmap_lock.
  * Always: (1) a stack's slot is twice its size, and the half below it is never mapped;
  *         (2) a freed stack stays mapped in its slot and is the first to be used again, so that
- *             exits cost no flush.
- * Source: design.md section 8.
+ *             exits cost no flush;
+ *         (3) a freed stack holds zeros and its node: its leaves' dirty bits, which the CPU sets
+ *             and nobody clears, tell which pages were ever written.
+ * Source: design.md section 8; Intel SDM 3A, "Accessed and Dirty Flags".
  * Tour:   after arch/x86_64/kernel_tables.c.
  */
 #include "insn.h"
@@ -19,6 +21,7 @@
 #include <asm/spinlock.h>
 #include <base/fail.h>
 #include <lib/list.h>
+#include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/page.h>
 
@@ -30,9 +33,14 @@ static spinlock_t kmap_lock = SPINLOCK_INIT(LOCK_RANK_KMAP);
 static uint64_t next_slot = KMAP_BASE;
 static uint64_t windows_start = WINDOWS_BASE;
 static struct list_node free_stacks =
-    LIST_INIT(free_stacks); /* the node lies in the stack itself */
+    LIST_INIT(free_stacks); /* the node lies at the top of the stack, which is dirty anyway */
 
 _Static_assert(KSTACK_SIZE == PAGE_SIZE << STACK_ORDER, "one block of the buddy");
+
+static struct list_node *node_of(void *stack)
+{
+    return (struct list_node *)((char *)stack + KSTACK_SIZE) - 1;
+}
 
 static void *stack_take_free(void)
 {
@@ -43,13 +51,13 @@ static void *stack_take_free(void)
         list_del(node);
     }
     spin_unlock_irqrestore(&kmap_lock, flags);
-    return node;
+    return node ? (char *)(node + 1) - KSTACK_SIZE : NULL;
 }
 
 static void *stack_make(void)
 {
     struct page *pages;
-    if (page_alloc(STACK_ORDER, 0, &pages))
+    if (page_alloc(STACK_ORDER, PAGE_ALLOC_ZERO, &pages))
         return NULL;
 
     irq_flags_t flags = spin_lock_irqsave(&kmap_lock);
@@ -75,11 +83,22 @@ void *kstack_alloc(void)
     return stack ? stack : stack_make();
 }
 
+/* Claim 3. A slot's leaves lie in one table. */
+static void stack_wipe(char *stack)
+{
+    enum pt_level level;
+    const pte_t *slot = kernel_slot((uint64_t)stack, &level);
+
+    for (unsigned i = 0; i < 1U << STACK_ORDER; i++)
+        if (pte_is_dirty(pte_read(&slot[i])))
+            zero_words(stack + i * PAGE_SIZE, PAGE_SIZE / sizeof(uint64_t));
+}
+
 void kstack_free(void *stack)
 {
-    struct list_node *node = stack;
+    stack_wipe(stack);
     irq_flags_t flags = spin_lock_irqsave(&kmap_lock);
-    list_add(node, &free_stacks);
+    list_add(node_of(stack), &free_stacks);
     spin_unlock_irqrestore(&kmap_lock, flags);
 }
 

@@ -116,10 +116,10 @@ class Snapshot:
             else:
                 yield from self._walk(entry & FRAME, level - 1, va, granted)
 
-    def frames_with(self, pattern):
-        """Frames that hold a word of the pattern, wherever it begins."""
+    def frames_with(self, *words):
+        """Frames that hold one of these, wherever it begins."""
         frames = set()
-        for word in pattern.words:
+        for word in words:
             at = self.memory.find(word)
             while at >= 0:
                 frames.add(at // PAGE)
@@ -162,8 +162,8 @@ class Victim:
     def __init__(self, command, program, smp, pattern):
         self._directory = tempfile.TemporaryDirectory(prefix="bulla-attack-")
         self._qmp = os.path.join(self._directory.name, "qmp")
-        self.bytes = 48 << 20
-        command = [*command, "--smp", str(smp), "--mem", "48M", "--timeout", "100", "--qmp",
+        self.bytes = 40 << 20
+        command = [*command, "--smp", str(smp), "--mem", "40M", "--timeout", "100", "--qmp",
                    self._qmp, program, *pattern.halves]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT)

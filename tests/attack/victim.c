@@ -37,6 +37,19 @@ static char *secret_new(void)
     return p;
 }
 
+static char *huge_new(void)
+{
+    int fd = (int)syscall(SYS_MEMFD_SECRET, SECRET_HUGETLB);
+
+    if (ftruncate(fd, HUGE) < 0)
+        return NULL;
+    char *p = mmap(NULL, HUGE, RW, MAP_SHARED, fd, 0);
+    close(fd);
+    for (int i = 0; i < PAGES; i++)
+        plant(p + HUGE / PAGES * i + 41 * i);
+    return p;
+}
+
 static void do_plain(void)
 {
     plain = plain ? plain : mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -56,6 +69,16 @@ static void do_secret(void)
 static void do_drop(void)
 {
     munmap(secret, PAGES * PAGE);
+}
+
+static void do_huge(void)
+{
+    secret = huge_new();
+}
+
+static void do_drop_huge(void)
+{
+    munmap(secret, HUGE);
 }
 
 /* A child that has the pattern in all its registers, asleep. */
@@ -123,8 +146,11 @@ static void do_storm(void)
     setpgid(0, 0);
     for (int i = 1; i < cpus; i++)
         fork();
-    for (;;)
+    for (unsigned i = 0;; i++) {
         munmap(secret_new(), PAGES * PAGE);
+        if (i % 64 == 0)
+            munmap(huge_new(), HUGE);
+    }
 }
 
 static void do_calm(void)
@@ -157,9 +183,11 @@ static const struct {
     const char *word;
     void (*act)(void);
 } words[] = {
-    {"plain", do_plain},         {"wipe", do_wipe}, {"secret", do_secret},   {"drop", do_drop},
-    {"registers", do_registers}, {"kill", do_kill}, {"pipe", do_pipe},       {"forget", do_forget},
-    {"storm", do_storm},         {"calm", do_calm}, {"numbers", do_numbers},
+    {"plain", do_plain},         {"wipe", do_wipe},   {"secret", do_secret},
+    {"drop", do_drop},           {"huge", do_huge},   {"drop_huge", do_drop_huge},
+    {"registers", do_registers}, {"kill", do_kill},   {"pipe", do_pipe},
+    {"forget", do_forget},       {"storm", do_storm}, {"calm", do_calm},
+    {"numbers", do_numbers},
 };
 
 int main(int argc, char **argv)

@@ -117,6 +117,27 @@ static void work_losers(struct crew *crew, unsigned who)
     atomic_store(&race.over, true);
 }
 
+/* One faults, one truncates, the third allocates. */
+static void work_truncated(struct crew *crew, unsigned who)
+{
+    uint64_t until = clock_ns() + RACE_NS;
+
+    if (who > 1) {
+        be_the_next_owner();
+        return;
+    }
+    for (unsigned i = 0; i < ROUNDS && clock_ns() < until && !atomic_load(&race.over); i++) {
+        if (who) {
+            kit_truncate(crew->object, i % 2 ? PAGES * PAGE_SIZE : 0);
+            continue;
+        }
+        enum fault_result result = mm_fault(crew->mm, user(AT(i % PAGES)), ACCESS_WRITE);
+        wrong_if(result != FAULT_RESOLVED && result != FAULT_BEYOND);
+        race.rounds++;
+    }
+    atomic_store(&race.over, true);
+}
+
 static void race_with(void (*work)(struct crew *crew, unsigned who), uint64_t block_pages)
 {
     uint64_t before = secret_pool_settings.block_pages;
@@ -155,6 +176,11 @@ KTEST(secret_pages_that_are_hidden_one_by_one_come_and_go_unseen)
 KTEST(secret_page_of_the_fault_that_came_second_is_in_the_direct_map_before_it_is_free)
 {
     race_with(work_losers, 1);
+}
+
+KTEST(secret_faults_against_truncation_leave_nothing_to_the_next_owner)
+{
+    race_with(work_truncated, 1);
 }
 
 KTEST(secret_page_of_the_fault_that_came_second_goes_back_to_the_pool)

@@ -55,6 +55,24 @@ static void no_leaf_leads_to_a_secret_page(void)
     close(fd);
 }
 
+static void no_leaf_leads_to_a_huge_secret_page(void)
+{
+    NEED_ATTACKER;
+    int fd = (int)syscall(SYS_MEMFD_SECRET, SECRET_HUGETLB);
+    EXPECT_IS(ftruncate(fd, HUGE), 0);
+    char *p = mmap(NULL, HUGE, RW, MAP_SHARED, fd, 0);
+    EXPECT(p != MAP_FAILED);
+    close(fd);
+    plant(p + 9);
+    plant(p + HUGE - 100);
+    EXPECT_IS(cpus_that_find(), 0);
+    EXPECT_IS(frames_with_it(), 2);
+    EXPECT(attack_now.absent >= attack_now.absent_at_boot + HUGE / PAGE);
+    EXPECT_IS(readable_frames(), 0);
+    munmap(p, HUGE);
+    EXPECT_IS(frames_with_it(), 0);
+}
+
 static void nothing_is_left_of_what_was_unmapped_and_closed(void)
 {
     int fd;
@@ -273,6 +291,7 @@ static void ring_0_does_not_read_a_program_by_its_address(void)
 static const struct ktap_test tests[] = {
     TEST(an_ordinary_page_is_found_on_every_cpu),
     TEST(no_leaf_leads_to_a_secret_page),
+    TEST(no_leaf_leads_to_a_huge_secret_page),
     TEST(nothing_is_left_of_what_was_unmapped_and_closed),
     TEST(nothing_is_left_of_who_exits_or_is_killed),
     TEST(nothing_is_left_of_who_ate_all_memory),

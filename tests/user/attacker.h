@@ -13,6 +13,7 @@
 
 #define _GNU_SOURCE
 #include "../../include/uapi/attacker.h"
+#include "../../include/uapi/bulla.h"
 #include "ktap.h"
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@
 
 #define RW               (PROT_READ | PROT_WRITE)
 #define SYS_MEMFD_SECRET 447
+#define HUGE             (512 * PAGE)
 
 static int attacker = -1;
 static struct uapi_attack attack_now;

@@ -15,20 +15,21 @@
 #include "attacker.h"
 #include <sys/socket.h>
 
-/* All general registers that survive pause(2), and all of SSE; never returns, and waits for a
- * signal. */
+/* All general registers that survive pause(2), and all of SSE, and of AVX if the CPU has it; never
+ * returns, and waits for a signal. */
 __attribute__((unused, noreturn)) static void hold_in_registers(void)
 {
+    int avx = __builtin_cpu_supports("avx") != 0;
+
     __asm__ volatile("movdqu (%0), %%xmm0\n movdqu 16(%0), %%xmm1\n"
                      "movdqu (%1), %%xmm2\n movdqu 16(%1), %%xmm3\n"
                      "pxor %%xmm2, %%xmm0\n pxor %%xmm3, %%xmm1\n"
-                     "movdqa %%xmm0, %%xmm2\n movdqa %%xmm1, %%xmm3\n"
-                     "movdqa %%xmm0, %%xmm4\n movdqa %%xmm1, %%xmm5\n"
-                     "movdqa %%xmm0, %%xmm6\n movdqa %%xmm1, %%xmm7\n"
-                     "movdqa %%xmm0, %%xmm8\n movdqa %%xmm1, %%xmm9\n"
-                     "movdqa %%xmm0, %%xmm10\n movdqa %%xmm1, %%xmm11\n"
-                     "movdqa %%xmm0, %%xmm12\n movdqa %%xmm1, %%xmm13\n"
-                     "movdqa %%xmm0, %%xmm14\n movdqa %%xmm1, %%xmm15\n"
+                     ".irp r,2,4,6,8,10,12,14\n movdqa %%xmm0, %%xmm\\r\n .endr\n"
+                     ".irp r,3,5,7,9,11,13,15\n movdqa %%xmm1, %%xmm\\r\n .endr\n"
+                     "testl %2, %2\n jz 1f\n"
+                     ".irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+                     "vinsertf128 $1, %%xmm\\r, %%ymm\\r, %%ymm\\r\n .endr\n"
+                     "1:\n"
                      "movq %%xmm0, %%rbx\n movq %%xmm1, %%rbp\n"
                      "movq %%xmm0, %%r8\n movq %%xmm1, %%r9\n"
                      "movq %%xmm0, %%r10\n movq %%xmm1, %%r12\n"
@@ -37,7 +38,7 @@ __attribute__((unused, noreturn)) static void hold_in_registers(void)
                      "movq %%xmm1, %%rsi\n movq %%xmm0, %%rdx\n"
                      "0: movl $34, %%eax\n syscall\n jmp 0b" /* pause */
                      ::"r"(attack_now.half[0]),
-                     "r"(attack_now.half[1])
+                     "r"(attack_now.half[1]), "r"(avx)
                      : "memory");
     __builtin_unreachable();
 }
