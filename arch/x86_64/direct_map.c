@@ -7,7 +7,9 @@
  * Locks:  direct_map_lock.
  * Always: (1) a table made by a split counts its slots that are not whole: hidden, or split again;
  *         (2) when that count falls to 0 the table is replaced by the leaf it came from;
- *         (3) splitting and healing change no translation of a page that is not being hidden.
+ *         (3) splitting and healing change no translation of a page that is not being hidden;
+ *         (4) what healed is forgotten leaf by leaf: when the large leaf is hidden later, no CPU
+ *             knows a part of it by itself.
  * Source: Intel SDM 3A, "Details of TLB Use"; trust.md V19, V20.
  * Tour:   after asm/direct_map.h.
  */
@@ -103,6 +105,7 @@ static void slot_whole(struct direct_map_change *change, pte_t *slot, uint64_t v
     uint64_t first_pfn = (first_va - DIRECT_MAP_BASE) >> PAGE_SHIFT;
     change->first_pfn = min(change->first_pfn, first_pfn);
     change->end_pfn = max(change->end_pfn, first_pfn + (size >> PAGE_SHIFT));
+    change->level = min(change->level, level - 1);
     list_add(&table->list, &change->healed);
     slot_whole(change, parent_slot, va);
 }
@@ -135,7 +138,7 @@ static void heal_if_whole(struct direct_map_change *change, uint64_t va)
 
 void direct_map_change_begin(struct direct_map_change *change)
 {
-    *change = (struct direct_map_change){.first_pfn = ~0UL};
+    *change = (struct direct_map_change){.first_pfn = ~0UL, .level = PT_1G};
     list_init(&change->healed);
 }
 
@@ -160,6 +163,7 @@ int direct_map_hide_noflush(struct direct_map_change *change, uint64_t pfn, uint
         pte_write(slot, pte_none());
         slot_not_whole(slot);
         counts.leaves[level]--;
+        change->level = min(change->level, level);
         va += pt_level_size(level);
     }
     counts.hidden_pages += nr_pages;
@@ -194,7 +198,8 @@ void direct_map_restore_noflush(struct direct_map_change *change, uint64_t pfn, 
 void direct_map_change_end(struct direct_map_change *change)
 {
     if (change->first_pfn < change->end_pfn)
-        tlb_flush_kernel((void *)va_of(change->first_pfn), (void *)va_of(change->end_pfn));
+        tlb_flush_kernel_leaves((void *)va_of(change->first_pfn), (void *)va_of(change->end_pfn),
+                                change->level);
     while (!list_empty(&change->healed)) {
         struct page *table = list_entry(change->healed.next, struct page, list);
         list_del(&table->list);

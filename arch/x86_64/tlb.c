@@ -163,9 +163,14 @@ static uint64_t online_cpus(void)
     return nr == 64 ? ~0UL : (1UL << nr) - 1;
 }
 
+void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level level)
+{
+    shoot_down(NULL, (uint64_t)start, (uint64_t)end, pt_level_size(level), online_cpus());
+}
+
 void tlb_flush_kernel(const void *start, const void *end)
 {
-    shoot_down(NULL, (uint64_t)start, (uint64_t)end, PAGE_SIZE, online_cpus());
+    tlb_flush_kernel_leaves(start, end, PT_4K);
 }
 
 void tlb_flush_kernel_local(const void *va)

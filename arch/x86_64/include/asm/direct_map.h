@@ -19,6 +19,7 @@
 /* What a change leaves to be done: a range to flush, tables to free afterwards. */
 struct direct_map_change {
     uint64_t first_pfn, end_pfn; /* empty: first >= end */
+    enum pt_level level;         /* of the smallest leaf that goes there */
     struct list_node healed;     /* tables that no entry points to any more */
 };
 

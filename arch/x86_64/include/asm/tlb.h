@@ -71,6 +71,10 @@ void tlb_gather_end(struct tlb_gather *g);
  */
 void tlb_flush_kernel(const void *start, const void *end);
 
+/* The same, where nothing smaller than a leaf of @level was there since everything was forgotten:
+ * one instruction forgets a leaf. */
+void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level level);
+
 /* Forget one kernel page on this CPU only: for windows that no other CPU uses. */
 void tlb_flush_kernel_local(const void *va);
 
