@@ -363,8 +363,8 @@ static bool is_low_locked(void)
     return low;
 }
 
-/* Fetch what is wanted ahead. False: there is no memory in such pieces; to be ahead is not worth the
- * last small ones. */
+/* Fetch what is wanted ahead. False: there is no memory in such pieces, and the last small ones are
+ * for those who need them now. */
 static bool refill(void)
 {
     while (is_low_locked())

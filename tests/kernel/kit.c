@@ -34,10 +34,11 @@ int kit_map_object(struct mm *mm, uint64_t page, uint64_t nr, uint32_t flags, st
                    uint64_t pgoff)
 {
     uint64_t at;
+    bool secret = object && object_is_secret(object); /* which is never executed */
     struct map_request request = {.addr = AT(page),
                                   .len_bytes = nr * PAGE_SIZE,
                                   .place = MAP_FIXED_NEW,
-                                  .flags = flags,
+                                  .flags = secret ? flags & ~VM_MAYEXEC : flags,
                                   .object = object,
                                   .pgoff = pgoff};
 
