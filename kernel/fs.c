@@ -20,6 +20,7 @@
 #include <base/panic.h>
 #include <lib/format.h>
 #include <lib/string.h>
+#include <mm/secretmem.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
@@ -127,11 +128,18 @@ void inode_touch_ctime(struct inode *inode)
     inode->ctime = now();
 }
 
+uint64_t inode_device(const struct inode *inode)
+{
+    return inode && inode->super ? inode->super->dev : NO_DEVICE;
+}
+
 void inode_stat(const struct inode *inode, struct uapi_stat *out)
 {
     const struct object *object = &inode->object;
+    uint64_t frames = atomic_load(&object->nr_pages);
+
     *out = (struct uapi_stat){
-        .dev = inode->super ? inode->super->dev : NO_DEVICE,
+        .dev = inode_device(inode),
         .ino = inode->ino,
         .nlink = inode->nlink,
         .mode = inode->mode,
@@ -140,7 +148,7 @@ void inode_stat(const struct inode *inode, struct uapi_stat *out)
         .rdev = inode->rdev,
         .size = object_size(object),
         .blksize = object->ops ? object_block_bytes(object) : PAGE_SIZE,
-        .blocks = atomic_load(&object->nr_pages) * (PAGE_SIZE / SECTOR_SIZE),
+        .blocks = object_is_secret(object) ? 0 : frames * (PAGE_SIZE / SECTOR_SIZE),
         .atime = inode->atime,
         .mtime = inode->mtime,
         .ctime = inode->ctime,

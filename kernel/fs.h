@@ -136,6 +136,9 @@ void inode_touch(struct inode *inode);
 void inode_touch_ctime(struct inode *inode);
 void inode_stat(const struct inode *inode, struct uapi_stat *out);
 
+/* The number of the file system that @inode lies in; it may be NULL, and then lies in none. */
+uint64_t inode_device(const struct inode *inode);
+
 /* A dentry outside the tree; takes over the reference on @inode. A first name makes it part of the
  * parent's file system. 0, or -ENOMEM, -ENOSPC (inode put). */
 int __must_check dentry_create(const char *name, struct dentry *parent, struct inode *inode,

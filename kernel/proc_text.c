@@ -64,7 +64,7 @@ static void add_area_numbers(struct text *t, const struct vma *vma)
     *at++ = ' ';
     at = format_hex(at, vma->object ? vma->pgoff << PAGE_SHIFT : 0, 8);
     memcpy(at, " 00:", 4);
-    at = format_hex(at + 4, vma->object ? 1 : 0, 2);
+    at = format_hex(at + 4, vma->object ? inode_device(inode) : 0, 2);
     *at++ = ' ';
     at = format_decimal(at, inode ? inode->ino : 0);
     *at++ = ' ';

@@ -80,6 +80,17 @@ __attribute__((unused)) static void in_child(void (*what)(void))
     EXPECT_IS(status, 0);
 }
 
+/* What fdinfo says a secret file has of memory; -1 on Linux, which says nothing. */
+__attribute__((unused)) static long secret_kib(int fd)
+{
+    static char text[512];
+    char name[64], *at;
+
+    snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
+    at = slurp(name, text, sizeof text) < 0 ? NULL : strstr(text, "resident:");
+    return at ? strtol(at + 9, NULL, 10) / 1024 : -1;
+}
+
 __attribute__((unused)) static const char *proc_name(int fd)
 {
     static char name[64];

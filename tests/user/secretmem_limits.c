@@ -220,6 +220,27 @@ static void status_counts_all_that_is_mapped(void)
     close(fd);
 }
 
+static void maps_names_the_device_that_fstat_does(void)
+{
+    unsigned major = 0, minor = 0;
+    struct stat st = {0};
+    char line[512];
+
+    NEED_PAGES;
+    char *p = map(PAGES);
+    FILE *f = fopen("/proc/self/maps", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strstr(line, "/secretmem (deleted)"))
+            EXPECT_IS(sscanf(line, "%*s %*s %*s %x:%x", &major, &minor), 2);
+    if (f)
+        fclose(f);
+    EXPECT_IS(fstat(fd, &st), 0);
+    EXPECT_IS(st.st_dev, major << 8 | minor);
+    EXPECT(minor);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+}
+
 /* Do the flags of the area at @p say @flag? */
 static bool area_says(const char *p, const char *flag)
 {
@@ -265,6 +286,21 @@ static void smaps_counts_what_is_there(void)
     EXPECT_IS(smaps(p, PAGES * PAGE, "Anonymous"), 0);
     EXPECT_IS(smaps(p, PAGES * PAGE, "Swap"), 0);
     munmap(p, PAGES * PAGE);
+    close(fd);
+}
+
+static void files_say_what_they_have_in_one_place_only(void)
+{
+    struct stat st = {0};
+
+    NEED_PAGES;
+    char *p = map(PAGES);
+    p[0] = p[PAGE] = 1;
+    EXPECT_IS(fstat(fd, &st), 0);
+    EXPECT_IS(st.st_blocks, 0); /* as on Linux */
+    EXPECT(secret_kib(fd) == 8 || secret_kib(fd) == -1);
+    munmap(p, PAGES * PAGE);
+    EXPECT(secret_kib(fd) == 8 || secret_kib(fd) == -1);
     close(fd);
 }
 
@@ -435,8 +471,10 @@ static const struct ktap_test tests[] = {
     TEST(root_is_not_limited),
     TEST(a_child_begins_with_nothing_locked),
     TEST(status_counts_all_that_is_mapped),
+    TEST(maps_names_the_device_that_fstat_does),
     TEST(smaps_says_locked_and_not_dumped),
     TEST(smaps_counts_what_is_there),
+    TEST(files_say_what_they_have_in_one_place_only),
     TEST(mlock_cannot_and_munlock_does_not),
     TEST(all_can_be_locked_with_a_secret_in_it),
     TEST(what_is_locked_from_now_on_is_not_filled),

@@ -380,6 +380,37 @@ static void pipes_and_sockets_copy(void)
     end_map();
 }
 
+/* A disk would take the page itself, and is refused; what lies in memory is copied all the same. */
+static void direct_files_in_memory_copy(void)
+{
+    static const char name[] = "/dev/shm/bulla-direct";
+    int file = open(name, O_RDWR | O_CREAT | O_DIRECT, 0600);
+
+    WITH_MAP;
+    EXPECT(file >= 0);
+    EXPECT_IS(write(file, map, PAGE), PAGE);
+    EXPECT_IS(pread(file, map + PAGE, PAGE, 0), PAGE);
+    EXPECT(!strcmp(map + PAGE, "secret"));
+    unlink(name);
+    close(file);
+    end_map();
+}
+
+static void a_socket_that_need_not_copy_does(void)
+{
+    int pair[2];
+
+    WITH_MAP;
+    EXPECT_IS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    EXPECT_IS(send(pair[0], map, 7, 0x4000000 /* MSG_ZEROCOPY */), 7);
+    strcpy(map, "SECRET");
+    EXPECT_IS(recv(pair[1], bytes, 7, 0), 7);
+    EXPECT(!strcmp(bytes, "secret"));
+    close(pair[0]);
+    close(pair[1]);
+    end_map();
+}
+
 static void calls_read_and_write_their_arguments(void)
 {
     struct timespec *time;
@@ -554,6 +585,8 @@ static const struct ktap_test tests[] = {
     TEST(a_private_futex_works),
     TEST(reads_and_writes_copy),
     TEST(pipes_and_sockets_copy),
+    TEST(direct_files_in_memory_copy),
+    TEST(a_socket_that_need_not_copy_does),
     TEST(calls_read_and_write_their_arguments),
     TEST(a_signal_is_handled_on_it),
     TEST(the_kernel_keeps_its_words_there),
