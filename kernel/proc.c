@@ -185,26 +185,34 @@ static const struct text_kind proc_files[] = {
 };
 
 /* A ratio and a number of KiB: the one that was set last counts. */
-static void ratio_changed(void)
+static int ratio_changed(void)
 {
     vm_settings.overcommit_kbytes = 0;
+    return 0;
 }
 
-static void kbytes_changed(void)
+static int kbytes_changed(void)
 {
     vm_settings.overcommit_ratio = 0;
+    return 0;
 }
 
-static const struct setting overcommit_memory = {&vm_settings.overcommit, OVERCOMMIT_NEVER, NULL},
-                            overcommit_ratio = {&vm_settings.overcommit_ratio, INT32_MAX,
-                                                ratio_changed},
-                            overcommit_kbytes = {&vm_settings.overcommit_kbytes, INT64_MAX,
-                                                 kbytes_changed},
-                            admin_reserve = {&vm_settings.admin_reserve_kbytes, INT64_MAX, NULL},
-                            user_reserve = {&vm_settings.user_reserve_kbytes, INT64_MAX, NULL},
-                            max_map_count = {&vm_settings.max_map_count, INT32_MAX, NULL},
-                            unprivileged_userfaultfd = {&userfaultfd_unprivileged, 1, NULL},
-                            mmap_min_addr = {&vm_settings.mmap_min_addr, GIGA_SIZE, NULL};
+static const struct setting overcommit_memory = {.value = &vm_settings.overcommit,
+                                                 .max = OVERCOMMIT_NEVER},
+                            overcommit_ratio = {.value = &vm_settings.overcommit_ratio,
+                                                .max = INT32_MAX,
+                                                .changed = ratio_changed},
+                            overcommit_kbytes = {.value = &vm_settings.overcommit_kbytes,
+                                                 .max = INT64_MAX,
+                                                 .changed = kbytes_changed},
+                            admin_reserve = {.value = &vm_settings.admin_reserve_kbytes,
+                                             .max = INT64_MAX},
+                            user_reserve = {.value = &vm_settings.user_reserve_kbytes,
+                                            .max = INT64_MAX},
+                            max_map_count = {.value = &vm_settings.max_map_count, .max = INT32_MAX},
+                            unprivileged_userfaultfd = {.value = &userfaultfd_unprivileged,
+                                                        .max = 1},
+                            mmap_min_addr = {.value = &vm_settings.mmap_min_addr, .max = GIGA_SIZE};
 
 static const struct text_kind proc_sys_vm[] = {
     {"fail_at", 0600, .show = show_fail_at, .store = store_fail_at},

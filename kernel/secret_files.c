@@ -22,51 +22,31 @@
 #include <mm/secretmem.h>
 #include <uapi/errno.h>
 
-struct number {
-    struct text_kind kind;
-    uint64_t *value;
-    bool (*fits)(uint64_t value);
-};
-
 static bool is_block(uint64_t pages)
 {
-    return pages && pages <= SECRET_BLOCK_PAGES_MAX && !(pages & (pages - 1));
+    return !(pages & (pages - 1));
 }
 
-static bool is_pages(uint64_t pages)
+static int changed(void)
 {
-    return pages <= UINT32_MAX;
-}
-
-static int show_number(struct text *t, struct dentry *dentry)
-{
-    const struct number *n = container_of(text_kind_of(dentry), struct number, kind);
-
-    text_add(t, "%lu\n", READ_ONCE(*n->value));
-    return 0;
-}
-
-static int store_number(const struct text_kind *kind, const char *word)
-{
-    const struct number *n = container_of(kind, struct number, kind);
-    uint64_t value;
-
-    if (parse_number(word, &value) || !n->fits(value))
-        return -EINVAL;
-    WRITE_ONCE(*n->value, value);
     secret_pool_changed();
     return 0;
 }
 
-#define NUMBER(name)                                                \
-    {                                                               \
-        name, 0644, .show = show_number, .store_word = store_number \
-    }
+static const struct setting block_pages = {.value = &secret_pool_settings.block_pages,
+                                           .max = SECRET_BLOCK_PAGES_MAX,
+                                           .changed = changed,
+                                           .min = 1,
+                                           .fits = is_block};
+static const struct setting low = {
+    .value = &secret_pool_settings.low, .max = UINT32_MAX, .changed = changed};
+static const struct setting most = {
+    .value = &secret_pool_settings.max, .max = UINT32_MAX, .changed = changed};
 
-static const struct number numbers[] = {
-    {NUMBER("pool_pages"), &secret_pool_settings.block_pages, is_block},
-    {NUMBER("pool_low"), &secret_pool_settings.low, is_pages},
-    {NUMBER("pool_max"), &secret_pool_settings.max, is_pages},
+static const struct text_kind numbers[] = {
+    {"pool_pages", 0644, .setting = &block_pages},
+    {"pool_low", 0644, .setting = &low},
+    {"pool_max", 0644, .setting = &most},
 };
 
 static int show_free_pages(struct text *t, struct dentry *dentry)
@@ -107,7 +87,7 @@ void secret_boot_files(struct dentry *mm)
     struct dentry *dir = fs_boot_directory(mm, "secretmem", 0755);
 
     for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
-        text_file_boot(dir, &numbers[i].kind);
+        text_file_boot(dir, &numbers[i]);
     for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
         text_file_boot(dir, &others[i]);
 }
@@ -115,11 +95,12 @@ void secret_boot_files(struct dentry *mm)
 void secret_boot_options(const char *cmdline)
 {
     char name[32], word[16];
+    uint64_t number;
 
     for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
-        snprintf(name, sizeof(name), "secretmem.%s", numbers[i].kind.name);
+        snprintf(name, sizeof(name), "secretmem.%s", numbers[i].name);
         if (!parse_option(cmdline, name, word, sizeof(word)) &&
-            store_number(&numbers[i].kind, word))
+            (parse_number(word, &number) || setting_change(numbers[i].setting, number)))
             log_warn("%s=%s is not understood", name, word);
     }
 }

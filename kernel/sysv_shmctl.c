@@ -199,9 +199,9 @@ static int show_segments(struct text *t, struct dentry *dentry)
 
 static const struct text_kind proc_sysvipc_shm = {"shm", 0444, .show = show_segments};
 
-static const struct setting max_setting = {&shm_limits.max, UINT64_MAX, NULL},
-                            all_setting = {&shm_limits.all, UINT64_MAX, NULL},
-                            ids_setting = {&shm_limits.ids, 32768, NULL};
+static const struct setting max_setting = {.value = &shm_limits.max, .max = UINT64_MAX},
+                            all_setting = {.value = &shm_limits.all, .max = UINT64_MAX},
+                            ids_setting = {.value = &shm_limits.ids, .max = 32768};
 
 static const struct text_kind settings[] = {
     {"shmmax", 0644, .setting = &max_setting},

@@ -110,14 +110,14 @@ static int show(const struct text_kind *kind, struct text *t, struct dentry *den
     return 0;
 }
 
-static int setting_change(const struct setting *setting, uint64_t number)
+int setting_change(const struct setting *setting, uint64_t number)
 {
-    if (number > setting->max)
+    if (number < setting->min || number > setting->max)
+        return -EINVAL;
+    if (setting->fits && !setting->fits(number))
         return -EINVAL;
     WRITE_ONCE(*setting->value, number);
-    if (setting->changed)
-        setting->changed();
-    return 0;
+    return setting->changed ? setting->changed() : 0;
 }
 
 static int store(struct file *f, uint64_t number, bool negative)
@@ -135,7 +135,8 @@ static int store(struct file *f, uint64_t number, bool negative)
 
 static bool can_store(const struct text_kind *kind)
 {
-    return kind->store || kind->store_for || kind->store_word || kind->setting;
+    bool sets = kind->setting && (kind->rights & 0222);
+    return kind->store || kind->store_for || kind->store_word || sets;
 }
 
 /* The next piece takes the place of the one that is there. */

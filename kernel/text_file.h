@@ -60,10 +60,16 @@ struct text_kind {
     const struct file_ops *ops;    /* instead of all: it is no text */
 };
 
+/* A number that can be changed, where the file's rights say so. */
 struct setting {
     uint64_t *value, max;
-    void (*changed)(void); /* NULL: nobody has to know */
+    int (*changed)(void); /* NULL: nobody has to know; what it returns, the writer gets */
+    uint64_t min;
+    bool (*fits)(uint64_t number); /* NULL: all from min to max do */
 };
+
+/* -EINVAL: it does not fit, and is as it was. */
+int __must_check setting_change(const struct setting *setting, uint64_t number);
 
 /* Of a file that was made from one. */
 const struct text_kind *text_kind_of(const struct dentry *dentry);

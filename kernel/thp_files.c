@@ -75,59 +75,40 @@ static const struct choice choices[] = {
      &shmem_huge_setting},
 };
 
-/* A setting that is a number. */
-struct number {
-    struct text_kind kind;
-    uint64_t *value;
-    uint64_t min, max;
-};
-
-static int show_number(struct text *t, struct dentry *dentry)
-{
-    const struct number *n = container_of(text_kind_of(dentry), struct number, kind);
-
-    text_add(t, "%lu\n", READ_ONCE(*n->value));
-    return 0;
-}
-
-static int store_number(const struct text_kind *kind, const char *word)
-{
-    const struct number *n = container_of(kind, struct number, kind);
-    uint64_t value;
-
-    if (parse_number(word, &value) || value > n->max || value < n->min)
-        return -EINVAL;
-    WRITE_ONCE(*n->value, value);
-    return khugepaged_settings_changed();
-}
-
 static uint64_t huge_bytes = HUGE_SIZE;
 static uint64_t defrag_too = 1;
 
-#define NUMBER(name)                                                \
-    {                                                               \
-        name, 0644, .show = show_number, .store_word = store_number \
+/* What khugepaged does by it changes at once. */
+#define NUMBER(called, number, least, most)                                                    \
+    {                                                                                          \
+        .name = called, .rights = 0644, .setting = &(const struct setting)                     \
+        {                                                                                      \
+            .value = number, .min = least, .max = most, .changed = khugepaged_settings_changed \
+        }                                                                                      \
     }
-#define CONSTANT(name)                  \
-    {                                   \
-        name, 0444, .show = show_number \
+#define CONSTANT(called, number)                                           \
+    {                                                                      \
+        .name = called, .rights = 0444, .setting = &(const struct setting) \
+        {                                                                  \
+            .value = number                                                \
+        }                                                                  \
     }
 
-static const struct number numbers[] = {
-    {NUMBER("use_zero_page"), &thp_use_zeros, 0, 1},
-    {CONSTANT("hpage_pmd_size"), &huge_bytes, 0, 0},
+static const struct text_kind numbers[] = {
+    NUMBER("use_zero_page", &thp_use_zeros, 0, 1),
+    CONSTANT("hpage_pmd_size", &huge_bytes),
 };
 
-static const struct number khugepaged[] = {
-    {NUMBER("alloc_sleep_millisecs"), &khugepaged_pace.alloc_sleep_ms, 0, UINT32_MAX},
-    {NUMBER("scan_sleep_millisecs"), &khugepaged_pace.scan_sleep_ms, 0, UINT32_MAX},
-    {NUMBER("pages_to_scan"), &khugepaged_pace.pages_to_scan, 1, UINT32_MAX},
-    {NUMBER("defrag"), &defrag_too, 0, 1},
-    {NUMBER("max_ptes_none"), &thp_scan_limits.none, 0, 511},
-    {NUMBER("max_ptes_shared"), &thp_scan_limits.shared, 0, 511},
-    {NUMBER("max_ptes_swap"), &thp_scan_limits.swap, 0, 511},
-    {CONSTANT("full_scans"), &thp_full_scans, 0, 0},
-    {CONSTANT("pages_collapsed"), &thp_pages_collapsed, 0, 0},
+static const struct text_kind khugepaged[] = {
+    NUMBER("alloc_sleep_millisecs", &khugepaged_pace.alloc_sleep_ms, 0, UINT32_MAX),
+    NUMBER("scan_sleep_millisecs", &khugepaged_pace.scan_sleep_ms, 0, UINT32_MAX),
+    NUMBER("pages_to_scan", &khugepaged_pace.pages_to_scan, 1, UINT32_MAX),
+    NUMBER("defrag", &defrag_too, 0, 1),
+    NUMBER("max_ptes_none", &thp_scan_limits.none, 0, 511),
+    NUMBER("max_ptes_shared", &thp_scan_limits.shared, 0, 511),
+    NUMBER("max_ptes_swap", &thp_scan_limits.swap, 0, 511),
+    CONSTANT("full_scans", &thp_full_scans),
+    CONSTANT("pages_collapsed", &thp_pages_collapsed),
 };
 
 void thp_boot_files(struct dentry *mm)
@@ -138,9 +119,9 @@ void thp_boot_files(struct dentry *mm)
     for (unsigned i = 0; i < ARRAY_SIZE(choices); i++)
         text_file_boot(dir, &choices[i].kind);
     for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
-        text_file_boot(dir, &numbers[i].kind);
+        text_file_boot(dir, &numbers[i]);
     for (unsigned i = 0; i < ARRAY_SIZE(khugepaged); i++)
-        text_file_boot(below, &khugepaged[i].kind);
+        text_file_boot(below, &khugepaged[i]);
 }
 
 void thp_boot_option(const char *cmdline)

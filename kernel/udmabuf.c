@@ -148,8 +148,8 @@ const struct file_ops udmabuf_ops = {.ioctl = udmabuf_ioctl};
 
 void udmabuf_boot_files(struct dentry *sys)
 {
-    static const struct setting list = {&list_limit, INT32_MAX, NULL},
-                                size = {&size_limit_mb, INT32_MAX, NULL};
+    static const struct setting list = {.value = &list_limit, .max = INT32_MAX},
+                                size = {.value = &size_limit_mb, .max = INT32_MAX};
     static const struct text_kind files[] = {{"list_limit", 0644, .setting = &list},
                                              {"size_limit_mb", 0644, .setting = &size}};
     struct dentry *module = fs_boot_directory(sys, "module", 0755);

@@ -14,7 +14,7 @@
 
 #define PAGES 8
 
-static char *plain, *secret;
+static char *plain, *kept;
 static pid_t child;
 
 static void halves_read(char **arg)
@@ -26,7 +26,7 @@ static void halves_read(char **arg)
 
 static char *secret_new(void)
 {
-    int fd = (int)syscall(SYS_MEMFD_SECRET, 0);
+    int fd = secret(0);
 
     if (ftruncate(fd, PAGES * PAGE) < 0)
         return NULL;
@@ -39,7 +39,7 @@ static char *secret_new(void)
 
 static char *huge_new(void)
 {
-    int fd = (int)syscall(SYS_MEMFD_SECRET, SECRET_HUGETLB);
+    int fd = secret(SECRET_HUGETLB);
 
     if (ftruncate(fd, HUGE) < 0)
         return NULL;
@@ -63,22 +63,22 @@ static void do_wipe(void)
 
 static void do_secret(void)
 {
-    secret = secret_new();
+    kept = secret_new();
 }
 
 static void do_drop(void)
 {
-    munmap(secret, PAGES * PAGE);
+    munmap(kept, PAGES * PAGE);
 }
 
 static void do_huge(void)
 {
-    secret = huge_new();
+    kept = huge_new();
 }
 
 static void do_drop_huge(void)
 {
-    munmap(secret, HUGE);
+    munmap(kept, HUGE);
 }
 
 /* A child that has the pattern in all its registers, asleep. */

@@ -146,13 +146,16 @@ static void search_frames(void)
     window_set(pte_none());
 }
 
+/* The machine goes on meanwhile: what this CPU remembers would not outlive a switch. */
 static void touch_frames(void)
 {
     struct uapi_attack *attack = &attacker.attack;
+    irq_flags_t flags = irq_save();
 
     for (uint64_t i = 0; i < min(attack->nr_frames, (uint64_t)ATTACKER_FRAMES); i++)
         if (attack->frames[i] < frames_end())
             attack->pages += attacker_reads(direct_va(attack->frames[i]));
+    irq_restore(flags);
 }
 
 static void read_user(void)
@@ -174,8 +177,6 @@ static void attack(unsigned cmd)
         search_leaves();
     else if (cmd == ATTACK_FRAMES)
         search_frames();
-    else if (cmd == ATTACK_TOUCH)
-        touch_frames();
     else if (a->address < USER_END)
         read_user();
     memset(&attacker.pattern, 0, sizeof(attacker.pattern));
@@ -190,10 +191,14 @@ static int attack_locked(unsigned cmd, user_addr_t arg)
     a->words = a->pages = a->spaces = a->refused = a->stale = a->open_code = 0;
     if (cmd == ATTACK_FRAMES)
         a->nr_frames = 0;
-    if (!quiet_begin())
+    if (cmd == ATTACK_TOUCH) {
+        touch_frames();
+    } else if (quiet_begin()) {
+        attack(cmd);
+        quiet_end();
+    } else {
         return -EAGAIN;
-    attack(cmd);
-    quiet_end();
+    }
     return copy_to_user(arg, a, sizeof(*a)) ? -EFAULT : 0;
 }
 

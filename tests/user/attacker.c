@@ -10,17 +10,17 @@
  * Tour:   after tests/user/attacker.h; tests/attack looks from outside.
  */
 #include "attacker_ways.h"
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #define PAGES 3
 
-/* A secret of @pages, each with the pattern; *@fd is its file. */
-static char *secret(size_t pages, int *fd)
+/* Secret memory of @pages, each with the pattern; *@fd is its file. */
+static char *planted(size_t pages, int *fd)
 {
-    *fd = (int)syscall(SYS_MEMFD_SECRET, 0);
-    EXPECT_IS(ftruncate(*fd, (off_t)(pages * PAGE)), 0);
-    char *p = mmap(NULL, pages * PAGE, RW, MAP_SHARED, *fd, 0);
-    EXPECT(p != MAP_FAILED);
+    *fd = secret_file(pages);
+    char *p = secret_map(*fd, pages);
     for (size_t i = 0; i < pages; i++)
         plant(p + i * PAGE + 64 * i);
     return p;
@@ -45,7 +45,7 @@ static void no_leaf_leads_to_a_secret_page(void)
     int fd;
 
     NEED_ATTACKER;
-    char *p = secret(PAGES, &fd);
+    char *p = planted(PAGES, &fd);
     EXPECT_IS(cpus_that_find(), 0);
     EXPECT_IS(frames_with_it(), PAGES);
     EXPECT_IS(attack_now.words, PAGES * 4);
@@ -58,7 +58,7 @@ static void no_leaf_leads_to_a_secret_page(void)
 static void no_leaf_leads_to_a_huge_secret_page(void)
 {
     NEED_ATTACKER;
-    int fd = (int)syscall(SYS_MEMFD_SECRET, SECRET_HUGETLB);
+    int fd = secret(SECRET_HUGETLB);
     EXPECT_IS(ftruncate(fd, HUGE), 0);
     char *p = mmap(NULL, HUGE, RW, MAP_SHARED, fd, 0);
     EXPECT(p != MAP_FAILED);
@@ -78,7 +78,7 @@ static void nothing_is_left_of_what_was_unmapped_and_closed(void)
     int fd;
 
     NEED_ATTACKER;
-    char *p = secret(PAGES, &fd);
+    char *p = planted(PAGES, &fd);
     close(fd);
     EXPECT_IS(frames_with_it(), PAGES);
     munmap(p + PAGE, PAGE);
@@ -88,7 +88,7 @@ static void nothing_is_left_of_what_was_unmapped_and_closed(void)
 }
 
 /* Fork a child that does @work, and end it by signal @sig (0: it ends by itself). */
-static void in_child(void (*work)(int done), int sig)
+static void in_child_that_ends(void (*work)(int done), int sig)
 {
     int done[2], status;
     char byte;
@@ -117,7 +117,7 @@ static void keep_a_secret(int done)
 {
     int fd;
 
-    secret(PAGES, &fd);
+    planted(PAGES, &fd);
     ready(done);
 }
 
@@ -131,9 +131,9 @@ static void keep_a_secret_for_ever(int done)
 static void nothing_is_left_of_who_exits_or_is_killed(void)
 {
     NEED_ATTACKER;
-    in_child(keep_a_secret, 0);
+    in_child_that_ends(keep_a_secret, 0);
     EXPECT_IS(frames_with_it(), 0);
-    in_child(keep_a_secret_for_ever, SIGKILL);
+    in_child_that_ends(keep_a_secret_for_ever, SIGKILL);
     EXPECT_IS(frames_with_it(), 0);
 }
 
@@ -173,7 +173,7 @@ static void a_child_shares_the_frame(void)
     int fd, status;
 
     NEED_ATTACKER;
-    char *p = secret(1, &fd);
+    char *p = planted(1, &fd);
     pid_t child = fork();
     if (child == 0)
         _exit(is_planted(p) ? 0 : 1);
@@ -194,19 +194,70 @@ static void pool_shrink(void)
     close(fd);
 }
 
+/* A thread that stays on the other CPU reads frames all the time, through the direct map. */
+static struct uapi_attack touch;
+static _Atomic enum { TOUCH_WARMS, TOUCH_SECRETS, TOUCH_ENDS } touch_phase;
+static _Atomic unsigned long touch_warm, touch_secret;
+
+static void *touch_all_the_time(void *arg)
+{
+    go_to_cpu(1);
+    while (touch_phase != TOUCH_ENDS) {
+        bool secret_now = touch_phase == TOUCH_SECRETS;
+        ioctl(attacker, ATTACK_TOUCH, &touch);
+        touch_warm += touch.pages;
+        if (secret_now) {
+            touch_secret = touch.pages;
+            touch_phase = TOUCH_ENDS;
+        }
+    }
+    return arg;
+}
+
+static void another_cpu_forgets_before_a_fault_returns(void)
+{
+    pthread_t thread;
+    int fd;
+
+    NEED_ATTACKER;
+    if (nr_cpus() < 2)
+        SKIP("one CPU");
+    char *p = planted(PAGES, &fd);
+    EXPECT_IS(frames_with_it(), PAGES);
+    touch = attack_now;
+    munmap(p, PAGES * PAGE);
+    close(fd);
+    pool_shrink();
+    go_to_cpu(0);
+    touch_phase = TOUCH_WARMS;
+    touch_warm = touch_secret = 0;
+    EXPECT_IS(pthread_create(&thread, NULL, touch_all_the_time, NULL), 0);
+    while (touch_warm < 100 * PAGES)
+        sched_yield();
+    p = planted(PAGES, &fd);
+    touch_phase = TOUCH_SECRETS;
+    pthread_join(thread, NULL);
+    EXPECT_IS(touch_secret, 0);
+    EXPECT_IS(frames_with_it(), PAGES);
+    for (int i = 0; i < PAGES; i++) /* the same: a pool fetches the last block that it gave back */
+        EXPECT_IS(attack_now.frames[i], touch.frames[i]);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+}
+
 /* Frames that were secret, then anybody's, and are secret again: each CPU read them meanwhile. */
 static void old_translations_do_not_help(void)
 {
     int fd;
 
     NEED_ATTACKER;
-    char *p = secret(PAGES, &fd);
+    char *p = planted(PAGES, &fd);
     EXPECT_IS(frames_with_it(), PAGES);
     munmap(p, PAGES * PAGE);
     close(fd);
     pool_shrink();
     EXPECT_IS(readable_frames(), PAGES * nr_cpus());
-    p = secret(PAGES, &fd);
+    p = planted(PAGES, &fd);
     EXPECT_IS(cpus_that_find(), 0);
     EXPECT_IS(readable_frames(), 0); /* the same: a pool fetches the last block that it gave back */
     EXPECT_IS(frames_with_it(), PAGES);
@@ -235,7 +286,7 @@ static void nothing_is_left_of_what_was_sent(void)
     int from_fd, to_fd;
 
     NEED_ATTACKER;
-    char *from = secret(1, &from_fd), *to = secret(1, &to_fd);
+    char *from = planted(1, &from_fd), *to = planted(1, &to_fd);
     send_through_pipe(from, to);
     EXPECT_IS(frames_with_it(), 2); /* these two */
     send_through_socket(from, to);
@@ -253,7 +304,7 @@ static void code_has_one_address_where_it_is_not_written(void)
     int fd;
 
     NEED_ATTACKER;
-    char *p = secret(PAGES, &fd);
+    char *p = planted(PAGES, &fd);
     munmap(p, PAGES * PAGE);
     close(fd);
     pool_shrink();
@@ -296,6 +347,7 @@ static const struct ktap_test tests[] = {
     TEST(nothing_is_left_of_who_exits_or_is_killed),
     TEST(nothing_is_left_of_who_ate_all_memory),
     TEST(a_child_shares_the_frame),
+    TEST(another_cpu_forgets_before_a_fault_returns),
     TEST(old_translations_do_not_help),
     TEST(nothing_is_left_of_registers),
     TEST(nothing_is_left_of_what_was_sent),

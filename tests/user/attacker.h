@@ -14,15 +14,12 @@
 #define _GNU_SOURCE
 #include "../../include/uapi/attacker.h"
 #include "../../include/uapi/bulla.h"
-#include "ktap.h"
+#include "secret.h"
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
-#define RW               (PROT_READ | PROT_WRITE)
-#define SYS_MEMFD_SECRET 447
-#define HUGE             (512 * PAGE)
+#define HUGE (512 * PAGE)
 
 static int attacker = -1;
 static struct uapi_attack attack_now;

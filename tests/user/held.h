@@ -5,8 +5,7 @@
  * Room:   tests/user.
  * Owns:   nothing.
  * Locks:  none; for programs with one thread, when nobody else runs.
- * Always: (1) what may stay for the next user is left out: free objects of slabs, kernel stacks; or
- *             given back first: hidden pages that wait for the next secret.
+ * Always: (1) what may stay for the next user is left out: free objects of slabs, kernel stacks.
  * Source: proc_meminfo(5), slabinfo(5); trust.md V24.
  * Tour:   before tests/user/fuzz.c, tests/user/fail.c.
  */

@@ -11,19 +11,16 @@
  * Tour:   after tests/user/secretmem.c; tests/kernel/secret_race.c for what programs cannot do.
  */
 #define _GNU_SOURCE
-#include "ktap.h"
+#include "secret.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <time.h>
 
-#define RW               (PROT_READ | PROT_WRITE)
-#define SYS_MEMFD_SECRET 447
-#define SECONDS          1
-#define ROUNDS           100000
-#define PAGES            32UL
-#define NEXT_OWNER       0x80
+#define SECONDS    1
+#define ROUNDS     100000
+#define PAGES      32UL
+#define NEXT_OWNER 0x80
 
 static int seconds = SECONDS;
 static time_t began;
@@ -79,23 +76,6 @@ static int touch(volatile char *p, int value)
     return (uint8_t)*p;
 }
 
-static int secret(size_t pages)
-{
-    int fd = (int)syscall(SYS_MEMFD_SECRET, 0);
-
-    if (fd >= 0 && pages)
-        EXPECT_IS(ftruncate(fd, (off_t)(pages * PAGE)), 0);
-    return fd;
-}
-
-static char *map(int fd)
-{
-    char *p = mmap(NULL, PAGES * PAGE, RW, MAP_SHARED, fd, 0);
-
-    EXPECT(p != MAP_FAILED);
-    return p;
-}
-
 static void (*other_work)(void);
 
 static void *other_thread(void *arg)
@@ -134,12 +114,11 @@ static void race(void (*round)(void), void (*other)(void))
         printf("# %u rounds\n", rounds);
 }
 
-#define NEED_SECRET                      \
-    do {                                 \
-        int fd = secret(0);              \
-        if (fd < 0)                      \
-            SKIP("memfd_secret is off"); \
-        close(fd);                       \
+#define NEED_SECRETS          \
+    do {                      \
+        int file = secret(0); \
+        NEED_SECRET(file);    \
+        close(file);          \
     } while (0)
 
 /* Two faults of one page: what both write is there. */
@@ -152,8 +131,8 @@ static void write_odd_bytes(void)
 
 static void fault_the_same(void)
 {
-    int fd = secret(PAGES);
-    char *p = shared = map(fd);
+    int fd = secret_file(PAGES);
+    char *p = shared = secret_map(fd, PAGES);
 
     close(fd);
     meet();
@@ -167,7 +146,7 @@ static void fault_the_same(void)
 
 static void two_faults_of_one_page_give_one_page(void)
 {
-    NEED_SECRET;
+    NEED_SECRETS;
     race(fault_the_same, write_odd_bytes);
 }
 
@@ -182,7 +161,7 @@ static void touch_all(void)
 static void set_the_size(void)
 {
     int fd = secret(0);
-    char *p = shared = map(fd);
+    char *p = shared = secret_map(fd, PAGES);
 
     meet();
     wrong += ftruncate(fd, PAGES * PAGE) < 0;
@@ -195,7 +174,7 @@ static void set_the_size(void)
 
 static void faults_while_the_size_is_set_are_refused_or_find_zeros(void)
 {
-    NEED_SECRET;
+    NEED_SECRETS;
     race(set_the_size, touch_all);
 }
 
@@ -211,8 +190,8 @@ static void write_all(void)
 
 static void close_and_unmap(void)
 {
-    int fd = secret(PAGES);
-    char *p = shared = map(fd);
+    int fd = secret_file(PAGES);
+    char *p = shared = secret_map(fd, PAGES);
 
     meet();
     close(fd);
@@ -223,7 +202,7 @@ static void close_and_unmap(void)
 
 static void faults_while_file_and_mapping_go_end_in_a_signal(void)
 {
-    NEED_SECRET;
+    NEED_SECRETS;
     race(close_and_unmap, write_all);
 }
 
@@ -252,12 +231,12 @@ static void a_process_ends_while_it_faults(void)
 {
     int status;
 
-    NEED_SECRET;
+    NEED_SECRETS;
     began = now();
     rounds = 0;
     do {
-        int fd = secret(PAGES);
-        shared = map(fd);
+        int fd = secret_file(PAGES);
+        shared = secret_map(fd, PAGES);
         close(fd);
         pid_t child = fork();
         if (child == 0)
@@ -286,8 +265,8 @@ static void read_on(void)
 
 static void unmap_and_use_again(void)
 {
-    int fd = secret(PAGES), next = secret(PAGES);
-    char *p = map(fd), *q = map(next);
+    int fd = secret_file(PAGES), next = secret_file(PAGES);
+    char *p = secret_map(fd, PAGES), *q = secret_map(next, PAGES);
     char *plain = mmap(NULL, PAGES * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     close(fd);
@@ -310,7 +289,7 @@ static void unmap_and_use_again(void)
 
 static void who_reads_on_never_sees_the_next_owner(void)
 {
-    NEED_SECRET;
+    NEED_SECRETS;
     race(unmap_and_use_again, read_on);
 }
 
