@@ -9,14 +9,15 @@
  * under one lock.
  *
  *   step here                      code
- *   fill: dm = 0, tlb              block_get(), direct_map_hide_noflush(), direct_map_change_end()
- *   take                           take_ready(), page_of(), block_carve()
- *   wipe                           secret_page_wipe(), window_open(), window_close()
+ *   fill: dm = 0, tlb              block_get(), frames_hide(): direct_map_hide_noflush(),
+ *                                  direct_map_change_end()
+ *   take                           take_ready(), page_of(), block_carve() of mm/secret_pool.c
+ *   wipe                           window_zero()
  *   index = f; loser: give         secretmem_get_page(), object_add_page(), give_unused()
  *   publish                        publish(), publish_written() of mm/fault.c
  *   truncate: pte, utlb            object_truncate(), zap, tlb_gather_end()
- *   put                            folio_put(), secret_release()
- *   give: ready, leaving, dm = 1  secret_page_give(), block_put(), direct_map_restore_noflush()
+ *   put                            folio_put(), secret_release(), secret_release_many()
+ *   give: ready, leaving, dm = 1   secret_page_give(), block_put(), frames_restore()
  *
  * Each MUTANT is one step left out or done too early: spin must find what comes of it.
  */
