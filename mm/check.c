@@ -33,7 +33,7 @@ static int check_secret_area(const struct vma *vma)
     CLAIM(!strict || uaccess_asks(&vma->mm->pgtable), "V16",
           "area %#lx is strict, and copies do not ask", vma->start);
     CLAIM(!vma_is_secret(vma) ||
-              (vma->flags & (VM_SHARED | VM_EXEC | VM_MAYEXEC | VM_UFFD_MISSING)) == VM_SHARED,
+              (vma->flags & (VM_SHARED | VM_EXEC | VM_UFFD_MISSING)) == VM_SHARED,
           "V18", "area %#lx of secret memory has flags %#x", vma->start, vma->flags);
     return 0;
 }

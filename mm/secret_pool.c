@@ -79,16 +79,19 @@ static struct secret_block *block_with_room(void)
     return list_first_entry(&secret_pool.shelves[shelf], struct secret_block, node);
 }
 
-/* As large as is wanted, or smaller. */
-static int fill(void)
+static unsigned wanted_order(void)
 {
-    unsigned order = __builtin_ctzl(READ_ONCE(secret_pool_settings.block_pages));
+    return __builtin_ctzl(READ_ONCE(secret_pool_settings.block_pages));
+}
+
+/* A block more. 0 or -ENOMEM. */
+static int add_block(unsigned order)
+{
     struct secret_block *block;
 
-    while (block_get(order, &block)) {
-        if (!order--)
-            return -ENOMEM;
-    }
+    int err = block_get(order, &block);
+    if (err)
+        return err;
     spin_lock(&secret_pool.lock);
     shelve(block);
     secret_pool.counts.blocks++;
@@ -97,6 +100,16 @@ static int fill(void)
     secret_pool.counts.fill_pages += 1UL << order;
     spin_unlock(&secret_pool.lock);
     return 0;
+}
+
+/* For a fault: as large as is wanted, or smaller. */
+static int fill(void)
+{
+    for (unsigned order = wanted_order();; order--) {
+        int err = add_block(order);
+        if (!err || !order)
+            return err;
+    }
 }
 
 /* Are single pages hidden and restored as they come and go, as Linux does it? */
@@ -120,33 +133,33 @@ static struct secret_block *unused_take(struct secret_block *block)
     return block;
 }
 
-/* The first unused block that is @wanted, or NULL. */
-static struct secret_block *unused_find(bool (*wanted)(struct secret_block *block))
+/* How many frames they had. */
+static uint64_t put_all(struct list_node *going)
 {
-    struct secret_block *block, *found = NULL;
-
-    spin_lock(&secret_pool.lock);
-    list_for_each_entry (block, &secret_pool.shelves[SHELF_UNUSED], node) {
-        if (wanted(block)) {
-            found = unused_take(block);
-            break;
-        }
-    }
-    spin_unlock(&secret_pool.lock);
-    return found;
-}
-
-/* Give back what is @wanted. How many frames that were. */
-static uint64_t give_back(bool (*wanted)(struct secret_block *block))
-{
-    struct secret_block *block;
+    struct secret_block *block, *after;
     uint64_t frames = 0;
 
-    while ((block = unused_find(wanted))) {
+    list_for_each_safe (block, after, going, node) {
         frames += 1UL << block->order;
         block_put(block);
     }
     return frames;
+}
+
+/* Give back the unused blocks that are @wanted back, each asked once. How many frames that were. */
+static uint64_t give_back(bool (*wanted)(struct secret_block *block))
+{
+    struct secret_block *block, *after;
+    struct list_node going;
+
+    list_init(&going);
+    spin_lock(&secret_pool.lock);
+    list_for_each_safe (block, after, &secret_pool.shelves[SHELF_UNUSED], node) {
+        if (wanted(block))
+            list_add(&unused_take(block)->node, &going);
+    }
+    spin_unlock(&secret_pool.lock);
+    return put_all(&going);
 }
 
 static bool any(struct secret_block *block)
@@ -310,11 +323,7 @@ void secret_pages_give(struct list_node *pages)
     secret_pool.counts.secret -= nr;
     bool call = call_tender(SECRET_CALL_UNUSED, secret_pool.stocked & 1U << SHELF_UNUSED);
     spin_unlock(&secret_pool.lock);
-    while (unlikely(!list_empty(&going))) {
-        struct secret_block *block = list_first_entry(&going, struct secret_block, node);
-        list_del(&block->node);
-        block_put(block);
-    }
+    put_all(&going);
     if (unlikely(call))
         tell_tender(SECRET_CALL_UNUSED);
 }
@@ -354,11 +363,12 @@ static bool is_low_locked(void)
     return low;
 }
 
-/* Fetch what is wanted ahead. False: there is no memory. */
+/* Fetch what is wanted ahead. False: there is no memory in such pieces, and the last small ones are
+ * for those who need them now. */
 static bool refill(void)
 {
     while (is_low_locked())
-        if (fill())
+        if (add_block(wanted_order()))
             return false;
     return true;
 }

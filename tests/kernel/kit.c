@@ -33,12 +33,12 @@ void kit_mm_put(struct mm *mm)
 int kit_map_object(struct mm *mm, uint64_t page, uint64_t nr, uint32_t flags, struct object *object,
                    uint64_t pgoff)
 {
-    bool secret = object && object_is_secret(object); /* then nobody may ever execute it */
     uint64_t at;
+    bool secret = object && object_is_secret(object); /* which is never executed */
     struct map_request request = {.addr = AT(page),
                                   .len_bytes = nr * PAGE_SIZE,
                                   .place = MAP_FIXED_NEW,
-                                  .flags = flags & ~(secret ? VM_MAYEXEC : 0),
+                                  .flags = secret ? flags & ~VM_MAYEXEC : flags,
                                   .object = object,
                                   .pgoff = pgoff};
 

@@ -142,6 +142,24 @@ KTEST(a_block_is_given_back_when_nobody_used_it_between_two_looks)
     pool_end();
 }
 
+KTEST(each_unused_block_has_its_own_time)
+{
+    struct object *older = kit_object(&secretmem_ops, BLOCK),
+                  *newer = kit_object(&secretmem_ops, 1);
+    REQUIRE(older && newer);
+
+    pool_begin(BLOCK);
+    REQUIRE(secrets_make(older, 0, BLOCK) && secret_at(newer, 0));
+    object_put(older);
+    EXPECT(secret_pool_tend(true));
+    object_put(newer);
+    EXPECT(secret_pool_tend(true)); /* the second look at one, the first at the other */
+    EXPECT_EQ(pool_counts().blocks, 1);
+    EXPECT(!secret_pool_tend(true));
+    EXPECT_EQ(pool_counts().blocks, 0);
+    pool_end();
+}
+
 KTEST(the_next_block_is_fetched_before_the_last_page_is_used)
 {
     struct object *object = kit_object(&secretmem_ops, BLOCK);
