@@ -212,6 +212,7 @@ static int make_folio(struct object *object, uint64_t index, enum object_get how
     if (err)
         return err;
     fill(&(*out)->page, from);
+    bug_moment(BUG_B56);
     err = publish(object, index, *out, found, how);
     if (err) {
         folio_put(*out);

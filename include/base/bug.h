@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <asm/spinlock.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,4 +51,14 @@ extern uint64_t bug_chosen;
 static inline bool bug_is_back(enum bug bug)
 {
     return BUGS && bug_chosen == bug;
+}
+
+/* Some races are lost in so short a moment that nobody would meet it by chance: if @bug is back, it
+ * is long. Any context in which another CPU can go on. */
+static inline void bug_moment(enum bug bug)
+{
+    enum { PAUSES = 20000 };
+
+    for (unsigned i = 0; bug_is_back(bug) && i < PAUSES; i++)
+        cpu_relax();
 }
