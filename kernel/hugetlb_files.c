@@ -155,12 +155,6 @@ static const struct text_kind demote_files[] = {
     {"demote_size", 0444, .show = show_demote_size},
 };
 
-static void boot_each(struct dentry *dir, const struct text_kind *kinds, unsigned nr)
-{
-    for (unsigned i = 0; i < nr; i++)
-        text_file_boot(dir, &kinds[i]);
-}
-
 static void files_boot(struct dentry *above, const struct text_kind *kinds, unsigned nr)
 {
     struct dentry *dir = fs_boot_directory(above, "hugepages", 0755);
@@ -171,9 +165,9 @@ static void files_boot(struct dentry *above, const struct text_kind *kinds, unsi
         snprintf(name, sizeof(name), "hugepages-%lukB", hugetlb_pool_bytes(pool) / KIB);
         struct dentry *of_pool = fs_boot_directory(dir, name, 0755);
         of_pool->inode->private = (uint64_t)pool;
-        boot_each(of_pool, kinds, nr);
+        text_files_boot(of_pool, kinds, nr);
         if (kinds == files && hugetlb_pool_below(pool))
-            boot_each(of_pool, demote_files, ARRAY_SIZE(demote_files));
+            TEXT_FILES_BOOT(of_pool, demote_files);
     }
 }
 
@@ -189,7 +183,7 @@ void hugetlb_boot_node_files(struct dentry *node)
 
 void hugetlb_boot_settings(struct dentry *vm)
 {
-    boot_each(vm, settings, ARRAY_SIZE(settings));
+    TEXT_FILES_BOOT(vm, settings);
 }
 
 /* The command line */

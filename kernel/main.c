@@ -89,13 +89,6 @@ static void run_tests(void)
         ktest_run(pattern);
 }
 
-/* A number from the command line, or @otherwise. */
-static uint64_t option(const char *key, uint64_t otherwise)
-{
-    uint64_t value;
-    return parse_option_number(cmdline, key, &value) ? otherwise : value;
-}
-
 static void machine_init(const struct boot_info *info)
 {
     sched_init_cpu(0);
@@ -103,7 +96,7 @@ static void machine_init(const struct boot_info *info)
     apic_init();
     time_init();
     irq_enable();
-    smp_start(option("maxcpus", MAX_CPUS));
+    smp_start(parse_option_or(cmdline, "maxcpus", MAX_CPUS));
 }
 
 /* bug=N, where the kernel was built to have bugs. */
@@ -111,15 +104,16 @@ static void bug_choose(void)
 {
     if (!BUGS)
         return;
-    bug_chosen = option("bug", BUG_NONE);
+    bug_chosen = parse_option_or(cmdline, "bug", BUG_NONE);
     log_warn("bug B%lu is back", bug_chosen);
 }
 
 /* Linux's names. */
 static void zeroing_choose(void)
 {
-    memory_alloc_flags = option("init_on_alloc", 0) ? PAGE_ALLOC_ZERO : PAGE_ALLOC_PLAIN;
-    memory_zero_on_free = option("init_on_free", 0);
+    memory_alloc_flags =
+        parse_option_or(cmdline, "init_on_alloc", 0) ? PAGE_ALLOC_ZERO : PAGE_ALLOC_PLAIN;
+    memory_zero_on_free = parse_option_or(cmdline, "init_on_free", 0);
 }
 
 static void root_init(const struct boot_info *info)
@@ -190,7 +184,7 @@ void machine_shutdown(uint32_t status)
              first_user_tsc - entry_tsc);
     if (status)
         log_info("process 1 ended with status %#x", status);
-    if ((DEBUG >= 2 || option("vm_check", 0)) && machine_check_last())
+    if ((DEBUG >= 2 || parse_option_or(cmdline, "vm_check", 0)) && machine_check_last())
         code = EXIT_CODE_FAILED;
     machine_power_off(code);
 }
@@ -218,10 +212,10 @@ void kernel_main(struct boot_info *info)
     run_tests();
     if (parse_has_option(cmdline, "norandmaps"))
         layout_randomize_set(RANDOMIZE_NOTHING);
-    fail_at_set(option("fail_at", 0));
+    fail_at_set(parse_option_or(cmdline, "fail_at", 0));
     zeroing_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
-        machine_check_often(option("vm_check", 1000));
+        machine_check_often(parse_option_or(cmdline, "vm_check", 1000));
     hugetlb_boot_options(cmdline);
     root_init(info);
     khugepaged_boot_init();

@@ -273,25 +273,17 @@ static const struct text_kind sys_cpu[] = {
     {"possible", 0444, .show = show_cpus}, {"present", 0444, .show = show_cpus},
 };
 
-static void text_files(struct dentry *dir, const struct text_kind *kinds, unsigned nr)
-{
-    for (unsigned i = 0; i < nr; i++)
-        text_file_boot(dir, &kinds[i]);
-}
-
 static void files_until_last(struct dentry *dir, const struct text_kind *kinds)
 {
     for (; kinds->name; kinds++)
         text_file_boot(dir, kinds);
 }
 
-#define TEXT_FILES(dir, kinds) text_files((dir), (kinds), ARRAY_SIZE(kinds))
-
 static void cpus_boot_init(struct dentry *dir)
 {
     char name[16];
 
-    TEXT_FILES(dir, sys_cpu);
+    TEXT_FILES_BOOT(dir, sys_cpu);
     for (unsigned i = 0; i < nr_cpus(); i++) {
         snprintf(name, sizeof(name), "cpu%u", i);
         fs_boot_directory(dir, name, 0755);
@@ -302,8 +294,8 @@ static void nodes_boot_init(struct dentry *dir)
 {
     struct dentry *node = fs_boot_directory(dir, "node0", 0755);
 
-    TEXT_FILES(dir, sys_node);
-    TEXT_FILES(node, sys_node0);
+    TEXT_FILES_BOOT(dir, sys_node);
+    TEXT_FILES_BOOT(node, sys_node0);
     files_until_last(node, node_meminfo_files);
     hugetlb_boot_node_files(node);
 }
@@ -342,16 +334,16 @@ void proc_boot_init(const char *cmdline)
     kernel_cmdline = cmdline;
     thp_boot_option(cmdline);
     secret_boot_options(cmdline);
-    TEXT_FILES(proc, proc_files);
+    TEXT_FILES_BOOT(proc, proc_files);
     files_until_last(proc, proc_meminfo_files);
     files_until_last(proc, proc_machine_files);
     files_until_last(proc, proc_kpage_files);
     struct dentry *vm = fs_boot_directory(sys, "vm", 0555);
-    TEXT_FILES(vm, proc_sys_vm);
+    TEXT_FILES_BOOT(vm, proc_sys_vm);
     hugetlb_boot_settings(vm);
-    TEXT_FILES(kernel, proc_sys_kernel);
+    TEXT_FILES_BOOT(kernel, proc_sys_kernel);
     ipc_boot_files(proc, kernel);
-    TEXT_FILES(fs_boot_directory(kernel, "random", 0555), proc_sys_random);
+    TEXT_FILES_BOOT(fs_boot_directory(kernel, "random", 0555), proc_sys_random);
     proc_pid_boot_init(proc);
     proc_net_boot_init(proc);
     fs_boot_link(proc, "mounts", "self/mounts");

@@ -20,7 +20,6 @@
 #include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/secretmem.h>
-#include <uapi/errno.h>
 
 static bool is_block(uint64_t pages)
 {
@@ -86,10 +85,8 @@ void secret_boot_files(struct dentry *mm)
 {
     struct dentry *dir = fs_boot_directory(mm, "secretmem", 0755);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
-        text_file_boot(dir, &numbers[i]);
-    for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
-        text_file_boot(dir, &others[i]);
+    TEXT_FILES_BOOT(dir, numbers);
+    TEXT_FILES_BOOT(dir, others);
 }
 
 void secret_boot_options(const char *cmdline)

@@ -130,15 +130,10 @@ int64_t sys_memfd_secret(unsigned flags)
     return memfd_open("secretmem", secret_mount, inode, &secret_file_ops, flags & O_CLOEXEC);
 }
 
-static uint64_t option(const char *cmdline, const char *key, uint64_t otherwise)
-{
-    uint64_t value;
-    return parse_option_number(cmdline, key, &value) ? otherwise : value;
-}
-
 void secretmem_files_boot_init(const char *cmdline)
 {
-    is_enabled = option(cmdline, "secretmem.enable", 1);
-    max_files = min(option(cmdline, "secretmem.max_files", INT32_MAX), (uint64_t)INT32_MAX);
+    is_enabled = parse_option_or(cmdline, "secretmem.enable", 1);
+    max_files =
+        min(parse_option_or(cmdline, "secretmem.max_files", INT32_MAX), (uint64_t)INT32_MAX);
     secret_mount = mount_boot_nowhere(&secret_type, MOUNT_NO_EXEC | MOUNT_NO_DEV | MOUNT_NO_SUID);
 }

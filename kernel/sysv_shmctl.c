@@ -216,6 +216,5 @@ void ipc_boot_files(struct dentry *proc, struct dentry *sys_kernel)
     text_file_boot(dir, &proc_sysvipc_shm);
     text_file_boot(dir, &proc_sysvipc_sem);
     text_file_boot(sys_kernel, &proc_sys_sem);
-    for (unsigned i = 0; i < ARRAY_SIZE(settings); i++)
-        text_file_boot(sys_kernel, &settings[i]);
+    TEXT_FILES_BOOT(sys_kernel, settings);
 }

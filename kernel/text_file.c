@@ -285,6 +285,12 @@ void text_file_boot(struct dentry *dir, const struct text_kind *kind)
     inode->private = (uint64_t)kind;
 }
 
+void text_files_boot(struct dentry *dir, const struct text_kind *kinds, unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++)
+        text_file_boot(dir, &kinds[i]);
+}
+
 int text_file_create(struct dentry *dir, const char *name, const struct text_kind *kind,
                      struct dentry **out)
 {

@@ -77,6 +77,10 @@ const struct text_kind *text_kind_of(const struct dentry *dentry);
 /* A file of @kind in a directory of the kernel's own. Boot. */
 void text_file_boot(struct dentry *dir, const struct text_kind *kind);
 
+/* The same for each of a table. */
+void text_files_boot(struct dentry *dir, const struct text_kind *kinds, unsigned nr);
+#define TEXT_FILES_BOOT(dir, kinds) text_files_boot((dir), (kinds), ARRAY_SIZE(kinds))
+
 /* The same, called @name, for a directory whose entries are made when they are looked up. 0 or
  * -ENOMEM. */
 int __must_check text_file_create(struct dentry *dir, const char *name,

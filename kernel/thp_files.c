@@ -118,10 +118,8 @@ void thp_boot_files(struct dentry *mm)
 
     for (unsigned i = 0; i < ARRAY_SIZE(choices); i++)
         text_file_boot(dir, &choices[i].kind);
-    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
-        text_file_boot(dir, &numbers[i]);
-    for (unsigned i = 0; i < ARRAY_SIZE(khugepaged); i++)
-        text_file_boot(below, &khugepaged[i]);
+    TEXT_FILES_BOOT(dir, numbers);
+    TEXT_FILES_BOOT(below, khugepaged);
 }
 
 void thp_boot_option(const char *cmdline)

@@ -14,7 +14,6 @@
 #include "files.h"
 #include "fs.h"
 #include "memfd.h"
-#include "sched.h"
 #include "text_file.h"
 #include <asm/uaccess.h>
 #include <base/bug.h>
@@ -22,8 +21,6 @@
 #include <mm/slab.h>
 #include <uapi/dma_buf.h>
 #include <uapi/errno.h>
-
-#define BUG_MOMENT_NS 1000000UL
 
 static uint64_t list_limit = 1024, size_limit_mb = 64;
 
@@ -60,7 +57,7 @@ static int borrow_from(struct file *memfd, const struct uapi_udmabuf_item *item,
 
     if (bug_is_back(BUG_B38)) {
         early = check_seals(memfd);
-        sched_pause(BUG_MOMENT_NS); /* long enough to be met */
+        bug_moment(BUG_B38);
     }
     mutex_lock(&object->lock);
     int err = bug_is_back(BUG_B38) ? early : check_seals(memfd);
@@ -156,6 +153,5 @@ void udmabuf_boot_files(struct dentry *sys)
     struct dentry *dir = fs_boot_directory(module, "udmabuf", 0755);
 
     dir = fs_boot_directory(dir, "parameters", 0755);
-    for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
-        text_file_boot(dir, &files[i]);
+    TEXT_FILES_BOOT(dir, files);
 }

@@ -136,3 +136,10 @@ int parse_option_number(const char *cmdline, const char *key, uint64_t *number)
         return err;
     return parse_number(text, number);
 }
+
+uint64_t parse_option_or(const char *cmdline, const char *key, uint64_t otherwise)
+{
+    uint64_t value;
+
+    return parse_option_number(cmdline, key, &value) ? otherwise : value;
+}

@@ -39,3 +39,6 @@ int __must_check parse_option(const char *cmdline, const char *key, char *value,
 
 /* As parse_option(), then parse_number(); -EINVAL or -ERANGE as that says. */
 int __must_check parse_option_number(const char *cmdline, const char *key, uint64_t *number);
+
+/* The same where there is an answer in any case: @otherwise, if none can be read. */
+uint64_t parse_option_or(const char *cmdline, const char *key, uint64_t otherwise);
