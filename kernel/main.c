@@ -197,7 +197,7 @@ void secondary_main(unsigned cpu)
 
 void kernel_main(struct boot_info *info)
 {
-    cpu_early_init();
+    cpu_early_init(info->cmdline);
     serial_init();
     screen_init(&info->framebuffer);
     cmdline = info->cmdline;

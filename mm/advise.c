@@ -11,6 +11,7 @@
  * Tour:   after mm/protect.c.
  */
 #include "internal.h"
+#include <asm/pkey.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
 
@@ -157,6 +158,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
         next = waits ? vma->end : va + PAGE_SIZE;
         bool refused = !vma || !(vma->flags & VM_RIGHTS) || vma_is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+        refused |= vma && pkey_refuses(vma->pkey, write);
         rwsem_read_unlock(&mm->mmap_lock, reader);
         if (waits)
             continue;
@@ -350,7 +352,8 @@ static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
     struct vma *vma = vma_find(mm, va);
     if (!vma)
         err = -ENOMEM;
-    else if (vma_is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)))
+    else if (vma_is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)) ||
+             pkey_refuses(vma->pkey, write))
         err = -EINVAL;
     else
         *unit = vma_unit(vma);

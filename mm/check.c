@@ -74,6 +74,8 @@ static int check_areas(struct mm *mm)
     for (unsigned kind = 0; kind < AREA_KINDS; kind++)
         CLAIM(kinds[kind] == mm->kind_pages[kind], "V23", "%lu pages of kind %u, %lu counted",
               kinds[kind], kind, mm->kind_pages[kind]);
+    CLAIM(mm->exec_pkey == NO_PKEY || (mm->pkeys >> mm->exec_pkey & 1), "V28",
+          "the execute-only key %d is given to nobody: %#x", mm->exec_pkey, mm->pkeys);
     CLAIM(locked == mm->locked_pages, "V23", "%lu locked, %lu counted", locked, mm->locked_pages);
     return 0;
 }
@@ -97,6 +99,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
           "the first write at %#lx would not be seen", va);
     CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
+    CLAIM(!pte_is_present(pte) || !cpu_has(CPU_PKU) || pte_pkey(pte) == vma->pkey, "V5",
+          "leaf at %#lx has key %u, its area %u", va, pte_pkey(pte), vma->pkey);
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
     CLAIM(pte_kind(pte, level) == PTE_KIND_PROTNONE || vma->flags & VM_RIGHTS, "V5",
           "leaf at %#lx in an area without rights", va);

@@ -215,6 +215,7 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     child->start_data = mm->start_data;
     child->end_data = mm->end_data;
     child->limits = mm->limits;
+    pkeys_inherit(child, mm);
     child->thp_disabled = mm->thp_disabled;
     child->has_huge = mm->has_huge;
     if (atomic_load(&mm->scanned))

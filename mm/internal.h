@@ -266,6 +266,18 @@ static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_
     WRITE_ONCE(*counter, *counter + nr_leaves_4k);
 }
 
+/* pkey.c */
+
+/* A new address space has given out key 0 at most; a child what its parent has. */
+void pkeys_init(struct mm *mm);
+void pkeys_inherit(struct mm *child, const struct mm *mm);
+
+/* May a program name @key? mmap_lock held. */
+bool pkey_is_given(const struct mm *mm, int key);
+
+/* mm_pkey_exec_only(), mmap_lock held for writing. */
+int pkey_of_exec_only(struct mm *mm);
+
 /* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
 
 #define SPARES 2 /* a range has two borders, each of which may split an area */

@@ -254,6 +254,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     vma->start = addr;
     vma->end = addr + len;
     vma->flags = request_flags(mm, r);
+    vma->pkey = r->pkey;
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
     int err = 0;
     if (r->object && vma_is_writer(r->flags))

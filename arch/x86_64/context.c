@@ -17,6 +17,7 @@
 #include "kernel_tables.h"
 #include "percpu.h"
 #include <asm/tlb.h>
+#include <base/bug.h>
 #include <base/panic.h>
 #include <lib/string.h>
 #include <mm/buddy.h>
@@ -191,9 +192,10 @@ void context_reset_user_state(struct context *c)
 void user_state_for_handler(void)
 {
     irq_flags_t flags = irq_save();
+    uint32_t pkru = cpu_has(CPU_PKU) && bug_is_back(BUG_B65) ? rdpkru() : PKRU_AT_EXEC;
     fpu_load_initial();
     if (cpu_has(CPU_PKU))
-        wrpkru(PKRU_AT_EXEC);
+        wrpkru(pkru);
     irq_restore(flags);
 }
 

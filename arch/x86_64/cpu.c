@@ -19,6 +19,7 @@
 #include <asm/pte.h>
 #include <base/log.h>
 #include <lib/format.h>
+#include <lib/parse.h>
 #include <lib/string.h>
 
 struct cpu cpus[MAX_CPUS];
@@ -80,6 +81,21 @@ static uint32_t features_read(void)
     if (!(found & (1U << CPU_XSAVE)))
         found &= ~(1U << CPU_PKU | 1U << CPU_XSAVEOPT); /* PKRU lives in the XSAVE area */
     return found;
+}
+
+/* As on Linux: "nopku" leaves it off, though the CPU has it. */
+static uint32_t features_unwanted(const char *cmdline)
+{
+    static const struct {
+        const char *option;
+        enum cpu_feature feature;
+    } options[] = {{"nopku", CPU_PKU}, {"nosmap", CPU_SMAP}, {"nosmep", CPU_SMEP}};
+    uint32_t unwanted = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+        if (parse_has_option(cmdline, options[i].option))
+            unwanted |= 1U << options[i].feature;
+    return unwanted;
 }
 
 bool cpu_has(enum cpu_feature feature)
@@ -158,9 +174,9 @@ static void patch_smap_sites(void)
         memcpy((void *)s->site, s->insn, sizeof(s->insn));
 }
 
-void cpu_early_init(void)
+void cpu_early_init(const char *cmdline)
 {
-    features = features_read();
+    features = features_read() & ~features_unwanted(cmdline);
     if (!cpu_has(CPU_NX))
         pte_supported_mask &= ~PTE_NX;
     if (!cpu_has(CPU_PGE))

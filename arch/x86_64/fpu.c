@@ -42,6 +42,8 @@ static void xsave_enable(void)
     uint64_t wanted = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
     if ((supported.eax & XCR0_AVX512) == XCR0_AVX512)
         wanted |= XCR0_AVX512;
+    if (!cpu_has(CPU_PKU))
+        wanted &= ~XCR0_PKRU;
     xcr0 = wanted & supported.eax;
     xsetbv(0, xcr0);
     area_size = cpuid(0xd, 0).ebx; /* for what XCR0 has now */
@@ -125,9 +127,13 @@ uint64_t fpu_features(void)
     return xcr0;
 }
 
+/* Whole: XSAVEOPT leaves out what it thinks is in memory already, and this is other memory. */
 void fpu_save_to(void *image)
 {
-    fpu_save(image);
+    if (xcr0)
+        __asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
 }
 
 void fpu_image_keep_legacy(void *image)

@@ -67,7 +67,7 @@ struct vma {
     uint64_t gap;               /* free space below, down to the area before [m] */
     uint64_t max_gap;           /* largest gap in this subtree [m] */
     uint32_t flags;             /* enum vm_flags [m] */
-    uint32_t pkey;              /* [m] */
+    uint32_t pkey;              /* its protection key: mm/pkey.c [m] */
     uint32_t mempolicy;         /* mbind(2)'s; kept apart, and told, nothing more [m] */
     struct mm *mm;              /* [I] */
     struct object *object;      /* NULL: anonymous private [I] */
@@ -112,6 +112,8 @@ struct mm {
     uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
     uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
     uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint16_t pkeys;                  /* bit n: protection key n is given out [m] */
+    int8_t exec_pkey;                /* the key of what may only be executed, or NO_PKEY [m] */
     uint64_t mmap_top;               /* mmap searches downwards from here */
     uint64_t mmap_bottom;            /* and then upwards from here */
     bool mmap_upwards;               /* only upwards: the layout of old */
@@ -128,6 +130,7 @@ struct mm {
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
 #define MM_NO_LIMIT     (~0UL)
+#define NO_PKEY         (-1)
 
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
@@ -159,6 +162,7 @@ struct map_request {
     uint32_t flags;        /* enum vm_flags, MAY rights included */
     struct object *object; /* the area takes a reference of its own; NULL: anonymous */
     uint64_t pgoff;
+    uint32_t pkey; /* its protection key */
     bool populate; /* fault everything in */
 };
 
@@ -183,15 +187,34 @@ int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
  */
 int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct object *object));
 
+/* How mm_protect() works, beside the rights. */
+enum protect_how {
+    PROTECT_GROWS = 1 << 0,     /* PROT_GROWSDOWN */
+    PROTECT_EXEC_ONLY = 1 << 1, /* areas get the execute-only key, if there is one */
+    PROTECT_KEY = 1 << 2        /* areas get the key in the bits from PROTECT_KEY_SHIFT on */
+};
+
+#define PROTECT_KEY_SHIFT 8
+
 /**
  * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.
  * @rights: with VM_MAYEXEC: VM_EXEC, too, in areas that may have it
- * @grows: PROT_GROWSDOWN
+ * @how: enum protect_how
  * Return: 0, -EINVAL, -ENOMEM (a gap: areas before it stay changed), -EACCES.
  * TLB: one flush per call, none where rights only grow.
  */
 int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
-                            bool grows);
+                            unsigned how);
+
+/* pkey_alloc(2): a key that nobody has, or -ENOSPC. pkey_free(2): 0, or -EINVAL: nobody has it. */
+int __must_check mm_pkey_alloc(struct mm *mm);
+int __must_check mm_pkey_free(struct mm *mm, int key);
+
+/* The key of what may only be executed, given out if need be; NO_PKEY: there is none. */
+int mm_pkey_exec_only(struct mm *mm);
+
+/* The key of the area at @addr, or NO_PKEY: there is none. */
+int mm_pkey_at(struct mm *mm, uint64_t addr);
 
 /* brk(2): the new or the old break, never an error. */
 uint64_t mm_brk(struct mm *mm, uint64_t wanted);
