@@ -89,7 +89,8 @@ static void add_area(struct text *t, struct vma *vma, struct area_usage *u)
     add_kib(t, "MMUPageSize:", unit_of(vma));
     add_usage(t, u, false, vma->flags & VM_LOCKED ? u->share : 0);
     text_add(t, "THPeligible:    %8u\n", area_takes_huge(vma));
-    text_add(t, "ProtectionKey:  %8u\n", vma->pkey);
+    if (cpu_has(CPU_PKU))
+        text_add(t, "ProtectionKey:  %8u\n", vma->pkey);
     add_flags(t, vma->flags);
 }
 

@@ -6,7 +6,7 @@
  * Owns:   mm.pkeys, mm.exec_pkey.
  * Locks:  mmap_lock for writing changes them.
  * Always: (1) the key of execute-only areas is given out, and no program's to use or to free;
- *         (2) a key that is freed stays in areas and leaves: whoever gets it next has a say in them.
+ *         (2) a key that is freed stays in areas and leaves: who gets it next has a say in them.
  * Source: pkey_alloc(2), pkeys(7); Linux arch/x86/mm/pkeys.c (behaviour).
  * Tour:   after asm/pkey.h; then mm/protect.c.
  */

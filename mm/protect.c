@@ -105,7 +105,7 @@ static uint32_t rights_in(const struct vma *vma, const struct change *c)
     return (c->rights & VM_RIGHTS) | (c->rights & vma->flags & VM_MAYEXEC) >> VM_MAY_SHIFT;
 }
 
-/* The key that a part of @vma gets. What may be more than executed is not of the execute-only one. */
+/* The key that a part of @vma gets. The execute-only one is for what may only be executed. */
 static uint32_t key_in(const struct vma *vma, const struct change *c)
 {
     int exec_only = c->how & PROTECT_EXEC_ONLY ? pkey_of_exec_only(vma->mm) : NO_PKEY;

@@ -172,6 +172,21 @@ int context_fpu_legacy_set(struct context *c, const void *image)
     return fpu_area_legacy_set(c->fpu, image);
 }
 
+void context_xstate_get(const struct context *c, void *out)
+{
+    fpu_area_get(c->fpu, out);
+}
+
+int context_xstate_set(struct context *c, const void *image)
+{
+    int err = fpu_image_check(image);
+    if (err)
+        return err;
+    memcpy(c->fpu, image, fpu_size());
+    c->pkru = fpu_area_pkru(c->fpu);
+    return 0;
+}
+
 void context_copy_user_state(struct context *to)
 {
     user_state_save(to);

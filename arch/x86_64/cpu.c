@@ -34,6 +34,7 @@ _Static_assert(offsetof(struct cpu, copy_end) == 40, "gs:40");
 _Static_assert(sizeof(struct tss) == 104, "the hardware's size");
 
 static uint32_t features; /* bit n: enum cpu_feature n */
+static uint32_t left_off; /* the same: what it has and the command line does not want */
 static unsigned cpus_running = 1;
 
 /* Where CPUID tells of each feature, in the order of enum cpu_feature. */
@@ -101,6 +102,14 @@ static uint32_t features_unwanted(const char *cmdline)
 bool cpu_has(enum cpu_feature feature)
 {
     return features & (1U << feature);
+}
+
+bool cpu_left_off(const char *name)
+{
+    for (unsigned i = 0; i < CPU_FEATURES; i++)
+        if (left_off & (1U << i) && !strcmp(feature_table[i].name, name))
+            return true;
+    return false;
 }
 
 #define RANDOM_TRIES 10 /* the manual's: a generator that fails as often is broken */
@@ -176,7 +185,8 @@ static void patch_smap_sites(void)
 
 void cpu_early_init(const char *cmdline)
 {
-    features = features_read() & ~features_unwanted(cmdline);
+    left_off = features_unwanted(cmdline);
+    features = features_read() & ~left_off;
     if (!cpu_has(CPU_NX))
         pte_supported_mask &= ~PTE_NX;
     if (!cpu_has(CPU_PGE))

@@ -11,10 +11,10 @@
  */
 #define _GNU_SOURCE
 #include "pkeys.h"
-#include <time.h>
 #include <sys/uio.h>
+#include <time.h>
 
-#define PROT_SEM          8
+#define PROT_SEM           8
 #define FUTEX_WAIT         0
 #define FUTEX_WAIT_PRIVATE 128
 
@@ -321,6 +321,25 @@ static void freed_keys(void)
     EXPECT_IS(refused_by(p, PROBE_READ), 1);
 }
 
+static void without_keys(void)
+{
+    unsigned char *p = area_map(1, RW);
+
+    if (keys_exist())
+        SKIP("there are keys");
+    EXPECT_ERR(key_alloc(1, 0), EINVAL);
+    EXPECT_ERR(key_alloc(0, 0), ENOSPC);
+    EXPECT_ERR(key_free(0), EINVAL);
+    EXPECT_ERR(key_free(1), EINVAL);
+    EXPECT_ERR(key_protect(p, PAGE, PROT_READ, 0), EINVAL);
+    EXPECT_ERR(key_protect(p, PAGE, PROT_READ, 1), EINVAL);
+    EXPECT_IS(key_protect(p, PAGE, PROT_READ, -1), 0);
+    EXPECT_IS(probe(p, PROBE_WRITE).code, SEGV_ACCERR);
+    EXPECT_IS(mprotect(p, PAGE, PROT_EXEC), 0);
+    EXPECT_IS(probe(p, PROBE_READ).sig, 0); /* x86 alone cannot refuse it */
+    EXPECT(smaps_field(p, "ProtectionKey") < 0);
+}
+
 #define EACH_APART(name, test) \
     static void name(void)     \
     {                          \
@@ -365,6 +384,7 @@ int main(void)
         TEST(without_a_key_execute_only_memory_is_read),
         TEST(a_refused_mprotect_takes_no_key),
         TEST(a_freed_key_stays_in_its_pages),
+        TEST(without_keys),
     };
     return KTAP_MAIN(tests);
 }

@@ -15,15 +15,15 @@
 #include <cpuid.h>
 #include <sys/mman.h>
 
-#define RW             (PROT_READ | PROT_WRITE)
-#define NO_ACCESS      1u
-#define NO_WRITE       2u
-#define KEYS           16
-#define PKRU_AT_EXEC   0x55555554u
-#define SEGV_BY_KEY    4 /* SEGV_PKUERR */
-#define XSTATE_PKRU    9 /* the component of an XSAVE image */
-#define XSTATE_BV      512
-#define SIGINFO_PKEY   32 /* where si_pkey is */
+#define RW           (PROT_READ | PROT_WRITE)
+#define NO_ACCESS    1u
+#define NO_WRITE     2u
+#define KEYS         16
+#define PKRU_AT_EXEC 0x55555554u
+#define SEGV_BY_KEY  4 /* SEGV_PKUERR */
+#define XSTATE_PKRU  9 /* the component of an XSAVE image */
+#define XSTATE_BV    512
+#define SIGINFO_PKEY 32 /* where si_pkey is */
 
 /* The area that the tests go at: it may have no neighbour that it merges with. */
 #define AREA ((unsigned char *)0x200000000000)
@@ -144,7 +144,7 @@ static inline unsigned char *area_map(size_t pages, int prot)
     return mmap(AREA, pages * PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
-/* A field of the area at @addr in /proc/self/smaps, as "ProtectionKey"; -1: there is no such area. */
+/* A field of the area at @addr in /proc/self/smaps, as "ProtectionKey"; -1: there is none. */
 __attribute__((unused)) static long smaps_field(const void *addr, const char *name)
 {
     char line[512];

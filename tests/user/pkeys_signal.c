@@ -18,10 +18,10 @@
 #include <sys/uio.h>
 #include <ucontext.h>
 
-#define STACK_BYTES   (16 * PAGE)
-#define IMAGE_MAX     (16 * PAGE)
-#define SW_XFEATURES  (464 + 8) /* in an image of ptrace(2) or a frame: which components it has */
-#define NT_XSTATE     0x202
+#define STACK_BYTES  (16 * PAGE)
+#define IMAGE_MAX    (16 * PAGE)
+#define SW_XFEATURES (464 + 8) /* in an image of ptrace(2) or a frame: which components it has */
+#define NT_XSTATE    0x202
 
 static unsigned pkru_offset(void)
 {
@@ -154,8 +154,8 @@ static unsigned signal_without_memory(unsigned pkru)
                      "xorl %%ecx, %%ecx; rdpkru; movq %%rax, %%r9;"
                      "movl %[all], %%eax; xorl %%edx, %%edx; wrpkru; movq %%r9, %%rax"
                      : "+r"(result)
-                     : "D"(pid), "S"(tid), [sig] "r"(sig),
-                       [call] "i"(SYS_tgkill), [all] "i"(PKRU_AT_EXEC)
+                     : "D"(pid),
+                       "S"(tid), [sig] "r"(sig), [call] "i"(SYS_tgkill), [all] "i"(PKRU_AT_EXEC)
                      : "rcx", "rdx", "r9", "r11", "memory");
     return (unsigned)result;
 }
