@@ -536,7 +536,11 @@ int __must_check collapse_unit(struct mm *mm, uint64_t va);
 void thp_scan_add(struct mm *mm);
 void thp_scan_remove(struct mm *mm);
 
-/* fault.c: has neither @vma at @addr, nor its object there, a page? mmap_lock held. */
+/* stack.c: grow the stack above @addr down to it. False: it may not, or there is none. mmap_lock
+ * held for writing. */
+bool stack_grow(struct mm *mm, uint64_t addr);
+
+/* fault_answer.c: has neither @vma at @addr, nor its object there, a page? mmap_lock held. */
 bool is_missing(const struct vma *vma, uint64_t addr);
 
 /**

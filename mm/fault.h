@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/fault.h - what the files of a fault share
+ *
+ * Room:   mm, private to fault.c, fault_object.c, fault_copy.c and fault_answer.c.
+ * Owns:   how a leaf is made and published.
+ * Locks:  mmap_lock held for reading what it reaches; publish() takes the leaf's table lock.
+ * Always: (1) a new leaf is published under the table's lock, after the slot was seen empty there;
+ *         (2) an object's folio is mapped only if folio.object still says so under that lock.
+ * Source: Linux Documentation/mm/page_tables.rst (behaviour).
+ * Tour:   with mm/fault.c.
+ */
+#pragma once
+
+#include "internal.h"
+
+struct fault {
+    struct mm *mm;
+    struct vma *vma;
+    uint64_t va; /* start of the unit (4K or 2M) */
+    enum fault_access access;
+    struct pt_walk walk;
+    struct page *spare; /* a table to keep beside a huge leaf of private memory */
+};
+
+/* Does what is private have to be a page of its own? */
+static inline bool wants_own(enum fault_access access)
+{
+    return access >= ACCESS_WRITE;
+}
+
+/* Has the area pages of its own, of a pool? Then it is never one of vma_look()'s copies. */
+static inline bool has_pool_pages(const struct vma *vma)
+{
+    return vma->object && vma->object->ops->get_copy && !(vma->flags & VM_SHARED);
+}
+
+/* Does the object end before what the fault is about? */
+static inline bool is_beyond(const struct fault *f)
+{
+    return vma_is_beyond(f->vma, f->va);
+}
+
+/* A leaf for @frame with all rights it may have now. */
+static __force_inline pte_t leaf_for(const struct fault *f, struct page *frame)
+{
+    pgprot_t prot = vma_pgprot(f->vma);
+    bool own = page_is_private(frame), written = f->access == ACCESS_WRITE;
+    bool write = vma_leaf_may_write(f->vma->flags, own, written);
+    pte_t pte = pte_leaf(page_to_phys(frame), write ? pgprot_write(prot) : prot, f->walk.level);
+    pte = pte_made_young(own ? pte_made_exclusive(pte) : pte);
+    return write && written ? pte_made_dirty(pte) : pte;
+}
+
+/* Account a page that got a leaf. */
+static inline void leaf_added(const struct fault *f, struct page *page)
+{
+    struct folio *folio = page_folio(page);
+    atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+    rss_add(f->mm, folio, pt_level_size(f->walk.level) >> PAGE_SHIFT);
+    if (f->walk.level > PT_4K)
+        thp_leaf_added(f->mm, folio);
+}
+
+/* @source: of the object, @page or what it was copied from; NULL: neither.
+ * True: @page is mapped, and the leaf owns the caller's reference. */
+static __force_inline bool publish(const struct fault *f, struct page *page,
+                                   const struct page *source)
+{
+    struct page *table = f->walk.table;
+    bool done = false;
+
+    spin_lock(pt_lock(table));
+    bool valid = !source || READ_ONCE(source->object) == f->vma->object;
+    valid &= f->walk.level == PT_4K || !(page->flags & PAGE_PARTIAL);
+    if (likely(valid && pte_is_none(pte_read(f->walk.slot)))) {
+        pt_set(table, f->walk.slot, leaf_for(f, page));
+        if (!page_is_zeros(page))
+            leaf_added(f, page);
+        if (f->spare)
+            pt_keep(table, f->spare);
+        done = true;
+    }
+    spin_unlock(pt_lock(table));
+    return done;
+}
+
+/* The usual faults: publish() of a small page for the write that wants it. @source: its object,
+ * shared; NULL: it is new, and this address space's alone. */
+static __force_inline bool publish_written(const struct fault *f, struct page *page,
+                                           const struct object *source)
+{
+    struct page *table = f->walk.table;
+    struct folio *folio = source ? page_folio(page) : (struct folio *)page;
+    pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
+    pte = pte_made_dirty(pte_made_young(source ? pte : pte_made_exclusive(pte)));
+
+    spin_lock(pt_lock(table));
+    bool valid = !source || likely(READ_ONCE(page->object) == source);
+    valid = valid && likely(pte_is_none(pte_read(f->walk.slot)));
+    if (valid) {
+        pte_write(f->walk.slot, pte);
+        pt_entries_came(table, 1);
+        if (source)
+            atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+        else
+            atomic_store_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+        rss_add(f->mm, folio, 1);
+    }
+    spin_unlock(pt_lock(table));
+    return valid;
+}
+
+/* fault.c: the slot that decides about f->va, for a leaf of @level or a larger one that is there.
+ * 0 or -ENOMEM. */
+int __must_check slot_make(struct fault *f, enum pt_level level, pte_t *pte);
+
+static inline int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+{
+    f->walk = pt_walk_down_to(&f->mm->pgtable, user(f->va), PT_4K);
+    *pte = pte_read(f->walk.slot);
+    return likely(f->walk.level == PT_4K) ? 0 : slot_make(f, level, pte);
+}
+
+/* fault_object.c: what an object has, or makes, where nothing is mapped. */
+enum fault_result fault_object(struct fault *f);
+
+/* Its huge page, if it has one there or gets one now. False: none. */
+bool fault_huge_object(struct fault *f);
+
+/* fault_copy.c */
+
+/* A page that this address space alone has, of the unit that the area is made of. */
+enum fault_result private_page(const struct fault *f, unsigned alloc_flags, struct page **out);
+
+void copy_page(struct page *to, const struct page *from);
+
+/* A private copy of @from (NULL: zeros), mapped where nothing was. Consumes no reference. */
+enum fault_result fault_private(struct fault *f, const struct page *from);
+
+/* There is a leaf, and the area grants the access: the leaf must be behind the times. */
+enum fault_result fault_present(struct fault *f, pte_t seen);
