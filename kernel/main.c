@@ -39,6 +39,7 @@
 #include <lib/parse.h>
 #include <mm/boot_alloc.h>
 #include <mm/buddy.h>
+#include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/memmap.h>
 #include <mm/mm.h>
@@ -216,6 +217,7 @@ void kernel_main(struct boot_info *info)
     zeroing_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(parse_option_or(cmdline, "vm_check", 1000));
+    vm_settings.pkey_strict = parse_option_or(cmdline, "pkey_strict", 0);
     hugetlb_boot_options(cmdline);
     root_init(info);
     khugepaged_boot_init();

@@ -71,7 +71,7 @@ static void add_flags(struct text *t, uint32_t flags)
         {VM_GROWSDOWN, "gd"},  {VM_LOCKED, "lo"},       {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
         {VM_DONTFORK, "dc"},   {VM_ACCOUNT, "ac"},      {VM_NORESERVE, "nr"},  {VM_HUGETLB, "ht"},
         {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},     {VM_SOFT_DIRTY, "sd"}, {VM_HUGEPAGE, "hg"},
-        {VM_NOHUGEPAGE, "nh"}, {VM_UFFD_MISSING, "um"},
+        {VM_NOHUGEPAGE, "nh"}, {VM_UFFD_MISSING, "um"}, {VM_SEALED, "sl"},
     };
 
     text_add(t, "VmFlags: ");

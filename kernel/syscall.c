@@ -30,7 +30,7 @@
 
 const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     /* memory */
-    CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(pkey_alloc),
+    CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(pkey_alloc), CALL(mseal),
     CALL(pkey_free), CALL(mremap), CALL(madvise), CALL(brk), CALL(memfd_create), CALL(memfd_secret),
     CALL(mlock), CALL(mlock2), CALL(munlock), CALL(shmget), CALL(shmat), CALL(shmdt), CALL(shmctl),
     CALL(semget), CALL(semop), CALL(semtimedop), CALL(semctl), CALL(mincore), CALL(msync),

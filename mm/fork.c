@@ -218,6 +218,7 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     pkeys_inherit(child, mm);
     child->thp_disabled = mm->thp_disabled;
     child->has_huge = mm->has_huge;
+    child->has_sealed = mm->has_sealed;
     if (atomic_load(&mm->scanned))
         thp_scan_add(child);
     zeros_inherit(child, mm);

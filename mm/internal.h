@@ -278,6 +278,13 @@ bool pkey_is_given(const struct mm *mm, int key);
 /* mm_pkey_exec_only(), mmap_lock held for writing. */
 int pkey_of_exec_only(struct mm *mm);
 
+/* mseal.c: mmap_lock held. */
+
+bool range_has_sealed(struct mm *mm, uint64_t start, uint64_t end);
+
+/* May the program throw the contents of @vma away? Not those that a seal keeps. */
+bool vma_may_discard(const struct vma *vma);
+
 /* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
 
 #define SPARES 2 /* a range has two borders, each of which may split an area */
@@ -285,7 +292,8 @@ int pkey_of_exec_only(struct mm *mm);
 /**
  * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
  * @spare: of SPARES, all NULL before
- * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area.
+ * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area; -EPERM:
+ *         something there is sealed.
  */
 int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
 

@@ -80,6 +80,8 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
 {
     struct vma *first = vma_find_from(mm, start);
     struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
+    if (unlikely(mm->has_sealed) && range_has_sealed(mm, start, end))
+        return -EPERM;
     bool cuts_first = first && first->start < start;
     bool cuts_last = last && last->start < end;
 
@@ -477,6 +479,10 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
         if (!vma || vma->start >= end)
             break;
         uint64_t from = max(vma->start, at);
+        if (!vma_may_discard(vma)) {
+            err = -EPERM;
+            break;
+        }
         if ((vma->flags & refused) || !is_aligned(from - vma->start, vma_unit(vma))) {
             err = -EINVAL;
             break;

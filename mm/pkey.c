@@ -6,13 +6,15 @@
  * Owns:   mm.pkeys, mm.exec_pkey.
  * Locks:  mmap_lock for writing changes them.
  * Always: (1) the key of execute-only areas is given out, and no program's to use or to free;
- *         (2) a key that is freed stays in areas and leaves: who gets it next has a say in them.
+ *         (2) a key that is freed stays in areas and leaves: who gets it next has a say in them;
+ *             with pkey_strict=1 on the command line it is not freed while areas have it.
  * Source: pkey_alloc(2), pkeys(7); Linux arch/x86/mm/pkeys.c (behaviour).
  * Tour:   after asm/pkey.h; then mm/protect.c.
  */
 #include "internal.h"
 #include <asm/pkey.h>
 #include <base/bug.h>
+#include <mm/commit.h>
 #include <uapi/errno.h>
 
 void pkeys_init(struct mm *mm)
@@ -63,14 +65,29 @@ int mm_pkey_alloc(struct mm *mm)
     return key;
 }
 
+/* Linux frees a key that areas still have, and so does Bulla, unless told otherwise. */
+static bool may_free(struct mm *mm, unsigned key)
+{
+    const struct vma *vma = vma_find_from(mm, 0);
+
+    if (!vm_settings.pkey_strict || bug_is_back(BUG_B62))
+        return true;
+    while (vma && vma->pkey != key)
+        vma = vma_next(vma);
+    return !vma;
+}
+
 int mm_pkey_free(struct mm *mm, int key)
 {
+    int err = -EINVAL;
+
     rwsem_write_lock(&mm->mmap_lock);
-    bool given = pkey_is_given(mm, key);
-    if (given)
+    if (pkey_is_given(mm, key))
+        err = may_free(mm, key) ? 0 : -EBUSY;
+    if (!err)
         mm->pkeys &= ~(1U << key);
     rwsem_write_unlock(&mm->mmap_lock);
-    return given ? 0 : -EINVAL;
+    return err;
 }
 
 int mm_pkey_exec_only(struct mm *mm)

@@ -129,6 +129,8 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
 
     if (rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
+    if (vma->flags & VM_SEALED)
+        return -EPERM;
     if (flags == vma->flags && key == vma->pkey)
         return 0;
     uint64_t pages = (end - start) >> PAGE_SHIFT;

@@ -53,6 +53,7 @@ enum vm_flags {
     VM_SOFT_DIRTY = 1 << 23,   /* new since writes are tracked: all pages count as written */
     VM_UFFD_MISSING = 1 << 24, /* a program is asked for what is missing: vma.userfault */
     VM_STRICT = 1 << 25,       /* the kernel copies nothing from or to it: mm_copyable() */
+    VM_SEALED = 1 << 28,       /* mseal(2): mm/mseal.c */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -102,6 +103,7 @@ struct mm {
     bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
     bool has_zeros;               /* it uses, or used, the huge page of zeros [a] */
+    bool has_sealed;              /* some area is, or was to be, sealed; never cleared [m] */
     bool thp_disabled;            /* prctl(PR_SET_THP_DISABLE) [a] */
     _Atomic bool scanned;         /* mm/collapse_scan.c looks at it [a] */
     uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
@@ -177,7 +179,8 @@ int __must_check mm_map(struct mm *mm, const struct map_request *request, uint64
 /* The error mm_map() would give for the place alone, or 0: -EINVAL, -ENOMEM, -EEXIST, -EPERM. */
 int __must_check mm_check_place(struct mm *mm, const struct map_request *request);
 
-/* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas; nothing changed). */
+/* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas), -EPERM (sealed); nothing
+ * changed. */
 int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
@@ -206,7 +209,11 @@ enum protect_how {
 int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
                             unsigned how);
 
-/* pkey_alloc(2): a key that nobody has, or -ENOSPC. pkey_free(2): 0, or -EINVAL: nobody has it. */
+/* mseal(2): 0, -ENOMEM (a gap: nothing changed; no memory to split: what lies before is sealed). */
+int __must_check mm_seal(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/* pkey_alloc(2): a key that nobody has, or -ENOSPC. pkey_free(2): 0; -EINVAL: nobody has it; -EBUSY:
+ * vm_settings.pkey_strict, and areas have it. */
 int __must_check mm_pkey_alloc(struct mm *mm);
 int __must_check mm_pkey_free(struct mm *mm, int key);
 

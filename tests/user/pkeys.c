@@ -321,6 +321,27 @@ static void freed_keys(void)
     EXPECT_IS(refused_by(p, PROBE_READ), 1);
 }
 
+static void strict_keys(void)
+{
+    unsigned char *p = area_map(1, RW);
+
+    EXPECT_IS(key_alloc(0, 0), 1);
+    EXPECT_IS(key_protect(p, PAGE, RW, 1), 0);
+    EXPECT_ERR(key_free(1), EBUSY);
+    EXPECT_IS(key_protect(p, PAGE, RW, 0), 0);
+    EXPECT_IS(key_free(1), 0);
+}
+
+/* tests/bugs/run starts a kernel so. */
+static void a_key_in_use_is_not_freed_where_that_is_wanted(void)
+{
+    char line[2048];
+
+    if (slurp("/proc/cmdline", line, sizeof(line)) < 0 || !strstr(line, "pkey_strict=1"))
+        SKIP("not wanted");
+    apart(strict_keys);
+}
+
 static void without_keys(void)
 {
     unsigned char *p = area_map(1, RW);
@@ -384,6 +405,7 @@ int main(void)
         TEST(without_a_key_execute_only_memory_is_read),
         TEST(a_refused_mprotect_takes_no_key),
         TEST(a_freed_key_stays_in_its_pages),
+        TEST(a_key_in_use_is_not_freed_where_that_is_wanted),
         TEST(without_keys),
     };
     return KTAP_MAIN(tests);
