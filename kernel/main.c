@@ -37,6 +37,7 @@
 #include <base/panic.h>
 #include <boot_info.h>
 #include <lib/parse.h>
+#include <lib/string.h>
 #include <mm/boot_alloc.h>
 #include <mm/buddy.h>
 #include <mm/commit.h>
@@ -107,6 +108,15 @@ static void bug_choose(void)
         return;
     bug_chosen = parse_option_or(cmdline, "bug", BUG_NONE);
     log_warn("bug B%lu is back", bug_chosen);
+}
+
+/* wx=enforce: nothing is written and executed. */
+static void wx_choose(void)
+{
+    char word[8];
+
+    vm_settings.wx_enforce =
+        !parse_option(cmdline, "wx", word, sizeof(word)) && !strcmp(word, "enforce");
 }
 
 /* Linux's names. */
@@ -217,6 +227,7 @@ void kernel_main(struct boot_info *info)
     zeroing_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(parse_option_or(cmdline, "vm_check", 1000));
+    wx_choose();
     vm_settings.pkey_strict = parse_option_or(cmdline, "pkey_strict", 0);
     hugetlb_boot_options(cmdline);
     root_init(info);

@@ -130,12 +130,12 @@ static int seal_flags(const struct object *object, uint32_t *vm)
     return 0;
 }
 
-/* What cannot be executed where it lies cannot be in a mapping of it, either. */
+/* What cannot be executed where it lies, or is sealed so, cannot be in a mapping of it, either. */
 static int exec_flags(const struct file *f, uint64_t prot, uint32_t *vm)
 {
     struct place place = file_place(f);
 
-    if (!place_may_not_execute(&place))
+    if (!place_may_not_execute(&place) && !(READ_ONCE(f->inode->object.seals) & SEAL_NEVER_EXEC))
         return 0;
     if (prot & PROT_EXEC)
         return -EPERM;

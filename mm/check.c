@@ -15,6 +15,7 @@
 #include <asm/uaccess.h>
 #include <base/claim.h>
 #include <base/log.h>
+#include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/secretmem.h>
 #include <uapi/errno.h>
@@ -58,6 +59,11 @@ static int check_areas(struct mm *mm)
         CLAIM(!vma->object || !(vma->object->seals & SEAL_WRITE) || !(vma->flags & VM_SHARED) ||
                   !(vma->flags & (VM_WRITE | VM_MAYWRITE)),
               "V12", "area %#lx may write what is sealed", vma->start);
+        CLAIM(!vma->object || !(vma->object->seals & SEAL_NEVER_EXEC) || !(vma->flags & VM_EXEC),
+              "V12", "area %#lx executes what is sealed", vma->start);
+        CLAIM(!vm_settings.wx_enforce ||
+                  (vma->flags & (VM_WRITE | VM_EXEC)) != (VM_WRITE | VM_EXEC),
+              "V13", "area %#lx is writable and executable", vma->start);
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         int err = check_secret_area(vma);

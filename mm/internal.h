@@ -209,6 +209,15 @@ static inline bool vma_is_writer(uint32_t flags)
     return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
+/* Another area maps what one maps that is there, in the same way: no seal forbids that. */
+static inline void vma_count_again(const struct vma *vma)
+{
+    if (vma_is_writer(vma->flags))
+        atomic_fetch_add(&vma->object->writers, 1);
+    if (vma->flags & VM_EXEC)
+        atomic_fetch_add(&vma->object->executors, 1);
+}
+
 /* What leaves of an area may grant, but for writing: that depends on their page, too. */
 static inline pgprot_t vma_pgprot(const struct vma *vma)
 {
@@ -277,6 +286,9 @@ bool pkey_is_given(const struct mm *mm, int key);
 
 /* mm_pkey_exec_only(), mmap_lock held for writing. */
 int pkey_of_exec_only(struct mm *mm);
+
+/* wx.c: is an area that had the rights @old, or is new with @new, not to have @new? */
+bool mm_refuses_exec(const struct mm *mm, uint32_t old, uint32_t new);
 
 /* mseal.c: mmap_lock held. */
 

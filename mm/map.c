@@ -246,7 +246,20 @@ static int area_reserve(struct vma *vma)
     return ops->reserve(vma->object, vma->pgoff, vma_pages(vma));
 }
 
-/* The new area, with its reference, its place among the writers, and its reservation. */
+/* A new mapping of these flags takes its place among the writers and the executors. */
+static int join_users(struct object *object, uint32_t flags)
+{
+    int err = vma_is_writer(flags) ? object_writer_get(object) : 0;
+
+    if (err || !(flags & VM_EXEC))
+        return err;
+    err = object_executor_get(object);
+    if (err && vma_is_writer(flags))
+        object_writer_put(object);
+    return err;
+}
+
+/* The new area, with its reference, its place among the users, and its reservation. */
 static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len,
                      struct vma **out)
 {
@@ -258,9 +271,7 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     vma->flags = request_flags(mm, r);
     vma->pkey = r->pkey;
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
-    int err = 0;
-    if (r->object && vma_is_writer(r->flags))
-        err = object_writer_get(r->object);
+    int err = r->object ? join_users(r->object, r->flags) : 0;
     if (!err && r->object) {
         object_get(r->object);
         vma->object = r->object;
@@ -286,6 +297,12 @@ static void unmap_before(struct mm *mm, uint64_t start, uint64_t end, struct vma
             hugetlb_area_end(vma);
 }
 
+/* A program whose file says so has a stack with code, unless wx=enforce. */
+static bool stack_is_exempt(uint32_t flags)
+{
+    return (flags & VM_STACK) && !vm_settings.wx_enforce;
+}
+
 static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t *out,
                       struct list_node *dead)
 {
@@ -298,6 +315,8 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     int err = choose_place(mm, r, len, unit, &addr);
     if (err)
         return err;
+    if (mm_refuses_exec(mm, r->flags, r->flags) && !stack_is_exempt(r->flags))
+        return -EACCES;
     rwsem_write_range(&mm->mmap_lock, addr, addr + len);
     bool replaces = r->place == MAP_FIXED_REPLACE;
     if (replaces)

@@ -129,21 +129,29 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
 
     if (rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
+    if (mm_refuses_exec(mm, vma->flags, flags))
+        return -EACCES;
     if (vma->flags & VM_SEALED)
         return -EPERM;
     if (flags == vma->flags && key == vma->pkey)
         return 0;
     uint64_t pages = (end - start) >> PAGE_SHIFT;
+    bool gains_exec = vma->object && (flags & ~vma->flags & VM_EXEC);
+    bool loses_exec = vma->object && (vma->flags & ~flags & VM_EXEC);
+    if (gains_exec && object_executor_get(vma->object))
+        return -EACCES;
     int err = may_change(mm, vma, flags, pages);
     if (err)
-        return err;
+        goto refused;
     bool promised = flags & ~vma->flags & VM_ACCOUNT;
     err = vma_isolate(mm, at, start, end);
     if (err) {
         commit_release(promised ? pages : 0);
-        return err;
+        goto refused;
     }
     vma = *at;
+    if (loses_exec)
+        object_executor_put(vma->object);
     bool fills = needs_fill(vma, flags);
     area_count(mm, vma->flags, -(int64_t)pages);
     area_count(mm, flags, pages);
@@ -155,6 +163,11 @@ static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t
     if (fills)
         fill(*at, start, end);
     return 0;
+
+refused:
+    if (gains_exec)
+        object_executor_put(vma->object);
+    return err;
 }
 
 static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct change *c)

@@ -174,8 +174,7 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
     }
     if (new->object) {
         object_get(new->object);
-        if (vma_is_writer(new->flags))
-            atomic_fetch_add(&new->object->writers, 1);
+        vma_count_again(new);
     }
     return new;
 }

@@ -115,6 +115,7 @@ struct mm {
     uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
     uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
     uint16_t pkeys;                  /* bit n: protection key n is given out [m] */
+    uint8_t mdwe;                    /* PR_SET_MDWE(2const)'s bits [a] */
     int8_t exec_pkey;                /* the key of what may only be executed, or NO_PKEY [m] */
     uint64_t mmap_top;               /* mmap searches downwards from here */
     uint64_t mmap_bottom;            /* and then upwards from here */
@@ -209,11 +210,18 @@ enum protect_how {
 int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
                             unsigned how);
 
-/* mseal(2): 0, -ENOMEM (a gap: nothing changed; no memory to split: what lies before is sealed). */
+/* PR_SET_MDWE(2const): 0, or -EPERM: other bits are set already. The bits; a new program's or a
+ * child's @mm gets those of @from, unless they say otherwise. */
+int __must_check mm_set_mdwe(struct mm *mm, uint32_t bits);
+uint32_t mm_mdwe(const struct mm *mm);
+void mm_inherit_mdwe(struct mm *mm, const struct mm *from);
+
+/* mseal(2): 0, -ENOMEM (a gap: nothing changed; no memory to split: what lies before it
+ * is sealed). */
 int __must_check mm_seal(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
-/* pkey_alloc(2): a key that nobody has, or -ENOSPC. pkey_free(2): 0; -EINVAL: nobody has it; -EBUSY:
- * vm_settings.pkey_strict, and areas have it. */
+/* pkey_alloc(2): a key that nobody has, or -ENOSPC. pkey_free(2): 0; -EINVAL: nobody has it;
+ * -EBUSY: vm_settings.pkey_strict, and areas have it. */
 int __must_check mm_pkey_alloc(struct mm *mm);
 int __must_check mm_pkey_free(struct mm *mm, int key);
 
