@@ -13,6 +13,7 @@
  */
 #include "internal.h"
 #include <asm/uaccess.h>
+#include <base/bug.h>
 #include <lib/string.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
@@ -39,11 +40,14 @@ static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
     if (!page_is_zeros(page) && !page_is_private(page))
         return false; /* the object's own page: the child faults it in again */
-    if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)))
+    if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)) &&
+        !bug_is_back(BUG_B06))
         return true;
     if (pte_is_writable(pte))
         tlb_gather_leaf(gather, run->va + i * size, run->level);
-    pte = pte_share(&run->slot[i]);
+    pte_t shared = pte_share(&run->slot[i]);
+    if (!bug_is_back(BUG_B07) || !(page->flags & PAGE_COPY))
+        pte = shared;
     if (!page_is_zeros(page)) {
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);

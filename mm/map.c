@@ -121,6 +121,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     }
     pt_free_tables(&mm->pgtable, user(start), user(end), user(before ? before->end : 0),
                    user(vma ? vma->start : USER_END + PAGE_SIZE), &gather);
+    if (!bug_is_back(BUG_B17))
+        tlb_gather_others(&gather, start, end);
     tlb_gather_end(&gather);
 }
 
@@ -486,6 +488,8 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
         else
             zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
+    if (!bug_is_back(BUG_B18))
+        tlb_gather_others(&gather, addr, end);
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;

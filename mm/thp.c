@@ -15,6 +15,7 @@
  */
 #include "internal.h"
 #include <asm/cpu.h>
+#include <base/bug.h>
 #include <uapi/errno.h>
 
 /* Linux gives out no huge pages by itself where they could be a good part of all memory. */
@@ -129,6 +130,11 @@ static void share_out(struct page *head)
         folio_break(page_folio(head), 1);
         thp_count(THP_SPLIT_PAGE, 1);
         return;
+    }
+    if (bug_is_back(BUG_B05)) {
+        atomic_fetch_sub(&head->refcount, 1);
+        bug_moment(BUG_B05);
+        atomic_fetch_add(&head->refcount, 1);
     }
     atomic_fetch_add_explicit(&head->refcount, PT_ENTRIES - 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&head->mapcount, PT_ENTRIES - 1, memory_order_relaxed);
