@@ -125,6 +125,7 @@ static int drop_table(const struct vma *vma, uint64_t va)
     struct tlb_gather gather;
     int err = 0;
 
+    bug_moment(BUG_B13);
     if (locks)
         spin_lock(&vma->object->mappings_lock); /* nobody truncates along a table that goes */
     tlb_gather_begin(&gather, pgt);

@@ -234,13 +234,17 @@ int mm_fork(struct mm *mm, struct mm **out)
     if (err)
         return err;
 
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
+    if (!bug_is_back(BUG_B29))
+        rwsem_write_range(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     copy_fields(mm, child);
     child->unmerged = true;
     uaccess_ask_as(&child->pgtable, &mm->pgtable);
     tlb_gather_begin(&gather, &mm->pgtable);
-    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
+    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma)) {
         err = copy_area(child, vma, &gather);
+        bug_moment(BUG_B29);
+    }
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err) {

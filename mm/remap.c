@@ -127,7 +127,6 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     for (; run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
             i = move_slots(mm, &run, i, to - from, &gather);
-    tlb_gather_others(&gather, from, from + len);
     if (!late)
         tlb_gather_end(&gather);
     if (locks)
@@ -396,7 +395,8 @@ static int check_arguments(const struct remap *r)
     if ((r->flags & ~(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP)) ||
         (named && !(r->flags & REMAP_MAYMOVE)) ||
         ((r->flags & REMAP_DONTUNMAP) && r->old_len != r->new_len) ||
-        !is_aligned(r->old, PAGE_SIZE) || r->new_len == 0 || r->new_len > USER_END)
+        !is_aligned(r->old, PAGE_SIZE) || (r->new_len == 0 && !bug_is_back(BUG_B33)) ||
+        r->new_len > USER_END)
         return -EINVAL;
     if (named && (!is_aligned(r->to, PAGE_SIZE) || r->to > USER_END - r->new_len ||
                   (r->to < r->old + r->old_len && r->old < r->to + r->new_len)))

@@ -176,7 +176,7 @@ void thp_split(const struct vma *vma, uint64_t va)
         drop_leaf(vma, round_down(va, HUGE_SIZE));
         return;
     }
-    if (vma->flags & VM_EXEC)
+    if ((vma->flags & VM_EXEC) && !bug_is_back(BUG_B23))
         stop_execution(vma, &walk, va);
     split_leaf(vma, &walk);
 }

@@ -142,7 +142,8 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
     struct page **pages = gather->pages + gather->nr_pages;
     struct zapped z = {.first = PT_ENTRIES};
 
-    bug_moment(BUG_B13);
+    if (what != ZAP_OBJECT_PAGES)
+        bug_moment(BUG_B13);
     bug_moment(BUG_B26);
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));

@@ -286,6 +286,10 @@ int tlb_check(void)
                   me->pgt->root.raw);
         return -EUCLEAN;
     }
+    if (read_cr4() & CR4_PCIDE) {
+        log_error("vm_check: V25: CPU %u keeps translations over a switch", me->id);
+        return -EUCLEAN;
+    }
     for (unsigned i = 0; i < nr_cpus(); i++) {
         const struct pgtable *pgt = cpus[i].pgt;
         if (pgt != &kernel_pgtable && !(atomic_load(&pgt->cpus) & 1UL << i)) {

@@ -36,7 +36,17 @@ enum bug {
     BUG_B18,      /* what somebody else discards at the moment is taken for gone */
     BUG_B19,      /* of two ranges that are gathered one is flushed */
     BUG_B20,      /* an address space knows of a CPU after that has loaded it */
-    BUG_B26 = 26, /* what was a large leaf is taken for one when it is a table */
+    BUG_B23 = 23, /* code is in a large and in a small leaf at once */
+    BUG_B24,      /* what nobody may touch names its frame */
+    BUG_B25,      /* tables are freed when what lies around may grow into them */
+    BUG_B26,      /* what was a large leaf is taken for one when it is a table */
+    BUG_B27,      /* an area is freed while somebody looks for his */
+    BUG_B28,      /* a copy of an area is believed after that has changed */
+    BUG_B29,      /* a fork does not wait for those who fault */
+    BUG_B32 = 32, /* an area whose making failed late stays */
+    BUG_B33,      /* no length is a length to move to */
+    BUG_B34,      /* a stack grows up to what lies below it */
+    BUG_B35,      /* what a file has in two places is taken for one */
     BUG_B36 = 36, /* sealing does not ask whether somebody has a page */
     BUG_B37 = 37, /* a huge page of a file counts as if somebody had it */
     BUG_B38 = 38, /* a device looks at the seals before it takes the lock */

@@ -48,6 +48,20 @@ KTEST(neighbours_that_are_alike_become_one_area)
     kit_mm_put(mm);
 }
 
+KTEST(parts_of_an_object_become_one_area_where_it_goes_on)
+{
+    struct object *object = kit_object(&shmem_ops, 8);
+    struct mm *mm = kit_mm();
+    REQUIRE(object && mm);
+
+    EXPECT(kit_map_object(mm, 0, 1, RW | VM_SHARED, object, 0) == 0);
+    EXPECT(kit_map_object(mm, 1, 1, RW | VM_SHARED, object, 5) == 0);
+    EXPECT(kit_map_object(mm, 2, 1, RW | VM_SHARED, object, 6) == 0);
+    EXPECT_AREAS(mm, "0-1 rw-s, 1-3 rw-s");
+    kit_mm_put(mm);
+    object_put(object);
+}
+
 KTEST(unmap_cuts_holes_ends_and_whole_areas)
 {
     struct mm *mm = kit_mm();
@@ -142,6 +156,7 @@ KTEST(limits_are_kept_to_the_page)
     mm->limits.address_space = 10 * PAGE_SIZE;
     EXPECT(kit_map(mm, 0, 6, RW) == 0);
     EXPECT_EQ(kit_map(mm, 8, 5, RW), -ENOMEM);
+    EXPECT_AREAS(mm, "0-6 rw-p");
     EXPECT(kit_map(mm, 8, 4, RW) == 0);
     EXPECT_EQ(kit_map(mm, 20, 1, RW), -ENOMEM);
     mm->limits.address_space = MM_NO_LIMIT;

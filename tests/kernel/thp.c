@@ -194,6 +194,30 @@ KTEST(split_of_a_shared_block_leaves_the_other_side_whole)
     EXPECT_EQ(kit_frames_free(), before);
 }
 
+/* Translations that CPUs forgot on one page of @rights getting an area of its own. */
+static uint64_t forgotten_by_split(uint32_t rights)
+{
+    struct mm *mm = huge_mm(1);
+    if (!mm)
+        return 0;
+    EXPECT(mm_protect(mm, AT(0), HUGE_SIZE, rights, false) == 0 && has_huge(mm, 0));
+    kit_load(mm);
+    uint64_t before = tlb_events(TLB_LOCAL_ONE) + tlb_events(TLB_LOCAL_ALL);
+    EXPECT(mm_change_flags(mm, AT(9), PAGE_SIZE, VM_DONTDUMP, 0) == 0 && !has_huge(mm, 0));
+    uint64_t now = tlb_events(TLB_LOCAL_ONE) + tlb_events(TLB_LOCAL_ALL);
+    kit_unload();
+    done(mm);
+    return now - before;
+}
+
+KTEST(code_is_forgotten_before_its_leaf_is_split)
+{
+    if (small())
+        return;
+    uint64_t of_data = forgotten_by_split(RW);
+    EXPECT_EQ(forgotten_by_split(VM_READ | VM_EXEC), of_data + 1);
+}
+
 /* A reader by frame, as a pipe would be, keeps the block in one piece, and its own bytes. */
 KTEST(split_of_a_pinned_block_keeps_it_until_the_pin_goes)
 {

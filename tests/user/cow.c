@@ -246,6 +246,50 @@ static void what_is_spliced_stays_whatever_becomes_of_its_mapping(void)
     close(ends[1]);
 }
 
+/* Two words in areas of their own: the first is never older than the second, but for a moment in
+ * which it is 0. */
+static _Atomic size_t *newer, *older;
+
+static void *count_both(void *arg)
+{
+    for (size_t n = 1; !over; n++) {
+        madvise((void *)newer, PAGE, MADV_DONTNEED);
+        *newer = n;
+        *older = n;
+    }
+    return arg;
+}
+
+static int look_at_both(void)
+{
+    size_t a = *newer, b = *older;
+
+    return a == 0 || a >= b ? 0 : 1;
+}
+
+static void a_child_sees_one_moment_of_its_parent(void)
+{
+    char *p = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_t thread;
+    int status = 0;
+
+    mprotect(p + PAGE, PAGE, PROT_READ);
+    newer = (void *)p;
+    older = (void *)(p + 2 * PAGE);
+    over = false;
+    EXPECT_IS(pthread_create(&thread, NULL, count_both, NULL), 0);
+    for (int round = 0; round < 20 && status == 0; round++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(look_at_both());
+        EXPECT_IS(waitpid(child, &status, 0), child);
+    }
+    over = true;
+    pthread_join(thread, NULL);
+    EXPECT_IS(status, 0);
+    munmap(p, 3 * PAGE);
+}
+
 int main(void)
 {
     static const struct ktap_test tests[] = {
@@ -255,6 +299,7 @@ int main(void)
         TEST(what_a_child_has_spliced_is_not_written),
         TEST(a_split_beside_a_write_parts_parent_and_child),
         TEST(what_is_spliced_stays_whatever_becomes_of_its_mapping),
+        TEST(a_child_sees_one_moment_of_its_parent),
     };
 
     huge_pages_allow();

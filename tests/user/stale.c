@@ -19,8 +19,8 @@
 
 #define RW     (PROT_READ | PROT_WRITE)
 #define HUGE   (512 * PAGE)
-#define PUNCH  (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define ROUNDS 10
+#define FAR    ((char *)0x100000000000) /* nobody maps anything there by himself */
 
 static _Atomic int wrong;
 
@@ -65,7 +65,7 @@ static void *second_run(void *arg)
         meet(3 * round + 1);
         r->warm();
         meet(3 * round + 2);
-        spin_us(1000);
+        spin_us(500 * (round + 1));
         r->second();
         meet(3 * round + 3);
     }
@@ -156,21 +156,17 @@ static void file_cut(void)
     wrong += ftruncate(fd, 0) != 0;
 }
 
-static void map_anew_and_write(void)
+/* What was cut off is not there when the file grows again. */
+static void cut_and_look(void)
 {
-    munmap((char *)p, PAGE);
-    wrong += mmap((char *)p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p;
-    *p = 'n';
+    file_cut();
+    wrong += ftruncate(fd, PAGE) != 0;
+    wrong += *p != 0;
 }
 
-static void see_new(void)
+static void what_is_cut_off_while_it_is_discarded_is_forgotten(void)
 {
-    wrong += *p != 'n';
-}
-
-static void what_is_unmapped_while_its_file_is_cut_is_forgotten(void)
-{
-    struct race race = {file_map, see_tag, file_cut, map_anew_and_write, see_new};
+    struct race race = {file_map, see_tag, discard, cut_and_look, nothing};
 
     fd = memfd_create("file", 0);
     place = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -301,27 +297,168 @@ static void collapse(void)
     madvise(place, HUGE, MADV_COLLAPSE);
 }
 
-static void punch(void)
+static void see_zeros(void)
 {
-    wrong += fallocate(fd, PUNCH, 5 * PAGE, PAGE) != 0;
-}
-
-static void see_hole(void)
-{
+    wrong += ftruncate(fd, HUGE) != 0;
     for (size_t i = 0; i < 512; i++)
-        wrong += place[i * PAGE] != (i == 5 ? 0 : 'f');
-    wrong += fallocate(fd, PUNCH, 0, HUGE) != 0;
+        wrong += place[i * PAGE] != 0;
 }
 
 static void tables_go_when_nobody_cuts_along_them(void)
 {
-    struct race race = {fill, nothing, collapse, punch, see_hole};
+    struct race race = {fill, nothing, collapse, file_cut, see_zeros};
 
     fd = memfd_create("file", 0);
     wrong += ftruncate(fd, HUGE) != 0;
     place = mmap(place_of_units(HUGE), HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0);
     race_run(&race);
     munmap(place, HUGE);
+    close(fd);
+}
+
+/* In @place a page that is not there any more, and @p, in one table, of which nothing is used. */
+static void table_empty(void)
+{
+    wrong += mmap(place, 4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place;
+    place[0] = *p = 'u';
+    madvise(place, PAGE, MADV_DONTNEED);
+    discard();
+}
+
+static void unmap(void)
+{
+    munmap(place, 4 * PAGE);
+}
+
+static void tables_stay_while_a_neighbour_faults(void)
+{
+    struct race race = {table_empty, nothing, tag, unmap, see_tag};
+
+    place = FAR;
+    p = mmap(place + 8 * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    race_run(&race);
+    munmap((char *)p, PAGE);
+}
+
+/* A stack behind the table, that may grow into it. */
+static void stack_above(void)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN;
+
+    wrong += mmap(place + HUGE, PAGE, RW, flags, -1, 0) != place + HUGE;
+    wrong += mmap(place, 4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place;
+    place[0] = place[HUGE] = 'u';
+    madvise(place, PAGE, MADV_DONTNEED);
+}
+
+static void see_stack(void)
+{
+    see_tag();
+    munmap(place, HUGE + PAGE);
+}
+
+static void tables_go_before_a_stack_may_grow_into_them(void)
+{
+    struct race race = {stack_above, nothing, unmap, tag, see_stack};
+
+    place = FAR;
+    p = place + HUGE - PAGE;
+    race_run(&race);
+}
+
+static void units_fill(void)
+{
+    memset(place, 'u', HUGE);
+}
+
+static void discard_whole(void)
+{
+    madvise(place, HUGE, MADV_DONTNEED);
+}
+
+static void discard_part(void)
+{
+    madvise(place + 7 * PAGE, PAGE, MADV_DONTNEED);
+}
+
+static void see_no_units(void)
+{
+    for (size_t i = 0; i < HUGE; i += PAGE)
+        wrong += place[i] != 0;
+    discard_whole();
+}
+
+static void a_huge_page_is_discarded_whole_and_in_part_at_once(void)
+{
+    struct race race = {units_fill, nothing, discard_whole, discard_part, see_no_units};
+
+    place = mmap(place_of_units(HUGE), HUGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    madvise(place, HUGE, MADV_HUGEPAGE);
+    race_run(&race);
+    munmap(place, HUGE);
+}
+
+/* Of pages that are areas of their own, one is touched while most of the others go. */
+enum { AREAS = 64 };
+
+static void areas_map(void)
+{
+    wrong +=
+        mmap(place, AREAS * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place;
+    for (size_t i = 1; i < AREAS; i += 2)
+        mprotect(place + i * PAGE, PAGE, PROT_READ);
+    p = place + AREAS / 2 * PAGE;
+}
+
+static void areas_unmap(void)
+{
+    for (size_t i = 0; i < AREAS; i++)
+        if (i != AREAS / 2)
+            munmap(place + i * PAGE, PAGE);
+}
+
+static void areas_go_while_another_is_looked_for(void)
+{
+    struct race race = {areas_map, nothing, tag, areas_unmap, see_tag};
+
+    place = FAR;
+    race_run(&race);
+    munmap(place, AREAS * PAGE);
+}
+
+/* A page of a file whose neighbours are there, and mapped with it. */
+static void neighbours_map(void)
+{
+    wrong += mmap(place, 16 * PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) != place;
+}
+
+static void read_first(void)
+{
+    wrong += *(volatile char *)place != 'f';
+}
+
+static void neighbours_unmap(void)
+{
+    munmap(place + 4 * PAGE, 12 * PAGE);
+}
+
+static void see_no_neighbours(void)
+{
+    for (size_t i = 4; i < 16; i++)
+        wrong += probe(place + i * PAGE, PROBE_READ).sig != SIGSEGV;
+}
+
+static void a_fault_maps_no_neighbours_that_were_unmapped(void)
+{
+    struct race race = {neighbours_map, nothing, read_first, neighbours_unmap, see_no_neighbours};
+    char bytes[16 * PAGE];
+
+    memset(bytes, 'f', sizeof(bytes));
+    fd = memfd_create("file", 0);
+    EXPECT_IS(write(fd, bytes, sizeof(bytes)), (long)sizeof(bytes));
+    place = FAR;
+    race_run(&race);
+    munmap(place, 16 * PAGE);
     close(fd);
 }
 
@@ -385,10 +522,15 @@ int main(void)
     static const struct ktap_test tests[] = {
         TEST(discarding_several_areas_forgets_them_all),
         TEST(what_two_discard_is_gone_for_both),
-        TEST(what_is_unmapped_while_its_file_is_cut_is_forgotten),
+        TEST(what_is_cut_off_while_it_is_discarded_is_forgotten),
         TEST(what_moved_is_forgotten_before_it_can_be_cut_off),
         TEST(what_moves_while_its_file_is_cut_is_cut_too),
         TEST(tables_go_when_nobody_cuts_along_them),
+        TEST(tables_stay_while_a_neighbour_faults),
+        TEST(tables_go_before_a_stack_may_grow_into_them),
+        TEST(a_huge_page_is_discarded_whole_and_in_part_at_once),
+        TEST(areas_go_while_another_is_looked_for),
+        TEST(a_fault_maps_no_neighbours_that_were_unmapped),
         TEST(processes_that_take_turns_see_each_change),
     };
 
