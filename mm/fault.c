@@ -224,7 +224,8 @@ static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr
     if (unlikely(changes_area(area, access, reach.huge)))
         return false;
     return rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end) &&
-           (vma_unchanged(mm, when) || bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
+           (vma_unchanged(mm, when) ||
+            bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */

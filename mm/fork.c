@@ -40,8 +40,7 @@ static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
     if (!page_is_zeros(page) && !page_is_private(page))
         return false; /* the object's own page: the child faults it in again */
-    if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)) &&
-        !bug_is_back(BUG_B06))
+    if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)) && !bug_is_back(BUG_B06))
         return true;
     if (pte_is_writable(pte))
         tlb_gather_leaf(gather, run->va + i * size, run->level);

@@ -58,7 +58,8 @@ static int check_user_table(struct page *table, enum pt_level level, uint64_t *n
     *nr_tables += 1 + kept;
     for (unsigned i = 0; i < nr; i++) {
         pte_t pte = pte_read(&slots[i]);
-        CLAIM(is_unspoken(pte), "V15", "frame %#lx: entry %u is %#lx", page_to_pfn(table), i, pte.raw);
+        CLAIM(is_unspoken(pte), "V15", "frame %#lx: entry %u is %#lx", page_to_pfn(table), i,
+              pte.raw);
         used += !pte_is_none(pte);
         may_split += level == PT_2M && is_private_leaf(pte);
         if (pte_kind(pte, level) == PTE_KIND_TABLE) {

@@ -191,9 +191,9 @@ void pt_run_next(struct pt_run *run)
 
 void pt_run_lock(struct pt_run *run)
 {
-    spin_lock(pt_lock(run->table));
     DEBUG_ASSERT(run->table->state == PAGE_TABLE, "V3: the table at %#lx is %s", run->va,
                  page_state_names[run->table->state]);
+    spin_lock(pt_lock(run->table));
     while (pte_kind(pte_read(run->slot), run->level) == PTE_KIND_TABLE && !bug_is_back(BUG_B26)) {
         spin_unlock(pt_lock(run->table));
         run->va = run->from;

@@ -246,15 +246,14 @@ static void what_is_spliced_stays_whatever_becomes_of_its_mapping(void)
     close(ends[1]);
 }
 
-/* Two words in areas of their own: the first is never older than the second, but for a moment in
- * which it is 0. */
-static _Atomic size_t *newer, *older;
+/* Two words that take turns: one of them is never older than a third, in another area. */
+static _Atomic size_t *newer[2], *older;
 
 static void *count_both(void *arg)
 {
     for (size_t n = 1; !over; n++) {
-        madvise((void *)newer, PAGE, MADV_DONTNEED);
-        *newer = n;
+        madvise((void *)newer[n % 2], PAGE, MADV_DONTNEED);
+        *newer[n % 2] = n;
         *older = n;
     }
     return arg;
@@ -262,20 +261,21 @@ static void *count_both(void *arg)
 
 static int look_at_both(void)
 {
-    size_t a = *newer, b = *older;
+    size_t n = *older;
 
-    return a == 0 || a >= b ? 0 : 1;
+    return *newer[0] >= n || *newer[1] >= n ? 0 : 1;
 }
 
 static void a_child_sees_one_moment_of_its_parent(void)
 {
-    char *p = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     pthread_t thread;
     int status = 0;
 
-    mprotect(p + PAGE, PAGE, PROT_READ);
-    newer = (void *)p;
-    older = (void *)(p + 2 * PAGE);
+    mprotect(p + 2 * PAGE, PAGE, PROT_READ);
+    newer[0] = (void *)p;
+    newer[1] = (void *)(p + PAGE);
+    older = (void *)(p + 3 * PAGE);
     over = false;
     EXPECT_IS(pthread_create(&thread, NULL, count_both, NULL), 0);
     for (int round = 0; round < 20 && status == 0; round++) {
@@ -287,7 +287,7 @@ static void a_child_sees_one_moment_of_its_parent(void)
     over = true;
     pthread_join(thread, NULL);
     EXPECT_IS(status, 0);
-    munmap(p, 3 * PAGE);
+    munmap(p, 4 * PAGE);
 }
 
 int main(void)

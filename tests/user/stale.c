@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/stale.c - what is taken away is forgotten by every CPU, whoever takes it away meanwhile
+ * tests/user/stale.c - what is taken away is forgotten by every CPU, whoever took it away
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   nothing.
@@ -403,8 +403,7 @@ enum { AREAS = 64 };
 
 static void areas_map(void)
 {
-    wrong +=
-        mmap(place, AREAS * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place;
+    wrong += mmap(place, AREAS * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place;
     for (size_t i = 1; i < AREAS; i += 2)
         mprotect(place + i * PAGE, PAGE, PROT_READ);
     p = place + AREAS / 2 * PAGE;
