@@ -6,7 +6,7 @@
  * Owns:   mprotect's walk over areas.
  * Locks:  mmap_lock for writing the range; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when it is exclusive, and any
- *             leaf only where no first write is waited for;
+ *             leaf only where no first write is waited for, or told;
  *         (2) one flush per call, and none where rights only grow.
  * Source: mprotect(2); Linux mm/mprotect.c (behaviour).
  * Tour:   after mm/map.c.
@@ -20,7 +20,8 @@ static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t
 {
     if (!pte_has_frame(pte))
         return (struct pte_change){.class = pte_class(pte)};
-    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), pte_is_soft_dirty(pte));
+    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), pte_is_soft_dirty(pte)) &&
+                 !pte_is_uffd_wp(pte);
     return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 

@@ -41,7 +41,9 @@ enum bug {
     BUG_B56 = 56, /* truncation gives back a promise that a fault redeems */
     BUG_B57 = 57, /* a reservation that fails leaves its file system's quota used */
     BUG_B58 = 58, /* an offset into a file of huge pages is checked in pages only */
-    BUG_B59 = 59  /* MADV_DONTNEED lets a fault see its huge page gone and not yet promised again */
+    BUG_B59 = 59, /* MADV_DONTNEED lets a fault see its huge page gone and not yet promised again */
+    BUG_B60 = 60, /* what moves away from who is told of its first write stays marked */
+    BUG_B61 = 61  /* what is discarded loses the mark that somebody is told of its first write */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */
