@@ -10,6 +10,7 @@
  * Tour:   after kernel/userfaultfd_ioctl.c; mm/userfault_answer.c and mm/userfault_wp.c do it.
  */
 #include "fs.h"
+#include "task.h"
 #include "userfaultfd.h"
 #include <asm/uaccess.h>
 #include <uapi/errno.h>
@@ -116,6 +117,34 @@ static int do_writeprotect(struct userfaultfd *u, user_addr_t arg)
     return err;
 }
 
+static int do_move(struct userfaultfd *u, user_addr_t arg)
+{
+    const uint64_t modes = UFFDIO_MODE_DONTWAKE | UFFDIO_MOVE_ALLOW_SRC_HOLES;
+    struct mm *mm = task_current()->mm;
+    struct uapi_uffdio_move m;
+
+    if (!userfault_is_settled(&u->base))
+        return -EAGAIN;
+    if (copy_from_user(&m, arg, offsetof(struct uapi_uffdio_move, move)))
+        return -EFAULT;
+    if (u->mm_id != mm->id)
+        return -EINVAL; /* its pages stay with a program */
+    int err = userfaultfd_check_range(m.dst, m.len);
+    if (!err)
+        err = userfaultfd_check_range(m.src, m.len);
+    if (err || (m.mode & ~modes))
+        return -EINVAL;
+    int64_t done =
+        mm_userfault_move(mm, &u->base, m.dst, m.src, m.len, m.mode & UFFDIO_MOVE_ALLOW_SRC_HOLES);
+    return tell(u,
+                &(struct answer){
+                    .range = {m.dst, m.len},
+                    .mode = m.mode,
+                    .told = user(arg.raw + offsetof(struct uapi_uffdio_move, move)),
+                },
+                done);
+}
+
 int64_t userfaultfd_answer(struct userfaultfd *u, unsigned cmd, user_addr_t arg)
 {
     switch (cmd) {
@@ -127,6 +156,8 @@ int64_t userfaultfd_answer(struct userfaultfd *u, unsigned cmd, user_addr_t arg)
         return do_fill(u, arg, USERFAULT_CONTINUE, UFFDIO_MODE_DONTWAKE | UFFDIO_MODE_WP);
     case UFFDIO_POISON:
         return do_fill(u, arg, USERFAULT_POISON, UFFDIO_MODE_DONTWAKE);
+    case UFFDIO_MOVE:
+        return do_move(u, arg);
     case UFFDIO_WRITEPROTECT:
         return do_writeprotect(u, arg);
     }

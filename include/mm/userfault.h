@@ -127,3 +127,15 @@ int64_t mm_userfault_fill(struct mm *mm, const struct userfault *u, uint64_t dst
  */
 int __must_check mm_userfault_protect(struct mm *mm, struct userfault *u, uint64_t start,
                                       uint64_t len, bool tell);
+
+/**
+ * mm_userfault_move() - pages of private memory of the same program come, and are gone where they
+ * were
+ * @holes: what is missing in the source stays missing
+ * Context: task, no locks held. TLB: flushed before a page is seen at its new place.
+ * Return: bytes moved, if any; -ENOENT (no area, or nothing there), -EEXIST (not missing), -EINVAL
+ *         (areas that are not private, writable, alike and @u's), -EBUSY (a page that others have,
+ *         too), -EFAULT (what is there cannot be moved), -ENOMEM, -EAGAIN (areas change).
+ */
+int64_t mm_userfault_move(struct mm *mm, const struct userfault *u, uint64_t dst, uint64_t src,
+                          uint64_t len, bool holes);

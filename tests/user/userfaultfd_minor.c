@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/userfaultfd_minor.c - pages that an object has, and an area gets when a program says so
+ * tests/user/userfaultfd_minor.c - pages that an object has, and an area gets when told so
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
  * Owns:   nothing.
@@ -213,7 +213,7 @@ static void huge_pages_are_continued(void)
     close(uffd);
 }
 
-/* SIGBUS; BUS_MCEERR_AR where the kernel handles memory failures, which it need not be built for. */
+/* SIGBUS; BUS_MCEERR_AR where the kernel was built to handle failures of memory. */
 static bool is_lost(char *p)
 {
     struct fault f = probe(p, PROBE_READ);
