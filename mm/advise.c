@@ -302,6 +302,8 @@ int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
     struct hole hole;
     int err = 0, gap = 0;
 
+    if (READ_ONCE(mm->watched))
+        mm_userfault_tell_removed(mm, addr, end);
     while (at < end && !err) {
         err = find_hole(mm, &at, end, &hole, &gap);
         if (err)

@@ -118,6 +118,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         if (vma->flags & VM_ACCOUNT)
             commit_release(vma_pages(vma));
         vma_remove(mm, vma);
+        if (unlikely(vma->userfault))
+            userfault_note_unmapped(vma, start, end);
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
     }
@@ -139,6 +141,7 @@ void free_dead(struct mm *mm, struct list_node *dead)
         return;
     if (!bug_is_back(BUG_B27))
         rwsem_seekers_wait(&mm->mmap_lock);
+    userfault_tell_unmapped(dead);
     list_for_each_safe (vma, after, dead, mapping_node) {
         list_del(&vma->mapping_node);
         vma_free(vma);
@@ -496,6 +499,8 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
     struct tlb_gather gather;
     int err = 0;
 
+    if (unlikely(READ_ONCE(mm->watched)))
+        mm_userfault_tell_removed(mm, addr, end);
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     thp_split_borders(mm, addr, end);
     rss_peak_note(mm);

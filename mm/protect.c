@@ -21,9 +21,9 @@ static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t
 {
     if (!pte_has_frame(pte))
         return (struct pte_change){.class = pte_class(pte)};
-    bool hides = bug_is_back(BUG_B08);
-    bool seen = pte_is_soft_dirty(pte) || hides, told = pte_is_uffd_wp(pte) && !hides;
-    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen) && !told;
+    bool seen = pte_is_soft_dirty(pte) || bug_is_back(BUG_B08);
+    bool write =
+        vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen) && !pte_is_uffd_wp(pte);
     return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 

@@ -108,6 +108,7 @@ struct mm {
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
     bool has_zeros;               /* it uses, or used, the huge page of zeros [a] */
     bool has_sealed;              /* some area is, or was to be, sealed; never cleared [m] */
+    bool watched;                 /* a program was asked once: mm/userfault.c; never cleared [a] */
     bool thp_disabled;            /* prctl(PR_SET_THP_DISABLE) [a] */
     _Atomic bool scanned;         /* mm/collapse_scan.c looks at it [a] */
     uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
