@@ -44,7 +44,7 @@ struct pgtable kernel_pgtable;
 static struct translation tlb[TLB_SIZE];
 static unsigned nr_remembered;
 static unsigned nr_gathers; /* begun, not ended */
-static unsigned nr_flushes;
+static unsigned nr_flushes, nr_faults;
 static struct pgtable *loaded;
 static uint64_t nr_hidden;
 static bool hidden[HOST_RAM_MAX / PAGE_SIZE]; /* by frame */
@@ -143,6 +143,11 @@ unsigned mmu_flushes(void)
     return nr_flushes;
 }
 
+unsigned mmu_faults(void)
+{
+    return nr_faults;
+}
+
 static bool permits(pte_t pte, enum pt_level level, enum fault_access access)
 {
     return pte_kind(pte, level) == PTE_KIND_LEAF && pte_is_user(pte) &&
@@ -196,6 +201,7 @@ enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access acces
                 *word = *at;
             return FAULT_RESOLVED;
         }
+        nr_faults++;
         enum fault_result result = mm_fault(mm, user(va), access);
         if (result != FAULT_RESOLVED)
             return result;
