@@ -54,8 +54,15 @@ struct transfer {
     void *buf;
     size_t len;
     enum fault_access access;
-    bool force; /* the area refuses it */
+    bool force;  /* the area refuses it */
+    bool copied; /* a copy was made once, which BUG_B01 takes for one that is still there */
 };
+
+/* What others took for the proof that a page is nobody else's. */
+static bool is_taken_for_own(const struct transfer *t, pte_t pte)
+{
+    return (bug_is_back(BUG_B01) && t->copied) || (bug_is_back(BUG_B02) && pte_is_dirty(pte));
+}
 
 /* Can the page under a leaf be used at once? Where the area refuses a page of its own is needed,
  * and the leaf grants nothing. */
@@ -64,7 +71,8 @@ static bool leaf_suits(const struct transfer *t, pte_t pte, enum pt_level level)
     enum pte_kind kind = pte_kind(pte, level);
 
     if (t->force && t->access == ACCESS_WRITE)
-        return pte_has_frame(pte) && kind != PTE_KIND_TABLE && pte_is_exclusive(pte);
+        return pte_has_frame(pte) && kind != PTE_KIND_TABLE &&
+               (pte_is_exclusive(pte) || is_taken_for_own(t, pte));
     if (t->force && kind == PTE_KIND_PROTNONE)
         return true;
     return kind == PTE_KIND_LEAF && (t->access != ACCESS_WRITE || pte_is_writable(pte));
@@ -112,14 +120,18 @@ static int copy_mapped(struct mm *mm, const struct transfer *t)
 }
 
 /* Fault the page in until it stays. */
-static int copy_in_page(struct mm *mm, const struct transfer *t)
+static int copy_in_page(struct mm *mm, struct transfer *t)
 {
     enum fault_access access = t->force ? ACCESS_UNSHARE : t->access;
     int err;
 
-    while ((err = copy_mapped(mm, t)) == -ENXIO)
+    while ((err = copy_mapped(mm, t)) == -ENXIO) {
         if (mm_fault_and_ask(mm, user(t->addr), access) != FAULT_RESOLVED)
             return -EFAULT;
+        t->copied = t->force;
+        access = t->copied && bug_is_back(BUG_B01) ? ACCESS_READ : access;
+        bug_moment(BUG_B01);
+    }
     return err;
 }
 
@@ -170,7 +182,7 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        struct transfer t = {at, (char *)buf + done, chunk, access, false};
+        struct transfer t = {at, (char *)buf + done, chunk, access, false, false};
         int err;
         do
             err = access_page(mm, &t, force);

@@ -15,6 +15,7 @@
  * Tour:   after mm/map.c, mm/protect.c; docs/decisions/0006-ranges.md.
  */
 #include "fault.h"
+#include <base/bug.h>
 #include <uapi/errno.h>
 
 static enum fault_result fault_zeros(struct fault *f)
@@ -33,6 +34,8 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
     if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
         return FAULT_NO_MEMORY;
     page->object = NULL;
+    bug_moment(BUG_B16);
+    bug_moment(BUG_B25);
     if (unlikely(!publish_written(f, page, NULL)))
         page_put(page); /* somebody was faster */
     return FAULT_RESOLVED;
@@ -215,12 +218,14 @@ static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr
     uint32_t when = vma_look(mm, addr, area);
     if (unlikely(!vma_looked(when)))
         return false;
+    bug_moment(BUG_B28);
     struct reach reach = fault_reach(area, addr, access);
     *huge = reach.huge;
     if (unlikely(changes_area(area, access, reach.huge)))
         return false;
     return rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end) &&
-           vma_unchanged(mm, when); /* what was added to its reach is as it was seen */
+           (vma_unchanged(mm, when) ||
+            bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */

@@ -13,6 +13,7 @@
  * Tour:   after mm/fault.c.
  */
 #include "fault.h"
+#include <base/bug.h>
 #include <lib/string.h>
 
 enum fault_result private_page(const struct fault *f, unsigned alloc_flags, struct page **out)
@@ -56,7 +57,8 @@ enum fault_result fault_private(struct fault *f, const struct page *from)
 /* Only the one who maps it can have a reference, or wants one later. */
 static bool page_is_mine(const struct page *page, pte_t pte)
 {
-    return pte_is_exclusive(pte) || (page_is_private(page) && atomic_load(&page->refcount) == 1);
+    const _Atomic uint32_t *has = bug_is_back(BUG_B04) ? &page->mapcount : &page->refcount;
+    return pte_is_exclusive(pte) || (page_is_private(page) && atomic_load(has) == 1);
 }
 
 /* Let the leaf, which is still the one seen, be written, or be nobody else's. Table locked. */

@@ -13,6 +13,7 @@
  */
 #include "internal.h"
 #include <asm/uaccess.h>
+#include <base/bug.h>
 #include <lib/string.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
@@ -39,11 +40,13 @@ static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
     if (!page_is_zeros(page) && !page_is_private(page))
         return false; /* the object's own page: the child faults it in again */
-    if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)))
+    if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)) && !bug_is_back(BUG_B06))
         return true;
     if (pte_is_writable(pte))
         tlb_gather_leaf(gather, run->va + i * size, run->level);
-    pte = pte_share(&run->slot[i]);
+    pte_t shared = pte_share(&run->slot[i]);
+    if (!bug_is_back(BUG_B07) || !(page->flags & PAGE_COPY))
+        pte = shared;
     if (!page_is_zeros(page)) {
         folio_get(page_folio(page));
         atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
@@ -232,13 +235,17 @@ int mm_fork(struct mm *mm, struct mm **out)
     if (err)
         return err;
 
-    rwsem_write_lock(&mm->mmap_lock);
+    rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
+    if (!bug_is_back(BUG_B29))
+        rwsem_write_range(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     copy_fields(mm, child);
     child->unmerged = true;
     uaccess_ask_as(&child->pgtable, &mm->pgtable);
     tlb_gather_begin(&gather, &mm->pgtable);
-    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma))
+    for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma)) {
         err = copy_area(child, vma, &gather);
+        bug_moment(BUG_B29);
+    }
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
     if (err) {

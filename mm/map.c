@@ -121,8 +121,13 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
     }
-    pt_free_tables(&mm->pgtable, user(start), user(end), user(before ? before->end : 0),
-                   user(vma ? vma->start : USER_END + PAGE_SIZE), &gather);
+    uint64_t floor = before ? before->end : 0, ceiling = vma ? vma->start : USER_END + PAGE_SIZE;
+    if (bug_is_back(BUG_B25)) {
+        rwsem_write_unlock(&mm->mmap_lock);
+        bug_moment(BUG_B25);
+        rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
+    }
+    pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
     tlb_gather_end(&gather);
 }
 
@@ -132,7 +137,8 @@ void free_dead(struct mm *mm, struct list_node *dead)
 
     if (list_empty(dead))
         return;
-    rwsem_seekers_wait(&mm->mmap_lock);
+    if (!bug_is_back(BUG_B27))
+        rwsem_seekers_wait(&mm->mmap_lock);
     list_for_each_safe (vma, after, dead, mapping_node) {
         list_del(&vma->mapping_node);
         vma_free(vma);
@@ -330,7 +336,9 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
         err = area_make(mm, r, addr, len, &vma);
     if (!err) {
         err = check_limits(mm, vma, replaces);
-        if (err)
+        if (err && bug_is_back(BUG_B32))
+            vma_insert(mm, vma);
+        else if (err)
             vma_free(vma);
     }
     if (err) {
@@ -512,6 +520,8 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
         else
             zap_range(mm, from, at, ZAP_PAGES, &gather);
     }
+    if (!bug_is_back(BUG_B18))
+        tlb_gather_others(&gather, addr, end);
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;

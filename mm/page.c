@@ -14,6 +14,7 @@
 
 #include <asm/cpu.h>
 #include <asm/machine.h>
+#include <base/bug.h>
 #include <base/log.h>
 #include <lib/bitmap.h>
 #include <lib/string.h>
@@ -206,7 +207,7 @@ void folio_get(struct folio *folio)
     uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
 
     ASSERT(old != 0, "frame %lx got a reference while free", page_to_pfn(&folio->page));
-    if (unlikely(old >= PAGE_COUNT_LIMIT))
+    if (unlikely(old >= PAGE_COUNT_LIMIT) && !bug_is_back(BUG_B10))
         atomic_store_explicit(count, PAGE_COUNT_LIMIT, memory_order_relaxed);
 }
 
@@ -252,7 +253,7 @@ static inline bool drop_reference(struct page *head)
     uint32_t old = atomic_fetch_sub_explicit(&head->refcount, 1, memory_order_acq_rel);
 
     ASSERT(old != 0, "frame %lx lost a reference it had not", page_to_pfn(head));
-    if (unlikely(old >= PAGE_COUNT_LIMIT))
+    if (unlikely(old >= PAGE_COUNT_LIMIT) && !bug_is_back(BUG_B10))
         atomic_store_explicit(&head->refcount, PAGE_COUNT_LIMIT, memory_order_relaxed);
     return old == 1;
 }

@@ -109,16 +109,23 @@ static struct page *pin_mapped(const struct vma *vma, uint64_t addr, enum pin_ho
     struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(addr));
     struct page *frame = NULL;
 
-    spin_lock(pt_lock(walk.table));
+    bool alone = !bug_is_back(BUG_B09);
+
+    if (alone)
+        spin_lock(pt_lock(walk.table));
     pte_t pte = pte_read(walk.slot);
+    bug_moment(BUG_B09);
     if (pte_kind(pte, walk.level) == PTE_KIND_LEAF && leaf_suits(vma, pte, how)) {
         uint64_t offset = addr & (pt_level_size(walk.level) - 1);
         frame = phys_to_page(phys_add(pte_phys(pte, walk.level), round_down(offset, PAGE_SIZE)));
         page_pin(frame);
+        if (bug_is_back(BUG_B02) && walk.level > PT_4K)
+            pt_set(walk.table, walk.slot, pte_made_old_dirty(pte));
         if (how != PIN_TO_READ)
             atomic_fetch_add(&page_head(frame)->keeps, 1);
     }
-    spin_unlock(pt_lock(walk.table));
+    if (alone)
+        spin_unlock(pt_lock(walk.table));
     return frame;
 }
 

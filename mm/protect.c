@@ -12,6 +12,7 @@
  * Tour:   after mm/map.c.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
 
@@ -20,7 +21,8 @@ static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t
 {
     if (!pte_has_frame(pte))
         return (struct pte_change){.class = pte_class(pte)};
-    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), pte_is_soft_dirty(pte));
+    bool seen = pte_is_soft_dirty(pte) || bug_is_back(BUG_B08);
+    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen);
     return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 
@@ -208,6 +210,7 @@ int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights
     rwsem_write_begin(&mm->mmap_lock, how & PROTECT_GROWS ? 0 : addr, addr + len_bytes);
     tlb_gather_begin(&c.gather, &mm->pgtable);
     int err = protect_locked(mm, addr, addr + len_bytes, &c);
+    tlb_gather_others(&c.gather, addr, addr + len_bytes);
     tlb_gather_end(&c.gather);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;

@@ -12,6 +12,7 @@
  * Tour:   after mm/map.c.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
 
@@ -74,7 +75,7 @@ static int huge_fits(struct mm *mm, uint64_t from, uint64_t to, bool *fits)
     struct pt_walk walk = pt_walk(&mm->pgtable, user(from));
 
     *fits = walk.level == PT_2M && !pte_is_none(pte_read(walk.slot)) &&
-            is_aligned(from | to, HUGE_SIZE);
+            (is_aligned(from | to, HUGE_SIZE) || bug_is_back(BUG_B14));
     if (!*fits)
         return 0;
     int err = pt_walk_alloc(&mm->pgtable, user(to), PT_2M, &walk);
@@ -115,18 +116,24 @@ static int tables_for(struct mm *mm, const struct vma *vma, uint64_t from, uint6
 static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uint64_t to,
                         uint64_t len)
 {
+    bool locks = vma->object && !bug_is_back(BUG_B12), late = bug_is_back(BUG_B11);
     struct tlb_gather gather;
 
-    if (vma->object)
+    bug_moment(BUG_B12);
+    if (locks)
         spin_lock(&vma->object->mappings_lock);
     tlb_gather_begin(&gather, &mm->pgtable);
     struct pt_run run = pt_run_first(&mm->pgtable, user(from), user(from + len));
     for (; run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
             i = move_slots(mm, &run, i, to - from, &gather);
-    tlb_gather_end(&gather);
-    if (vma->object)
+    if (!late)
+        tlb_gather_end(&gather);
+    if (locks)
         spin_unlock(&vma->object->mappings_lock);
+    bug_moment(BUG_B11);
+    if (late)
+        tlb_gather_end(&gather);
 }
 
 static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
@@ -389,7 +396,8 @@ static int check_arguments(const struct remap *r)
     if ((r->flags & ~(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP)) ||
         (named && !(r->flags & REMAP_MAYMOVE)) ||
         ((r->flags & REMAP_DONTUNMAP) && r->old_len != r->new_len) ||
-        !is_aligned(r->old, PAGE_SIZE) || r->new_len == 0 || r->new_len > USER_END)
+        !is_aligned(r->old, PAGE_SIZE) || (r->new_len == 0 && !bug_is_back(BUG_B33)) ||
+        r->new_len > USER_END)
         return -EINVAL;
     if (named && (!is_aligned(r->to, PAGE_SIZE) || r->to > USER_END - r->new_len ||
                   (r->to < r->old + r->old_len && r->old < r->to + r->new_len)))

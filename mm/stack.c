@@ -10,6 +10,7 @@
  * Tour:   after mm/fault.c.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/commit.h>
 
 /* Must @vma, growing down to @start, keep away from what lies below it? */
@@ -18,7 +19,7 @@ static bool keeps_distance(const struct vma *vma, uint64_t start)
     const struct vma *below = vma_prev(vma);
     bool counts = below && (below->flags & VM_RIGHTS) && !(below->flags & VM_GROWSDOWN);
 
-    return !counts || start - below->end >= STACK_GUARD_GAP;
+    return !counts || start - below->end >= STACK_GUARD_GAP || bug_is_back(BUG_B34);
 }
 
 bool stack_grow(struct mm *mm, uint64_t addr)

@@ -15,6 +15,7 @@
  */
 #include "internal.h"
 #include <asm/cpu.h>
+#include <base/bug.h>
 #include <uapi/errno.h>
 
 /* Linux gives out no huge pages by itself where they could be a good part of all memory. */
@@ -130,6 +131,11 @@ static void share_out(struct page *head)
         thp_count(THP_SPLIT_PAGE, 1);
         return;
     }
+    if (bug_is_back(BUG_B05)) {
+        atomic_fetch_sub(&head->refcount, 1);
+        bug_moment(BUG_B05);
+        atomic_fetch_add(&head->refcount, 1);
+    }
     atomic_fetch_add_explicit(&head->refcount, PT_ENTRIES - 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&head->mapcount, PT_ENTRIES - 1, memory_order_relaxed);
 }
@@ -170,7 +176,7 @@ void thp_split(const struct vma *vma, uint64_t va)
         drop_leaf(vma, round_down(va, HUGE_SIZE));
         return;
     }
-    if (vma->flags & VM_EXEC)
+    if ((vma->flags & VM_EXEC) && !bug_is_back(BUG_B23))
         stop_execution(vma, &walk, va);
     split_leaf(vma, &walk);
 }

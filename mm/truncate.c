@@ -31,7 +31,10 @@ void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap
         struct tlb_gather gather;
         tlb_gather_begin(&gather, &vma->mm->pgtable);
         zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), what, &gather);
+        if (!bug_is_back(BUG_B17) && !bug_is_back(BUG_B11))
+            tlb_gather_others(&gather, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT));
         tlb_gather_end(&gather);
+        bug_moment(BUG_B12);
     }
     spin_unlock(&object->mappings_lock);
 }

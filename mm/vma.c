@@ -14,6 +14,7 @@
  * Tour:   after include/mm/mm.h, before mm/map.c; docs/decisions/0006-ranges.md for vma_look().
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/commit.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
@@ -124,6 +125,7 @@ static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
 
     for (unsigned left = MAX_DEPTH; node; left--) {
         const struct vma *vma = rb_entry(node, const struct vma, node);
+        bug_moment(BUG_B27);
         if (READ_ONCE(vma->end) <= addr)
             node = READ_ONCE(node->right);
         else if (READ_ONCE(vma->start) > addr)
@@ -295,7 +297,7 @@ static bool goes_on(const struct vma *left, const struct vma *right, uint32_t ig
     return left->end == right->start && !((left->flags ^ right->flags) & ~ignored) &&
            left->pkey == right->pkey && left->mempolicy == right->mempolicy &&
            left->userfault == right->userfault && left->object == right->object &&
-           left->pgoff + vma_pages(left) == right->pgoff;
+           (left->pgoff + vma_pages(left) == right->pgoff || bug_is_back(BUG_B35));
 }
 
 static bool has_own_history(const struct vma *vma)
@@ -346,7 +348,8 @@ static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
     left->flags |= right->flags & VM_SOFT_DIRTY; /* no write goes unseen */
     changes_end(mm);
     vma_unlist(right);
-    rwsem_seekers_wait(&mm->mmap_lock);
+    if (!bug_is_back(BUG_B27))
+        rwsem_seekers_wait(&mm->mmap_lock);
     vma_free(right);
     return left;
 }

@@ -11,6 +11,7 @@
  * Tour:   after asm/tlb.h, before mm/map.c.
  */
 #include "internal.h"
+#include <base/bug.h>
 
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file)
 {
@@ -141,6 +142,9 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
     struct page **pages = gather->pages + gather->nr_pages;
     struct zapped z = {.first = PT_ENTRIES};
 
+    if (what != ZAP_OBJECT_PAGES)
+        bug_moment(BUG_B13);
+    bug_moment(BUG_B26);
     pt_run_lock(run);
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
     if (spared(run))
@@ -197,6 +201,7 @@ int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *
         zap_range(mm, va, va + PAGE_SIZE, ZAP_PAGES, gather);
         va -= PAGE_SIZE;
     }
+    tlb_gather_others(gather, start, end);
     return 0;
 }
 

@@ -38,6 +38,13 @@ static bool is_private_leaf(pte_t pte)
            (page->state == PAGE_ANON || page_is_zeros(page));
 }
 
+/* What is not present names no memory, as it stands: a CPU may guess by it. */
+static bool is_unspoken(pte_t pte)
+{
+    uint64_t bare = pte.raw & PTE_PHYS;
+    return pte_is_present(pte) || !bare || !page_is_initialised(bare >> PAGE_SHIFT);
+}
+
 /* One user table and all below it. */
 static int check_user_table(struct page *table, enum pt_level level, uint64_t *nr_tables)
 {
@@ -51,6 +58,8 @@ static int check_user_table(struct page *table, enum pt_level level, uint64_t *n
     *nr_tables += 1 + kept;
     for (unsigned i = 0; i < nr; i++) {
         pte_t pte = pte_read(&slots[i]);
+        CLAIM(is_unspoken(pte), "V15", "frame %#lx: entry %u is %#lx", page_to_pfn(table), i,
+              pte.raw);
         used += !pte_is_none(pte);
         may_split += level == PT_2M && is_private_leaf(pte);
         if (pte_kind(pte, level) == PTE_KIND_TABLE) {

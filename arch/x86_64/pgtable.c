@@ -16,6 +16,7 @@
 #include "kernel_tables.h"
 #include "percpu.h"
 #include <asm/tlb.h>
+#include <base/bug.h>
 #include <base/fail.h>
 #include <base/log.h>
 #include <lib/string.h>
@@ -190,8 +191,10 @@ void pt_run_next(struct pt_run *run)
 
 void pt_run_lock(struct pt_run *run)
 {
+    DEBUG_ASSERT(run->table->state == PAGE_TABLE, "V3: the table at %#lx is %s", run->va,
+                 page_state_names[run->table->state]);
     spin_lock(pt_lock(run->table));
-    while (pte_kind(pte_read(run->slot), run->level) == PTE_KIND_TABLE) {
+    while (pte_kind(pte_read(run->slot), run->level) == PTE_KIND_TABLE && !bug_is_back(BUG_B26)) {
         spin_unlock(pt_lock(run->table));
         run->va = run->from;
         run_find(run);
@@ -265,7 +268,8 @@ static void sweep_table(const struct sweep *sweep, struct page *table, enum pt_l
         struct page *below = table_page(pte_table_phys(pte));
         if (level - 1 > PT_4K)
             sweep_table(sweep, below, level - 1, max(at, start), min(at + size, end));
-        if (at < sweep->floor || at + size > sweep->ceiling || below->table.used)
+        bool shared = at < sweep->floor || at + size > sweep->ceiling;
+        if ((shared && !bug_is_back(BUG_B16)) || below->table.used)
             continue;
         spin_lock(pt_lock(table));
         pt_set(table, slot, pte_none());

@@ -20,6 +20,7 @@
 #include "insn.h"
 #include "percpu.h"
 #include <asm/memory_layout.h>
+#include <base/bug.h>
 #include <base/log.h>
 #include <base/panic.h>
 #include <mm/buddy.h>
@@ -193,13 +194,18 @@ void tlb_switch(struct pgtable *pgt)
     if (old == pgt)
         return;
     uint64_t bit = 1UL << cpu->id;
+    bool late = bug_is_back(BUG_B20);
     ledger_note(~0UL); /* about to flush everything */
-    atomic_fetch_or(&pgt->cpus, bit);
+    if (!late)
+        atomic_fetch_or(&pgt->cpus, bit);
     uint64_t generation = atomic_load(&pgt->generation);
     cpu->pgt = pgt;
     cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
     write_cr3(pgt->root.raw);
     ledger_note(generation);
+    bug_moment(BUG_B20);
+    if (late)
+        atomic_fetch_or(&pgt->cpus, bit);
     atomic_fetch_and(&old->cpus, ~bit);
     count(TLB_SWITCH);
 }
@@ -234,10 +240,14 @@ static void forget(const struct tlb_gather *g)
     uint64_t generation = atomic_fetch_add(&g->pgt->generation, 1) + 1;
     uint64_t targets = atomic_load(&g->pgt->cpus);
 
-    if (g->start < g->end)
-        shoot_down(g->pgt, g->start, g->end, g->stride, targets);
-    else
+    bug_moment(BUG_B17);
+    bug_moment(BUG_B18);
+    if (tlb_gather_is_empty(g)) {
         shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, targets);
+    } else {
+        shoot_down(g->pgt, g->start, g->end, g->stride, targets);
+        atomic_fetch_sub(&g->pgt->unflushed, 1);
+    }
     ledger_assert(g->pgt, generation);
 }
 
@@ -253,7 +263,7 @@ static void free_tables(struct tlb_gather *g)
 
 void tlb_gather_end(struct tlb_gather *g)
 {
-    if (g->tables || g->start < g->end)
+    if (g->tables || !tlb_gather_is_empty(g))
         forget(g);
     if (g->nr_pages)
         folios_put(g->pages, g->nr_pages);
@@ -274,6 +284,10 @@ int tlb_check(void)
     if ((read_cr3() & ~(PAGE_SIZE - 1)) != me->pgt->root.raw) {
         log_error("vm_check: V26: CPU %u walks root %#lx, and knows of %#lx", me->id, read_cr3(),
                   me->pgt->root.raw);
+        return -EUCLEAN;
+    }
+    if (read_cr4() & CR4_PCIDE) {
+        log_error("vm_check: V25: CPU %u keeps translations over a switch", me->id);
         return -EUCLEAN;
     }
     for (unsigned i = 0; i < nr_cpus(); i++) {

@@ -18,6 +18,35 @@
 
 enum bug {
     BUG_NONE,
+    BUG_B01,      /* who forces a write asks for a copy once, and then for any page */
+    BUG_B02,      /* a dirty leaf is taken for one of a copy, and who reads makes it dirty */
+    BUG_B04 = 4,  /* a private page with one leaf is its alone, whoever has it otherwise */
+    BUG_B05,      /* a huge leaf that is split is not counted for a moment */
+    BUG_B06,      /* a page that is kept is shared by a fork */
+    BUG_B07,      /* a child can write its parent's huge pages */
+    BUG_B08,      /* rights that are given back hide the first write */
+    BUG_B09,      /* a page is pinned by what its leaf was */
+    BUG_B10,      /* a count of references falls again, however often it was raised */
+    BUG_B11,      /* what moved is flushed after it can be cut off at its new place */
+    BUG_B12,      /* what moves is not kept from those who cut */
+    BUG_B13,      /* a table goes while somebody cuts along it */
+    BUG_B14,      /* a huge page moves whole, wherever it goes */
+    BUG_B16 = 16, /* a table goes that a neighbour's fault may be in */
+    BUG_B17,      /* who unmaps does not wait for those who cut, nor they for him */
+    BUG_B18,      /* what somebody else discards at the moment is taken for gone */
+    BUG_B19,      /* of two ranges that are gathered one is flushed */
+    BUG_B20,      /* an address space knows of a CPU after that has loaded it */
+    BUG_B23 = 23, /* code is in a large and in a small leaf at once */
+    BUG_B24,      /* what nobody may touch names its frame */
+    BUG_B25,      /* tables are freed when what lies around may grow into them */
+    BUG_B26,      /* what was a large leaf is taken for one when it is a table */
+    BUG_B27,      /* an area is freed while somebody looks for his */
+    BUG_B28,      /* a copy of an area is believed after that has changed */
+    BUG_B29,      /* a fork does not wait for those who fault */
+    BUG_B32 = 32, /* an area whose making failed late stays */
+    BUG_B33,      /* no length is a length to move to */
+    BUG_B34,      /* a stack grows up to what lies below it */
+    BUG_B35,      /* what a file has in two places is taken for one */
     BUG_B36 = 36, /* sealing does not ask whether somebody has a page */
     BUG_B37 = 37, /* a huge page of a file counts as if somebody had it */
     BUG_B38 = 38, /* a device looks at the seals before it takes the lock */

@@ -171,7 +171,7 @@ static int past_begins(struct scene *s)
         return mm_guard(s->mm, s->at, s->bytes, true);
     case CLOSED:
     case READ_ONLY:
-        return mm_protect(s->mm, s->at, s->bytes, past == CLOSED ? 0 : VM_READ, false);
+        return mm_protect(s->mm, s->at, s->bytes, past == CLOSED ? 0 : VM_READ, 0);
     case MOVED:
         s->at = THERE;
         return mm_remap(s->mm, BASE, s->bytes, s->bytes, 3, THERE, &out);
@@ -313,7 +313,7 @@ static struct outcome play(const struct cell *c)
     if (c->tracked)
         mm_track_writes(s.mm);
     unsigned flushes = mmu_flushes();
-    o.protect = mm_protect(s.mm, s.at, s.bytes, c->rights, false);
+    o.protect = mm_protect(s.mm, s.at, s.bytes, c->rights, 0);
     o.flushed = mmu_flushes() != flushes;
     mmu_check();
     mmu_forget(s.mm); /* what is known of fewer rights than there are, would fault once */

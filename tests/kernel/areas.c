@@ -27,7 +27,7 @@ static int unmap(struct mm *mm, uint64_t page, uint64_t nr)
 
 static int protect(struct mm *mm, uint64_t page, uint64_t nr, uint32_t rights)
 {
-    return mm_protect(mm, AT(page), nr * PAGE_SIZE, rights, false);
+    return mm_protect(mm, AT(page), nr * PAGE_SIZE, rights, 0);
 }
 
 KTEST(neighbours_that_are_alike_become_one_area)
@@ -46,6 +46,20 @@ KTEST(neighbours_that_are_alike_become_one_area)
     EXPECT_EQ(mm->nr_vmas, 3);
     EXPECT_EQ(mm->total_pages, 14);
     kit_mm_put(mm);
+}
+
+KTEST(parts_of_an_object_become_one_area_where_it_goes_on)
+{
+    struct object *object = kit_object(&shmem_ops, 8);
+    struct mm *mm = kit_mm();
+    REQUIRE(object && mm);
+
+    EXPECT(kit_map_object(mm, 0, 1, RW | VM_SHARED, object, 0) == 0);
+    EXPECT(kit_map_object(mm, 1, 1, RW | VM_SHARED, object, 5) == 0);
+    EXPECT(kit_map_object(mm, 2, 1, RW | VM_SHARED, object, 6) == 0);
+    EXPECT_AREAS(mm, "0-1 rw-s, 1-3 rw-s");
+    kit_mm_put(mm);
+    object_put(object);
 }
 
 KTEST(unmap_cuts_holes_ends_and_whole_areas)
@@ -142,6 +156,7 @@ KTEST(limits_are_kept_to_the_page)
     mm->limits.address_space = 10 * PAGE_SIZE;
     EXPECT(kit_map(mm, 0, 6, RW) == 0);
     EXPECT_EQ(kit_map(mm, 8, 5, RW), -ENOMEM);
+    EXPECT_AREAS(mm, "0-6 rw-p");
     EXPECT(kit_map(mm, 8, 4, RW) == 0);
     EXPECT_EQ(kit_map(mm, 20, 1, RW), -ENOMEM);
     mm->limits.address_space = MM_NO_LIMIT;
@@ -251,9 +266,9 @@ KTEST(protect_grows_down_reaches_the_start_of_a_stack)
 
     EXPECT(kit_map(mm, 10, 6, RW | VM_GROWSDOWN | VM_STACK) == 0);
     EXPECT(kit_map(mm, 20, 4, RW) == 0);
-    EXPECT(mm_protect(mm, AT(14), PAGE_SIZE, VM_READ, true) == 0);
+    EXPECT(mm_protect(mm, AT(14), PAGE_SIZE, VM_READ, PROTECT_GROWS) == 0);
     EXPECT_AREAS(mm, "10-15 r--p, 15-16 rw-p, 20-24 rw-p");
-    EXPECT_EQ(mm_protect(mm, AT(21), PAGE_SIZE, VM_READ, true), -EINVAL);
+    EXPECT_EQ(mm_protect(mm, AT(21), PAGE_SIZE, VM_READ, PROTECT_GROWS), -EINVAL);
     kit_mm_put(mm);
 }
 

@@ -105,6 +105,23 @@ KTEST(a_first_write_that_would_not_be_seen_is_found)
     kit_mm_put(mm);
 }
 
+/* Inverted by nobody, its frame is there for a CPU to guess. */
+KTEST(a_frame_that_nobody_may_touch_and_everybody_may_read_is_found)
+{
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
+    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, 0, 0) == 0 && vm_check() == 0);
+    pte_t leaf = kit_leaf(mm, 0), *slot = pt_walk(&mm->pgtable, user(AT(0))).slot;
+    EXPECT(pte_kind(leaf, PT_4K) == PTE_KIND_PROTNONE);
+    pte_write(slot, (pte_t){page_to_phys(kit_page(mm, 0)).raw | (leaf.raw & 0xfff)});
+    EXPECT_FINDS(vm_check(), "V15");
+    pte_write(slot, leaf);
+    EXPECT(vm_check() == 0);
+    kit_mm_put(mm);
+}
+
 static void sealed_file_release(struct object *object)
 {
     sealed_forget(inode_of(object));

@@ -5,7 +5,8 @@
  * Room:   tests/user. libc only: the same binary runs on Linux and on Bulla.
  * Owns:   the verdict of the test that is running.
  * Locks:  none; for programs with one thread.
- * Always: (1) a test prints one result line; its name is the claim;
+ * Always: (1) a test prints one result line; its name is the claim; a program that is given the
+ *             name of one runs that alone;
  *         (2) nothing that differs from run to run is printed, unless a test fails.
  * Source: "The Kernel Test Anything Protocol (KTAP), version 1", Linux documentation.
  * Tour:   before any test in tests/user; then tests/user/compare.
@@ -102,10 +103,29 @@ __attribute__((unused)) static void huge_pages_allow(void)
         printf("# huge pages cannot be had\n");
 }
 
+/* The one test that was asked for: the program's argument, if that is the name of one. */
+static const struct ktap_test *ktap_chosen(const struct ktap_test *tests, size_t count)
+{
+    char words[256] = "";
+    int fd = open("/proc/self/cmdline", O_RDONLY);
+    ssize_t len = fd < 0 ? 0 : read(fd, words, sizeof(words) - 1);
+
+    if (fd >= 0)
+        close(fd);
+    const char *wanted = words + strlen(words) + 1;
+    for (size_t i = 0; wanted < words + len && i < count; i++)
+        if (!strcmp(tests[i].name, wanted))
+            return &tests[i];
+    return NULL;
+}
+
 __attribute__((unused)) static int ktap_run(const struct ktap_test *tests, size_t count)
 {
+    const struct ktap_test *chosen = ktap_chosen(tests, count);
     int failures = 0;
 
+    tests = chosen ? chosen : tests;
+    count = chosen ? 1 : count;
     printf("KTAP version 1\n1..%zu\n", count);
     for (size_t i = 0; i < count; i++) {
         ktap_failed = false;

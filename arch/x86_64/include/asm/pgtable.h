@@ -22,6 +22,7 @@ struct pgtable {
     phys_addr_t root;            /* [I] */
     _Atomic uint64_t cpus;       /* bit n: CPU n may hold translations of this space [a] */
     _Atomic uint64_t generation; /* rises with every flush [a] */
+    _Atomic uint32_t unflushed;  /* gathers with translations that CPUs may still have [a] */
     _Atomic uint64_t nr_tables;  /* table pages below and with the root, kept ones too [a] */
     _Atomic uint64_t copy_end;   /* what lies below is copied without asking: asm/uaccess.h [a] */
 };

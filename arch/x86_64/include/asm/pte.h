@@ -14,6 +14,7 @@
 #pragma once
 
 #include <asm/pte_bits.h>
+#include <base/bug.h>
 #include <lib/addr.h>
 #include <lib/compiler.h>
 #include <stdbool.h>
@@ -78,10 +79,16 @@ static inline bool pte_is_table(pte_t pte)
     return (pte.raw & (PTE_P | PTE_PS)) == PTE_P;
 }
 
+/* Is the frame in an entry of these bits inverted? */
+static inline bool pte_bits_invert(uint64_t bits)
+{
+    return (bits & PTE_SOFT_PROTNONE) && !bug_is_back(BUG_B24);
+}
+
 /* A frame number that no speculative walk can use: inverted while the entry is not present. */
 static inline uint64_t pte_phys_bits(pte_t pte)
 {
-    return (pte.raw & PTE_SOFT_PROTNONE ? ~pte.raw : pte.raw) & PTE_PHYS;
+    return (pte_bits_invert(pte.raw) ? ~pte.raw : pte.raw) & PTE_PHYS;
 }
 
 /* Rights start at none: the frame is kept, every access refused. Widen by name. */
@@ -146,7 +153,7 @@ static inline bool pte_has_frame(pte_t pte)
 
 static inline pte_t pte_leaf(phys_addr_t a, pgprot_t prot, enum pt_level level)
 {
-    uint64_t frame = prot.raw & PTE_SOFT_PROTNONE ? ~a.raw & PTE_PHYS : a.raw;
+    uint64_t frame = pte_bits_invert(prot.raw) ? ~a.raw & PTE_PHYS : a.raw;
     uint64_t bits = prot.raw | (level > PT_4K ? PTE_PS : 0) | frame;
     return (pte_t){bits & pte_supported_mask};
 }
@@ -233,7 +240,7 @@ static inline pgprot_t pgprot_supported(pgprot_t prot)
 static inline pte_t pte_with_prot(pte_t pte, pgprot_t prot)
 {
     uint64_t next = (pte.raw & ~PTE_RIGHTS) | prot.raw;
-    bool turns = (pte.raw ^ prot.raw) & PTE_SOFT_PROTNONE; /* the frame is inverted on one side */
+    bool turns = pte_bits_invert(pte.raw ^ prot.raw); /* the frame is inverted on one side */
     return (pte_t){turns ? next ^ PTE_PHYS : next};
 }
 

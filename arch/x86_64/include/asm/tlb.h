@@ -15,6 +15,7 @@
 #pragma once
 
 #include <asm/pgtable.h>
+#include <base/bug.h>
 #include <lib/list.h>
 
 #define TLB_GATHER_PAGES 240 /* the whole gather is 2 KiB of stack */
@@ -31,10 +32,22 @@ struct tlb_gather {
 
 void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt);
 
-/* Leaves of one level in [start, end) were removed or lost a right. */
+static inline bool tlb_gather_is_empty(const struct tlb_gather *g)
+{
+    return g->start >= g->end;
+}
+
+/* Leaves of one level in [start, end) were removed or lost a right. Those who have to know what
+ * others removed, tlb_gather_others(), are told under the lock of the table. */
 static inline void tlb_gather_range(struct tlb_gather *g, uint64_t start, uint64_t end,
                                     enum pt_level level)
 {
+    if (tlb_gather_is_empty(g))
+        atomic_fetch_add(&g->pgt->unflushed, 1);
+    if (bug_is_back(BUG_B19)) {
+        g->start = start;
+        g->end = end;
+    }
     g->start = g->start < start ? g->start : start;
     g->end = g->end > end ? g->end : end;
     g->stride = g->stride < pt_level_size(level) ? g->stride : pt_level_size(level);
@@ -57,6 +70,18 @@ void tlb_gather_table(struct tlb_gather *g, struct page *table);
 static inline unsigned tlb_gather_room(const struct tlb_gather *g)
 {
     return TLB_GATHER_PAGES - g->nr_pages;
+}
+
+/**
+ * tlb_gather_others() - nobody uses what was in [start, end), whoever took it out
+ * A leaf that is not there any more may be one that somebody took out a moment ago, and will flush
+ * in another. For a caller who promises that the range is empty, or refuses, when he returns.
+ * Context: before tlb_gather_end(), after the range was looked at under its tables' locks.
+ */
+static inline void tlb_gather_others(struct tlb_gather *g, uint64_t start, uint64_t end)
+{
+    if (unlikely(atomic_load(&g->pgt->unflushed) > !tlb_gather_is_empty(g)) && start < end)
+        tlb_gather_range(g, start, end, PT_4K);
 }
 
 /* Flush, then free. The gather may be used on. */
