@@ -29,6 +29,7 @@
 #include <asm/machine.h>
 #include <asm/power.h>
 #include <asm/smp.h>
+#include <asm/tlb.h>
 #include <asm/time.h>
 #include <base/bug.h>
 #include <base/fail.h>
@@ -97,6 +98,7 @@ static void machine_init(const struct boot_info *info)
     time_init();
     irq_enable();
     smp_start(parse_option_or(cmdline, "maxcpus", MAX_CPUS));
+    tlb_probe_every = parse_option_or(cmdline, "tlb_probe", 0);
 }
 
 /* bug=N, where the kernel was built to have bugs. */

@@ -252,6 +252,33 @@ KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPU 1 has flushed
     EXPECT(mm_unmap(mm, AT(0), PAGE_SIZE) == 0);
 }
 
+/* One page goes without a flush, beside one that goes as it should. */
+KTEST_PANICS(translation_that_nobody_flushed_is_found_by_a_probe, "V25: CPU 0 uses a translation")
+{
+    struct mm *mm = kit_mm();
+    uint64_t word;
+
+    EXPECT(kit_map(mm, 0, 2, RW) == 0 && kit_write(mm, 0, 1) && kit_write(mm, 1, 1));
+    kit_load(mm);
+    EXPECT(kit_probe_read(AT(0), &word) && kit_probe_read(AT(1), &word));
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(AT(0)));
+    pt_set(walk.table, walk.slot, pte_none());
+    tlb_probe_every = 1;
+    EXPECT(mm_discard(mm, AT(0), 2 * PAGE_SIZE) == 0);
+}
+
+KTEST_PANICS(right_that_nobody_flushed_is_found_by_a_probe, "V25: CPU 0 uses a translation")
+{
+    struct mm *mm = kit_mm();
+
+    EXPECT(kit_map(mm, 0, 2, RW) == 0 && kit_write(mm, 0, 1) && kit_write(mm, 1, 1));
+    kit_load(mm);
+    EXPECT(kit_probe_write(AT(0), 1) && kit_probe_write(AT(1), 1));
+    pte_share(pt_walk(&mm->pgtable, user(AT(0))).slot);
+    tlb_probe_every = 1;
+    EXPECT(mm_protect(mm, AT(0), 2 * PAGE_SIZE, VM_READ, false) == 0);
+}
+
 KTEST_PANICS(lock_of_interrupts_taken_with_irqs_on_panics, "V29: a lock of rank 65")
 {
     spinlock_t lock;
