@@ -29,8 +29,8 @@
 #include <asm/machine.h>
 #include <asm/power.h>
 #include <asm/smp.h>
-#include <asm/tlb.h>
 #include <asm/time.h>
+#include <asm/tlb.h>
 #include <base/bug.h>
 #include <base/fail.h>
 #include <base/ktest.h>
