@@ -118,6 +118,7 @@ static void note_task(struct dump *d, const struct task *task, const struct uapi
     const struct process *p = task->process;
     struct elf_prstatus *status = note_add(d, NT_PRSTATUS, sizeof(*status));
     uint8_t *fpu = status ? note_add(d, NT_FPREGSET, FXSAVE_BYTES) : NULL;
+    uint8_t *all = fpu && fpu_features() ? note_add(d, NT_X86_XSTATE, fpu_size()) : NULL;
 
     if (!fpu)
         return;
@@ -135,6 +136,8 @@ static void note_task(struct dump *d, const struct task *task, const struct uapi
     };
     context_registers_get(&task->context, &status->regs);
     context_fpu_legacy_get(&task->context, fpu);
+    if (all)
+        context_xstate_get(&task->context, all);
 }
 
 /* The one that died first, then the others, as they were when they last left their CPU. */

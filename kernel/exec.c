@@ -238,7 +238,8 @@ static int check_executable(const struct place *place)
         return -ELOOP; /* it was not to be followed */
     if (!inode_is(inode, S_IFREG) || inode_permission(inode, X_OK) || place_may_not_execute(place))
         return -EACCES;
-    return inode->object.ops && inode->object.ops->kernel_access ? 0 : -EACCES;
+    bool sealed = READ_ONCE(inode->object.seals) & SEAL_NEVER_EXEC;
+    return inode->object.ops && inode->object.ops->kernel_access && !sealed ? 0 : -EACCES;
 }
 
 /* Nobody writes it from now on, until exe_put(). Takes over the references of @place. */

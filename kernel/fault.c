@@ -15,6 +15,7 @@
 #include "syscall.h"
 #include "task.h"
 #include "tty.h"
+#include <asm/pkey.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
 #include <upcalls.h>
@@ -26,7 +27,23 @@ static enum fault_access access_of(uint64_t error)
     return error & FAULT_WRITE ? ACCESS_WRITE : ACCESS_READ;
 }
 
-static __cold void page_fault_signal(enum fault_result result, uint64_t address, uint64_t error)
+/* Does the key of the area at @address, which becomes *@key, refuse the access to the program? */
+static bool key_refuses(uint64_t address, uint64_t error, int *key)
+{
+    *key = mm_pkey_at(task_current()->mm, address);
+    if (*key == NO_PKEY || (error & FAULT_EXEC))
+        return false;
+    return (error & FAULT_PKEY) || pkey_refuses(*key, error & FAULT_WRITE);
+}
+
+static void key_signal(uint64_t address, int key)
+{
+    struct uapi_siginfo info = {
+        .signo = SIGSEGV, .code = SEGV_PKUERR, .addr = address, .pkey = key};
+    signal_force(&info);
+}
+
+static __cold void page_fault_signal(enum fault_result result, uint64_t address)
 {
     struct uapi_siginfo info = {.signo = SIGSEGV, .code = SEGV_MAPERR, .addr = address};
 
@@ -42,7 +59,7 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address,
         info.code = BUS_ADRERR;
         break;
     case FAULT_NO_RIGHT:
-        info.code = error & FAULT_PKEY ? SEGV_PKUERR : SEGV_ACCERR;
+        info.code = SEGV_ACCERR;
         break;
     case FAULT_NO_AREA:
         break;
@@ -62,7 +79,13 @@ static __cold bool page_fault_failed(struct trap_frame *frame, uint64_t address,
                                      enum fault_result result)
 {
     struct mm *mm = task_current()->mm;
+    int key;
 
+    if (mm && key_refuses(address, frame->error, &key)) {
+        if (trap_from_user(frame))
+            key_signal(address, key);
+        return false;
+    }
     while (result == FAULT_NO_MEMORY && oom_make_room())
         result = mm_fault(mm, user(address), access_of(frame->error));
     if (result == FAULT_ASKED)
@@ -70,7 +93,7 @@ static __cold bool page_fault_failed(struct trap_frame *frame, uint64_t address,
     if (result == FAULT_RESOLVED)
         return true;
     if (trap_from_user(frame))
-        page_fault_signal(result, address, frame->error);
+        page_fault_signal(result, address);
     return false;
 }
 

@@ -226,6 +226,8 @@ int image_map(struct image *image, struct image *loader, struct mm **out)
         return err;
     set_limits(mm);
     mm->thp_disabled = task_current()->mm && task_current()->mm->thp_disabled;
+    if (task_current()->mm)
+        mm_inherit_mdwe(mm, task_current()->mm);
     layout_choose(mm);
     err = map_all(mm, image, loader);
     if (err) {

@@ -38,8 +38,10 @@
 #include <base/panic.h>
 #include <boot_info.h>
 #include <lib/parse.h>
+#include <lib/string.h>
 #include <mm/boot_alloc.h>
 #include <mm/buddy.h>
+#include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/memmap.h>
 #include <mm/mm.h>
@@ -108,6 +110,15 @@ static void bug_choose(void)
         return;
     bug_chosen = parse_option_or(cmdline, "bug", BUG_NONE);
     log_warn("bug B%lu is back", bug_chosen);
+}
+
+/* wx=enforce: nothing is written and executed. */
+static void wx_choose(void)
+{
+    char word[8];
+
+    vm_settings.wx_enforce =
+        !parse_option(cmdline, "wx", word, sizeof(word)) && !strcmp(word, "enforce");
 }
 
 /* Linux's names. */
@@ -199,7 +210,7 @@ void secondary_main(unsigned cpu)
 
 void kernel_main(struct boot_info *info)
 {
-    cpu_early_init();
+    cpu_early_init(info->cmdline);
     serial_init();
     screen_init(&info->framebuffer);
     cmdline = info->cmdline;
@@ -218,6 +229,8 @@ void kernel_main(struct boot_info *info)
     zeroing_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(parse_option_or(cmdline, "vm_check", 1000));
+    wx_choose();
+    vm_settings.pkey_strict = parse_option_or(cmdline, "pkey_strict", 0);
     hugetlb_boot_options(cmdline);
     root_init(info);
     khugepaged_boot_init();

@@ -27,6 +27,7 @@
 #include <mm/hugetlb.h>
 #include <mm/pin.h>
 #include <mm/thp.h>
+#include <uapi/bulla.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
@@ -39,8 +40,9 @@
 #define PIN_WAIT_NS 5000000UL /* .. after so long, and twice that, and so on: as Linux */
 
 #define ALL_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
-#define ALL_SEALS \
-    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
+#define ALL_SEALS                                                                     \
+    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | \
+     F_SEAL_EXEC | F_SEAL_NEVER_EXEC)
 
 int64_t memfd_open(const char *name, struct mount *mount, struct inode *inode,
                    const struct file_ops *ops, bool cloexec)
@@ -162,6 +164,11 @@ static int add_seals_locked(struct inode *inode, uint32_t seals)
         int err = deny_writing(object);
         if (err)
             return err;
+    }
+    if ((seals & ~object->seals & F_SEAL_NEVER_EXEC) && object_deny_executors(object)) {
+        if (!(object->seals & F_SEAL_WRITE) && (seals & F_SEAL_WRITE))
+            object_allow_writers(object);
+        return -EBUSY;
     }
     object->seals |= seals;
     if (DEBUG >= 2)

@@ -57,6 +57,13 @@ static int show_filesystems(struct text *t, struct dentry *dentry)
 /* Settings */
 
 /* Not Linux's, which has a directory of debugfs for this. */
+static int show_wx_enforce(struct text *t, struct dentry *dentry)
+{
+    (void)dentry;
+    text_add(t, "%lu\n", vm_settings.wx_enforce);
+    return 0;
+}
+
 static int show_fail_at(struct text *t, struct dentry *dentry)
 {
     (void)dentry;
@@ -224,6 +231,7 @@ static const struct text_kind proc_sys_vm[] = {
     {"user_reserve_kbytes", 0644, .setting = &user_reserve},
     {"max_map_count", 0644, .setting = &max_map_count},
     {"mmap_min_addr", 0644, .setting = &mmap_min_addr},
+    {"wx_enforce", 0444, .show = show_wx_enforce},
     {"unprivileged_userfaultfd", 0644, .setting = &unprivileged_userfaultfd},
     {"drop_caches", 0200, .store = store_drop_caches},
     {"compact_memory", 0200, .store = store_compact},

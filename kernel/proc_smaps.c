@@ -71,7 +71,7 @@ static void add_flags(struct text *t, uint32_t flags)
         {VM_GROWSDOWN, "gd"},  {VM_LOCKED, "lo"},       {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
         {VM_DONTFORK, "dc"},   {VM_ACCOUNT, "ac"},      {VM_NORESERVE, "nr"},  {VM_HUGETLB, "ht"},
         {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},     {VM_SOFT_DIRTY, "sd"}, {VM_HUGEPAGE, "hg"},
-        {VM_NOHUGEPAGE, "nh"}, {VM_UFFD_MISSING, "um"},
+        {VM_NOHUGEPAGE, "nh"}, {VM_UFFD_MISSING, "um"}, {VM_SEALED, "sl"},
     };
 
     text_add(t, "VmFlags: ");
@@ -89,7 +89,8 @@ static void add_area(struct text *t, struct vma *vma, struct area_usage *u)
     add_kib(t, "MMUPageSize:", unit_of(vma));
     add_usage(t, u, false, vma->flags & VM_LOCKED ? u->share : 0);
     text_add(t, "THPeligible:    %8u\n", area_takes_huge(vma));
-    text_add(t, "ProtectionKey:  %8u\n", vma->pkey);
+    if (cpu_has(CPU_PKU))
+        text_add(t, "ProtectionKey:  %8u\n", vma->pkey);
     add_flags(t, vma->flags);
 }
 

@@ -209,8 +209,7 @@ static int64_t attach(int tid)
 
 /* During a stop: the tracer's side */
 
-/* A tracee of ours that is stopped and saved, or NULL. Claim 1. tasks_lock held. */
-static struct task *stopped_tracee(int tid)
+struct task *ptrace_stopped(int tid)
 {
     struct task *task = task_named(tid);
     if (!task || task->trace.tracer != process_current() || !task->trace.stop_code)
@@ -221,7 +220,7 @@ static struct task *stopped_tracee(int tid)
 }
 
 /* Claim 2. */
-static int registers_set(struct task *task, const struct uapi_user_regs *r)
+int ptrace_registers_set(struct task *task, const struct uapi_user_regs *r)
 {
     struct trap_frame *f = context_frame(&task->context);
 
@@ -288,7 +287,7 @@ static int64_t transfer(struct task *task, int request, union transfer *t)
         context_registers_get(&task->context, &t->registers);
         return 0;
     case PTRACE_SETREGS:
-        return registers_set(task, &t->registers);
+        return ptrace_registers_set(task, &t->registers);
     case PTRACE_GETFPREGS:
         context_fpu_legacy_get(&task->context, t->fpu);
         return 0;
@@ -319,7 +318,7 @@ static int64_t do_transfer(int tid, int request, uint64_t data)
     if (writes && copy_from_user(&t, user(data), size))
         return -EFAULT;
     tasks_lock();
-    struct task *task = stopped_tracee(tid);
+    struct task *task = ptrace_stopped(tid);
     int64_t err = task ? transfer(task, request, &t) : -ESRCH;
     tasks_unlock();
     return err || writes ? err : copy_to_user(user(data), &t, size);
@@ -329,7 +328,7 @@ static int64_t do_transfer(int tid, int request, uint64_t data)
 static struct mm *tracee_memory(int tid)
 {
     tasks_lock();
-    struct task *task = stopped_tracee(tid);
+    struct task *task = ptrace_stopped(tid);
     struct mm *mm = task ? task->mm : NULL;
     if (mm)
         mm_get(mm);
@@ -362,7 +361,7 @@ static int64_t peek_user(int tid, uint64_t offset, uint64_t data)
     if (!is_aligned(offset, sizeof(word)) || offset >= USER_AREA_BYTES)
         return -EIO;
     tasks_lock();
-    struct task *task = stopped_tracee(tid);
+    struct task *task = ptrace_stopped(tid);
     if (task)
         context_registers_get(&task->context, &registers);
     tasks_unlock();
@@ -379,7 +378,7 @@ static int64_t control(int tid, int request, uint64_t data)
     int64_t err = -EIO;
 
     tasks_lock();
-    struct task *task = stopped_tracee(tid);
+    struct task *task = ptrace_stopped(tid);
     if (!task)
         err = -ESRCH;
     else if (request == PTRACE_KILL)
@@ -409,6 +408,9 @@ int64_t sys_ptrace(int64_t request, int tid, uint64_t addr, uint64_t data)
         return peek_or_poke(tid, request, addr, data);
     case PTRACE_PEEKUSER:
         return peek_user(tid, addr, data);
+    case PTRACE_GETREGSET:
+    case PTRACE_SETREGSET:
+        return ptrace_regset(tid, request == PTRACE_SETREGSET, addr, user(data));
     default:
         return is_transfer(request) ? do_transfer(tid, request, data) : control(tid, request, data);
     }

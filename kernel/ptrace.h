@@ -11,9 +11,11 @@
  */
 #pragma once
 
+#include <lib/addr.h>
 #include <lib/list.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <uapi/ptrace.h>
 #include <uapi/signal.h>
 
 struct process;
@@ -42,6 +44,15 @@ void ptrace_exec(void);
 
 /* Does the tracer want to see this signal, though the program ignores it? */
 bool ptrace_wants(const struct task *task, int signo);
+
+/* A tracee of ours that is stopped, and all its registers saved, or NULL. tasks_lock held. */
+struct task *ptrace_stopped(int tid);
+
+/* New registers for it: 0, or -EIO: a program could not have them. */
+int __must_check ptrace_registers_set(struct task *task, const struct uapi_user_regs *r);
+
+/* PTRACE_GETREGSET, PTRACE_SETREGSET. kernel/ptrace_regset.c */
+int64_t ptrace_regset(int tid, bool writes, uint64_t set, user_addr_t iovec);
 
 /* A task ends, and perhaps its process's life as a tracer. tasks_lock held. */
 void ptrace_exit(struct task *task);

@@ -137,6 +137,9 @@ static int record_check(const struct record *r)
     CLAIM(!(r->seals & SEAL_WRITE) || atomic_load(&object->writers) == -1, "V12",
           "file %lu is write-sealed, but has %ld writers", r->inode->ino,
           atomic_load(&object->writers));
+    CLAIM(!(r->seals & SEAL_NEVER_EXEC) || atomic_load(&object->executors) == -1, "V12",
+          "file %lu is never to be executed, but %ld mappings may be", r->inode->ino,
+          atomic_load(&object->executors));
     CLAIM(!(r->seals & SEAL_SHRINK) || size >= r->least_size, "V12",
           "file %lu shrank from %lu to %lu", r->inode->ino, r->least_size, size);
     CLAIM(!(r->seals & SEAL_GROW) || size <= r->greatest_size, "V12",

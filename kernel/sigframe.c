@@ -13,6 +13,7 @@
 #include "syscall.h"
 #include "task.h"
 #include <asm/cpu.h>
+#include <asm/pkey.h>
 #include <asm/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -72,13 +73,13 @@ static void context_save(struct uapi_sigcontext *c, const struct trap_frame *f,
         c->cr2 = info->addr;
 }
 
-/* The FPU image at @at, with the words that tell its size. */
-static int fpu_image_write(uint64_t at)
+/* The FPU image, with the words that tell its size; NULL: no memory. */
+static uint8_t *fpu_image_make(void)
 {
     size_t size = fpu_size();
     uint8_t *image = kmem_alloc(PAGE_SIZE, SLAB_ALLOC_ZERO); /* page aligned */
     if (!image)
-        return -EFAULT;
+        return NULL;
     fpu_save_to(image);
     if (cpu_has(CPU_XSAVE)) {
         struct uapi_fpx_sw_bytes words = {
@@ -89,10 +90,31 @@ static int fpu_image_write(uint64_t at)
         };
         memcpy(image + FPX_SW_BYTES_OFFSET, &words, sizeof(words));
     }
+    return image;
+}
+
+static int fpu_image_write(const uint8_t *image, uint64_t at)
+{
+    size_t size = fpu_size();
     int err = copy_to_user(user(at), image, size);
     uint32_t magic2 = FP_XSTATE_MAGIC2;
     if (!err && cpu_has(CPU_XSAVE))
         err = copy_to_user(user(at + size), &magic2, sizeof(magic2));
+    return err;
+}
+
+/* All of it, wherever the stack is: the handler's may be of a key that only the handler opens. */
+static int frame_write(const struct uapi_sigframe *frame, uint64_t at)
+{
+    uint8_t *image = fpu_image_make();
+    if (!image)
+        return -EFAULT;
+    uint32_t keys = pkeys_open();
+    int err = fpu_image_write(image, frame->uc.context.fpstate);
+    if (!err)
+        err = copy_to_user(user(at), frame, sizeof(*frame));
+    if (err)
+        pkeys_restore(keys);
     memset(image, 0, PAGE_SIZE);
     kmem_free(image);
     return err;
@@ -120,9 +142,7 @@ int sigframe_build(struct trap_frame *f, const struct uapi_sigaction *action,
     context_save(&frame.uc.context, f, info, mask);
     frame.uc.context.fpstate = fpu;
     frame.uc.sigmask = mask;
-    int err = fpu_image_write(fpu);
-    if (!err)
-        err = copy_to_user(user(at), &frame, sizeof(frame));
+    int err = frame_write(&frame, at);
     if (err)
         return err;
     if (task->signals.alt_stack.flags & (int32_t)SS_AUTODISARM)

@@ -183,6 +183,15 @@ static int64_t subreaper_get(user_addr_t out)
     return copy_to_user(out, &is, sizeof(is));
 }
 
+/* Once chosen they stay. */
+static int64_t mdwe_set(uint64_t bits)
+{
+    if ((bits & ~(uint64_t)(PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT)) ||
+        bits == PR_MDWE_NO_INHERIT)
+        return -EINVAL;
+    return mm_set_mdwe(task_current()->mm, bits);
+}
+
 int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     struct task *task = task_current();
@@ -219,6 +228,10 @@ int64_t sys_prctl(int option, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5
         return 0;
     case PR_GET_THP_DISABLE:
         return a2 || a3 || a4 || a5 ? -EINVAL : task->mm->thp_disabled;
+    case PR_SET_MDWE:
+        return a3 || a4 || a5 ? -EINVAL : mdwe_set(a2);
+    case PR_GET_MDWE:
+        return a2 || a3 || a4 || a5 ? -EINVAL : (int)mm_mdwe(task->mm);
     default:
         return prctl_cred(option, a2, a3, a4, a5);
     }

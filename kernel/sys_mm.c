@@ -14,6 +14,7 @@
 #include "fs.h"
 #include "secretmem.h"
 #include "syscall.h"
+#include <asm/pkey.h>
 #include <asm/uaccess.h>
 #include <base/bug.h>
 #include <mm/commit.h>
@@ -129,12 +130,12 @@ static int seal_flags(const struct object *object, uint32_t *vm)
     return 0;
 }
 
-/* What cannot be executed where it lies cannot be in a mapping of it, either. */
+/* What cannot be executed where it lies, or is sealed so, cannot be in a mapping of it, either. */
 static int exec_flags(const struct file *f, uint64_t prot, uint32_t *vm)
 {
     struct place place = file_place(f);
 
-    if (!place_may_not_execute(&place))
+    if (!place_may_not_execute(&place) && !(READ_ONCE(f->inode->object.seals) & SEAL_NEVER_EXEC))
         return 0;
     if (prot & PROT_EXEC)
         return -EPERM;
@@ -263,6 +264,22 @@ static enum map_place place_of(uint64_t flags)
     return flags & MAP_32BIT ? MAP_BELOW_2G : MAP_ANYWHERE;
 }
 
+/* Who makes memory execute-only cannot read it from now on. */
+static void shut_exec_only(int key)
+{
+    if (key > 0 && !pkey_refuses(key, false))
+        pkey_set(key, PKEY_NO_ACCESS);
+}
+
+/* The key of a new mapping. */
+static uint32_t key_of(uint64_t prot)
+{
+    int key = prot == PROT_EXEC ? mm_pkey_exec_only(task_current()->mm) : NO_PKEY;
+
+    shut_exec_only(key);
+    return key > 0 ? key : 0;
+}
+
 int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
                  uint64_t offset)
 {
@@ -298,8 +315,10 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         err = -EOVERFLOW;
     else if (f && (flags & MAP_HUGETLB) && !object_is_hugetlb(&f->inode->object))
         err = -EINVAL;
-    else
+    else {
+        r.pkey = key_of(prot);
         err = map_any(f, prot, flags, &r, &at);
+    }
     if (f)
         file_put(f);
     return err ? err : (int64_t)at;
@@ -327,12 +346,19 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
         return -ENOMEM;
     if (prot & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
         return -EINVAL;
-    if (pkey != -1)
-        return -EINVAL;       /* no key is allocated: there is no pkey_alloc() yet */
+    if (pkey < NO_PKEY || pkey >= PKEYS)
+        return -EINVAL;
     if (grows & PROT_GROWSUP) /* x86 has no area that grows upwards */
         return mm_resident(task_current()->mm, addr, 1, NULL, &resident) ? -ENOMEM : -EINVAL;
     uint32_t rights = rights_of(prot) | (implies_exec(prot) ? VM_MAYEXEC : 0);
-    return mm_protect(task_current()->mm, addr, len, rights, grows & PROT_GROWSDOWN);
+    bool exec_only = prot == PROT_EXEC && pkey == NO_PKEY;
+    unsigned how = (grows & PROT_GROWSDOWN ? PROTECT_GROWS : 0) |
+                   (exec_only ? PROTECT_EXEC_ONLY : 0) |
+                   (pkey == NO_PKEY ? 0 : PROTECT_KEY | (unsigned)pkey << PROTECT_KEY_SHIFT);
+    int err = mm_protect(task_current()->mm, addr, len, rights, how);
+    if (exec_only)
+        shut_exec_only(task_current()->mm->exec_pkey);
+    return err;
 }
 
 int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)

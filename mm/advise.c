@@ -11,6 +11,7 @@
  * Tour:   after mm/protect.c.
  */
 #include "internal.h"
+#include <asm/pkey.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
 
@@ -61,6 +62,8 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
             gap = -ENOMEM;
         uint64_t from = max(vma->start, at), to = min(vma->end, end);
         bool spared = walk == LOCK && keeps_lock(vma);
+        if ((set & (VM_DONTFORK | VM_WIPEONFORK)) && !vma_may_discard(vma))
+            return -EPERM;
         if ((set & VM_WIPEONFORK) && vma->object)
             return -EINVAL; /* it is not this process's alone */
         if ((vma->flags & VM_DROPPABLE) && (clear & (VM_WIPEONFORK | VM_DONTDUMP)))
@@ -157,6 +160,7 @@ static int populate_locked(struct mm *mm, uint64_t start, uint64_t end)
         next = waits ? vma->end : va + PAGE_SIZE;
         bool refused = !vma || !(vma->flags & VM_RIGHTS) || vma_is_secret(vma);
         bool write = vma && (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+        refused |= vma && pkey_refuses(vma->pkey, write);
         rwsem_read_unlock(&mm->mmap_lock, reader);
         if (waits)
             continue;
@@ -250,7 +254,8 @@ int mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes, enum area_dem
             gap = -ENOMEM;
         if (!vma || vma->start >= end)
             break;
-        err = area_is(vma, demand) ? 0 : -EINVAL;
+        bool sealed = demand == AREAS_ANON && !vma_may_discard(vma);
+        err = sealed ? -EPERM : area_is(vma, demand) ? 0 : -EINVAL;
         at = vma->end;
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
@@ -274,6 +279,8 @@ static int find_hole(struct mm *mm, uint64_t *at, uint64_t end, struct hole *hol
         *gap = -ENOMEM;
     if (!vma || vma->start >= end)
         err = -ENOENT;
+    else if (!vma_may_discard(vma))
+        err = -EPERM;
     else if ((vma->flags & VM_LOCKED) || !vma->object || vma_is_secret(vma))
         err = -EINVAL;
     else if (!vma_is_writer(vma->flags))
@@ -326,7 +333,9 @@ int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
             break;
         uint64_t from = max(vma->start, at);
         at = min(vma->end, end);
-        if ((vma->flags & VM_HUGETLB) || (install && (vma->flags & VM_LOCKED)))
+        if (install && !vma_may_discard(vma))
+            err = -EPERM;
+        else if ((vma->flags & VM_HUGETLB) || (install && (vma->flags & VM_LOCKED)))
             err = -EINVAL;
         else if (install) {
             WRITE_ONCE(vma->guarded, true);
@@ -350,7 +359,8 @@ static int may_populate(struct mm *mm, uint64_t va, bool write, uint64_t *unit)
     struct vma *vma = vma_find(mm, va);
     if (!vma)
         err = -ENOMEM;
-    else if (vma_is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)))
+    else if (vma_is_secret(vma) || !(vma->flags & (write ? VM_WRITE : VM_READ)) ||
+             pkey_refuses(vma->pkey, write))
         err = -EINVAL;
     else
         *unit = vma_unit(vma);

@@ -15,6 +15,7 @@
 #include <asm/uaccess.h>
 #include <base/claim.h>
 #include <base/log.h>
+#include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/secretmem.h>
 #include <uapi/errno.h>
@@ -58,6 +59,11 @@ static int check_areas(struct mm *mm)
         CLAIM(!vma->object || !(vma->object->seals & SEAL_WRITE) || !(vma->flags & VM_SHARED) ||
                   !(vma->flags & (VM_WRITE | VM_MAYWRITE)),
               "V12", "area %#lx may write what is sealed", vma->start);
+        CLAIM(!vma->object || !(vma->object->seals & SEAL_NEVER_EXEC) || !(vma->flags & VM_EXEC),
+              "V12", "area %#lx executes what is sealed", vma->start);
+        CLAIM(!vm_settings.wx_enforce ||
+                  (vma->flags & (VM_WRITE | VM_EXEC)) != (VM_WRITE | VM_EXEC),
+              "V13", "area %#lx is writable and executable", vma->start);
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         int err = check_secret_area(vma);
@@ -74,6 +80,8 @@ static int check_areas(struct mm *mm)
     for (unsigned kind = 0; kind < AREA_KINDS; kind++)
         CLAIM(kinds[kind] == mm->kind_pages[kind], "V23", "%lu pages of kind %u, %lu counted",
               kinds[kind], kind, mm->kind_pages[kind]);
+    CLAIM(mm->exec_pkey == NO_PKEY || (mm->pkeys >> mm->exec_pkey & 1), "V28",
+          "the execute-only key %d is given to nobody: %#x", mm->exec_pkey, mm->pkeys);
     CLAIM(locked == mm->locked_pages, "V23", "%lu locked, %lu counted", locked, mm->locked_pages);
     return 0;
 }
@@ -97,6 +105,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
           "the first write at %#lx would not be seen", va);
     CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
+    CLAIM(!pte_is_present(pte) || !cpu_has(CPU_PKU) || pte_pkey(pte) == vma->pkey, "V5",
+          "leaf at %#lx has key %u, its area %u", va, pte_pkey(pte), vma->pkey);
     CLAIM(pte_is_user(pte), "V5", "leaf at %#lx is not the user's", va);
     CLAIM(pte_kind(pte, level) == PTE_KIND_PROTNONE || vma->flags & VM_RIGHTS, "V5",
           "leaf at %#lx in an area without rights", va);

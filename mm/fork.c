@@ -188,8 +188,7 @@ static int copy_area(struct mm *child, const struct vma *vma, struct tlb_gather 
     }
     if (copy->object) {
         object_get(copy->object);
-        if (vma_is_writer(copy->flags))
-            atomic_fetch_add(&copy->object->writers, 1);
+        vma_count_again(copy);
     }
     if (vma->hugetlb && hugetlb_area_inherit(copy)) {
         vma_free(copy);
@@ -218,8 +217,11 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     child->start_data = mm->start_data;
     child->end_data = mm->end_data;
     child->limits = mm->limits;
+    pkeys_inherit(child, mm);
+    mm_inherit_mdwe(child, mm);
     child->thp_disabled = mm->thp_disabled;
     child->has_huge = mm->has_huge;
+    child->has_sealed = mm->has_sealed;
     if (atomic_load(&mm->scanned))
         thp_scan_add(child);
     zeros_inherit(child, mm);

@@ -209,6 +209,15 @@ static inline bool vma_is_writer(uint32_t flags)
     return (flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
+/* Another area maps what one maps that is there, in the same way: no seal forbids that. */
+static inline void vma_count_again(const struct vma *vma)
+{
+    if (vma_is_writer(vma->flags))
+        atomic_fetch_add(&vma->object->writers, 1);
+    if (vma->flags & VM_EXEC)
+        atomic_fetch_add(&vma->object->executors, 1);
+}
+
 /* What leaves of an area may grant, but for writing: that depends on their page, too. */
 static inline pgprot_t vma_pgprot(const struct vma *vma)
 {
@@ -266,6 +275,28 @@ static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_
     WRITE_ONCE(*counter, *counter + nr_leaves_4k);
 }
 
+/* pkey.c */
+
+/* A new address space has given out key 0 at most; a child what its parent has. */
+void pkeys_init(struct mm *mm);
+void pkeys_inherit(struct mm *child, const struct mm *mm);
+
+/* May a program name @key? mmap_lock held. */
+bool pkey_is_given(const struct mm *mm, int key);
+
+/* mm_pkey_exec_only(), mmap_lock held for writing. */
+int pkey_of_exec_only(struct mm *mm);
+
+/* wx.c: is an area that had the rights @old, or is new with @new, not to have @new? */
+bool mm_refuses_exec(const struct mm *mm, uint32_t old, uint32_t new);
+
+/* mseal.c: mmap_lock held. */
+
+bool range_has_sealed(struct mm *mm, uint64_t start, uint64_t end);
+
+/* May the program throw the contents of @vma away? Not those that a seal keeps. */
+bool vma_may_discard(const struct vma *vma);
+
 /* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
 
 #define SPARES 2 /* a range has two borders, each of which may split an area */
@@ -273,7 +304,8 @@ static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_
 /**
  * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
  * @spare: of SPARES, all NULL before
- * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area.
+ * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area; -EPERM:
+ *         something there is sealed.
  */
 int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
 

@@ -80,6 +80,8 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
 {
     struct vma *first = vma_find_from(mm, start);
     struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
+    if (unlikely(mm->has_sealed) && range_has_sealed(mm, start, end))
+        return -EPERM;
     bool cuts_first = first && first->start < start;
     bool cuts_last = last && last->start < end;
 
@@ -251,7 +253,20 @@ static int area_reserve(struct vma *vma)
     return ops->reserve(vma->object, vma->pgoff, vma_pages(vma));
 }
 
-/* The new area, with its reference, its place among the writers, and its reservation. */
+/* A new mapping of these flags takes its place among the writers and the executors. */
+static int join_users(struct object *object, uint32_t flags)
+{
+    int err = vma_is_writer(flags) ? object_writer_get(object) : 0;
+
+    if (err || !(flags & VM_EXEC))
+        return err;
+    err = object_executor_get(object);
+    if (err && vma_is_writer(flags))
+        object_writer_put(object);
+    return err;
+}
+
+/* The new area, with its reference, its place among the users, and its reservation. */
 static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, uint64_t len,
                      struct vma **out)
 {
@@ -261,10 +276,9 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
     vma->start = addr;
     vma->end = addr + len;
     vma->flags = request_flags(mm, r);
+    vma->pkey = r->pkey;
     vma->pgoff = r->object ? r->pgoff : addr >> PAGE_SHIFT;
-    int err = 0;
-    if (r->object && vma_is_writer(r->flags))
-        err = object_writer_get(r->object);
+    int err = r->object ? join_users(r->object, r->flags) : 0;
     if (!err && r->object) {
         object_get(r->object);
         vma->object = r->object;
@@ -290,6 +304,12 @@ static void unmap_before(struct mm *mm, uint64_t start, uint64_t end, struct vma
             hugetlb_area_end(vma);
 }
 
+/* A program whose file says so has a stack with code, unless wx=enforce. */
+static bool stack_is_exempt(uint32_t flags)
+{
+    return (flags & VM_STACK) && !vm_settings.wx_enforce;
+}
+
 static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, uint64_t *out,
                       struct list_node *dead)
 {
@@ -302,6 +322,8 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     int err = choose_place(mm, r, len, unit, &addr);
     if (err)
         return err;
+    if (mm_refuses_exec(mm, r->flags, r->flags) && !stack_is_exempt(r->flags))
+        return -EACCES;
     rwsem_write_range(&mm->mmap_lock, addr, addr + len);
     bool replaces = r->place == MAP_FIXED_REPLACE;
     if (replaces)
@@ -485,6 +507,10 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
         if (!vma || vma->start >= end)
             break;
         uint64_t from = max(vma->start, at);
+        if (!vma_may_discard(vma)) {
+            err = -EPERM;
+            break;
+        }
         if ((vma->flags & refused) || !is_aligned(from - vma->start, vma_unit(vma))) {
             err = -EINVAL;
             break;

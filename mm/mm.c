@@ -110,6 +110,7 @@ int mm_create(struct mm **out)
     mm->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     atomic_store(&mm->refcount, 1);
     vma_tree_init(mm);
+    pkeys_init(mm);
     mm->mmap_top = USER_END - PAGE_SIZE;
     mm->mmap_bottom = USER_MIN;
     mm->limits.address_space = mm->limits.data = MM_NO_LIMIT;

@@ -285,7 +285,10 @@ int object_writer_get(struct object *object)
         if (n < 0)
             return -EPERM;
     } while (!atomic_compare_exchange_weak(&object->writers, &n, n + 1));
-    return 0;
+    if (!vm_settings.wx_enforce || atomic_load(&object->executors) <= 0)
+        return 0;
+    object_writer_put(object);
+    return -EACCES;
 }
 
 void object_writer_put(struct object *object)

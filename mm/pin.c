@@ -15,6 +15,7 @@
  * Tour:   after mm/access.c; then mm/pin_scan.c. kernel/pipe.c keeps such references.
  */
 #include "internal.h"
+#include <asm/pkey.h>
 #include <base/bug.h>
 #include <mm/pin.h>
 #include <mm/userfault.h>
@@ -136,8 +137,9 @@ static const struct vma *area_of(struct mm *mm, uint64_t addr, enum pin_how how)
     bool hidden = vma && vma->object && !vma->object->ops->kernel_access;
     bool may =
         vma && vma->start <= addr && (vma->flags & right) && (!hidden || bug_is_back(BUG_B49));
+    bool shut = may && pkey_refuses(vma->pkey, how == KEEP_TO_WRITE) && !bug_is_back(BUG_B64);
 
-    return may ? vma : NULL;
+    return may && !shut ? vma : NULL;
 }
 
 int mm_pin(struct mm *mm, uint64_t addr, enum pin_how how, struct page **out)

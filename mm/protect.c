@@ -83,6 +83,7 @@ static int may_change(struct mm *mm, const struct vma *vma, uint32_t flags, uint
 /* One mprotect(). */
 struct change {
     uint32_t rights; /* VM_MAYEXEC: VM_EXEC, too, where it may be granted */
+    unsigned how;    /* enum protect_how */
     struct tlb_gather gather;
 };
 
@@ -106,46 +107,79 @@ static uint32_t rights_in(const struct vma *vma, const struct change *c)
     return (c->rights & VM_RIGHTS) | (c->rights & vma->flags & VM_MAYEXEC) >> VM_MAY_SHIFT;
 }
 
+/* The key that a part of @vma gets. The execute-only one is for what may only be executed. */
+static uint32_t key_in(const struct vma *vma, const struct change *c)
+{
+    int exec_only = c->how & PROTECT_EXEC_ONLY ? pkey_of_exec_only(vma->mm) : NO_PKEY;
+    bool was_exec_only =
+        (vma->flags & VM_RIGHTS) == VM_EXEC && (int)vma->pkey == vma->mm->exec_pkey;
+
+    if (c->how & PROTECT_KEY)
+        return c->how >> PROTECT_KEY_SHIFT;
+    if (exec_only > 0)
+        return exec_only;
+    return was_exec_only && !(c->how & PROTECT_EXEC_ONLY) ? 0 : vma->pkey;
+}
+
 /* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
 static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
                         struct change *c)
 {
     struct vma *vma = *at;
     uint32_t rights = rights_in(vma, c), flags = flags_with_rights(vma, rights);
+    uint32_t key = key_in(vma, c);
 
     if (rights & ~(vma->flags >> VM_MAY_SHIFT))
         return -EACCES;
-    if (flags == vma->flags)
+    if (mm_refuses_exec(mm, vma->flags, flags))
+        return -EACCES;
+    if (vma->flags & VM_SEALED)
+        return -EPERM;
+    if (flags == vma->flags && key == vma->pkey)
         return 0;
     uint64_t pages = (end - start) >> PAGE_SHIFT;
+    bool gains_exec = vma->object && (flags & ~vma->flags & VM_EXEC);
+    bool loses_exec = vma->object && (vma->flags & ~flags & VM_EXEC);
+    if (gains_exec && object_executor_get(vma->object))
+        return -EACCES;
     int err = may_change(mm, vma, flags, pages);
     if (err)
-        return err;
+        goto refused;
     bool promised = flags & ~vma->flags & VM_ACCOUNT;
     err = vma_isolate(mm, at, start, end);
     if (err) {
         commit_release(promised ? pages : 0);
-        return err;
+        goto refused;
     }
     vma = *at;
+    if (loses_exec)
+        object_executor_put(vma->object);
     bool fills = needs_fill(vma, flags);
     area_count(mm, vma->flags, -(int64_t)pages);
     area_count(mm, flags, pages);
     commit_release(vma->flags & ~flags & VM_ACCOUNT ? pages : 0);
     vma->flags = flags;
+    vma->pkey = key;
     change_leaves(vma, &c->gather);
     *at = vma_merge(mm, vma);
     if (fills)
         fill(*at, start, end);
     return 0;
+
+refused:
+    if (gains_exec)
+        object_executor_put(vma->object);
+    return err;
 }
 
-static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, bool grows, struct change *c)
+static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct change *c)
 {
+    if ((c->how & PROTECT_KEY) && !pkey_is_given(mm, c->how >> PROTECT_KEY_SHIFT))
+        return -EINVAL;
     struct vma *vma = vma_find_from(mm, start);
     if (!vma || vma->start >= end)
         return -ENOMEM;
-    if (grows) {
+    if (c->how & PROTECT_GROWS) {
         if (!(vma->flags & VM_GROWSDOWN))
             return -EINVAL;
         start = vma->start;
@@ -167,14 +201,15 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, bool grow
     return 0;
 }
 
-int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, bool grows)
+int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, unsigned how)
 {
     struct change c; /* not all zeroed: the gather is large */
 
     c.rights = rights;
-    rwsem_write_begin(&mm->mmap_lock, grows ? 0 : addr, addr + len_bytes);
+    c.how = how;
+    rwsem_write_begin(&mm->mmap_lock, how & PROTECT_GROWS ? 0 : addr, addr + len_bytes);
     tlb_gather_begin(&c.gather, &mm->pgtable);
-    int err = protect_locked(mm, addr, addr + len_bytes, grows, &c);
+    int err = protect_locked(mm, addr, addr + len_bytes, &c);
     tlb_gather_others(&c.gather, addr, addr + len_bytes);
     tlb_gather_end(&c.gather);
     rwsem_write_unlock(&mm->mmap_lock);

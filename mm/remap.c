@@ -182,8 +182,7 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
     }
     if (new->object) {
         object_get(new->object);
-        if (vma_is_writer(new->flags))
-            atomic_fetch_add(&new->object->writers, 1);
+        vma_count_again(new);
     }
     return new;
 }
@@ -305,6 +304,8 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
 {
     struct vma *vma = vma_find(mm, r->old);
     bool named = r->flags & (REMAP_FIXED | REMAP_DONTUNMAP);
+    if (vma && (vma->flags & VM_SEALED))
+        return -EPERM;
     if (vma && !named && r->new_len <= r->old_len) { /* may reach over the area's end */
         r->to = r->old;
         return r->new_len < r->old_len ? shrink(mm, r, dead) : 0;
@@ -372,7 +373,7 @@ static int check_huge(struct mm *mm, struct remap *r)
     const struct vma *vma = vma_find(mm, r->old);
     uint64_t unit = vma ? vma_unit(vma) : PAGE_SIZE;
 
-    if (unit == PAGE_SIZE)
+    if (unit == PAGE_SIZE || (vma->flags & VM_SEALED))
         return 0;
     r->old_len = round_up(r->old_len, unit);
     r->new_len = round_up(r->new_len, unit);

@@ -69,6 +69,8 @@ void vma_free(struct vma *vma)
     if (vma->object) {
         if (vma_is_writer(vma->flags))
             object_writer_put(vma->object);
+        if (vma->flags & VM_EXEC)
+            object_executor_put(vma->object);
         if (unlikely(vma->object->unmapped))
             vma->object->unmapped(vma->object);
         object_put(vma->object);
@@ -273,8 +275,7 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
     above->pgoff += (addr - vma->start) >> PAGE_SHIFT;
     if (above->object) {
         object_get(above->object);
-        if (vma_is_writer(above->flags)) /* one writer became two: no seal forbids */
-            atomic_fetch_add(&above->object->writers, 1);
+        vma_count_again(above);
     }
     if (above->userfault)
         userfault_get(above->userfault);

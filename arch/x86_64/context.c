@@ -17,6 +17,7 @@
 #include "kernel_tables.h"
 #include "percpu.h"
 #include <asm/tlb.h>
+#include <base/bug.h>
 #include <base/panic.h>
 #include <lib/string.h>
 #include <mm/buddy.h>
@@ -171,6 +172,21 @@ int context_fpu_legacy_set(struct context *c, const void *image)
     return fpu_area_legacy_set(c->fpu, image);
 }
 
+void context_xstate_get(const struct context *c, void *out)
+{
+    fpu_area_get(c->fpu, out);
+}
+
+int context_xstate_set(struct context *c, const void *image)
+{
+    int err = fpu_image_check(image);
+    if (err)
+        return err;
+    memcpy(c->fpu, image, fpu_size());
+    c->pkru = fpu_area_pkru(c->fpu);
+    return 0;
+}
+
 void context_copy_user_state(struct context *to)
 {
     user_state_save(to);
@@ -191,9 +207,10 @@ void context_reset_user_state(struct context *c)
 void user_state_for_handler(void)
 {
     irq_flags_t flags = irq_save();
+    uint32_t pkru = cpu_has(CPU_PKU) && bug_is_back(BUG_B65) ? rdpkru() : PKRU_AT_EXEC;
     fpu_load_initial();
     if (cpu_has(CPU_PKU))
-        wrpkru(PKRU_AT_EXEC);
+        wrpkru(pkru);
     irq_restore(flags);
 }
 

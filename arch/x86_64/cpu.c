@@ -19,6 +19,7 @@
 #include <asm/pte.h>
 #include <base/log.h>
 #include <lib/format.h>
+#include <lib/parse.h>
 #include <lib/string.h>
 
 struct cpu cpus[MAX_CPUS];
@@ -33,6 +34,7 @@ _Static_assert(offsetof(struct cpu, copy_end) == 40, "gs:40");
 _Static_assert(sizeof(struct tss) == 104, "the hardware's size");
 
 static uint32_t features; /* bit n: enum cpu_feature n */
+static uint32_t left_off; /* the same: what it has and the command line does not want */
 static unsigned cpus_running = 1;
 
 /* Where CPUID tells of each feature, in the order of enum cpu_feature. */
@@ -82,9 +84,32 @@ static uint32_t features_read(void)
     return found;
 }
 
+/* As on Linux: "nopku" leaves it off, though the CPU has it. */
+static uint32_t features_unwanted(const char *cmdline)
+{
+    static const struct {
+        const char *option;
+        enum cpu_feature feature;
+    } options[] = {{"nopku", CPU_PKU}, {"nosmap", CPU_SMAP}, {"nosmep", CPU_SMEP}};
+    uint32_t unwanted = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+        if (parse_has_option(cmdline, options[i].option))
+            unwanted |= 1U << options[i].feature;
+    return unwanted;
+}
+
 bool cpu_has(enum cpu_feature feature)
 {
     return features & (1U << feature);
+}
+
+bool cpu_left_off(const char *name)
+{
+    for (unsigned i = 0; i < CPU_FEATURES; i++)
+        if (left_off & (1U << i) && !strcmp(feature_table[i].name, name))
+            return true;
+    return false;
 }
 
 #define RANDOM_TRIES 10 /* the manual's: a generator that fails as often is broken */
@@ -158,9 +183,10 @@ static void patch_smap_sites(void)
         memcpy((void *)s->site, s->insn, sizeof(s->insn));
 }
 
-void cpu_early_init(void)
+void cpu_early_init(const char *cmdline)
 {
-    features = features_read();
+    left_off = features_unwanted(cmdline);
+    features = features_read() & ~left_off;
     if (!cpu_has(CPU_NX))
         pte_supported_mask &= ~PTE_NX;
     if (!cpu_has(CPU_PGE))

@@ -80,7 +80,8 @@ static bool name_of(unsigned word, unsigned n, char *name, size_t size)
 bool cpu_flag(unsigned *n, char *name, size_t size)
 {
     for (; *n < 32 * ARRAY_SIZE(words); ++*n)
-        if ((read_word(*n / 32) >> *n % 32 & 1) && name_of(*n / 32, *n % 32, name, size))
+        if ((read_word(*n / 32) >> *n % 32 & 1) && name_of(*n / 32, *n % 32, name, size) &&
+            !cpu_left_off(name))
             return true;
     return false;
 }

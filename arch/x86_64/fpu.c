@@ -22,7 +22,8 @@
 #define XCR0_SSE    (1UL << 1)
 #define XCR0_AVX    (1UL << 2)
 #define XCR0_AVX512 (7UL << 5)
-#define XCR0_PKRU   (1UL << 9)
+#define XSTATE_PKRU 9 /* the component */
+#define XCR0_PKRU   (1UL << XSTATE_PKRU)
 
 #define FXSAVE_SIZE   512
 #define FCW_DEFAULT   0x37f  /* all x87 exceptions masked */
@@ -42,6 +43,8 @@ static void xsave_enable(void)
     uint64_t wanted = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
     if ((supported.eax & XCR0_AVX512) == XCR0_AVX512)
         wanted |= XCR0_AVX512;
+    if (!cpu_has(CPU_PKU))
+        wanted &= ~XCR0_PKRU;
     xcr0 = wanted & supported.eax;
     xsetbv(0, xcr0);
     area_size = cpuid(0xd, 0).ebx; /* for what XCR0 has now */
@@ -110,6 +113,45 @@ int fpu_area_legacy_set(void *area, const void *image)
     return 0;
 }
 
+#define FIRST_EXTENDED 2 /* components: 0 is x87, 1 is SSE */
+#define LAST_EXTENDED  62
+#define SOFTWARE_WORDS 464 /* of the image: the first says which components it may have */
+
+/* Where an extended component lies in the area. */
+static void component_place(unsigned n, uint32_t *offset, uint32_t *size)
+{
+    struct cpuid r = cpuid(0xd, n);
+    *offset = r.ebx;
+    *size = r.eax;
+}
+
+void fpu_area_get(const void *area, void *out)
+{
+    uint64_t present = *(const uint64_t *)((const char *)area + XSTATE_BV);
+    uint32_t offset, size;
+
+    memcpy(out, area, area_size);
+    fpu_area_legacy_get(area, out);
+    *(uint64_t *)((char *)out + SOFTWARE_WORDS) = xcr0;
+    for (unsigned n = FIRST_EXTENDED; n <= LAST_EXTENDED; n++) {
+        if (!(xcr0 & ~present & 1UL << n))
+            continue;
+        component_place(n, &offset, &size);
+        memset((char *)out + offset, 0, size);
+    }
+}
+
+uint32_t fpu_area_pkru(const void *area)
+{
+    const char *bytes = area;
+    uint32_t offset, size;
+
+    if (!(*(const uint64_t *)(bytes + XSTATE_BV) & XCR0_PKRU))
+        return 0;
+    component_place(XSTATE_PKRU, &offset, &size);
+    return *(const uint32_t *)(bytes + offset);
+}
+
 void fpu_load_initial(void)
 {
     fpu_load(initial_area);
@@ -125,9 +167,13 @@ uint64_t fpu_features(void)
     return xcr0;
 }
 
+/* Whole: XSAVEOPT leaves out what it thinks is in memory already, and this is other memory. */
 void fpu_save_to(void *image)
 {
-    fpu_save(image);
+    if (xcr0)
+        __asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
 }
 
 void fpu_image_keep_legacy(void *image)
@@ -137,18 +183,26 @@ void fpu_image_keep_legacy(void *image)
     header[0] = XCR0_X87 | XCR0_SSE;
 }
 
+int fpu_image_check(const void *image)
+{
+    const uint64_t *header = (const uint64_t *)((const char *)image + XSTATE_BV);
+
+    if (*(const uint32_t *)((const char *)image + MXCSR_OFFSET) & ~mxcsr_mask)
+        return -EINVAL;
+    if (!xcr0)
+        return 0;
+    if (header[0] & ~xcr0)
+        return -EINVAL;
+    for (unsigned i = 1; i < XSAVE_HEADER / sizeof(*header); i++)
+        if (header[i])
+            return -EINVAL;
+    return 0;
+}
+
 int fpu_restore_from(void *image)
 {
-    if (*(uint32_t *)((char *)image + MXCSR_OFFSET) & ~mxcsr_mask)
-        return -EINVAL;
-    if (xcr0) {
-        uint64_t *header = (uint64_t *)((char *)image + XSTATE_BV);
-        if (header[0] & ~xcr0)
-            return -EINVAL;
-        for (unsigned i = 1; i < XSAVE_HEADER / sizeof(*header); i++)
-            if (header[i])
-                return -EINVAL;
-    }
-    fpu_load(image);
-    return 0;
+    int err = fpu_image_check(image);
+    if (!err)
+        fpu_load(image);
+    return err;
 }

@@ -29,3 +29,12 @@ void fpu_area_init(void *area);
  * for reserved bits of MXCSR, with nothing changed. */
 void fpu_area_legacy_get(const void *area, void *out);
 int __must_check fpu_area_legacy_set(void *area, const void *image);
+
+/* All of an area, as signal frames carry it: what XSAVE left out is as at exec. */
+void fpu_area_get(const void *area, void *out);
+
+/* PKRU in an area; 0 when it is not in it. */
+uint32_t fpu_area_pkru(const void *area);
+
+/* Would XRSTOR take it? 0 or -EINVAL. */
+int __must_check fpu_image_check(const void *image);

@@ -70,7 +70,11 @@ enum bug {
     BUG_B56 = 56, /* truncation gives back a promise that a fault redeems */
     BUG_B57 = 57, /* a reservation that fails leaves its file system's quota used */
     BUG_B58 = 58, /* an offset into a file of huge pages is checked in pages only */
-    BUG_B59 = 59  /* MADV_DONTNEED lets a fault see its huge page gone and not yet promised again */
+    BUG_B59 = 59, /* MADV_DONTNEED lets a fault see its huge page gone and not yet promised again */
+    BUG_B62 = 62, /* a protection key is freed while areas have it, though that is not wanted */
+    BUG_B63 = 63, /* a child does not know which keys its parent has given out */
+    BUG_B64 = 64, /* the kernel touches for a program what the program has shut for itself */
+    BUG_B65 = 65  /* a handler goes on with the rights by key that were in force */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

@@ -28,6 +28,8 @@ struct vm_settings {
     uint64_t admin_reserve_kbytes, user_reserve_kbytes;
     uint64_t max_map_count;
     uint64_t mmap_min_addr; /* what lies below is never chosen */
+    uint64_t wx_enforce;    /* nothing is writable and executable: mm/wx.c */
+    uint64_t pkey_strict;   /* a protection key that areas have is not freed */
 };
 
 extern struct vm_settings vm_settings;

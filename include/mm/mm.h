@@ -53,6 +53,7 @@ enum vm_flags {
     VM_SOFT_DIRTY = 1 << 23,   /* new since writes are tracked: all pages count as written */
     VM_UFFD_MISSING = 1 << 24, /* a program is asked for what is missing: vma.userfault */
     VM_STRICT = 1 << 25,       /* the kernel copies nothing from or to it: mm_copyable() */
+    VM_SEALED = 1 << 28,       /* mseal(2): mm/mseal.c */
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -67,7 +68,7 @@ struct vma {
     uint64_t gap;               /* free space below, down to the area before [m] */
     uint64_t max_gap;           /* largest gap in this subtree [m] */
     uint32_t flags;             /* enum vm_flags [m] */
-    uint32_t pkey;              /* [m] */
+    uint32_t pkey;              /* its protection key: mm/pkey.c [m] */
     uint32_t mempolicy;         /* mbind(2)'s; kept apart, and told, nothing more [m] */
     struct mm *mm;              /* [I] */
     struct object *object;      /* NULL: anonymous private [I] */
@@ -102,6 +103,7 @@ struct mm {
     bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
     bool has_zeros;               /* it uses, or used, the huge page of zeros [a] */
+    bool has_sealed;              /* some area is, or was to be, sealed; never cleared [m] */
     bool thp_disabled;            /* prctl(PR_SET_THP_DISABLE) [a] */
     _Atomic bool scanned;         /* mm/collapse_scan.c looks at it [a] */
     uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
@@ -112,6 +114,9 @@ struct mm {
     uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
     uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
     uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
+    uint16_t pkeys;                  /* bit n: protection key n is given out [m] */
+    uint8_t mdwe;                    /* PR_SET_MDWE(2const)'s bits [a] */
+    int8_t exec_pkey;                /* the key of what may only be executed, or NO_PKEY [m] */
     uint64_t mmap_top;               /* mmap searches downwards from here */
     uint64_t mmap_bottom;            /* and then upwards from here */
     bool mmap_upwards;               /* only upwards: the layout of old */
@@ -128,6 +133,7 @@ struct mm {
 
 #define STACK_GUARD_GAP (256 * PAGE_SIZE) /* kept free below an area that grows down */
 #define MM_NO_LIMIT     (~0UL)
+#define NO_PKEY         (-1)
 
 /* An empty address space with one reference. 0 or -ENOMEM. */
 int __must_check mm_create(struct mm **out);
@@ -159,6 +165,7 @@ struct map_request {
     uint32_t flags;        /* enum vm_flags, MAY rights included */
     struct object *object; /* the area takes a reference of its own; NULL: anonymous */
     uint64_t pgoff;
+    uint32_t pkey; /* its protection key */
     bool populate; /* fault everything in */
 };
 
@@ -173,7 +180,8 @@ int __must_check mm_map(struct mm *mm, const struct map_request *request, uint64
 /* The error mm_map() would give for the place alone, or 0: -EINVAL, -ENOMEM, -EEXIST, -EPERM. */
 int __must_check mm_check_place(struct mm *mm, const struct map_request *request);
 
-/* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas; nothing changed). */
+/* munmap(2): 0, -EINVAL, -ENOMEM (splitting would make too many areas), -EPERM (sealed); nothing
+ * changed. */
 int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
 
 /**
@@ -183,15 +191,45 @@ int __must_check mm_unmap(struct mm *mm, uint64_t addr, uint64_t len_bytes);
  */
 int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct object *object));
 
+/* How mm_protect() works, beside the rights. */
+enum protect_how {
+    PROTECT_GROWS = 1 << 0,     /* PROT_GROWSDOWN */
+    PROTECT_EXEC_ONLY = 1 << 1, /* areas get the execute-only key, if there is one */
+    PROTECT_KEY = 1 << 2        /* areas get the key in the bits from PROTECT_KEY_SHIFT on */
+};
+
+#define PROTECT_KEY_SHIFT 8
+
 /**
  * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.
  * @rights: with VM_MAYEXEC: VM_EXEC, too, in areas that may have it
- * @grows: PROT_GROWSDOWN
+ * @how: enum protect_how
  * Return: 0, -EINVAL, -ENOMEM (a gap: areas before it stay changed), -EACCES.
  * TLB: one flush per call, none where rights only grow.
  */
 int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
-                            bool grows);
+                            unsigned how);
+
+/* PR_SET_MDWE(2const): 0, or -EPERM: other bits are set already. The bits; a new program's or a
+ * child's @mm gets those of @from, unless they say otherwise. */
+int __must_check mm_set_mdwe(struct mm *mm, uint32_t bits);
+uint32_t mm_mdwe(const struct mm *mm);
+void mm_inherit_mdwe(struct mm *mm, const struct mm *from);
+
+/* mseal(2): 0, -ENOMEM (a gap: nothing changed; no memory to split: what lies before it
+ * is sealed). */
+int __must_check mm_seal(struct mm *mm, uint64_t addr, uint64_t len_bytes);
+
+/* pkey_alloc(2): a key that nobody has, or -ENOSPC. pkey_free(2): 0; -EINVAL: nobody has it;
+ * -EBUSY: vm_settings.pkey_strict, and areas have it. */
+int __must_check mm_pkey_alloc(struct mm *mm);
+int __must_check mm_pkey_free(struct mm *mm, int key);
+
+/* The key of what may only be executed, given out if need be; NO_PKEY: there is none. */
+int mm_pkey_exec_only(struct mm *mm);
+
+/* The key of the area at @addr, or NO_PKEY: there is none. */
+int mm_pkey_at(struct mm *mm, uint64_t addr);
 
 /* brk(2): the new or the old break, never an error. */
 uint64_t mm_brk(struct mm *mm, uint64_t wanted);

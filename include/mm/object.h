@@ -84,7 +84,8 @@ enum object_seal {
     SEAL_GROW = 0x04,
     SEAL_WRITE = 0x08,
     SEAL_FUTURE_WRITE = 0x10,
-    SEAL_EXEC = 0x20
+    SEAL_EXEC = 0x20,
+    SEAL_NEVER_EXEC = 0x10000
 };
 
 /* How much memory some objects together may take: those of one file system. In frames. */
@@ -107,6 +108,7 @@ struct object {
     _Atomic uint64_t size_bytes; /* written under lock [a] */
     _Atomic uint64_t nr_pages;   /* 4 KiB frames in the index [a] */
     uint64_t promised;           /* pages of object_promise(); 0: each for itself [I] */
+    _Atomic int64_t executors;   /* mappings that may be executed; -1: none ever may [a] */
     _Atomic int64_t writers;     /* shared mappings that may write; -1: no more may come [a] */
     spinlock_t mappings_lock;
     struct list_node mappings;  /* struct vma.mapping_node [r] */
@@ -204,12 +206,19 @@ void object_join(struct object *object, struct object_quota *quota);
 /* How many areas map it. */
 unsigned object_mappings(struct object *object);
 
-/* A shared mapping that may write comes: -EPERM if a seal forbids more of them. */
+/* A shared mapping that may write comes: -EPERM if a seal forbids more of them; -EACCES: wx=enforce
+ * does, since the object has executors. */
 int __must_check object_writer_get(struct object *object);
 void object_writer_put(struct object *object);
 
 /* No writer is there and none may come from now on; -EBUSY when there are. */
 int __must_check object_deny_writers(struct object *object);
+
+/* The same of mappings that may be executed, private or shared: mm/wx.c. -EPERM: a seal forbids
+ * them; -EACCES: wx=enforce does, since the object has writers. */
+int __must_check object_executor_get(struct object *object);
+void object_executor_put(struct object *object);
+int __must_check object_deny_executors(struct object *object);
 
 /* They may again: it was denied a moment ago. */
 void object_allow_writers(struct object *object);

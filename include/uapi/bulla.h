@@ -3,7 +3,7 @@
  * include/uapi/bulla.h - what programs may ask of Bulla and not of Linux
  *
  * Room:   uapi. Numbers only.
- * Owns:   the bits of memfd_secret(2) that Linux answers with EINVAL.
+ * Owns:   the bits of memfd_secret(2) and of F_ADD_SEALS that Linux answers with EINVAL.
  * Locks:  none.
  * Always: (1) a program that asks for none of these cannot tell Bulla from Linux;
  *         (2) on Linux each of them is EINVAL: so a program asks whether it is there.
@@ -19,3 +19,5 @@
 #define SECRET_HUGE_MASK     0x3fU
 #define SECRET_HUGE_2MB      (21U << SECRET_HUGE_SHIFT)
 #define SECRET_HUGE_1GB      (30U << SECRET_HUGE_SHIFT)
+
+#define F_SEAL_NEVER_EXEC 0x10000U /* no mapping may ever be executed; EBUSY while one may be */

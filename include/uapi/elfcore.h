@@ -17,12 +17,13 @@
 #define ET_CORE 4
 #define PT_NOTE 4
 
-#define NT_PRSTATUS 1
-#define NT_FPREGSET 2
-#define NT_PRPSINFO 3
-#define NT_AUXV     6
-#define NT_SIGINFO  0x53494749
-#define NT_FILE     0x46494c45
+#define NT_PRSTATUS   1
+#define NT_FPREGSET   2
+#define NT_PRPSINFO   3
+#define NT_AUXV       6
+#define NT_X86_XSTATE 0x202
+#define NT_SIGINFO    0x53494749
+#define NT_FILE       0x46494c45
 
 struct elf64_note {
     uint32_t namesz, descsz, type;

@@ -18,6 +18,7 @@ HOST_CFLAGS   := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-re
 # Files of kernel/ that are pure.
 HOST_SOURCES_test_initramfs := kernel/cpio.c
 HOST_SOURCES_test_mm        := tests/host/mmu.c arch/x86_64/pgtable.c arch/x86_64/check.c
+HOST_SOURCES_test_table     := $(HOST_SOURCES_test_mm) tests/host/reference.c
 
 HOST_CFLAGS_debug   := -DDEBUG=2 -DBUGS=0
 HOST_CFLAGS_release := -DDEBUG=0 -DBUGS=0

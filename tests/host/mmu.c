@@ -44,7 +44,7 @@ struct pgtable kernel_pgtable;
 static struct translation tlb[TLB_SIZE];
 static unsigned nr_remembered;
 static unsigned nr_gathers; /* begun, not ended */
-static unsigned nr_flushes;
+static unsigned nr_flushes, nr_faults;
 static struct pgtable *loaded;
 static uint64_t nr_hidden;
 static bool hidden[HOST_RAM_MAX / PAGE_SIZE]; /* by frame */
@@ -69,6 +69,12 @@ bool cpu_has(enum cpu_feature feature)
 {
     (void)feature;
     return true;
+}
+
+bool pkey_refuses(unsigned key, bool write)
+{
+    (void)key, (void)write;
+    return false;
 }
 
 void mmu_start(void)
@@ -137,6 +143,11 @@ unsigned mmu_flushes(void)
     return nr_flushes;
 }
 
+unsigned mmu_faults(void)
+{
+    return nr_faults;
+}
+
 static bool permits(pte_t pte, enum pt_level level, enum fault_access access)
 {
     return pte_kind(pte, level) == PTE_KIND_LEAF && pte_is_user(pte) &&
@@ -190,6 +201,7 @@ enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access acces
                 *word = *at;
             return FAULT_RESOLVED;
         }
+        nr_faults++;
         enum fault_result result = mm_fault(mm, user(va), access);
         if (result != FAULT_RESOLVED)
             return result;

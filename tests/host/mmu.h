@@ -42,3 +42,6 @@ void mmu_forget(const struct mm *mm);
 
 /* Flushes that removed something, and leaves that were gathered, since the start. */
 unsigned mmu_flushes(void);
+
+/* Accesses that the kernel was asked to make possible, since the start. */
+unsigned mmu_faults(void);

@@ -246,7 +246,7 @@ static void op_protect(void)
 
     fail_at_set(0); /* what was changed before a failure stays changed */
     nr = min(nr, PAGES - page);
-    int err = mm_protect(s->mm, at(page), nr * UNIT, rights, false);
+    int err = mm_protect(s->mm, at(page), nr * UNIT, rights, 0);
     for (unsigned i = page; i < page + nr && !expected; i++) {
         if (s->pages[i].mapped)
             s->pages[i].flags = (s->pages[i].flags & ~VM_RIGHTS) | rights;

@@ -27,7 +27,7 @@ static int unmap(struct mm *mm, uint64_t page, uint64_t nr)
 
 static int protect(struct mm *mm, uint64_t page, uint64_t nr, uint32_t rights)
 {
-    return mm_protect(mm, AT(page), nr * PAGE_SIZE, rights, false);
+    return mm_protect(mm, AT(page), nr * PAGE_SIZE, rights, 0);
 }
 
 KTEST(neighbours_that_are_alike_become_one_area)
@@ -266,9 +266,9 @@ KTEST(protect_grows_down_reaches_the_start_of_a_stack)
 
     EXPECT(kit_map(mm, 10, 6, RW | VM_GROWSDOWN | VM_STACK) == 0);
     EXPECT(kit_map(mm, 20, 4, RW) == 0);
-    EXPECT(mm_protect(mm, AT(14), PAGE_SIZE, VM_READ, true) == 0);
+    EXPECT(mm_protect(mm, AT(14), PAGE_SIZE, VM_READ, PROTECT_GROWS) == 0);
     EXPECT_AREAS(mm, "10-15 r--p, 15-16 rw-p, 20-24 rw-p");
-    EXPECT_EQ(mm_protect(mm, AT(21), PAGE_SIZE, VM_READ, true), -EINVAL);
+    EXPECT_EQ(mm_protect(mm, AT(21), PAGE_SIZE, VM_READ, PROTECT_GROWS), -EINVAL);
     kit_mm_put(mm);
 }
 

@@ -112,7 +112,7 @@ KTEST(a_frame_that_nobody_may_touch_and_everybody_may_read_is_found)
     REQUIRE(mm);
 
     EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
-    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, 0, false) == 0 && vm_check() == 0);
+    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, 0, 0) == 0 && vm_check() == 0);
     pte_t leaf = kit_leaf(mm, 0), *slot = pt_walk(&mm->pgtable, user(AT(0))).slot;
     EXPECT(pte_kind(leaf, PT_4K) == PTE_KIND_PROTNONE);
     pte_write(slot, (pte_t){page_to_phys(kit_page(mm, 0)).raw | (leaf.raw & 0xfff)});

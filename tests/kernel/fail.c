@@ -174,7 +174,7 @@ static int op_unmap_across_areas(struct scene *s)
 
 static int op_protect_inside(struct scene *s)
 {
-    return mm_protect(s->mm, AT(5), 2 * PAGE_SIZE, VM_READ, false);
+    return mm_protect(s->mm, AT(5), 2 * PAGE_SIZE, VM_READ, 0);
 }
 
 static int op_fault_anonymous_write(struct scene *s)

@@ -239,8 +239,8 @@ KTEST(protect_never_makes_a_shared_private_page_writable)
     EXPECT(kit_write(parent, 0, 1));
     EXPECT(fault(parent, 1, ACCESS_READ) == FAULT_RESOLVED);
     REQUIRE(mm_fork(parent, &child) == 0);
-    EXPECT(mm_protect(child, AT(0), 2 * PAGE_SIZE, VM_READ, false) == 0);
-    EXPECT(mm_protect(child, AT(0), 2 * PAGE_SIZE, VM_READ | VM_WRITE, false) == 0);
+    EXPECT(mm_protect(child, AT(0), 2 * PAGE_SIZE, VM_READ, 0) == 0);
+    EXPECT(mm_protect(child, AT(0), 2 * PAGE_SIZE, VM_READ | VM_WRITE, 0) == 0);
     EXPECT(!pte_is_writable(kit_leaf(child, 0)) && !pte_is_writable(kit_leaf(child, 1)));
     EXPECT(kit_write(child, 0, 2));
     EXPECT_EQ(kit_read(parent, 0), 1);

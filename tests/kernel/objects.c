@@ -158,7 +158,7 @@ KTEST(writers_are_counted_exactly)
     EXPECT(mm_unmap(mm, AT(3), PAGE_SIZE) == 0); /* one area became two */
     EXPECT_EQ(atomic_load(&object->writers), 2);
     EXPECT_EQ(object_deny_writers(object), -EBUSY);
-    EXPECT(mm_protect(mm, AT(0), 3 * PAGE_SIZE, VM_READ, false) == 0);
+    EXPECT(mm_protect(mm, AT(0), 3 * PAGE_SIZE, VM_READ, 0) == 0);
     EXPECT_EQ(atomic_load(&object->writers), 2); /* it may come back with mprotect */
     EXPECT(kit_map_object(mm, 20, 2, RW, object, 0) == 0);
     EXPECT(kit_map_object(mm, 30, 2, RO & ~VM_MAYWRITE, object, 0) == 0);
@@ -180,7 +180,7 @@ KTEST(denied_writers_may_neither_map_nor_become_one)
     EXPECT_EQ(kit_map_object(mm, 0, 8, SHARED, object, 0), -EPERM);
     uint32_t readonly = VM_READ | VM_MAYREAD | VM_SHARED;
     EXPECT(kit_map_object(mm, 0, 8, readonly, object, 0) == 0);
-    EXPECT_EQ(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ | VM_WRITE, false), -EACCES);
+    EXPECT_EQ(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ | VM_WRITE, 0), -EACCES);
     EXPECT(kit_map_object(mm, 20, 8, RW, object, 0) == 0);
     EXPECT(kit_write(mm, 20, 1)); /* private copies are nobody's business */
     EXPECT_EQ(kit_read(mm, 0), 0);
@@ -305,11 +305,11 @@ KTEST(hugetlb_areas_are_cut_only_between_huge_pages)
     EXPECT(kit_map_object(mm, 0, 4 * UNIT, SHARED, object, 0) == 0);
     EXPECT_EQ(mm_unmap(mm, AT(UNIT), PAGE_SIZE), -EINVAL);
     EXPECT_EQ(mm_unmap(mm, AT(1), HUGE_SIZE), -EINVAL);
-    EXPECT_EQ(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, false), -EINVAL);
+    EXPECT_EQ(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, 0), -EINVAL);
     EXPECT_EQ(mm_discard(mm, AT(1), PAGE_SIZE), -EINVAL);
     EXPECT_AREAS(mm, "0-2048 rw-s");
     EXPECT(kit_write(mm, UNIT, 1) && kit_write(mm, 2 * UNIT, 2));
-    EXPECT(mm_protect(mm, AT(UNIT), HUGE_SIZE, VM_READ, false) == 0);
+    EXPECT(mm_protect(mm, AT(UNIT), HUGE_SIZE, VM_READ, 0) == 0);
     EXPECT_AREAS(mm, "0-512 rw-s, 512-1024 r--s, 1024-2048 rw-s");
     EXPECT(!pte_is_writable(kit_leaf(mm, UNIT)) && pte_is_writable(kit_leaf(mm, 2 * UNIT)));
     EXPECT(mm_unmap(mm, AT(2 * UNIT), HUGE_SIZE) == 0);

@@ -141,8 +141,8 @@ KTEST(huge_secret_mappings_are_cut_in_units_only)
 
     EXPECT(mm_fault(mm, user(AT(0)), ACCESS_WRITE) == FAULT_RESOLVED);
     EXPECT_EQ(mm_unmap(mm, AT(0), PAGE_SIZE), -EINVAL);
-    EXPECT_EQ(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, false), -EINVAL);
-    EXPECT_EQ(mm_protect(mm, AT(0), HUGE_SIZE, VM_READ, false), 0);
+    EXPECT_EQ(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, 0), -EINVAL);
+    EXPECT_EQ(mm_protect(mm, AT(0), HUGE_SIZE, VM_READ, 0), 0);
     EXPECT_AREAS(mm, "0-512 r--s, 512-1024 rw-s");
     EXPECT_EQ(mm_unmap(mm, AT(0), HUGE_SIZE), 0);
     EXPECT_EQ(secretmem_pages(), UNIT); /* the object has it */

@@ -144,7 +144,7 @@ KTEST(split_of_an_unshared_block_frees_page_by_page)
     REQUIRE(mm);
 
     struct page *head = kit_page(mm, 0);
-    EXPECT(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false) == 0);
+    EXPECT(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, 0) == 0);
     EXPECT(!has_huge(mm, 0));
     EXPECT_EQ(thp_events(THP_SPLIT_PAGE) - pages, 1);
     EXPECT_EQ(thp_events(THP_SPLIT_PMD) - leaves, 1);
@@ -200,7 +200,7 @@ static uint64_t forgotten_by_split(uint32_t rights)
     struct mm *mm = huge_mm(1);
     if (!mm)
         return 0;
-    EXPECT(mm_protect(mm, AT(0), HUGE_SIZE, rights, false) == 0 && has_huge(mm, 0));
+    EXPECT(mm_protect(mm, AT(0), HUGE_SIZE, rights, 0) == 0 && has_huge(mm, 0));
     kit_load(mm);
     uint64_t before = tlb_events(TLB_LOCAL_ONE) + tlb_events(TLB_LOCAL_ALL);
     EXPECT(mm_change_flags(mm, AT(9), PAGE_SIZE, VM_DONTDUMP, 0) == 0 && !has_huge(mm, 0));
@@ -228,7 +228,7 @@ KTEST(split_of_a_pinned_block_keeps_it_until_the_pin_goes)
 
     struct folio *folio = page_folio(kit_page(mm, 0));
     folio_get(folio);
-    EXPECT(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false) == 0);
+    EXPECT(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, 0) == 0);
     EXPECT(!has_huge(mm, 0) && folio->page.order == HUGE_ORDER);
     EXPECT_EQ(folio_refcount(folio), UNIT + 1);
     EXPECT(mm_check(mm) == 0);
@@ -259,7 +259,7 @@ KTEST(split_needs_no_memory)
     fail_at_set(1); /* the area */
     EXPECT_EQ(mm_unmap(mm, AT(9), PAGE_SIZE), -ENOMEM);
     fail_at_set(1);
-    EXPECT_EQ(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, false), -ENOMEM);
+    EXPECT_EQ(mm_protect(mm, AT(9), PAGE_SIZE, VM_READ, 0), -ENOMEM);
     EXPECT(has_huge(mm, 0));
     EXPECT_AREAS(mm, "0-512 rw-p");
     fail_at_set(1);

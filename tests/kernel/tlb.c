@@ -52,7 +52,7 @@ static void drop(struct mm *mm)
 
 static int protect(struct mm *mm, uint64_t page, uint64_t nr, uint32_t rights)
 {
-    return mm_protect(mm, AT(page), nr * PAGE_SIZE, rights, false);
+    return mm_protect(mm, AT(page), nr * PAGE_SIZE, rights, 0);
 }
 
 KTEST(growing_rights_flush_nothing)

@@ -52,12 +52,12 @@ KTEST(rights_given_back_leave_an_unwritten_leaf_closed)
     struct mm *mm = tracked_mm();
     REQUIRE(mm);
 
-    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, false) == 0);
-    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ | VM_WRITE, false) == 0);
+    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, 0) == 0);
+    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ | VM_WRITE, 0) == 0);
     EXPECT(!is_open(mm));
     EXPECT(kit_write(mm, 0, 2) && is_open(mm) && is_known(mm));
-    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, false) == 0);
-    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ | VM_WRITE, false) == 0);
+    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ, 0) == 0);
+    EXPECT(mm_protect(mm, AT(0), PAGE_SIZE, VM_READ | VM_WRITE, 0) == 0);
     EXPECT(is_open(mm)); /* nothing is waited for any more */
     kit_mm_put(mm);
 }

@@ -22,7 +22,7 @@ static struct mm *three_pages(void)
         return NULL;
     for (uint64_t i = 0; i < 4; i++)
         EXPECT(kit_write(mm, i, 0));
-    EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ, false) == 0);
+    EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ, 0) == 0);
     EXPECT(mm_unmap(mm, AT(2), PAGE_SIZE) == 0);
     kit_load(mm);
     return mm;

@@ -238,17 +238,21 @@ static pid_t sealer(int fd)
 {
     pid_t pid = fork();
 
-    if (pid == 0)
+    if (pid == 0) {
+        signal(SIGQUIT, SIG_DFL); /* who starts this test may ignore it */
         _exit(seal(fd) < 0 ? errno : 0);
+    }
     return pid;
 }
 
-/* How long a sealer lives once it gets a signal 20 ms after it began; the best of a few. */
+/* How long a sealer lives once it gets a signal 20 ms after it began; the best of a few. On a busy
+ * machine it may have ended before. */
 static long ends_after(int fd, int signo)
 {
     long best = MOST;
+    int met = 0;
 
-    for (int i = 0; i < 3 && best >= 60; i++) {
+    for (int i = 0; i < 20 && met < 3 && best >= 60; i++) {
         int status = 0;
         pid_t pid = sealer(fd);
 
@@ -256,10 +260,14 @@ static long ends_after(int fd, int signo)
         long before = now_ms();
         kill(pid, signo);
         EXPECT_IS(waitpid(pid, &status, 0), pid);
-        EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == signo);
+        if (!WIFSIGNALED(status))
+            continue;
+        met++;
+        EXPECT_IS(WTERMSIG(status), signo);
         long ms = now_ms() - before;
         best = ms < best ? ms : best;
     }
+    EXPECT(met > 0);
     return best;
 }
 

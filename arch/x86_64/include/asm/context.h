@@ -73,6 +73,11 @@ void context_registers_get(const struct context *c, struct uapi_user_regs *out);
 void context_fpu_legacy_get(const struct context *c, void *out);
 int __must_check context_fpu_legacy_set(struct context *c, const void *image);
 
+/* The same of all that XSAVE knows, fpu_size() bytes, PKRU among it. Set: -EINVAL for what XRSTOR
+ * would refuse. */
+void context_xstate_get(const struct context *c, void *out);
+int __must_check context_xstate_set(struct context *c, const void *image);
+
 /* Wipe and free stack and FPU area. Not the one that runs. */
 void context_destroy(struct context *c);
 

@@ -44,6 +44,9 @@ enum cpu_feature {
 
 bool cpu_has(enum cpu_feature feature);
 
+/* Does the CPU have the feature of this name, and the command line leaves it off? */
+bool cpu_left_off(const char *name);
+
 /* What programs are told by AT_HWCAP: the feature flags of CPUID leaf 1, EDX. */
 uint32_t cpu_hwcap(void);
 

@@ -14,8 +14,9 @@
 #include <boot_info.h>
 #include <stdbool.h>
 
-/* GDT, TSS, IDT, GS and control registers of the boot CPU. Faults are reported from here on. */
-void cpu_early_init(void);
+/* GDT, TSS, IDT, GS and control registers of the boot CPU. Faults are reported from here on.
+ * @cmdline: words of it leave features off: docs/boot.md. */
+void cpu_early_init(const char *cmdline);
 
 /* What was found and switched on, one line. */
 void cpu_print_features(void);

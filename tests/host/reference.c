@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/reference.c - what must become of each cell of the table
+ *
+ * Room:   tests/host.
+ * Owns:   the rules of Linux for one page, without tables, areas, locks or references.
+ * Locks:  none.
+ * Always: (1) at most 150 lines, so that it can be checked by reading;
+ *         (2) it includes nothing of the kernel's.
+ * Source: mmap(2), mprotect(2), madvise(2), fork(2), ptrace(2); Linux mm/mprotect.c (behaviour).
+ * Tour:   after tests/host/cell.h.
+ */
+#include "cell.h"
+#include <errno.h>
+
+enum { R = 1, W = 2, X = 4 };
+enum leaf { NONE, GUARD, ZEROS, OBJECTS, OWN };
+
+struct model {
+    const struct cell *c;
+    bool has_object, tracked;
+    unsigned rights, may;
+    enum leaf leaf;
+    bool exclusive, writable; /* OWN, and nobody else's; the leaf, while the rights last */
+    bool soft;                /* written since writes are tracked */
+    uint64_t own, object;     /* words */
+};
+
+static bool is_there(const struct model *m)
+{
+    return m->leaf > GUARD;
+}
+
+static uint64_t word_of(const struct model *m)
+{
+    return m->leaf == OWN       ? m->own
+           : m->leaf == OBJECTS ? m->object
+           : m->leaf == ZEROS   ? 0
+                                : NOTHING;
+}
+
+/* No leaf may be writable that a write has to fault on, so that it is copied, or seen. */
+static void set_writable(struct model *m)
+{
+    bool ours = m->leaf == OBJECTS ? m->c->shared : m->leaf == OWN && m->exclusive;
+    m->writable = ours && (m->rights & W) && (!m->tracked || m->soft);
+}
+
+static void become_own(struct model *m, uint64_t word)
+{
+    m->leaf = OWN;
+    m->own = word;
+    m->exclusive = true;
+}
+
+/* A page where there is none. A pool keeps its promise to a private area without the object. */
+static void map_it(struct model *m, bool as_own)
+{
+    if (m->has_object && m->object == NOTHING && (m->c->kind != POOL_PAGES || m->c->shared))
+        m->object = 0;
+    if (m->object != NOTHING && !as_own)
+        m->leaf = OBJECTS;
+    else if (m->has_object || as_own)
+        become_own(m, m->object == NOTHING ? 0 : m->object);
+    else
+        m->leaf = ZEROS;
+    set_writable(m);
+}
+
+/* From now on what is private is a page of its own, that nobody else has. */
+static void unshare(struct model *m)
+{
+    if (!is_there(m))
+        map_it(m, !m->c->shared);
+    else if (!m->c->shared && !(m->leaf == OWN && m->exclusive))
+        become_own(m, word_of(m));
+}
+
+static void write_it(struct model *m, uint64_t word)
+{
+    unshare(m);
+    *(m->c->shared ? &m->object : &m->own) = word;
+    m->soft = m->writable = true;
+}
+
+/* Can the past and the company be? Then they were. */
+static bool begin(struct model *m, struct model *child)
+{
+    enum past past = m->c->past;
+    bool locked = m->c->kind == SECRETS, kept = m->c->company == KEPT;
+
+    if ((locked && (!m->c->shared || past == DISCARDED || past == GUARDED || kept)) ||
+        (m->c->kind == POOL_PAGES && past == GUARDED) ||
+        (kept && (past == CLOSED || past == GUARDED || past == GONE)))
+        return false;
+    if (past >= WRITTEN && (m->rights & W))
+        write_it(m, WORD_WRITTEN);
+    else if (past != UNTOUCHED)
+        map_it(m, false);
+    if (past == DISCARDED || past == GUARDED || past == GONE)
+        m->leaf = past == GUARDED ? GUARD : NONE;
+    if (past == GONE)
+        m->object = NOTHING;
+    if (past == CLOSED || past == READ_ONLY) {
+        m->rights &= past == CLOSED ? 0 : R;
+        m->writable = false;
+    }
+    if (kept)
+        unshare(m);
+    if (m->c->company == FORKED && m->leaf == OWN)
+        m->exclusive = m->writable = false;
+    *child = *m;
+    return true;
+}
+
+/* mprotect(): what it says, and whether a CPU has to forget something. */
+static int protect(struct model *m, bool *flushed)
+{
+    bool was_there = is_there(m) && m->rights, was_writable = m->writable;
+
+    if (!m->has_object && m->c->past == GONE)
+        return -ENOMEM;
+    if (m->c->rights & ~m->may)
+        return -EACCES;
+    if (m->c->rights == m->rights)
+        return 0;
+    m->rights = m->c->rights;
+    set_writable(m);
+    *flushed = was_there && (!m->rights || (was_writable && !m->writable));
+    return 0;
+}
+
+/* May it be? What the kernel does for a debugger may be forced. */
+static enum verdict allowed(const struct model *m, bool force)
+{
+    bool program = m->c->way <= EXECUTES, gone = m->c->past == GONE, guarded = m->leaf == GUARD;
+    bool may_force = m->c->way == FORCES_READ || (m->c->way == FORCES_WRITE && !m->c->shared);
+
+    if (!program)
+        return gone || guarded || m->c->kind == SECRETS || (force && !may_force) ? REFUSED : DONE;
+    if (gone && !m->has_object)
+        return NO_AREA;
+    return force ? NO_RIGHT : gone ? BEYOND : guarded ? NO_AREA : DONE;
+}
+
+static void access_it(struct model *m, bool force, struct outcome *o)
+{
+    bool write = m->c->way == WRITES || m->c->way == FORCES_WRITE;
+
+    o->faulted = m->c->way <= EXECUTES && !(is_there(m) && (!write || m->writable));
+    if (write)
+        write_it(m, WORD_NEW);
+    else if (m->c->way == KEEPS_TO_WRITE)
+        write_it(m, (unshare(m), word_of(m)));
+    else if (!is_there(m) && force)
+        unshare(m);
+    else if (!is_there(m))
+        map_it(m, false);
+}
+
+struct outcome reference(const struct cell *c)
+{
+    static const unsigned needed[WAYS] = {R | W | X, W, X, R, W, W};
+    bool object = c->shared || c->kind >= FILE_PAGES, sealed = c->seal && c->kind >= FILE_PAGES;
+    unsigned may = (sealed && c->shared && c->seal == SEALED ? 0 : W) | R;
+    struct model child, m = {.c = c,
+                             .has_object = object,
+                             .rights = may,
+                             .may = may | X,
+                             .object = sealed ? WORD_BEFORE : NOTHING};
+    struct outcome o = {.exists = begin(&m, &child)};
+
+    if (!o.exists)
+        return o;
+    if (c->kind == SECRETS)
+        m.may &= ~(unsigned)X;
+    m.tracked = c->tracked;
+    m.writable &= !c->tracked;
+    m.soft = !c->tracked;
+    o.protect = protect(&m, &o.flushed);
+    o.verdict = allowed(&m, !(m.rights & needed[c->way]));
+    if (o.verdict == DONE)
+        access_it(&m, !(m.rights & needed[c->way]), &o);
+    o.word = word_of(&m);
+    o.object = m.object;
+    o.child = NOTHING;
+    o.kept = c->company == KEPT ? o.word : NOTHING;
+    if (c->company == FORKED && c->past != CLOSED && c->past != GUARDED && c->past != GONE) {
+        child.object = m.object;
+        if (!is_there(&child))
+            map_it(&child, false);
+        o.child = word_of(&child);
+    }
+    o.soft_dirty = m.soft && !(c->past == GONE && !object);
+    return o;
+}
