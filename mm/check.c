@@ -148,6 +148,14 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     return 0;
 }
 
+/* What holds no frame. Fork and move look at guards only where the area says it has some. */
+static int check_marker(const struct vma *vma, uint64_t va, enum pte_kind kind)
+{
+    CLAIM(kind != PTE_KIND_GUARD || (vma && vma->guarded), "V16",
+          "guard at %#lx in an area without", va);
+    return 0;
+}
+
 static int check_leaves(struct mm *mm)
 {
     struct rss rss = {0};
@@ -157,9 +165,11 @@ static int check_leaves(struct mm *mm)
         for (unsigned i = 0; i < run.nr; i++) {
             pte_t pte = pte_read(&run.slot[i]);
             uint64_t va = run.va + i * pt_level_size(run.level);
-            if (!pte_has_frame(pte))
+            if (pte_is_none(pte))
                 continue;
-            int err = check_leaf(vma_find(mm, va), va, pte, run.level, &rss);
+            int err = pte_has_frame(pte)
+                          ? check_leaf(vma_find(mm, va), va, pte, run.level, &rss)
+                          : check_marker(vma_find(mm, va), va, pte_kind(pte, run.level));
             if (err)
                 return err;
         }

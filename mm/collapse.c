@@ -29,11 +29,14 @@ static bool area_can(const struct vma *vma)
            is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE);
 }
 
-/* Has somebody the page, and no leaf of it? He would be left with one that nobody looks at. */
-static bool is_pinned(pte_t pte)
+/* Has somebody the page, and no leaf of it? He would be left with one that nobody looks at. Of an
+ * object's page, which is only copied, its slot and who reads it do not matter. */
+static bool is_held(pte_t pte)
 {
     const struct page *head = page_head(phys_to_page(pte_phys(pte, PT_4K)));
-    return !page_is_zeros(head) && atomic_load(&head->pins);
+    if (!page_is_private(head))
+        return atomic_load(&head->pins);
+    return atomic_load(&head->refcount) > atomic_load(&head->mapcount);
 }
 
 /* Is there something to collapse, and nothing that must stay small? */
@@ -47,7 +50,7 @@ static int check_table(struct page *table)
         pte_t pte = pte_read(&slots[i]);
         if (pte_kind(pte, PT_4K) == PTE_KIND_GUARD)
             return -EINVAL;
-        if (pte_has_frame(pte) && is_pinned(pte))
+        if (pte_has_frame(pte) && is_held(pte))
             return -EAGAIN;
     }
     return 0;

@@ -122,6 +122,24 @@ KTEST(a_frame_that_nobody_may_touch_and_everybody_may_read_is_found)
     kit_mm_put(mm);
 }
 
+KTEST(a_table_that_is_refused_and_a_guard_that_is_forgotten_are_found)
+{
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    EXPECT(kit_map(mm, 0, 2, RW) == 0 && kit_write(mm, 0, 1));
+    pte_t *upper = pt_walk_down_to(&mm->pgtable, user(AT(0)), PT_2M).slot, was = pte_read(upper);
+    pte_write(upper, (pte_t){was.raw & ~(pgprot_write(pgprot_none()).raw ^ pgprot_none().raw)});
+    EXPECT_FINDS(vm_check(), "V3");
+    pte_write(upper, was);
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(AT(1)));
+    pt_set(walk.table, walk.slot, pte_guard());
+    EXPECT_FINDS(vm_check(), "V16");
+    pt_set(walk.table, walk.slot, pte_none());
+    EXPECT(vm_check() == 0);
+    kit_mm_put(mm);
+}
+
 static void sealed_file_release(struct object *object)
 {
     sealed_forget(inode_of(object));
