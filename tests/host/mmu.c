@@ -279,6 +279,7 @@ void tlb_gather_flush(struct tlb_gather *g)
             forget_leaf(EVERY_CPU, g->pgt, va, 1);
         atomic_fetch_sub(&g->pgt->unflushed, 1);
         nr_flushes++;
+        atomic_fetch_sub(&g->pgt->unflushed, 1);
     }
     for (unsigned i = 0; i < g->nr_pages; i++)
         folio_put(page_folio(g->pages[i]));
