@@ -332,7 +332,6 @@ int64_t sys_munmap(uint64_t addr, uint64_t len)
 int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
 {
     const uint64_t grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
-    uint8_t resident;
 
     prot &= ~(uint64_t)(PROT_GROWSDOWN | PROT_GROWSUP);
     if (grows == (PROT_GROWSDOWN | PROT_GROWSUP))
@@ -348,11 +347,10 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
         return -EINVAL;
     if (pkey < NO_PKEY || pkey >= PKEYS)
         return -EINVAL;
-    if (grows & PROT_GROWSUP) /* x86 has no area that grows upwards */
-        return mm_resident(task_current()->mm, addr, 1, NULL, &resident) ? -ENOMEM : -EINVAL;
     uint32_t rights = rights_of(prot) | (implies_exec(prot) ? VM_MAYEXEC : 0);
     bool exec_only = prot == PROT_EXEC && pkey == NO_PKEY;
     unsigned how = (grows & PROT_GROWSDOWN ? PROTECT_GROWS : 0) |
+                   (grows & PROT_GROWSUP ? PROTECT_GROWS_UP : 0) |
                    (exec_only ? PROTECT_EXEC_ONLY : 0) |
                    (pkey == NO_PKEY ? 0 : PROTECT_KEY | (unsigned)pkey << PROTECT_KEY_SHIFT);
     int err = mm_protect(task_current()->mm, addr, len, rights, how);

@@ -187,6 +187,8 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct ch
     }
     if (vma->start > start)
         return -ENOMEM;
+    if (c->how & PROTECT_GROWS_UP)
+        return -EINVAL;
     rwsem_write_range(&mm->mmap_lock, start, end);
     for (uint64_t at = start; at < end;) {
         if (!vma || vma->start > at)

@@ -245,6 +245,7 @@ static enum verdict by_program(const struct scene *s, enum fault_access access, 
         return BEYOND;
     case FAULT_POISONED:
     case FAULT_NO_MEMORY:
+    case FAULT_POISONED:
     case FAULT_ASKED:
         break;
     }
