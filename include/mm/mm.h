@@ -413,7 +413,7 @@ static inline struct vma *vma_prev(const struct vma *vma)
 /* V1-V7, V9-V11, V23, V26 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
 int __must_check mm_check(struct mm *mm);
 
-/* All address spaces, the kernel half, the allocators: V1-V11, V13-V26. Machine quiet. */
+/* All address spaces, the kernel half, the allocators: V1-V11, V13-V27. Machine quiet. */
 int __must_check vm_check(void);
 
 /* Slab caches and the zero page. Boot. */
