@@ -20,6 +20,8 @@
 #define LOW_START GIGA_SIZE
 #define LOW_END   (2 * GIGA_SIZE)
 
+#define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
+
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
@@ -192,10 +194,14 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
                         uint64_t *out)
 {
     if (r->place == MAP_FIXED_REPLACE || r->place == MAP_FIXED_NEW) {
-        if (!is_aligned(r->addr, unit))
+        if (r->addr > LINUX_ERRORS)
+            return (int)r->addr; /* as Linux, which takes this for the error of its search */
+        if (unit > PAGE_SIZE && !is_aligned(r->addr, unit))
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
+        if (!is_aligned(r->addr, PAGE_SIZE))
+            return -EINVAL;
         if (r->addr < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
             return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);

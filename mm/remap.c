@@ -337,11 +337,12 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         return err;
 
     if (r->flags & REMAP_FIXED) {
-        if (r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
-            return -EPERM;
+        bool low = r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt;
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);
+        if (!err && low)
+            err = -EPERM;
         vma = vma_find(mm, r->old); /* none: a second mapping was wanted in its own place */
         if (!err && !vma)
             err = -EFAULT;
