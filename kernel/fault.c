@@ -58,6 +58,11 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address)
         info.signo = SIGBUS;
         info.code = BUS_ADRERR;
         break;
+    case FAULT_POISONED:
+        info.signo = SIGBUS;
+        info.code = BUS_MCEERR_AR;
+        info.addr_lsb = PAGE_SHIFT;
+        break;
     case FAULT_NO_RIGHT:
         info.code = SEGV_ACCERR;
         break;
@@ -70,7 +75,8 @@ static __cold void page_fault_signal(enum fault_result result, uint64_t address)
 /* A program answers; user code is interrupted by every signal. */
 static enum fault_result page_fault_ask(const struct trap_frame *frame, uint64_t address)
 {
-    struct userfault_question q = {address, access_of(frame->error), !trap_from_user(frame), 0};
+    struct userfault_question q = {
+        .addr = address, .access = access_of(frame->error), .by_kernel = !trap_from_user(frame)};
     return mm_userfault_ask(task_current()->mm, &q);
 }
 

@@ -52,11 +52,12 @@ static struct mm *memory_of(const struct file *f)
 
 static uint64_t word_of(const struct page_seen *seen, bool with_frames)
 {
-    uint64_t dirty = seen->soft_dirty ? PM_SOFT_DIRTY : 0;
+    uint64_t marks = (seen->soft_dirty ? PM_SOFT_DIRTY : 0) | (seen->uffd_wp ? PM_UFFD_WP : 0) |
+                     (seen->guard ? PM_GUARD : 0);
 
     if (!seen->present)
-        return dirty | (seen->guard ? PM_GUARD | PM_SWAP : 0);
-    return dirty | PM_PRESENT | (with_frames ? seen->frame_number & PM_FRAME : 0) |
+        return marks | (seen->guard || seen->poison || seen->uffd_wp ? PM_SWAP : 0);
+    return marks | PM_PRESENT | (with_frames ? seen->frame_number & PM_FRAME : 0) |
            (seen->alone ? PM_ALONE : 0) | (seen->object ? PM_OBJECT : 0);
 }
 

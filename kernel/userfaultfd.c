@@ -49,9 +49,15 @@ static struct uapi_uffd_msg message(struct userfaultfd *u, const struct userfaul
     uint64_t features = atomic_load(&u->features);
     bool exact = features & UFFD_FEATURE_EXACT_ADDRESS;
 
+    static const uint64_t flags[] = {
+        [USERFAULT_MINOR] = UFFD_PAGEFAULT_FLAG_MINOR,
+        [USERFAULT_PROTECTED] = UFFD_PAGEFAULT_FLAG_WP,
+    };
+    uint64_t write = q->access == ACCESS_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0;
+
     return (struct uapi_uffd_msg){
         .event = UFFD_EVENT_PAGEFAULT,
-        .flags = q->access == ACCESS_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0,
+        .flags = flags[q->reason] | write,
         .address = exact ? q->addr : round_down(q->addr, q->unit),
         .ptid = features & UFFD_FEATURE_THREAD_ID ? (uint32_t)task_current()->tid : 0,
     };
@@ -92,7 +98,7 @@ static enum fault_result ask(struct userfault *base, struct mm *mm,
         return FAULT_BEYOND;
     struct question q = {.msg = message(u, asked)};
     question_begin(u, &q);
-    if (mm_userfault_is_missing(mm, asked->addr, base))
+    if (mm_userfault_is_open(mm, asked, base))
         err =
             wait_event_unless(&u->askers, is_over(u, &q),
                               asked->by_kernel ? signal_fatal_current() : signal_pending_current());

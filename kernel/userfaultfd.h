@@ -28,9 +28,7 @@ struct userfaultfd {
 };
 
 /* All that there are; what is asked in addition is refused. */
-#define USERFAULTFD_FEATURES                                                             \
-    (UFFD_FEATURE_MISSING_HUGETLBFS | UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_SIGBUS | \
-     UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EXACT_ADDRESS)
+#define USERFAULTFD_FEATURES 0x1ffffUL
 
 #define UFFD_READY (1UL << 63) /* of features: UFFDIO_API has been called */
 
@@ -41,6 +39,15 @@ static inline bool userfaultfd_is_ready(struct userfaultfd *u)
 
 /* Whoever asks about [start, start + len) tries again. */
 void userfaultfd_wake(struct userfaultfd *u, uint64_t start, uint64_t len);
+
+/* Is it a range of whole pages that a program can have? 0 or -EINVAL. */
+int __must_check userfaultfd_check_range(uint64_t start, uint64_t len);
+
+/* Whose areas ask, with a reference. 0, or @gone: its program ended. */
+int __must_check userfaultfd_mm_get(const struct userfaultfd *u, int gone, struct mm **out);
+
+/* The ioctls that answer: userfaultfd_answer.c. */
+int64_t userfaultfd_answer(struct userfaultfd *u, unsigned cmd, user_addr_t arg);
 
 int64_t userfaultfd_ioctl(struct file *f, unsigned cmd, uint64_t arg);
 

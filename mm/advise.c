@@ -382,6 +382,8 @@ int mm_populate(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool write)
         case FAULT_BEYOND:
         case FAULT_NO_AREA: /* a guard: there is an area */
             return -EFAULT;
+        case FAULT_POISONED:
+            return -EHWPOISON;
         case FAULT_NO_RIGHT:
             return -EINVAL;
         default:

@@ -33,9 +33,8 @@ static int check_secret_area(const struct vma *vma)
     CLAIM(!strict || vma_is_secret(vma), "V16", "area %#lx is strict, and not secret", vma->start);
     CLAIM(!strict || uaccess_asks(&vma->mm->pgtable), "V16",
           "area %#lx is strict, and copies do not ask", vma->start);
-    CLAIM(!vma_is_secret(vma) ||
-              (vma->flags & (VM_SHARED | VM_EXEC | VM_UFFD_MISSING)) == VM_SHARED,
-          "V18", "area %#lx of secret memory has flags %#x", vma->start, vma->flags);
+    CLAIM(!vma_is_secret(vma) || (vma->flags & (VM_SHARED | VM_EXEC | VM_UFFD)) == VM_SHARED, "V18",
+          "area %#lx of secret memory has flags %#x", vma->start, vma->flags);
     return 0;
 }
 
@@ -103,6 +102,8 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     CLAIM(!write || vma->flags & VM_WRITE, "V5", "writable leaf at %#lx", va);
     CLAIM(!write || vma->flags & VM_SOFT_DIRTY || pte_is_soft_dirty(pte), "V5",
           "the first write at %#lx would not be seen", va);
+    CLAIM(!pte_is_uffd_wp(pte) || ((vma->flags & VM_UFFD_WP) && !write), "V16",
+          "the first write at %#lx is told, but leaf %#lx, area %#x", va, pte.raw, vma->flags);
     CLAIM(!pte_is_executable(pte) || vma->flags & VM_EXEC || !cpu_has(CPU_NX), "V5",
           "executable leaf at %#lx", va);
     CLAIM(!pte_is_present(pte) || !cpu_has(CPU_PKU) || pte_pkey(pte) == vma->pkey, "V5",
@@ -148,10 +149,15 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     return 0;
 }
 
-/* What holds no frame. Fork and move look at guards only where the area says it has some. */
-static int check_marker(const struct vma *vma, uint64_t va, enum pte_kind kind)
+/* An entry without a frame. Fork and move look at guards only where the area says it has some. */
+static int check_mark(const struct vma *vma, uint64_t va, pte_t pte, enum pt_level level)
 {
-    CLAIM(kind != PTE_KIND_GUARD || (vma && vma->guarded), "V16",
+    bool told = pte_kind(pte, level) == PTE_KIND_UFFD_WP;
+
+    CLAIM(vma || pte_is_none(pte), "V5", "mark %#lx at %#lx is in no area", pte.raw, va);
+    CLAIM(!told || (vma->flags & VM_UFFD_WP), "V16", "mark at %#lx, area %#x tells nobody", va,
+          vma->flags);
+    CLAIM(pte_kind(pte, level) != PTE_KIND_GUARD || vma->guarded, "V16",
           "guard at %#lx in an area without", va);
     return 0;
 }
@@ -167,9 +173,13 @@ static int check_leaves(struct mm *mm)
             uint64_t va = run.va + i * pt_level_size(run.level);
             if (pte_is_none(pte))
                 continue;
-            int err = pte_has_frame(pte)
-                          ? check_leaf(vma_find(mm, va), va, pte, run.level, &rss)
-                          : check_marker(vma_find(mm, va), va, pte_kind(pte, run.level));
+            if (!pte_has_frame(pte)) {
+                int err = check_mark(vma_find(mm, va), va, pte, run.level);
+                if (err)
+                    return err;
+                continue;
+            }
+            int err = check_leaf(vma_find(mm, va), va, pte, run.level, &rss);
             if (err)
                 return err;
         }

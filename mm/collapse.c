@@ -39,19 +39,40 @@ static bool is_held(pte_t pte)
     return atomic_load(&head->refcount) > atomic_load(&head->mapcount);
 }
 
-/* Is there something to collapse, and nothing that must stay small? */
-static int check_table(struct page *table)
+static bool is_zeros(pte_t pte)
 {
+    return page_is_zeros(phys_to_page(pte_phys(pte, PT_4K)));
+}
+
+/* Is there something to collapse, and nothing that must stay small? */
+static int check_table(const struct vma *vma, struct page *table)
+{
+    bool asks = vma->flags & VM_UFFD; /* of each page that is missing, or written */
     const pte_t *slots = page_kva(table);
 
     if (!table->table.used)
         return -EINVAL;
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
         pte_t pte = pte_read(&slots[i]);
-        if (pte_kind(pte, PT_4K) == PTE_KIND_GUARD)
+        switch (pte_kind(pte, PT_4K)) {
+        case PTE_KIND_NONE:
+            if (asks)
+                return -EINVAL;
+            break;
+        case PTE_KIND_LEAF:
+        case PTE_KIND_PROTNONE:
+            if (pte_is_uffd_wp(pte) || (asks && is_zeros(pte)))
+                return -EINVAL;
+            if (is_held(pte))
+                return -EAGAIN;
+            break;
+        case PTE_KIND_GUARD:
+        case PTE_KIND_POISON:
+        case PTE_KIND_UFFD_WP:
+        case PTE_KIND_TABLE:
+        case PTE_KINDS:
             return -EINVAL;
-        if (pte_has_frame(pte) && is_held(pte))
-            return -EAGAIN;
+        }
     }
     return 0;
 }
@@ -105,7 +126,7 @@ static int collapse_table(const struct vma *vma, uint64_t va, struct page *table
     struct tlb_gather gather;
     struct page *page;
 
-    int err = check_table(table);
+    int err = check_table(vma, table);
     if (err)
         return err;
     err = thp_page_alloc(THP_TAKE_LAST, PAGE_ALLOC_PLAIN, &page);

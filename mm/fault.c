@@ -129,10 +129,9 @@ static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault
     return (struct reach){start, start + unit, huge};
 }
 
-/* In an area that asks, where nothing is mapped. */
-static __cold enum fault_result fault_asking(struct fault *f)
+__cold enum fault_result fault_vacant(struct fault *f)
 {
-    return is_missing(f->vma, f->va) ? FAULT_ASKED : fault_object(f);
+    return f->vma->object ? fault_object(f) : fault_anonymous(f);
 }
 
 /* What the slot holds, which decides about f->va, says what is to be done. */
@@ -140,14 +139,18 @@ static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
 {
     switch (pte_kind(pte, f->walk.level)) {
     case PTE_KIND_NONE:
-        if (unlikely(f->vma->flags & VM_UFFD_MISSING))
-            return fault_asking(f);
+        if (unlikely(f->vma->flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)))
+            return fault_watched(f, pte);
         return f->vma->object ? fault_object(f) : fault_anonymous(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
         return fault_present(f, pte);
+    case PTE_KIND_UFFD_WP:
+        return fault_watched(f, pte);
     case PTE_KIND_GUARD:
         return FAULT_NO_AREA;
+    case PTE_KIND_POISON:
+        return FAULT_POISONED;
     case PTE_KIND_TABLE:
     case PTE_KINDS:
         break;

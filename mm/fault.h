@@ -73,8 +73,10 @@ static __force_inline bool publish(const struct fault *f, struct page *page,
     spin_lock(pt_lock(table));
     bool valid = !source || READ_ONCE(source->object) == f->vma->object;
     valid &= f->walk.level == PT_4K || !(page->flags & PAGE_PARTIAL);
-    if (likely(valid && pte_is_none(pte_read(f->walk.slot)))) {
-        pt_set(table, f->walk.slot, leaf_for(f, page));
+    pte_t before = pte_read(f->walk.slot);
+    if (likely(valid && pte_is_vacant(before))) {
+        pte_t pte = leaf_for(f, page);
+        pt_set(table, f->walk.slot, unlikely(!pte_is_none(before)) ? pte_made_uffd_wp(pte) : pte);
         if (!page_is_zeros(page))
             leaf_added(f, page);
         if (f->spare)
@@ -121,6 +123,15 @@ static inline int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
     *pte = pte_read(f->walk.slot);
     return likely(f->walk.level == PT_4K) ? 0 : slot_make(f, level, pte);
 }
+
+/* fault.c: where nothing is mapped, and nobody is asked. */
+enum fault_result fault_vacant(struct fault *f);
+
+/* fault_watch.c: where nothing is mapped, in an area that asks, or at a mark. */
+enum fault_result fault_watched(struct fault *f, pte_t seen);
+
+/* The leaf, which is marked, is to be written to. */
+enum fault_result fault_told(struct fault *f);
 
 /* fault_object.c: what an object has, or makes, where nothing is mapped. */
 enum fault_result fault_object(struct fault *f);

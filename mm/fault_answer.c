@@ -3,7 +3,7 @@
  * mm/fault_answer.c - pages that come without a fault
  *
  * Room:   mm.
- * Owns:   what is missing, and how an answer to that is mapped.
+ * Owns:   how an answer is mapped.
  * Locks:  mmap_lock held for reading; of pools their area's lock.
  * Always: (1) what is there already is never replaced: -EEXIST.
  * Source: ioctl_userfaultfd(2).
@@ -12,28 +12,6 @@
 #include "fault.h"
 #include <uapi/errno.h>
 
-/* Has the object, or has the area beyond its end, nothing at @va? */
-static bool object_lacks(const struct vma *vma, uint64_t va)
-{
-    struct page *page;
-
-    if (vma_is_beyond(vma, va))
-        return false; /* that is no question */
-    int err = vma->object->ops->get_page(vma->object, vma_folio_index(vma, va), OBJECT_GET_EXISTING,
-                                         &page);
-    if (!err && page)
-        page_put(page);
-    return !page;
-}
-
-__cold bool is_missing(const struct vma *vma, uint64_t addr)
-{
-    uint64_t va = round_down(addr, vma_unit(vma));
-    struct pt_walk walk = pt_walk(&vma->mm->pgtable, user(va));
-
-    return pte_is_none(pte_read(walk.slot)) && (!vma->object || object_lacks(vma, va));
-}
-
 /* A fault that nobody took, for a page that is to be had at @addr with all rights of the area. */
 static struct fault fault_at(struct vma *vma, uint64_t addr)
 {
@@ -41,7 +19,33 @@ static struct fault fault_at(struct vma *vma, uint64_t addr)
     return (struct fault){.mm = vma->mm, .vma = vma, .va = addr, .access = access};
 }
 
-int page_install(struct vma *vma, uint64_t addr, struct page *page)
+/* Claim 1: zeros come where nothing is; a page where no page is, whatever is marked there. */
+static bool may_install(const struct fault *f, const struct page *page, const struct page *source)
+{
+    pte_t before = pte_read(f->walk.slot);
+
+    if (source && READ_ONCE(source->object) != f->vma->object)
+        return false;
+    return page_is_zeros(page) ? pte_is_none(before) : !pte_has_frame(before);
+}
+
+/* @source: as publish() has it. True: the leaf owns the caller's reference. */
+static bool install(const struct fault *f, struct page *page, const struct page *source,
+                    enum install_how how)
+{
+    spin_lock(pt_lock(f->walk.table));
+    bool may = may_install(f, page, source);
+    if (may) {
+        pte_t pte = leaf_for(f, page);
+        pt_set(f->walk.table, f->walk.slot, how == INSTALL_PROTECTED ? pte_made_uffd_wp(pte) : pte);
+        if (!page_is_zeros(page))
+            leaf_added(f, page);
+    }
+    spin_unlock(pt_lock(f->walk.table));
+    return may;
+}
+
+int page_install(struct vma *vma, uint64_t addr, struct page *page, enum install_how how)
 {
     struct fault f = fault_at(vma, addr);
     pte_t pte;
@@ -52,34 +56,51 @@ int page_install(struct vma *vma, uint64_t addr, struct page *page)
         return -ENOMEM;
     if (f.walk.level > vma_level(f.vma))
         return -EEXIST; /* a huge page */
-    return publish(&f, page, page->object ? page : NULL) ? 0 : -EEXIST;
+    return install(&f, page, page->object ? page : NULL, how) ? 0 : -EEXIST;
 }
 
-static int install_copy(struct fault *f, const struct page *from)
+int poison_install(struct vma *vma, uint64_t addr)
+{
+    struct fault f = fault_at(vma, addr);
+    pte_t pte;
+
+    if (!vma->object)
+        vma_anon_begin(vma); /* children inherit it */
+    if (slot_find(&f, vma_level(f.vma), &pte))
+        return -ENOMEM;
+    spin_lock(pt_lock(f.walk.table));
+    bool none = f.walk.level == vma_level(f.vma) && pte_is_none(pte_read(f.walk.slot));
+    if (none)
+        pt_set(f.walk.table, f.walk.slot, pte_poison());
+    spin_unlock(pt_lock(f.walk.table));
+    return none ? 0 : -EEXIST;
+}
+
+static int install_copy(struct fault *f, const struct page *from, enum install_how how)
 {
     struct page *page;
     pte_t pte;
 
     if (slot_find(f, vma_level(f->vma), &pte))
         return -ENOMEM;
-    if (!pte_is_none(pte))
+    if (pte_has_frame(pte))
         return -EEXIST;
     if (private_page(f, PAGE_ALLOC_PLAIN, &page) != FAULT_RESOLVED)
         return -ENOMEM;
     copy_page(page, from);
-    if (publish(f, page, NULL))
+    if (install(f, page, NULL, how))
         return 0;
     folio_put(page_folio(page));
     return -EEXIST;
 }
 
-int pool_page_install(struct vma *vma, uint64_t addr, const struct page *from)
+int pool_page_install(struct vma *vma, uint64_t addr, const struct page *from, enum install_how how)
 {
     struct fault f = fault_at(vma, addr);
 
     vma_anon_begin(vma);
     mutex_lock(&vma->hugetlb->lock);
-    int err = install_copy(&f, from);
+    int err = install_copy(&f, from, how);
     mutex_unlock(&vma->hugetlb->lock);
     return err;
 }

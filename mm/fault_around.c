@@ -50,8 +50,9 @@ bool fault_around(const struct vma *vma, uint64_t va, const struct pt_walk *walk
     struct page *page, *last = NULL;
     int64_t mapped = 0;
 
-    if (object->ops->folio_order || !object->ops->kernel_access)
-        return false;
+    if (object->ops->folio_order || !object->ops->kernel_access ||
+        (vma->flags & (VM_UFFD_WP | VM_UFFD_MINOR)))
+        return false; /* the last: each page has its own question, or mark */
     spin_lock(&object->index_lock);
     spin_lock(pt_lock(walk->table));
     for (uint64_t i = window.first; (page = index_next(&object->folios, &i)) && i < window.end;

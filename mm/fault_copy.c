@@ -102,7 +102,9 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     spin_lock(pt_lock(f->walk.table));
     pte_t now = pte_read(f->walk.slot);
     bool same = is_usable(f, now) && pte_phys(now, level).raw == pte_phys(old, level).raw &&
-                !pte_is_writable(now);
+                !pte_is_writable(now) && pte_is_uffd_wp(now) == pte_is_uffd_wp(old);
+    if (unlikely(pte_is_uffd_wp(old)))
+        copy = pte_made_uffd_wp(copy);
     if (same) {
         pt_set(f->walk.table, f->walk.slot, copy);
         leaf_added(f, page);
@@ -128,7 +130,7 @@ static enum fault_result replace_by_copy(struct fault *f, pte_t old, struct page
     spin_lock(pt_lock(f->walk.table));
     now = pte_read(f->walk.slot);
     if (pte_kind(now, level) == PTE_KIND_LEAF && phys_to_page(pte_phys(now, level)) == page &&
-        pte_is_exclusive(now))
+        pte_is_exclusive(now) && !pte_is_uffd_wp(now))
         make_mine(f, now);
     spin_unlock(pt_lock(f->walk.table));
     return FAULT_RESOLVED;
@@ -190,6 +192,10 @@ enum fault_result fault_present(struct fault *f, pte_t seen)
     if (!is_usable(f, pte) || is_enough(f, pte)) {
         spin_unlock(pt_lock(f->walk.table));
         return FAULT_RESOLVED;
+    }
+    if (unlikely(pte_is_uffd_wp(pte)) && f->access == ACCESS_WRITE) {
+        spin_unlock(pt_lock(f->walk.table));
+        return fault_told(f);
     }
     struct page *frame = phys_to_page(pte_phys(pte, f->walk.level));
     struct page *page = page_head(frame);

@@ -67,7 +67,7 @@ static enum fault_result fault_pool_locked(struct fault *f)
     struct object *object = f->vma->object;
     struct page *page;
 
-    if (!pte_is_none(pte_read(f->walk.slot)))
+    if (!pte_is_vacant(pte_read(f->walk.slot)))
         return FAULT_RESOLVED;
     if (READ_ONCE(f->vma->hugetlb->robbed) || (is_beyond(f) && !exists_beyond(f)))
         return FAULT_BEYOND;

@@ -27,19 +27,24 @@ static bool is_kept(pte_t pte, enum pt_level level)
 
 /* One leaf of a private page: shared from now on, writable for nobody. Both tables locked. True:
  * it is left to copy_kept(). */
-static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct pt_walk *to,
+static bool share_leaf(const struct vma *copy, struct pt_run *run, unsigned i, struct pt_walk *to,
                        struct tlb_gather *gather)
 {
+    bool tells = copy->flags & VM_UFFD_WP; /* of first writes */
+    struct mm *child = copy->mm;
     pte_t pte = pte_read(&run->slot[i]);
     if (!pte_has_frame(pte)) {
-        if (!pte_is_none(pte))
-            pt_set(to->table, to->slot, pte); /* guards are inherited */
+        if (!pte_is_none(pte) && (tells || pte_kind(pte, run->level) != PTE_KIND_UFFD_WP))
+            pt_set(to->table, to->slot, pte); /* guards, and what is lost, are inherited */
         return false;
     }
     uint64_t size = pt_level_size(run->level);
     struct page *page = page_head(phys_to_page(pte_phys(pte, run->level)));
-    if (!page_is_zeros(page) && !page_is_private(page))
+    if (!page_is_zeros(page) && !page_is_private(page)) {
+        if (unlikely(pte_is_uffd_wp(pte)) && tells)
+            pt_set(to->table, to->slot, pte_uffd_wp_marker());
         return false; /* the object's own page: the child faults it in again */
+    }
     if (unlikely(atomic_load_explicit(&page->keeps, memory_order_relaxed)) && !bug_is_back(BUG_B06))
         return true;
     if (pte_is_writable(pte))
@@ -54,7 +59,7 @@ static bool share_leaf(struct mm *child, struct pt_run *run, unsigned i, struct 
         if (run->level > PT_4K)
             thp_leaf_added(child, page_folio(page));
     }
-    pt_set(to->table, to->slot, pte);
+    pt_set(to->table, to->slot, tells ? pte : pte_without_uffd_wp(pte));
     return false;
 }
 
@@ -79,6 +84,7 @@ static bool publish_copy(const struct vma *vma, const struct pt_run *run, const 
     if (same) {
         pte_t pte = pte_leaf(page_to_phys(copy), vma_pgprot(vma), run->level);
         pte = pte_is_soft_dirty(seen) ? pte_made_soft_dirty(pte) : pte;
+        pte = pte_is_uffd_wp(seen) && (vma->flags & VM_UFFD_WP) ? pte_made_uffd_wp(pte) : pte;
         pt_set(to->table, to->slot, pte_made_exclusive(pte_made_young(pte)));
         atomic_fetch_add_explicit(&copy->mapcount, 1, memory_order_relaxed);
     }
@@ -152,7 +158,7 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
             pt_keep(to.table, spare);
         bool left = false;
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
-            left |= share_leaf(child, &run, i, &to, gather);
+            left |= share_leaf(copy, &run, i, &to, gather);
         spin_unlock_nested(pt_lock(to.table));
         spin_unlock(pt_lock(run.table));
         if (unlikely(left) && copy_kept(copy, &run))
@@ -162,7 +168,7 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
 }
 
 /* mlock(2), userfaultfd(2): not inherited. */
-#define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING)
+#define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD)
 
 static int copy_area(struct mm *child, const struct vma *vma, struct tlb_gather *gather)
 {
@@ -197,7 +203,8 @@ static int copy_area(struct mm *child, const struct vma *vma, struct tlb_gather 
     copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     vma_append(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
-    return copy->anon || copy->guarded || copy->hugetlb ? share_leaves(vma, copy, gather) : 0;
+    bool shares = copy->anon || copy->guarded || copy->hugetlb || (copy->flags & VM_UFFD_WP);
+    return shares ? share_leaves(vma, copy, gather) : 0;
 }
 
 static void copy_fields(const struct mm *mm, struct mm *child)

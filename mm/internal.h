@@ -239,8 +239,9 @@ static inline bool vma_leaf_may_write(uint32_t vma_flags, bool exclusive, bool s
 /* zap.c */
 
 enum zap_what {
-    ZAP_AREA,        /* the area goes: pages and guards */
+    ZAP_AREA,        /* the area goes: pages, guards, and all other marks */
     ZAP_PAGES,       /* guards stay */
+    ZAP_FROM_OBJECT, /* the same in an area of an object: write-protection stays, too */
     ZAP_OBJECT_PAGES /* private copies stay, too: of a hole that is punched */
 };
 
@@ -429,7 +430,7 @@ static inline bool thp_allows(const struct vma *vma, uint64_t va)
 /* How a fault in @vma asks its object for what is missing. mmap_lock held. */
 static inline enum object_get thp_wanted(const struct vma *vma)
 {
-    if ((vma->flags & VM_NO_HUGE) || vma->mm->thp_disabled)
+    if ((vma->flags & (VM_NO_HUGE | VM_UFFD)) || vma->mm->thp_disabled)
         return OBJECT_GET_SMALL;
     return vma->flags & VM_HUGEPAGE ? OBJECT_GET_ADVISED : OBJECT_GET_ALLOCATE;
 }
@@ -560,8 +561,9 @@ void thp_scan_remove(struct mm *mm);
  * held for writing. */
 bool stack_grow(struct mm *mm, uint64_t addr);
 
-/* fault_answer.c: has neither @vma at @addr, nor its object there, a page? mmap_lock held. */
-bool is_missing(const struct vma *vma, uint64_t addr);
+/* fault_watch.c: what is a program asked before @addr of @vma can be accessed? mmap_lock held. */
+enum userfault_reason userfault_reason(const struct vma *vma, uint64_t addr,
+                                       enum fault_access access);
 
 /**
  * hugetlb_add_copy() - hugetlb.c: a page for @index of a shared object with the bytes of @from
@@ -571,15 +573,36 @@ bool is_missing(const struct vma *vma, uint64_t addr);
 int __must_check hugetlb_add_copy(struct object *object, uint64_t index, const struct page *from,
                                   struct page **out);
 
+/* Is a program told of the first write to what is installed? */
+enum install_how { INSTALL_PLAIN, INSTALL_PROTECTED };
+
 /* page_install() for a private area of huge pages, of a page of its own with the bytes of @from. */
-int __must_check pool_page_install(struct vma *vma, uint64_t addr, const struct page *from);
+int __must_check pool_page_install(struct vma *vma, uint64_t addr, const struct page *from,
+                                   enum install_how how);
 
 /**
  * page_install() - map @page, which is complete, where @vma has nothing
  * It gets all rights that the area grants. mmap_lock held; the leaf takes over the caller's
  * reference. Return: 0; -EEXIST, -ENOMEM: nothing changed.
  */
-int __must_check page_install(struct vma *vma, uint64_t addr, struct page *page);
+int __must_check page_install(struct vma *vma, uint64_t addr, struct page *page,
+                              enum install_how how);
+
+/* What belongs at @addr, where there is nothing, is lost. 0, -EEXIST, -ENOMEM. mmap_lock held. */
+int __must_check poison_install(struct vma *vma, uint64_t addr);
+
+/* userfault.c: from now on @vma asks @u, @modes of it (VM_UFFD_*); NULL, 0: nobody. Marks go where
+ * they are not asked for any more. mmap_lock for writing. */
+struct userfault;
+void vma_set_asked(struct vma *vma, struct userfault *u, uint32_t modes);
+
+/* userfault_wp.c: the first write to each page of [start, end), which lies in @vma, is told; or not
+ * any more. mmap_lock held. TLB: gathered. 0, or -ENOMEM with a part changed. */
+int __must_check area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, bool tell,
+                                  struct tlb_gather *gather);
+
+/* What a marked leaf @pte of @vma becomes when nobody is told any more. @written: by this access */
+pte_t leaf_untold(const struct vma *vma, pte_t pte, bool written);
 
 /* fault.c: mm_fault() of an address in @vma. mmap_lock held, for reading at least. */
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,

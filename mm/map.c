@@ -484,7 +484,7 @@ static void discard_own(struct vma *vma, uint64_t start, uint64_t end, struct tl
 
     if (alone)
         mutex_lock(&vma->hugetlb->lock);
-    zap_range(vma->mm, start, end, ZAP_PAGES, gather);
+    zap_range(vma->mm, start, end, ZAP_FROM_OBJECT, gather);
     tlb_gather_flush(gather);
     if (alone)
         mutex_unlock(&vma->hugetlb->lock);
@@ -519,7 +519,7 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
         if (vma->hugetlb)
             discard_own(vma, from, at, &gather);
         else
-            zap_range(mm, from, at, ZAP_PAGES, &gather);
+            zap_range(mm, from, at, vma->object ? ZAP_FROM_OBJECT : ZAP_PAGES, &gather);
     }
     if (!bug_is_back(BUG_B18))
         tlb_gather_others(&gather, addr, end);

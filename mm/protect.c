@@ -6,7 +6,7 @@
  * Owns:   mprotect's walk over areas.
  * Locks:  mmap_lock for writing the range; tables' locks along runs.
  * Always: (1) a private leaf becomes writable without a fault only when it is exclusive, and any
- *             leaf only where no first write is waited for;
+ *             leaf only where no first write is waited for, or told;
  *         (2) one flush per call, and none where rights only grow.
  * Source: mprotect(2); Linux mm/mprotect.c (behaviour).
  * Tour:   after mm/map.c.
@@ -21,8 +21,9 @@ static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t
 {
     if (!pte_has_frame(pte))
         return (struct pte_change){.class = pte_class(pte)};
-    bool seen = pte_is_soft_dirty(pte) || bug_is_back(BUG_B08);
-    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen);
+    bool hides = bug_is_back(BUG_B08);
+    bool seen = pte_is_soft_dirty(pte) || hides, told = pte_is_uffd_wp(pte) && !hides;
+    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen) && !told;
     return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 

@@ -35,15 +35,24 @@ static void unlock_tables(struct page *a, struct page *b)
     spin_unlock(pt_lock(min(a, b)));
 }
 
+/* Nobody is told of writes at the new place (trust.md B60). False: then nothing is left. */
+static __cold bool entry_untold(pte_t *pte)
+{
+    if (bug_is_back(BUG_B60))
+        return true;
+    *pte = pte_without_uffd_wp(*pte);
+    return pte_has_frame(*pte);
+}
+
 /* Move entries from slot @i on, as many as have their new places, all empty, in one table. Returns
- * the slot to go on with. The tables for the new places exist. */
+ * the slot to go on with. The tables for the new places exist. @tells: of first writes there */
 static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64_t offset,
-                           struct tlb_gather *gather)
+                           bool tells, struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(run->level), va = run->va + i * size, new_va = va + offset;
     struct pt_walk to = pt_walk(&mm->pgtable, user(new_va));
     unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(new_va, run->level));
-    unsigned moved = 0, first = 0, end = 0;
+    unsigned taken = 0, moved = 0, first = 0, end = 0;
     pte_t *slot = run->slot + i;
 
     lock_tables(run->table, to.table);
@@ -52,6 +61,9 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
         if (pte_is_none(pte))
             continue;
         pte = pte_exchange(slot + k, pte_none());
+        taken++;
+        if (unlikely(pte_is_uffd_wp(pte)) && !tells && !entry_untold(&pte))
+            continue;
         pte_write(to.slot + k, pte_made_soft_dirty(pte)); /* for those who track writes it is new */
         moved++;
         if (pte_has_frame(pte) && leaf_keeps_table(pte, run->level))
@@ -61,7 +73,7 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
             end = k + 1;
         }
     }
-    pt_entries_gone(run->table, moved);
+    pt_entries_gone(run->table, taken);
     pt_entries_came(to.table, moved);
     unlock_tables(run->table, to.table);
     if (end)
@@ -117,6 +129,7 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
                         uint64_t len)
 {
     bool locks = vma->object && !bug_is_back(BUG_B12), late = bug_is_back(BUG_B11);
+    bool tells = vma_find(mm, to)->flags & VM_UFFD_WP;
     struct tlb_gather gather;
 
     bug_moment(BUG_B12);
@@ -126,7 +139,7 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     struct pt_run run = pt_run_first(&mm->pgtable, user(from), user(from + len));
     for (; run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
-            i = move_slots(mm, &run, i, to - from, &gather);
+            i = move_slots(mm, &run, i, to - from, tells, &gather);
     tlb_gather_settles(&gather, from, from + len);
     if (!late)
         tlb_gather_end(&gather);
@@ -166,7 +179,7 @@ static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct 
         return NULL;
     new->start = r->to;
     new->end = r->to + r->new_len;
-    new->flags = vma->flags & ~VM_UFFD_MISSING; /* nobody is told that it moved */
+    new->flags = vma->flags & ~VM_UFFD; /* nobody is told that it moved */
     new->pkey = vma->pkey;
     new->mempolicy = vma->mempolicy;
     new->pgoff = vma->pgoff + ((r->old - vma->start) >> PAGE_SHIFT);

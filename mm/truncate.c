@@ -101,7 +101,8 @@ void object_truncate(struct object *object, uint64_t size_bytes)
     if (size_bytes > old && !object_is_hugetlb(object))
         return; /* the same size again, and of huge pages any, drops what fallocate() put behind */
     uint64_t keep = round_up(size_bytes, folio_bytes);
-    take_out(object, keep / folio_bytes, UINT64_MAX, ZAP_PAGES);
+    take_out(object, keep / folio_bytes, UINT64_MAX,
+             object_is_hugetlb(object) ? ZAP_PAGES : ZAP_FROM_OBJECT);
     object_break(object, keep >> PAGE_SHIFT);
     zero_part(object, size_bytes, keep); /* must read as zeros when the object grows again */
 }

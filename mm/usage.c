@@ -77,6 +77,7 @@ static void see_leaf(pte_t pte, enum pt_level level, uint64_t offset, struct pag
     struct page *frame = phys_to_page(pte_phys(pte, level)), *page = page_head(frame);
 
     out->present = true;
+    out->uffd_wp = pte_is_uffd_wp(pte);
     out->soft_dirty = pte_is_soft_dirty(pte);
     out->frame_number = (page_to_phys(frame).raw + offset) >> PAGE_SHIFT;
     out->huge = level > PT_4K;
@@ -98,10 +99,25 @@ static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsign
     for (uint64_t at = from; at < end; at += PAGE_SIZE) {
         struct page_seen *seen = &out[(at - addr) >> PAGE_SHIFT];
         seen->has_slot = true;
-        if (pte_has_frame(pte))
+        switch (pte_kind(pte, run->level)) {
+        case PTE_KIND_LEAF:
+        case PTE_KIND_PROTNONE:
             see_leaf(pte, run->level, at - start, seen);
-        else
-            seen->guard = pte_kind(pte, run->level) == PTE_KIND_GUARD;
+            break;
+        case PTE_KIND_GUARD:
+            seen->guard = true;
+            break;
+        case PTE_KIND_POISON:
+            seen->poison = true;
+            break;
+        case PTE_KIND_UFFD_WP:
+            seen->uffd_wp = true;
+            break;
+        case PTE_KIND_NONE:
+        case PTE_KIND_TABLE:
+        case PTE_KINDS:
+            break;
+        }
     }
 }
 

@@ -61,13 +61,42 @@ struct zapped {
     unsigned first, end;  /* slots that CPUs may remember */
 };
 
+/* Does an entry without a frame, or what is left of one with a frame, go? */
+static __cold bool zap_takes(enum zap_what what, enum pte_kind kind)
+{
+    switch (kind) {
+    case PTE_KIND_GUARD:
+        return what == ZAP_AREA;
+    case PTE_KIND_UFFD_WP:
+        return what == ZAP_AREA || what == ZAP_PAGES;
+    case PTE_KIND_POISON:
+        return what != ZAP_OBJECT_PAGES;
+    case PTE_KIND_NONE:
+    case PTE_KIND_TABLE:
+    case PTE_KIND_LEAF:
+    case PTE_KIND_PROTNONE:
+    case PTE_KINDS:
+        break;
+    }
+    return false;
+}
+
+/* The leaf in @slot went; a program is still to be told of the first write to what comes there. */
+static __cold void zap_leaves_mark(pte_t *slot, enum zap_what what, struct zapped *z)
+{
+    if (zap_takes(what, PTE_KIND_UFFD_WP) || bug_is_back(BUG_B61))
+        return;
+    pte_write(slot, pte_uffd_wp_marker());
+    z->entries--;
+}
+
 /* Slot @i goes. Returns the page whose leaf it was; NULL: none that is counted. */
 static __force_inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_level level,
                                             enum zap_what what, struct zapped *z)
 {
     pte_t pte = pte_read(slot);
     if (!pte_has_frame(pte)) {
-        if (what == ZAP_AREA && !pte_is_none(pte)) {
+        if (!pte_is_none(pte) && zap_takes(what, pte_kind(pte, level))) {
             pte_write(slot, pte_none());
             z->entries++;
         }
@@ -79,6 +108,8 @@ static __force_inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_lev
         return NULL;
     pte = pte_exchange(slot, pte_none());
     z->entries++;
+    if (unlikely(pte_is_uffd_wp(pte)))
+        zap_leaves_mark(slot, what, z);
     if (pte_is_present(pte)) {
         z->first = min(z->first, i);
         z->end = i + 1;
@@ -179,7 +210,7 @@ static int guard_page(struct mm *mm, uint64_t va, bool *guarded)
     if (err)
         return err;
     spin_lock(pt_lock(walk.table));
-    if (walk.level == PT_4K && pte_is_none(pte_read(walk.slot)))
+    if (walk.level == PT_4K && !pte_has_frame(pte_read(walk.slot)))
         pt_set(walk.table, walk.slot, pte_guard());
     *guarded = pte_kind(pte_read(walk.slot), walk.level) == PTE_KIND_GUARD;
     spin_unlock(pt_lock(walk.table));

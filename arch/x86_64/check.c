@@ -127,7 +127,7 @@ static int check_kernel_table(phys_addr_t table, enum pt_level level, uint64_t v
         enum pte_kind kind = pte_kind(pte, level);
         if (kind == PTE_KIND_NONE)
             continue;
-        CLAIM(kind != PTE_KIND_PROTNONE, "V15", "kernel entry %#lx at %#lx", pte.raw, at);
+        CLAIM(pte_is_present(pte), "V15", "kernel entry %#lx at %#lx", pte.raw, at);
         CLAIM(!pte_is_user(pte), "V14", "the user may reach %#lx", at);
         if (kind == PTE_KIND_LEAF) {
             CLAIM(!(pte_is_writable(pte) && pte_is_executable(pte) && cpu_has(CPU_NX)), "V13",

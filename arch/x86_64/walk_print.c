@@ -20,18 +20,33 @@ static void describe(char *out, size_t size, pte_t pte, enum pte_kind kind, enum
 {
     static const char *const sizes[] = {[PT_4K] = "4K", [PT_2M] = "2M", [PT_1G] = "1G", "512G"};
 
-    if (kind == PTE_KIND_NONE)
+    switch (kind) {
+    case PTE_KIND_NONE:
         snprintf(out, size, "nothing  <- refused here");
-    else if (kind == PTE_KIND_PROTNONE)
+        break;
+    case PTE_KIND_PROTNONE:
         snprintf(out, size, "no access, frame %lx  <- refused here",
                  phys_to_pfn(pte_phys(pte, level)));
-    else
+        break;
+    case PTE_KIND_GUARD:
+        snprintf(out, size, "a guard  <- refused here");
+        break;
+    case PTE_KIND_POISON:
+        snprintf(out, size, "poison  <- refused here");
+        break;
+    case PTE_KIND_UFFD_WP:
+        snprintf(out, size, "nothing, write-protected  <- refused here");
+        break;
+    case PTE_KIND_TABLE:
+    case PTE_KIND_LEAF:
+    case PTE_KINDS:
         snprintf(out, size, "%s frame %lx %c%c%c%c%c%c",
                  kind == PTE_KIND_LEAF ? sizes[level] : "->",
                  phys_to_pfn(kind == PTE_KIND_LEAF ? pte_phys(pte, level) : pte_table_phys(pte)),
                  pte_is_user(pte) ? 'U' : 'u', pte_is_writable(pte) ? 'W' : 'w',
                  pte_is_executable(pte) ? 'X' : 'x', pte_is_young(pte) ? 'A' : 'a',
                  pte_is_dirty(pte) ? 'D' : 'd', pte_is_global(pte) ? 'G' : 'g');
+    }
 }
 
 void walk_print(uint64_t address)

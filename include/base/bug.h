@@ -71,6 +71,8 @@ enum bug {
     BUG_B57 = 57, /* a reservation that fails leaves its file system's quota used */
     BUG_B58 = 58, /* an offset into a file of huge pages is checked in pages only */
     BUG_B59 = 59, /* MADV_DONTNEED lets a fault see its huge page gone and not yet promised again */
+    BUG_B60 = 60, /* what moves away from who is told of its first write stays marked */
+    BUG_B61 = 61, /* what is discarded loses the mark that somebody is told of its first write */
     BUG_B62 = 62, /* a protection key is freed while areas have it, though that is not wanted */
     BUG_B63 = 63, /* a child does not know which keys its parent has given out */
     BUG_B64 = 64, /* the kernel touches for a program what the program has shut for itself */

@@ -53,7 +53,11 @@ enum vm_flags {
     VM_SOFT_DIRTY = 1 << 23,   /* new since writes are tracked: all pages count as written */
     VM_UFFD_MISSING = 1 << 24, /* a program is asked for what is missing: vma.userfault */
     VM_STRICT = 1 << 25,       /* the kernel copies nothing from or to it: mm_copyable() */
+    VM_UFFD_WP = 1 << 26,      /* of the first write to what is marked; the same */
+    VM_UFFD_MINOR = 1 << 27,   /* of what its object has, and the area has not; the same */
     VM_SEALED = 1 << 28,       /* mseal(2): mm/mseal.c */
+    VM_UFFD_ASYNC = 1 << 30,   /* of first writes nobody is told: the mark that goes says it */
+    VM_UFFD = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR | VM_UFFD_ASYNC,
     VM_RIGHTS = VM_READ | VM_WRITE | VM_EXEC,
     VM_MAY_RIGHTS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
 };
@@ -335,6 +339,7 @@ enum fault_result {
     FAULT_NO_AREA,   /* SIGSEGV, SEGV_MAPERR */
     FAULT_NO_RIGHT,  /* SIGSEGV, SEGV_ACCERR */
     FAULT_BEYOND,    /* SIGBUS, BUS_ADRERR: past the end of the object, or no huge page */
+    FAULT_POISONED,  /* SIGBUS, BUS_MCEERR_AR: what was there counts as lost */
     FAULT_NO_MEMORY, /* nothing was changed */
     FAULT_ASKED      /* a program is to be asked: mm_userfault_ask() */
 };

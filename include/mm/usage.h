@@ -42,6 +42,8 @@ struct page_seen {
     bool zeros;  /* it is the page of zeros, which counts as nobody's */
     bool huge;   /* by a huge leaf */
     bool guard;
+    bool poison;
+    bool uffd_wp;    /* a program is told of the first write, or it will be when there is a page */
     bool soft_dirty; /* it, or the area, is written or new since mm_track_writes() */
 };
 

@@ -21,18 +21,27 @@
 struct object_copy;
 struct userfault;
 
+enum userfault_reason {
+    USERFAULT_NONE,
+    USERFAULT_MISSING,  /* there is no page */
+    USERFAULT_MINOR,    /* there is one, which is not mapped here */
+    USERFAULT_PROTECTED /* there is one, or could be, and this is the first write to it */
+};
+
 /* An access that waits for an answer. */
 struct userfault_question {
     uint64_t addr;
     enum fault_access access;
     bool by_kernel; /* only a signal that ends the program interrupts */
-    uint64_t unit;  /* bytes of the missing page; mm_userfault_ask() fills it in */
+    /* mm_userfault_ask() fills in: */
+    uint64_t unit; /* bytes of the page */
+    enum userfault_reason reason;
 };
 
 struct userfault_ops {
     /**
      * wait() - ask, and wait until there is an answer
-     * Context: task, no locks held. It asks mm_userfault_is_missing() before it sleeps.
+     * Context: task, no locks held. It asks mm_userfault_is_open() before it sleeps.
      * Return: FAULT_RESOLVED: try the access again; FAULT_BEYOND: it fails.
      */
     enum fault_result (*wait)(struct userfault *u, struct mm *mm,
@@ -45,7 +54,16 @@ struct userfault_ops {
 struct userfault {
     const struct userfault_ops *ops; /* [I] */
     _Atomic uint32_t refcount;       /* [a] */
+    _Atomic uint32_t changing;       /* areas change, which the program is not told of yet [a] */
+    bool wp_async;       /* first writes are noted, by the mark that goes; nobody waits [I] */
+    bool wp_unpopulated; /* also those to private memory where nothing was [I] */
 };
+
+/* May areas and pages be looked at, and be as the program believes they are? */
+static inline bool userfault_is_settled(const struct userfault *u)
+{
+    return !atomic_load(&u->changing);
+}
 
 void userfault_get(struct userfault *u);
 void userfault_put(struct userfault *u);
@@ -60,16 +78,18 @@ enum fault_result mm_userfault_ask(struct mm *mm, struct userfault_question *q);
 /* mm_fault() for accesses of the kernel's own: it asks, and tries again. */
 enum fault_result mm_fault_and_ask(struct mm *mm, user_addr_t addr, enum fault_access access);
 
-/* Is @addr still to be asked of @u? */
-bool mm_userfault_is_missing(struct mm *mm, uint64_t addr, const struct userfault *u);
+/* Is @q still to be asked of @u? */
+bool mm_userfault_is_open(struct mm *mm, const struct userfault_question *q,
+                          const struct userfault *u);
 
 /**
- * mm_userfault_register() - from now on what is missing in [start, end) is asked of @u
+ * mm_userfault_register() - from now on what happens in [start, end) is asked of @u
+ * @modes: VM_UFFD_*, what: in place of what was asked before
  * @hugetlb: set when an area is made of pages of the huge page pool
  * Return: 0; -EINVAL (nothing there, or a kind of memory that cannot); -EPERM (an area that may
  *         never be written); -EBUSY (another is asked); -ENOMEM (areas before it stay changed).
  */
-int __must_check mm_userfault_register(struct mm *mm, uint64_t start, uint64_t end,
+int __must_check mm_userfault_register(struct mm *mm, uint64_t start, uint64_t end, uint32_t modes,
                                        struct userfault *u, bool *hugetlb);
 
 /* The way back: 0, -EINVAL (as above, or @u is not who is asked), -ENOMEM. */
@@ -79,12 +99,43 @@ int __must_check mm_userfault_unregister(struct mm *mm, uint64_t start, uint64_t
 /* No area of @mm asks @u any more. */
 void mm_userfault_forget(struct mm *mm, struct userfault *u);
 
+enum userfault_fill {
+    USERFAULT_COPY,     /* pages with these bytes come */
+    USERFAULT_ZEROS,    /* pages of zeros */
+    USERFAULT_CONTINUE, /* what the object has is mapped here, too */
+    USERFAULT_POISON    /* what was here is lost: no access will ever succeed */
+};
+
 /**
  * mm_userfault_fill() - put pages where they are missing
- * @from: what is in them, at done bytes into the range; NULL: zeros
+ * @from: of USERFAULT_COPY: what is in them, at done bytes into the range
+ * @tell: of the first write to them, too
  * Context: task, no locks held: @from may fault.
  * Return: bytes filled, if any; -ENOENT (no area that asks has the whole range), -EINVAL (a kind of
- *         memory that cannot, or half of a huge page), -EEXIST (not missing), -EFAULT (@from, or
- *         past the end of the object), -ENOMEM.
+ *         memory that cannot, half of a huge page, or nobody to tell), -EEXIST (not missing),
+ *         -EFAULT (@from, past the end of the object, or nothing to continue with), -ENOMEM,
+ *         -EAGAIN (areas change).
  */
-int64_t mm_userfault_fill(struct mm *mm, uint64_t dst, uint64_t len, struct object_copy *from);
+int64_t mm_userfault_fill(struct mm *mm, const struct userfault *u, uint64_t dst, uint64_t len,
+                          enum userfault_fill fill, struct object_copy *from, bool tell);
+
+/**
+ * mm_userfault_protect() - the first write to each page of the range is told; or not any more
+ * Context: task, no locks held. TLB: write rights are gone on return; flushed once.
+ * Return: 0; -ENOENT (an area that tells nobody, or none: those before it stay changed), -EINVAL
+ *         (half of a huge page), -ENOMEM, -EAGAIN (areas change).
+ */
+int __must_check mm_userfault_protect(struct mm *mm, struct userfault *u, uint64_t start,
+                                      uint64_t len, bool tell);
+
+/**
+ * mm_userfault_move() - pages of private memory of the same program come, and are gone where they
+ * were
+ * @holes: what is missing in the source stays missing
+ * Context: task, no locks held. TLB: flushed before a page is seen at its new place.
+ * Return: bytes moved, if any; -ENOENT (no area, or nothing there), -EEXIST (not missing), -EINVAL
+ *         (areas that are not private, writable, alike and @u's), -EBUSY (a page that others have,
+ *         too), -EFAULT (what is there cannot be moved), -ENOMEM, -EAGAIN (areas change).
+ */
+int64_t mm_userfault_move(struct mm *mm, const struct userfault *u, uint64_t dst, uint64_t src,
+                          uint64_t len, bool holes);

@@ -16,6 +16,7 @@
 #define PM_FRAME      ((1UL << 55) - 1)
 #define PM_SOFT_DIRTY (1UL << 55)
 #define PM_ALONE      (1UL << 56)
+#define PM_UFFD_WP    (1UL << 57)
 #define PM_GUARD      (1UL << 58)
 #define PM_OBJECT     (1UL << 61)
 #define PM_SWAP       (1UL << 62) /* there is something, but no frame */

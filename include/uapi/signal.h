@@ -81,6 +81,7 @@
 #define SEGV_PKUERR   4
 #define BUS_ADRALN    1
 #define BUS_ADRERR    2
+#define BUS_MCEERR_AR 4 /* what is there is lost */
 #define TRAP_BRKPT    1
 #define TRAP_TRACE    2
 #define CLD_EXITED    1

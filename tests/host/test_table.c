@@ -244,6 +244,7 @@ static enum verdict by_program(const struct scene *s, enum fault_access access, 
     case FAULT_BEYOND:
         return BEYOND;
     case FAULT_NO_MEMORY:
+    case FAULT_POISONED:
     case FAULT_ASKED:
         break;
     }

@@ -1,157 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/user/userfaultfd.c - faults that a program answers
+ * tests/user/userfaultfd.c - missing pages that a program answers
  *
  * Room:   tests/user. The same binary runs on Linux and on Bulla, with equal output.
- * Owns:   one userfaultfd at a time, and a thread that touches what is missing.
- * Locks:  none: the thread leaves its findings, the main thread claims.
- * Always: (1) every expectation was seen on Linux 6.18;
- *         (2) no test hangs: who waits for a question does so for a second at most.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: (1) every expectation was seen on Linux 6.18.
  * Source: userfaultfd(2), ioctl_userfaultfd(2).
- * Tour:   after tests/user/demand.c; then mm/userfault.c.
+ * Tour:   after tests/user/uffd.h; then mm/userfault.c.
  */
 #define _GNU_SOURCE
-#include "../../include/uapi/userfaultfd.h"
-#include "ktap.h"
-#include <poll.h>
-#include <pthread.h>
+#include "uffd.h"
 #include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
-
-#define RW (PROT_READ | PROT_WRITE)
-enum { PAGES = 8, LEN = PAGES * PAGE, SECOND = 1000 };
-
-static int uffd = -1;
-static char source[PAGE] __attribute__((aligned(4096)));
-
-static int open_with(unsigned flags, uint64_t features)
-{
-    struct uapi_uffdio_api api = {.api = UFFD_API, .features = features};
-
-    uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags);
-    return uffd >= 0 ? ioctl(uffd, (int)UFFDIO_API, &api) : -1;
-}
-
-#define NEED_FILE(flags, features)                               \
-    do {                                                         \
-        if (open_with((flags), (features)) < 0)                  \
-            SKIP("needs userfaultfd, which this machine lacks"); \
-    } while (0)
-
-static int ask_about(const void *p, size_t len)
-{
-    struct uapi_uffdio_register r = {{(uintptr_t)p, len}, UFFDIO_REGISTER_MODE_MISSING, 0};
-    return ioctl(uffd, (int)UFFDIO_REGISTER, &r);
-}
-
-static int ask_no_more(const void *p, size_t len)
-{
-    struct uapi_uffdio_range r = {(uintptr_t)p, len};
-    return ioctl(uffd, (int)UFFDIO_UNREGISTER, &r);
-}
-
-static int64_t filled; /* what the last answer says it did */
-
-static int fill_from(const void *from, void *p, size_t len, uint64_t mode)
-{
-    struct uapi_uffdio_copy c = {(uintptr_t)p, (uintptr_t)from, len, mode, 12345};
-    int result = ioctl(uffd, (int)UFFDIO_COPY, &c);
-
-    filled = c.copy;
-    return result;
-}
-
-static int fill(void *p, char byte)
-{
-    memset(source, byte, PAGE);
-    return fill_from(source, p, PAGE, 0);
-}
-
-static int zero(void *p, size_t len)
-{
-    struct uapi_uffdio_zeropage z = {{(uintptr_t)p, len}, 0, 12345};
-    int result = ioctl(uffd, (int)UFFDIO_ZEROPAGE, &z);
-
-    filled = z.zeropage;
-    return result;
-}
-
-static int wake(const void *p, size_t len)
-{
-    struct uapi_uffdio_range r = {(uintptr_t)p, len};
-    return ioctl(uffd, (int)UFFDIO_WAKE, &r);
-}
-
-static char *map(int flags, int fd)
-{
-    return mmap(NULL, LEN, RW, flags | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-}
-
-/* Somebody who touches memory. */
-static struct {
-    pthread_t thread;
-    char *at;
-    int (*how)(char *at);
-    int got;
-    volatile bool done;
-} toucher;
-
-static int read_byte(char *at)
-{
-    return *(volatile char *)at;
-}
-
-static int write_byte(char *at)
-{
-    *(volatile char *)at = 'w';
-    return 0;
-}
-
-static void *touch_main(void *unused)
-{
-    toucher.got = toucher.how(toucher.at);
-    toucher.done = true;
-    return unused;
-}
-
-static void touch(char *at, int (*how)(char *at))
-{
-    toucher.at = at;
-    toucher.how = how;
-    toucher.done = false;
-    EXPECT_IS(pthread_create(&toucher.thread, NULL, touch_main, NULL), 0);
-}
-
-static int touched(void)
-{
-    pthread_join(toucher.thread, NULL);
-    return toucher.got;
-}
-
-/* The next question, or one of address 0: none came. */
-static struct uapi_uffd_msg question(void)
-{
-    struct pollfd ready = {uffd, POLLIN, 0};
-    struct uapi_uffd_msg msg = {0};
-
-    if (poll(&ready, 1, SECOND) == 1 && read(uffd, &msg, sizeof msg) != sizeof msg)
-        msg.address = 0;
-    return msg;
-}
-
-static bool asks_about(const char *p)
-{
-    return question().address == (uintptr_t)p;
-}
-
-static void done_with(char *p)
-{
-    munmap(p, LEN);
-    close(uffd);
-}
 
 static void the_api_is_agreed_on_once(void)
 {

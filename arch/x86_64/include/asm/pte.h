@@ -50,6 +50,8 @@ enum pte_kind {
     PTE_KIND_LEAF,     /* maps memory; the CPU may use it */
     PTE_KIND_PROTNONE, /* holds a frame, but nobody may touch it (PROT_NONE) */
     PTE_KIND_GUARD,    /* holds nothing, and stays so: madvise(MADV_GUARD_INSTALL) */
+    PTE_KIND_POISON,   /* holds nothing; what was here counts as lost: UFFDIO_POISON */
+    PTE_KIND_UFFD_WP,  /* holds nothing yet; a program is told of the first write to what comes */
     PTE_KINDS
 };
 
@@ -70,7 +72,11 @@ static inline enum pte_kind pte_kind(pte_t pte, enum pt_level level)
         return level > PT_4K && !(pte.raw & PTE_PS) ? PTE_KIND_TABLE : PTE_KIND_LEAF;
     if (pte.raw == 0)
         return PTE_KIND_NONE;
-    return pte.raw & PTE_SOFT_GUARD ? PTE_KIND_GUARD : PTE_KIND_PROTNONE;
+    if (pte.raw & PTE_SOFT_PROTNONE)
+        return PTE_KIND_PROTNONE;
+    if (pte.raw & (PTE_SOFT_GUARD | PTE_SOFT_POISON))
+        return pte.raw & PTE_SOFT_GUARD ? PTE_KIND_GUARD : PTE_KIND_POISON;
+    return PTE_KIND_UFFD_WP;
 }
 
 /* Does an entry above the lowest level lead to a table: is it PTE_KIND_TABLE? */
@@ -137,6 +143,16 @@ static inline pte_t pte_none(void)
 static inline pte_t pte_guard(void)
 {
     return (pte_t){PTE_SOFT_GUARD};
+}
+
+static inline pte_t pte_poison(void)
+{
+    return (pte_t){PTE_SOFT_POISON};
+}
+
+static inline pte_t pte_uffd_wp_marker(void)
+{
+    return (pte_t){PTE_SOFT_UFFD_WP};
 }
 
 /* May a CPU use it, and remember it? */
@@ -218,6 +234,18 @@ static inline bool pte_is_soft_dirty(pte_t pte)
     return pte.raw & PTE_SOFT_DIRTY;
 }
 
+/* Is a program told of the next write: of a LEAF or PROTNONE entry, or PTE_KIND_UFFD_WP? */
+static inline bool pte_is_uffd_wp(pte_t pte)
+{
+    return pte.raw & PTE_SOFT_UFFD_WP;
+}
+
+/* Is it NONE or UFFD_WP: may a page come here? */
+static inline bool pte_is_vacant(pte_t pte)
+{
+    return !(pte.raw & ~(PTE_SOFT_UFFD_WP | PTE_SOFT_DIRTY));
+}
+
 static inline unsigned pte_pkey(pte_t pte)
 {
     return (pte.raw & PTE_PKEY) >> PTE_PKEY_SHIFT;
@@ -249,7 +277,7 @@ static inline pte_t pte_at_level(pte_t pte, phys_addr_t a, enum pt_level level)
 {
     pgprot_t prot = {pte.raw & PTE_RIGHTS};
     pte_t next = pte_leaf(a, prot, level);
-    next.raw |= pte.raw & (PTE_A | PTE_D | PTE_SOFT_DIRTY | PTE_SOFT_EXCLUSIVE);
+    next.raw |= pte.raw & (PTE_A | PTE_D | PTE_SOFT_DIRTY | PTE_SOFT_EXCLUSIVE | PTE_SOFT_UFFD_WP);
     return next;
 }
 
@@ -262,6 +290,18 @@ static inline pte_t pte_made_exclusive(pte_t pte)
 static inline pte_t pte_made_writable(pte_t pte)
 {
     return (pte_t){pte.raw | PTE_W};
+}
+
+/* A program is told of the next write, which therefore has to fault. */
+static inline pte_t pte_made_uffd_wp(pte_t pte)
+{
+    return (pte_t){(pte.raw & ~PTE_W) | PTE_SOFT_UFFD_WP};
+}
+
+/* The way back. It stays read-only: whoever knows that it may be written to says so. */
+static inline pte_t pte_without_uffd_wp(pte_t pte)
+{
+    return (pte_t){pte.raw & ~PTE_SOFT_UFFD_WP};
 }
 
 /* By a write: for the CPU, and for those who track writes. */
@@ -326,6 +366,13 @@ static inline pte_t pte_share(pte_t *slot)
 static inline pte_t pte_clear_soft_dirty(pte_t *slot)
 {
     return (pte_t){__atomic_fetch_and(&slot->raw, ~(PTE_W | PTE_SOFT_DIRTY), __ATOMIC_ACQ_REL)};
+}
+
+/* The leaf in @slot, seen as @from, becomes @to, whatever the CPU marks meanwhile. Table locked.
+ * Returns what was in @slot. */
+static inline pte_t pte_turn(pte_t *slot, pte_t from, pte_t to)
+{
+    return (pte_t){__atomic_fetch_xor(&slot->raw, from.raw ^ to.raw, __ATOMIC_ACQ_REL)};
 }
 
 /* The next access marks it again, unless a CPU remembers the leaf. Table locked. */

@@ -26,6 +26,8 @@
 #define PTE_SOFT_PROTNONE  (1UL << 9)  /* not present, but holds a frame (inverted) */
 #define PTE_SOFT_DIRTY     (1UL << 10) /* written since those who track writes looked last */
 #define PTE_SOFT_EXCLUSIVE (1UL << 11) /* the only leaf of a private page */
+#define PTE_SOFT_POISON    (1UL << 56) /* not present, no frame: what was here is lost */
+#define PTE_SOFT_UFFD_WP   (1UL << 57) /* a program is told of the first write; may stand alone */
 #define PTE_SOFT_GUARD     (1UL << 58) /* not present, no frame: nobody may touch this page */
 #define PTE_PKEY_SHIFT     59
 #define PTE_PKEY           (15UL << PTE_PKEY_SHIFT)
