@@ -196,6 +196,8 @@ static int check_leaves(struct mm *mm)
         for (unsigned i = 0; i < run.nr; i++) {
             pte_t pte = pte_read(&run.slot[i]);
             uint64_t va = run.va + i * pt_level_size(run.level);
+            if (pte_is_none(pte))
+                continue;
             if (!pte_has_frame(pte)) {
                 int err = check_mark(vma_find(mm, va), va, pte, run.level);
                 if (err)

@@ -186,6 +186,7 @@ static char *others; /* memory of the two threads' own */
 
 struct thread {
     act_fn *act;
+    unsigned cpu;
     struct actor actor;
 };
 
@@ -193,6 +194,7 @@ static void *act_run(void *arg)
 {
     struct thread *t = arg;
 
+    run_on(t->cpu);
     while (!over)
         t->act(&t->actor);
     return NULL;
@@ -219,7 +221,8 @@ static void look_on(void)
 
 static void pair_run(unsigned first, unsigned second)
 {
-    struct thread threads[2] = {{acts[first], {1, others}}, {acts[second], {2, others + 8 * PAGE}}};
+    struct thread threads[2] = {{acts[first], 1, {1, others}},
+                                {acts[second], 2, {2, others + 8 * PAGE}}};
     pthread_t ids[2];
 
     map_at(UNIT, HUGE);
@@ -278,5 +281,6 @@ int main(void)
     };
 
     huge_pages_allow();
+    run_on(0);
     return KTAP_MAIN(tests);
 }

@@ -15,7 +15,6 @@
 #pragma once
 
 #include <asm/pgtable.h>
-#include <base/bug.h>
 #include <lib/list.h>
 
 #define TLB_GATHER_PAGES 240 /* the whole gather is 2 KiB of stack */
@@ -45,10 +44,6 @@ static inline void tlb_gather_range(struct tlb_gather *g, uint64_t start, uint64
 {
     if (tlb_gather_is_empty(g))
         atomic_fetch_add(&g->pgt->unflushed, 1);
-    if (bug_is_back(BUG_B19)) {
-        g->start = start;
-        g->end = end;
-    }
     g->start = g->start < start ? g->start : start;
     g->end = g->end > end ? g->end : end;
     g->stride = g->stride < pt_level_size(level) ? g->stride : pt_level_size(level);
