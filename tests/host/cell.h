@@ -23,11 +23,11 @@ enum past {
     WAS_READ,
     WRITTEN,
     DISCARDED, /* written, as all that follow: MADV_DONTNEED */
-    GUARDED,
-    LOST, /* discarded, and UFFDIO_POISON */
-    CLOSED,
     READ_ONLY,
     MOVED,
+    CLOSED, /* PROT_NONE; and from here on nobody can read it */
+    GUARDED,
+    LOST, /* discarded, and UFFDIO_POISON */
     GONE, /* unmapped; if it is an object's, that was truncated */
     PASTS
 };

@@ -5,7 +5,7 @@
  * Room:   tests/host.
  * Owns:   the rules of Linux for one page, without tables, areas, locks or references.
  * Locks:  none.
- * Always: (1) at most 150 lines, so that it can be checked by reading;
+ * Always: (1) at most 150 lines of code (braces not counted), so that it can be checked by reading;
  *         (2) it includes nothing of the kernel's.
  * Source: mmap(2), mprotect(2), madvise(2), fork(2), ptrace(2); Linux mm/mprotect.c (behaviour).
  * Tour:   after tests/host/cell.h.
@@ -20,11 +20,10 @@ struct model {
     const struct cell *c;
     bool has_object, tracked;
     unsigned rights, may;
+    enum key key;
     enum leaf leaf;
-    bool told;                /* of the next write */
+    bool told, soft;          /* of the next write; written since writes are tracked */
     bool exclusive, writable; /* OWN, and nobody else's; the leaf, while the rights last */
-    bool soft;                /* written since writes are tracked */
-    int protect;              /* what mprotect() said */
     uint64_t own, object;     /* words */
 };
 
@@ -35,10 +34,8 @@ static bool is_there(const struct model *m)
 
 static uint64_t word_of(const struct model *m)
 {
-    return m->leaf == OWN       ? m->own
-           : m->leaf == OBJECTS ? m->object
-           : m->leaf == ZEROS   ? 0
-                                : NOTHING;
+    const uint64_t words[] = {NOTHING, NOTHING, NOTHING, 0, m->object, m->own};
+    return words[m->leaf];
 }
 
 /* No leaf may be writable that a write has to fault on, so that it is copied, or seen. */
@@ -93,19 +90,20 @@ static bool begin(struct model *m, struct model *child)
 
     if ((c->kind == SECRETS && (!c->shared || c->past == DISCARDED || kept || listens)) ||
         (c->kind >= POOL_PAGES && c->past == GUARDED) || (listens && !(m->may & W)) ||
-        (c->told && c->past == GONE && !m->has_object) ||
-        (kept && (c->past == CLOSED || c->past == GUARDED || c->past == LOST || c->past == GONE)))
+        (c->told && c->past == GONE && !m->has_object) || (kept && c->past >= CLOSED))
         return false;
     if (c->past >= WRITTEN && (m->rights & W))
         write_it(m, WORD_WRITTEN);
     else if (c->past != UNTOUCHED)
         map_it(m, false);
-    if (c->past == DISCARDED || c->past == GUARDED || c->past == LOST || c->past == GONE)
+    if (c->past == DISCARDED || c->past >= GUARDED)
         m->leaf = c->past == GUARDED ? GUARD : c->past == LOST ? POISON : NONE;
     if (c->past == GONE)
         m->object = NOTHING;
     if (c->past == CLOSED || c->past == READ_ONLY)
         m->rights &= c->past == CLOSED ? 0 : R;
+    if (c->told && c->kind == HUGE && m->leaf == OBJECTS)
+        m->leaf = NONE; /* what is told of is small */
     m->told = c->told && (is_there(m) || (m->leaf == NONE && m->has_object));
     m->writable &= (m->rights & W) && !m->told;
     if (kept)
@@ -128,24 +126,28 @@ static int protect(struct model *m, bool *flushed)
     if (m->c->rights == m->rights && !m->c->key)
         return 0;
     m->rights = m->c->rights;
+    m->key = m->c->key;
     set_writable(m);
     *flushed = was_there && (!m->rights || (was_writable && !m->writable) || m->c->key);
     return 0;
 }
 
-/* May it be? What the kernel does for a debugger may be forced, and asks no key. */
+/* May it be? What is done for a debugger may be forced, and asks no key. */
 static enum verdict allowed(const struct model *m, bool force, bool write)
 {
     enum way way = m->c->way;
-    bool gone = m->c->past == GONE, told = write && m->told, keyed = m->c->key && !m->protect;
+    bool gone = m->c->past == GONE, told = write && m->told;
+    bool by_key = m->key && (write || m->key == KEY_SHUT);
     bool may_force = way == FORCES_READ || (way == FORCES_WRITE && !m->c->shared);
-    bool stopped = gone || m->leaf == GUARD || m->leaf == POISON;
+    bool stopped = gone || m->leaf == GUARD || m->leaf == POISON || m->c->kind == SECRETS || told;
 
+    if (way > EXECUTES && (stopped || (force && !may_force) || (way == KEEPS_TO_WRITE && by_key)))
+        return REFUSED;
     if (way > EXECUTES)
-        return stopped || told || m->c->kind == SECRETS || (force && !may_force) ? REFUSED : DONE;
+        return DONE;
     if (gone && !m->has_object)
         return NO_AREA;
-    if (keyed && way != EXECUTES && (write || m->c->key == KEY_SHUT))
+    if (by_key && way != EXECUTES)
         return KEY_REFUSES;
     if (force || gone)
         return force ? NO_RIGHT : BEYOND;
@@ -155,53 +157,43 @@ static enum verdict allowed(const struct model *m, bool force, bool write)
 static void access_it(struct model *m, bool force, bool write, struct outcome *o)
 {
     o->faulted = m->c->way <= EXECUTES && !(is_there(m) && (!write || m->writable));
-    if (write)
-        write_it(m, WORD_NEW);
-    else if (m->c->way == KEEPS_TO_WRITE)
-        write_it(m, (unshare(m), word_of(m)));
-    else if (!is_there(m) && force)
+    if (write || (force && !is_there(m)))
         unshare(m);
     else if (!is_there(m))
         map_it(m, false);
+    if (write)
+        write_it(m, m->c->way == KEEPS_TO_WRITE ? word_of(m) : WORD_NEW);
 }
 
 struct outcome reference(const struct cell *c)
 {
     static const unsigned needed[WAYS] = {R | W | X, W, X, R, W, W};
     bool object = c->shared || c->kind >= FILE_PAGES, sealed = c->seal && c->kind >= FILE_PAGES;
-    unsigned may = (sealed && c->shared && c->seal == SEALED ? 0 : W) | R;
-    struct model child, m = {.c = c,
-                             .has_object = object,
-                             .rights = may,
-                             .may = may | X,
-                             .object = sealed ? WORD_BEFORE : NOTHING};
-    struct outcome o = {.exists = begin(&m, &child)};
+    unsigned may = sealed && c->shared && c->seal == SEALED ? R : R | W;
+    struct model child, m = {.c = c, .has_object = object, .rights = may, .may = may | X};
+    struct outcome o = {0};
 
+    m.may &= c->kind == SECRETS ? R | W : 7;
+    m.object = sealed ? WORD_BEFORE : NOTHING;
+    o.exists = begin(&m, &child);
     if (!o.exists)
         return o;
-    if (c->kind == SECRETS)
-        m.may &= ~(unsigned)X;
     m.tracked = c->tracked;
-    m.writable &= !c->tracked;
     m.soft = !c->tracked;
-    o.protect = m.protect = protect(&m, &o.flushed);
-    o.verdict = allowed(&m, !(m.rights & needed[c->way]), needed[c->way] == W);
+    m.writable &= m.soft;
+    o.protect = protect(&m, &o.flushed);
+    bool force = !(m.rights & needed[c->way]), write = needed[c->way] == W;
+    o.verdict = allowed(&m, force, write);
     if (o.verdict == DONE)
-        access_it(&m, !(m.rights & needed[c->way]), c->way != KEEPS_TO_WRITE && needed[c->way] == W,
-                  &o);
-
-
+        access_it(&m, force, write, &o);
     o.word = word_of(&m);
-    o.object = m.object;
-    o.child = NOTHING;
     o.kept = c->company == KEPT ? o.word : NOTHING;
-    if (c->company == FORKED && c->past != CLOSED && c->past != GUARDED && c->past != GONE &&
-        !(c->past == LOST && !c->shared)) {
-        child.object = m.object;
-        if (!is_there(&child))
-            map_it(&child, false);
-        o.child = word_of(&child);
-    }
+    o.object = child.object = m.object;
+    if (c->company != FORKED || (c->past >= CLOSED && !(c->past == LOST && c->shared)))
+        child.leaf = NONE;
+    else if (!is_there(&child))
+        map_it(&child, false);
+    o.child = word_of(&child);
     o.soft_dirty = m.soft && !(c->past == GONE && !object);
     return o;
 }
