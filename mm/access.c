@@ -55,6 +55,7 @@ struct transfer {
     size_t len;
     enum fault_access access;
     bool force;  /* the area refuses it */
+    bool asks;   /* it waits where a program is to be asked; else it fails there */
     bool copied; /* a copy was made once, which BUG_B01 takes for one that is still there */
 };
 
@@ -72,8 +73,8 @@ static bool leaf_suits(const struct transfer *t, pte_t pte, enum pt_level level)
     enum pte_kind kind = pte_kind(pte, level);
 
     if (t->force && t->access == ACCESS_WRITE)
-        return pte_has_frame(pte) && kind != PTE_KIND_TABLE &&
-               (pte_is_exclusive(pte) || is_taken_for_own(t, pte)) && !pte_is_uffd_wp(pte);
+        return pte_has_frame(pte) && kind != PTE_KIND_TABLE && !pte_is_uffd_wp(pte) &&
+               (pte_is_exclusive(pte) || is_taken_for_own(t, pte));
     if (t->force && kind == PTE_KIND_PROTNONE)
         return true;
     return kind == PTE_KIND_LEAF && (t->access != ACCESS_WRITE || pte_is_writable(pte));
@@ -120,15 +121,21 @@ static int copy_mapped(struct mm *mm, const struct transfer *t)
     return done ? 0 : lets ? -ENXIO : -EAGAIN;
 }
 
+static enum fault_result fault_in(struct mm *mm, const struct transfer *t, enum fault_access access)
+{
+    user_addr_t addr = user(t->addr);
+    return t->asks ? mm_fault_and_ask(mm, addr, access) : mm_fault(mm, addr, access);
+}
+
 /* Fault the page in until it stays. */
 static int copy_in_page(struct mm *mm, struct transfer *t)
 {
-    bool write = t->access == ACCESS_WRITE;
-    enum fault_access access = !t->force ? t->access : write ? ACCESS_FORCE : ACCESS_UNSHARE;
+    bool writes = t->access == ACCESS_WRITE;
+    enum fault_access access = !t->force ? t->access : writes ? ACCESS_FORCE : ACCESS_UNSHARE;
     int err;
 
     while ((err = copy_mapped(mm, t)) == -ENXIO) {
-        if (mm_fault_and_ask(mm, user(t->addr), access) != FAULT_RESOLVED)
+        if (fault_in(mm, t, access) != FAULT_RESOLVED)
             return -EFAULT;
         t->copied = t->force;
         access = t->copied && bug_is_back(BUG_B01) ? ACCESS_READ : access;
@@ -184,7 +191,7 @@ int64_t mm_access(struct mm *mm, uint64_t addr, void *buf, size_t len, enum faul
     while (done < len) {
         uint64_t at = addr + done;
         size_t chunk = min(len - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        struct transfer t = {at, (char *)buf + done, chunk, access, false, false};
+        struct transfer t = {at, (char *)buf + done, chunk, access, false, !force, false};
         int err;
         do
             err = access_page(mm, &t, force);

@@ -178,9 +178,9 @@ static inline bool is_enough(const struct fault *f, pte_t pte)
 {
     if (likely(f->access == ACCESS_WRITE))
         return pte_is_writable(pte);
-    if (f->access < ACCESS_UNSHARE || (f->vma->flags & VM_SHARED))
-        return true;
-    return pte_is_exclusive(pte) && !(f->access == ACCESS_FORCE && pte_is_uffd_wp(pte));
+    if (f->access == ACCESS_FORCE && pte_is_uffd_wp(pte))
+        return false;
+    return f->access < ACCESS_UNSHARE || pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
 }
 
 enum fault_result fault_present(struct fault *f, pte_t seen)
@@ -195,7 +195,7 @@ enum fault_result fault_present(struct fault *f, pte_t seen)
         spin_unlock(pt_lock(f->walk.table));
         return FAULT_RESOLVED;
     }
-    if (unlikely(pte_is_uffd_wp(pte)) && is_write(f->access)) {
+    if (unlikely(pte_is_uffd_wp(pte)) && access_writes(f->access)) {
         spin_unlock(pt_lock(f->walk.table));
         return fault_told(f);
     }

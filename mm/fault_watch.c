@@ -65,7 +65,8 @@ __cold enum userfault_reason userfault_reason(const struct vma *vma, uint64_t ad
         return USERFAULT_NONE;
     }
     bool told = (vma->flags & (VM_UFFD_WP | VM_UFFD_ASYNC)) == VM_UFFD_WP;
-    return told && is_write(access) && pte_is_uffd_wp(pte) ? USERFAULT_PROTECTED : USERFAULT_NONE;
+    return told && access_writes(access) && pte_is_uffd_wp(pte) ? USERFAULT_PROTECTED
+                                                                : USERFAULT_NONE;
 }
 
 /* Whoever comes again finds no mark. */
@@ -84,7 +85,7 @@ __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
 {
     if (userfault_reason(f->vma, f->va, f->access))
         return FAULT_ASKED;
-    if (!pte_is_uffd_wp(seen) || !is_write(f->access) || is_beyond_all(f->vma, f->va))
+    if (!pte_is_uffd_wp(seen) || !access_writes(f->access) || is_beyond_all(f->vma, f->va))
         return fault_vacant(f);
     unmark(f);
     return FAULT_RESOLVED;

@@ -957,6 +957,39 @@ static enum verdict writes_are_tracked(void)
                after);
 }
 
+/* user/snapshot.c does more with it. */
+static enum verdict first_writes_are_noted(void)
+{
+    struct {
+        uint64_t start, end, categories;
+    } found[LOOKED_AT];
+    char *p =
+        mmap(NULL, LOOKED_AT * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t from = (uintptr_t)p, api[3] = {0xaa, 1 << 15 /* WP_ASYNC */, 0};
+    uint64_t about[4] = {from, LOOKED_AT * PAGE, 2 /* WP */, 0};
+    /* size, flags, start, end, walk_end, vec, vec_len, max_pages; inverted, mask, any, told */
+    uint64_t scan[12] = {96,        1, from, from + LOOKED_AT * PAGE, 0, (uintptr_t)found,
+                         LOOKED_AT, 0, 0,    2 /* written */,         0, 2};
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC), pagemap = open("/proc/self/pagemap", 0);
+
+    if (fd < 0 || p == MAP_FAILED || ioctl(fd, (int)0xc018aa3f, api) < 0 ||
+        ioctl(fd, (int)0xc020aa00, about) < 0)
+        return skip("no first writes are noted");
+    memset(p, 1, LOOKED_AT * PAGE);
+    int first = ioctl(pagemap, (int)0xc0606610, scan);
+    p[3 * PAGE] = p[9 * PAGE] = 2;
+    int nr = ioctl(pagemap, (int)0xc0606610, scan);
+    bool right = first == 1 && nr == 2 && found[0].start == from + 3 * PAGE &&
+                 found[1].start == from + 9 * PAGE;
+    int again = ioctl(pagemap, (int)0xc0606610, scan);
+    munmap(p, LOOKED_AT * PAGE);
+    close(pagemap);
+    close(fd);
+    return saw(right && again == 0,
+               "of %d pages two were written: %d told, and %d when asked again", LOOKED_AT, nr,
+               again);
+}
+
 /* --- the order of the tour --- */
 
 static const struct {
@@ -1005,6 +1038,7 @@ static const struct {
     {NULL, "a huge secret leaves the kernel's map as one entry", huge_secrets_are_one_entry},
     {"Looking on", "a program can say what is in a page that is missing", programs_answer_faults},
     {NULL, "pagemap tells which pages were written since one last asked", writes_are_tracked},
+    {NULL, "a scan finds what was written, and protects it, in one call", first_writes_are_noted},
 };
 
 static bool colour;

@@ -339,11 +339,15 @@ int __must_check mm_window(struct mm *mm, uint64_t addr, uint64_t len_bytes, uin
 enum fault_access {
     ACCESS_READ,
     ACCESS_EXEC,
-    ACCESS_WRITE, /* from here on what is private has to be a page of its own */
-    /* Of a private area, a page that nobody else has: the caller asks for rights, */
-    ACCESS_UNSHARE,
-    ACCESS_FORCE /* and is about to write: who is told of writes is told */
+    ACCESS_WRITE,   /* from here on what is private has to be a page of its own */
+    ACCESS_UNSHARE, /* of a private area, a page that nobody else has: the caller asks for rights */
+    ACCESS_FORCE    /* the same, to write to it: first writes that are told are seen */
 };
+
+static inline bool access_writes(enum fault_access access)
+{
+    return access == ACCESS_WRITE || access == ACCESS_FORCE;
+}
 
 enum fault_result {
     FAULT_RESOLVED,
@@ -365,7 +369,8 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
 /**
  * mm_access() - copy between a buffer of the kernel and an address space, loaded or not
  * @access: ACCESS_READ fills @buf, ACCESS_WRITE writes it
- * @force: the areas' own rights do not count, as for a debugger; private pages are copied first
+ * @force: the areas' own rights do not count, as for a debugger; private pages are copied first; and
+ *         no program is asked (mm/userfault.h): what it would have to answer is refused
  * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
  * TLB: as the faults that it takes.
  * Return: bytes copied, which is less than @len where a page refuses; -EFAULT when the first does.

@@ -97,6 +97,9 @@ PLANTED = [
      "14 are the limit"),
     ("head", "arch/x86_64/new.asm", "bits 64\n", "does not open with"),
     ("label", "arch/x86_64/entry.asm", "global there\nthere:\n        ret\n", "lacks Entry:"),
+    ("kinds", "mm/page.c", "int f(pte_t pte)\n{\n    switch (pte_kind(pte, 1)) {\n"
+     "    case PTE_KIND_NONE:\n        return 0;\n    default:\n        return 1;\n    }\n}\n",
+     "name the kinds"),
     ("once", "include/mm/new.h", c_file("include/mm/new.h"), "no #pragma once"),
     ("unfinished", "mm/page.c", "/* TODO */\n", "TODO"),
     ("unfinished", "tools/run", "# FIXME later\n", "FIXME"),

@@ -215,6 +215,38 @@ static void the_kernel_waits_too(void)
     done_with(p);
 }
 
+static int write_by_file(char *at)
+{
+    int fd = open("/proc/self/mem", O_RDWR);
+    int done = (int)pwrite(fd, "force", 5, (off_t)(uintptr_t)at), error = errno;
+
+    close(fd);
+    errno = done < 0 ? error : 0;
+    return done;
+}
+
+/* Nobody waits in a debugger's place: it is refused what somebody would be told of. */
+static void who_forces_his_way_does_not(void)
+{
+    for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind += FILE_PRIVATE) {
+        NEED_FILE(0, 0);
+        char *p = map_kind(kind);
+        memset(p, 'a', 4 * PAGE);
+        EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING), 0);
+        EXPECT_IS(protect(p, LEN, WP), 0);
+        EXPECT_ERR(write_by_file(p), EIO);
+        EXPECT_IS(mprotect(p, LEN, PROT_READ), 0);
+        EXPECT_ERR(write_by_file(p), EIO);
+        EXPECT_ERR(write_by_file(p + 5 * PAGE), EIO); /* missing */
+        EXPECT_IS(p[0], 'a');
+        EXPECT_IS(protect(p, LEN, 0), 0);
+        EXPECT_IS(write_by_file(p), 5);
+        EXPECT_IS(p[0], 'f');
+        EXPECT(is_quiet());
+        done_with(p);
+    }
+}
+
 static void a_signal_can_be_asked_for_instead(void)
 {
     NEED_FILE(0, UFFD_FEATURE_SIGBUS);
@@ -507,6 +539,7 @@ static const struct ktap_test tests[] = {
     TEST(answers_may_come_marked),
     TEST(a_mark_gives_way_to_an_answer),
     TEST(the_kernel_waits_too),
+    TEST(who_forces_his_way_does_not),
     TEST(a_signal_can_be_asked_for_instead),
     TEST(mprotect_never_grants_what_is_told),
     TEST(what_moves_away_is_not_marked),
