@@ -61,7 +61,8 @@ struct transfer {
 /* What others took for the proof that a page is nobody else's. */
 static bool is_taken_for_own(const struct transfer *t, pte_t pte)
 {
-    return (bug_is_back(BUG_B01) && t->copied) || (bug_is_back(BUG_B02) && pte_is_dirty(pte));
+    bool dirt_tells = bug_is_back(BUG_B02) || bug_is_back(BUG_B03);
+    return (bug_is_back(BUG_B01) && t->copied) || (dirt_tells && pte_is_dirty(pte));
 }
 
 /* Can the page under a leaf be used at once? Where the area refuses a page of its own is needed,
@@ -72,7 +73,7 @@ static bool leaf_suits(const struct transfer *t, pte_t pte, enum pt_level level)
 
     if (t->force && t->access == ACCESS_WRITE)
         return pte_has_frame(pte) && kind != PTE_KIND_TABLE &&
-               (pte_is_exclusive(pte) || is_taken_for_own(t, pte));
+               (pte_is_exclusive(pte) || is_taken_for_own(t, pte)) && !pte_is_uffd_wp(pte);
     if (t->force && kind == PTE_KIND_PROTNONE)
         return true;
     return kind == PTE_KIND_LEAF && (t->access != ACCESS_WRITE || pte_is_writable(pte));
@@ -122,7 +123,8 @@ static int copy_mapped(struct mm *mm, const struct transfer *t)
 /* Fault the page in until it stays. */
 static int copy_in_page(struct mm *mm, struct transfer *t)
 {
-    enum fault_access access = t->force ? ACCESS_UNSHARE : t->access;
+    bool write = t->access == ACCESS_WRITE;
+    enum fault_access access = !t->force ? t->access : write ? ACCESS_FORCE : ACCESS_UNSHARE;
     int err;
 
     while ((err = copy_mapped(mm, t)) == -ENXIO) {

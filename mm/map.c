@@ -135,6 +135,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     }
     pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
+    tlb_gather_settles(&gather, start, end);
     tlb_gather_end(&gather);
 }
 

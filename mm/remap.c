@@ -141,6 +141,7 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     for (; run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
             i = move_slots(mm, &run, i, to - from, tells, &gather);
+    tlb_gather_settles(&gather, from, from + len);
     if (!late)
         tlb_gather_end(&gather);
     if (locks)

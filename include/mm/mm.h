@@ -339,8 +339,10 @@ int __must_check mm_window(struct mm *mm, uint64_t addr, uint64_t len_bytes, uin
 enum fault_access {
     ACCESS_READ,
     ACCESS_EXEC,
-    ACCESS_WRITE,  /* from here on what is private has to be a page of its own */
-    ACCESS_UNSHARE /* of a private area, a page that nobody else has: the caller asks for rights */
+    ACCESS_WRITE, /* from here on what is private has to be a page of its own */
+    /* Of a private area, a page that nobody else has: the caller asks for rights, */
+    ACCESS_UNSHARE,
+    ACCESS_FORCE /* and is about to write: who is told of writes is told */
 };
 
 enum fault_result {
@@ -420,7 +422,7 @@ static inline struct vma *vma_prev(const struct vma *vma)
 /* V1-V7, V9-V11, V23, V26 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
 int __must_check mm_check(struct mm *mm);
 
-/* All address spaces, the kernel half, the allocators: V1-V11, V13-V26. Machine quiet. */
+/* All address spaces, the kernel half, the allocators: V1-V11, V13-V27. Machine quiet. */
 int __must_check vm_check(void);
 
 /* Slab caches and the zero page. Boot. */

@@ -166,3 +166,16 @@ int64_t mm_userfault_move(struct mm *mm, const struct userfault *u, uint64_t dst
 
 /* Pages of [start, end) are about to go, by madvise(2): tell who wants to know. No locks held. */
 void mm_userfault_tell_removed(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Are first writes in @vma noted, by marks that go? mmap_lock held. */
+static inline bool area_notes_writes(const struct vma *vma)
+{
+    return (vma->flags & (VM_UFFD_WP | VM_UFFD_ASYNC)) == (VM_UFFD_WP | VM_UFFD_ASYNC);
+}
+
+/**
+ * area_note_writes() - from now on the first write to each page of [start, end) of @vma is noted
+ * Context: mmap_lock held, for reading at least. TLB: flushed on return.
+ * Return: 0 or -ENOMEM.
+ */
+int __must_check area_note_writes(const struct vma *vma, uint64_t start, uint64_t end);
