@@ -42,7 +42,8 @@ static bool keeps_lock(const struct vma *vma)
     return vma_is_secret(vma) || (vma->flags & VM_DROPPABLE) || is_hugetlb(vma);
 }
 
-/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. */
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. No memory to
+ * split an area is -EAGAIN for madvise(). */
 enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
@@ -70,7 +71,7 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
             return -EINVAL;
         int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
         if (err)
-            return err;
+            return walk == ADVISE && err == -ENOMEM ? -EAGAIN : err;
         at = to;
         if (vma->end <= at)
             vma = vma_next(vma);

@@ -82,10 +82,13 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
 {
     struct vma *first = vma_find_from(mm, start);
     struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
-    if (unlikely(mm->has_sealed) && range_has_sealed(mm, start, end))
-        return -EPERM;
     bool cuts_first = first && first->start < start;
     bool cuts_last = last && last->start < end;
+    bool hole = cuts_first && first->end > end; /* two areas of one */
+    if (hole && mm->nr_vmas >= vm_settings.max_map_count)
+        return -ENOMEM;
+    if (unlikely(mm->has_sealed) && range_has_sealed(mm, start, end))
+        return -EPERM;
 
     if ((cuts_first && !is_aligned(start - first->start, vma_unit(first))) ||
         (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
@@ -429,9 +432,6 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
 
     if (!first || first->start >= end)
         return 0;
-    bool hole = first->start < start && first->end > end; /* the one way to end up with more */
-    if (hole && mm->nr_vmas >= vm_settings.max_map_count)
-        return -ENOMEM;
     rwsem_write_range(&mm->mmap_lock, start, end);
     bool within = first->start <= start && first->end >= end;
     int err = cut_prepare(mm, start, end, spare);

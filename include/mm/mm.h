@@ -248,8 +248,8 @@ int __must_check mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_by
 
 /**
  * mm_change_flags() - madvise(2)'s flags: @set and @clear of every area of the range
- * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split); -EINVAL (VM_WIPEONFORK of
- *         an object: areas before it stay changed).
+ * Return: 0; -ENOMEM (a gap: the rest was done); -EAGAIN (no memory to split); -EPERM (sealed);
+ *         -EINVAL (VM_WIPEONFORK of an object: areas before it stay changed).
  */
 int __must_check mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set,
                                  uint32_t clear);
