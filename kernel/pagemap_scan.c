@@ -4,10 +4,12 @@
  *
  * Room:   kernel.
  * Owns:   one call's state.
- * Locks:  mmap_lock for reading while pages are looked at; none while ranges are copied out.
+ * Locks:  mmap_lock for reading while pages are looked at, and protected; none while ranges are
+ *         copied out.
  * Always: (1) walk_end is where the next call has to begin: all before it is in the ranges told;
  *         (2) neighbours that are told alike are one range;
- *         (3) nothing here is registered for write protection, so that no page can be protected.
+ *         (3) what is told as written, and is to be protected, is looked at before it is protected:
+ *             a write in between was told, one after it is noted.
  * Source: Linux Documentation/admin-guide/mm/pagemap.rst; fs/proc/task_mmu.c (behaviour).
  * Tour:   after kernel/proc_memory.c, include/mm/usage.h.
  */
@@ -17,6 +19,7 @@
 #include <mm/mm.h>
 #include <mm/slab.h>
 #include <mm/usage.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 #include <uapi/pagemap.h>
 
@@ -26,10 +29,12 @@
 struct scan {
     struct mm *mm;
     struct uapi_pm_scan arg;
-    struct uapi_page_region *regions; /* not told yet; NULL: nobody wants to know */
-    unsigned nr, room;                /* how many are there, and may be */
-    uint64_t told;                    /* ranges that were copied out */
-    uint64_t pages;                   /* in all ranges */
+    struct uapi_page_region *regions;    /* not told yet; NULL: nobody wants to know */
+    unsigned nr, room;                   /* how many are there, and may be */
+    uint64_t told;                       /* ranges that were copied out */
+    uint64_t pages;                      /* in all ranges */
+    uint64_t protect_start, protect_end; /* found, and to be protected before the lock is left */
+    int err;                             /* of that */
 };
 
 static uint64_t categories_of(const struct page_seen *seen)
@@ -46,7 +51,9 @@ static uint64_t categories_of(const struct page_seen *seen)
         all |= PAGE_IS_FILE;
     if (seen->present && seen->zeros)
         all |= PAGE_IS_PFNZERO;
-    return all | (seen->has_slot ? PAGE_IS_WRITTEN : 0);
+    if (seen->poison || (seen->uffd_wp && !seen->present))
+        all |= PAGE_IS_SWAPPED;
+    return all | (seen->has_slot && !seen->uffd_wp ? PAGE_IS_WRITTEN : 0);
 }
 
 static bool is_wanted(const struct scan *s, uint64_t categories)
@@ -86,25 +93,67 @@ static uint64_t pages_found(struct scan *s, uint64_t start, uint64_t end, uint64
     return end;
 }
 
-/* [start, end) of one area, which has no table there. */
-static uint64_t scan_hole(struct scan *s, const struct vma *vma, uint64_t start, uint64_t end)
+static uint64_t area_categories(const struct vma *vma)
 {
-    uint64_t categories = vma->flags & VM_SOFT_DIRTY ? PAGE_IS_SOFT_DIRTY : 0;
-
-    if (vma->flags & VM_HUGETLB)
-        categories |= PAGE_IS_HUGE;
-    return start < end ? pages_found(s, start, end, categories) : end;
+    return (vma->flags & VM_SOFT_DIRTY ? PAGE_IS_SOFT_DIRTY : 0) |
+           (area_notes_writes(vma) ? PAGE_IS_WPALLOWED : 0);
 }
 
-static uint64_t scan_pages(struct scan *s, uint64_t start, unsigned nr)
+/* Claim 3: what was found is protected. Of a huge page of a pool all, or nothing yet. */
+static void protect_found(struct scan *s, const struct vma *vma)
+{
+    uint64_t unit = vma->flags & VM_HUGETLB ? HUGE_SIZE : PAGE_SIZE;
+    uint64_t end = round_down(s->protect_end, unit);
+
+    if (s->protect_start < end && area_note_writes(vma, s->protect_start, end))
+        s->err = -ENOMEM;
+    s->protect_start = s->protect_end = 0;
+}
+
+/* [start, end) is to be protected, together with what lies before it. */
+static void protect_later(struct scan *s, const struct vma *vma, uint64_t start, uint64_t end)
+{
+    if (s->protect_end != start) {
+        protect_found(s, vma);
+        s->protect_start = start;
+    }
+    s->protect_end = end;
+}
+
+/* [start, end) of one area, which has no table there. Returns up to where that is done. */
+static uint64_t scan_hole(struct scan *s, const struct vma *vma, uint64_t start, uint64_t end)
+{
+    uint64_t categories = area_categories(vma) | (vma->flags & VM_HUGETLB ? PAGE_IS_HUGE : 0);
+
+    if (start >= end)
+        return end;
+    uint64_t done = pages_found(s, start, end, categories);
+    if ((s->arg.flags & PM_SCAN_WP_MATCHING) && is_wanted(s, categories))
+        protect_later(s, vma, start, done);
+    return done;
+}
+
+/* Is the page to be protected? Where nobody wants to be told anything, all small ones are. */
+static bool is_protected(const struct scan *s, const struct page_seen *seen, uint64_t categories)
+{
+    if (!(s->arg.flags & PM_SCAN_WP_MATCHING) || !(categories & PAGE_IS_WRITTEN))
+        return false;
+    return is_wanted(s, categories) || (!s->arg.vec && !seen->huge);
+}
+
+static uint64_t scan_pages(struct scan *s, const struct vma *vma, uint64_t start, unsigned nr)
 {
     struct page_seen seen[PAGES_AT_ONCE];
     uint64_t at = start;
 
     pages_see(s->mm, start, nr, seen);
-    for (unsigned i = 0; i < nr; i++, at += PAGE_SIZE)
-        if (pages_found(s, at, at + PAGE_SIZE, categories_of(&seen[i])) == at)
+    for (unsigned i = 0; i < nr; i++, at += PAGE_SIZE) {
+        uint64_t categories = area_categories(vma) | categories_of(&seen[i]);
+        if (pages_found(s, at, at + PAGE_SIZE, categories) == at)
             break;
+        if (is_protected(s, &seen[i], categories))
+            protect_later(s, vma, at, at + PAGE_SIZE);
+    }
     return at;
 }
 
@@ -116,11 +165,18 @@ static uint64_t scan_area(struct scan *s, const struct vma *vma, uint64_t at, ui
         if (done < there)
             return done;
         uint64_t next = min(end, there + PAGES_AT_ONCE * PAGE_SIZE);
-        at = scan_pages(s, there, (next - there) >> PAGE_SHIFT);
+        at = scan_pages(s, vma, there, (next - there) >> PAGE_SHIFT);
         if (at < next)
             return at;
     }
     return end;
+}
+
+/* Could it have pages that are wanted? */
+static bool is_interesting(const struct scan *s, const struct vma *vma)
+{
+    uint64_t needed = s->arg.category_mask & PAGE_IS_WPALLOWED;
+    return ((area_categories(vma) ^ s->arg.category_inverted) & needed) == needed;
 }
 
 /* From walk_end on, which moves on. 0: all is done; -ENOSPC; -EPERM: an area is not registered. */
@@ -131,11 +187,15 @@ static int scan_areas(struct scan *s)
 
     for (; vma && vma->start < arg->end; vma = vma_next(vma)) {
         uint64_t from = max(vma->start, arg->walk_end), end = min(vma->end, arg->end);
-        if (arg->flags & PM_SCAN_CHECK_WPASYNC)
+        bool notes = area_notes_writes(vma);
+        if ((arg->flags & PM_SCAN_CHECK_WPASYNC) && !notes)
             return -EPERM;
-        if (arg->flags & PM_SCAN_WP_MATCHING)
-            continue; /* claim 3 */
+        if (((arg->flags & PM_SCAN_WP_MATCHING) && !notes) || !is_interesting(s, vma))
+            continue;
         arg->walk_end = scan_area(s, vma, from, end);
+        protect_found(s, vma);
+        if (s->err)
+            return s->err;
         if (arg->walk_end < end)
             return -ENOSPC;
     }

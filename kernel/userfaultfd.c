@@ -3,13 +3,14 @@
  * kernel/userfaultfd.c - faults as questions: asked, read, and waited for
  *
  * Room:   kernel.
- * Owns:   the questions, and the file they are read from.
+ * Owns:   the questions, and the file they, and news, are read from.
  * Locks:  userfaultfd.lock (spin, rank USERFAULT).
  * Always: (1) whoever asks looks again whether the page is missing after the question can be seen:
  *             an answer that came before is not waited for;
  *         (2) with the file, all questions end: nobody waits for what cannot come.
  * Source: userfaultfd(2); Linux Documentation/admin-guide/mm/userfaultfd.rst.
- * Tour:   after kernel/eventfd.c and mm/userfault.c; then kernel/userfaultfd_ioctl.c.
+ * Tour:   after kernel/eventfd.c and mm/userfault.c; then kernel/userfaultfd_news.c and
+ *         kernel/userfaultfd_ioctl.c.
  */
 #include "userfaultfd.h"
 
@@ -94,7 +95,7 @@ static enum fault_result ask(struct userfault *base, struct mm *mm,
     int err = 0;
 
     if ((atomic_load(&u->features) & UFFD_FEATURE_SIGBUS) ||
-        (u->user_mode_only && asked->by_kernel))
+        ((u->flags & UFFD_USER_MODE_ONLY) && asked->by_kernel))
         return FAULT_BEYOND;
     struct question q = {.msg = message(u, asked)};
     question_begin(u, &q);
@@ -132,12 +133,12 @@ static struct question *first_untold(struct userfaultfd *u)
 static bool has_untold(struct userfaultfd *u)
 {
     spin_lock(&u->lock);
-    bool has = first_untold(u);
+    bool has = first_untold(u) || userfaultfd_has_news(u);
     spin_unlock(&u->lock);
     return has;
 }
 
-static bool take_message(struct userfaultfd *u, struct uapi_uffd_msg *msg)
+static bool take_question(struct userfaultfd *u, struct uapi_uffd_msg *msg)
 {
     spin_lock(&u->lock);
     struct question *q = first_untold(u);
@@ -149,15 +150,23 @@ static bool take_message(struct userfaultfd *u, struct uapi_uffd_msg *msg)
     return q;
 }
 
+/* Questions come before news. 1; 0: there is nothing to read; or an error. */
+static int take_message(struct userfaultfd *u, struct uapi_uffd_msg *msg)
+{
+    return take_question(u, msg) ? 1 : userfaultfd_take_news(u, msg);
+}
+
 static int wait_message(struct userfaultfd *u, bool nonblocking, struct uapi_uffd_msg *msg)
 {
-    while (!take_message(u, msg)) {
+    int taken;
+
+    while (!(taken = take_message(u, msg))) {
         if (nonblocking)
             return -EAGAIN;
         if (wait_event_interruptible(&u->readers, has_untold(u)))
             return -ERESTARTSYS;
     }
-    return 0;
+    return taken < 0 ? taken : 0;
 }
 
 static int64_t userfaultfd_read(struct file *f, struct object_copy *copy, size_t len, uint64_t *pos)
@@ -209,7 +218,10 @@ static void userfault_free(struct userfault *base)
     kmem_free(of(base));
 }
 
-static const struct userfault_ops ask_ops = {.wait = ask, .release = userfault_free};
+static const struct userfault_ops ask_ops = {.wait = ask,
+                                             .tell = userfaultfd_tell_news,
+                                             .like = userfaultfd_like,
+                                             .release = userfault_free};
 
 /* Claim 2. */
 static void userfaultfd_free(struct inode *inode)
@@ -236,26 +248,30 @@ static const struct file_ops userfaultfd_ops = {
     .no_seek = true,
 };
 
-static int userfaultfd_create(unsigned flags, struct file **out)
+struct userfaultfd *userfaultfd_alloc(unsigned flags, const struct mm *mm)
 {
     struct userfaultfd *u = kmem_alloc(sizeof(*u), SLAB_ALLOC_ZERO);
 
     if (!u)
-        return -ENOMEM;
-    int err = file_create_anonymous("anon_inode:[userfaultfd]", 0600, &userfaultfd_ops,
-                                    flags & O_NONBLOCK, out);
-    if (err) {
-        kmem_free(u);
-        return err;
-    }
+        return NULL;
     u->base.ops = &ask_ops;
     atomic_store(&u->base.refcount, 1);
-    u->mm_id = task_current()->mm->id;
-    u->user_mode_only = flags & UFFD_USER_MODE_ONLY;
+    u->mm_id = mm->id;
+    u->flags = flags;
     spin_lock_init(&u->lock, LOCK_RANK_USERFAULT);
     list_init(&u->questions);
+    list_init(&u->news);
     wait_queue_init(&u->readers);
     wait_queue_init(&u->askers);
+    return u;
+}
+
+int userfaultfd_open_file(struct userfaultfd *u, struct file **out)
+{
+    int err = file_create_anonymous("anon_inode:[userfaultfd]", 0600, &userfaultfd_ops,
+                                    u->flags & O_NONBLOCK, out);
+    if (err)
+        return err;
     (*out)->inode->private = (uint64_t)u;
     (*out)->inode->release = userfaultfd_free;
     return 0;
@@ -267,8 +283,15 @@ int64_t userfaultfd_open(unsigned flags)
 
     if (flags & ~(unsigned)(UFFD_USER_MODE_ONLY | O_CLOEXEC | O_NONBLOCK))
         return -EINVAL;
-    int err = userfaultfd_create(flags, &file);
-    return err ? err : fd_install(file, 0, flags & O_CLOEXEC);
+    struct userfaultfd *u = userfaultfd_alloc(flags, task_current()->mm);
+    if (!u)
+        return -ENOMEM;
+    int err = userfaultfd_open_file(u, &file);
+    if (err) {
+        userfault_put(&u->base);
+        return err;
+    }
+    return fd_install(file, 0, flags & O_CLOEXEC);
 }
 
 int64_t sys_userfaultfd(unsigned flags)

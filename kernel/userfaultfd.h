@@ -5,7 +5,8 @@
  * Room:   kernel, private.
  * Owns:   struct userfaultfd.
  * Locks:  lock (spin, rank USERFAULT): the questions.
- * Always: (1) a question is on the list exactly while its task waits.
+ * Always: (1) a question is on the list exactly while its task waits; news are on theirs while
+ *             their task waits and nobody reads them.
  * Source: userfaultfd(2), ioctl_userfaultfd(2).
  * Tour:   after include/mm/userfault.h; kernel/userfaultfd.c, then kernel/userfaultfd_ioctl.c.
  */
@@ -19,10 +20,11 @@
 struct userfaultfd {
     struct userfault base;      /* first: what areas refer to */
     uint64_t mm_id;             /* whose areas may ask [I] */
-    bool user_mode_only;        /* the kernel's own accesses fail instead [I] */
+    unsigned flags;             /* of userfaultfd(2): also of files that come by fork [I] */
     _Atomic uint64_t features;  /* UFFD_FEATURE_*, once UFFDIO_API has been called [a] */
     spinlock_t lock;            /* .. */
     struct list_node questions; /* struct question.node, oldest first [lock] */
+    struct list_node news;      /* struct news.node: what is not read yet, oldest first [lock] */
     bool released;              /* nobody has the file any more [lock] */
     struct wait_queue readers, askers;
 };
@@ -36,6 +38,38 @@ static inline bool userfaultfd_is_ready(struct userfaultfd *u)
 {
     return atomic_load(&u->features) & UFFD_READY;
 }
+
+/* userfaultfd_news.c */
+
+/* Changes of memory, told by a task that waits until they are read. */
+struct news {
+    struct list_node node;
+    struct uapi_uffd_msg msg;
+    struct userfaultfd *child; /* a descriptor is made for it when they are read */
+    bool is_read;              /* [lock] */
+    bool is_taken;             /* by a reader, who is about to say whether it is read [lock] */
+};
+
+/* userfault_ops.tell, userfault_ops.like */
+void userfaultfd_tell_news(struct userfault *base, const struct userfault_event *event);
+struct userfault *userfaultfd_like(const struct userfault *base, const struct mm *mm);
+
+/* What the program wants to know, of its features. */
+unsigned userfaultfd_tells(uint64_t features);
+
+/* Are there news? lock held. */
+static inline bool userfaultfd_has_news(const struct userfaultfd *u)
+{
+    return !list_empty(&u->news);
+}
+
+/* Take the oldest news, if there are any, and fill @msg. 1; 0: none; or an error: they stay. */
+int userfaultfd_take_news(struct userfaultfd *u, struct uapi_uffd_msg *msg);
+
+/* userfaultfd.c: another without a file; NULL: no memory. And a file for it, which takes over the
+ * reference. */
+struct userfaultfd *userfaultfd_alloc(unsigned flags, const struct mm *mm);
+int __must_check userfaultfd_open_file(struct userfaultfd *u, struct file **out);
 
 /* Whoever asks about [start, start + len) tries again. */
 void userfaultfd_wake(struct userfaultfd *u, uint64_t start, uint64_t len);

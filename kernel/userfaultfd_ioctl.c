@@ -45,6 +45,7 @@ static int set_api(struct userfaultfd *u, user_addr_t arg)
         return -EFAULT;
     if (!atomic_compare_exchange_strong(&u->features, &before, features | UFFD_READY))
         return copy_to_user(arg, &none, sizeof(none)) ? -EFAULT : -EINVAL;
+    u->base.tells = userfaultfd_tells(features);
     u->base.wp_async = features & UFFD_FEATURE_WP_ASYNC;
     u->base.wp_unpopulated = features & (UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
     return 0;

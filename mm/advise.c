@@ -177,6 +177,8 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
 
     if (!mm->limits.locked_exempt && !mm->limits.locked)
         return -EPERM;
+    if (end < addr)
+        return over_limit(mm, len_bytes >> PAGE_SHIFT) ? -ENOMEM : -EINVAL;
     rwsem_write_begin(&mm->mmap_lock, addr, end);
     rwsem_write_range(&mm->mmap_lock, addr, end);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
@@ -302,6 +304,8 @@ int mm_punch(struct mm *mm, uint64_t addr, uint64_t len_bytes)
     struct hole hole;
     int err = 0, gap = 0;
 
+    if (READ_ONCE(mm->watched))
+        mm_userfault_tell_removed(mm, addr, end);
     while (at < end && !err) {
         err = find_hole(mm, &at, end, &hole, &gap);
         if (err)
@@ -402,23 +406,22 @@ static bool is_resident(const struct vma *vma, uint64_t va)
            (vma->object && object_has_page(vma->object, vma_folio_index(vma, va)));
 }
 
-int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
-                bool (*may_tell)(struct object *object), uint8_t *out)
+int64_t mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                    bool (*may_tell)(struct object *object), uint8_t *out)
 {
-    int err = 0;
+    uint64_t i;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    for (uint64_t i = 0; i < nr_pages && !err; i++) {
+    for (i = 0; i < nr_pages; i++) {
         uint64_t va = addr + (i << PAGE_SHIFT);
         const struct vma *vma = vma_find(mm, va);
         bool told = vma && (!vma->object || !may_tell || may_tell(vma->object));
-        if (vma)
-            out[i] = !told || is_resident(vma, va);
-        else
-            err = -ENOMEM;
+        if (!vma)
+            break;
+        out[i] = !told || is_resident(vma, va);
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return err;
+    return i ? (int64_t)i : -ENOMEM;
 }
 
 /* What writing back would say: there is nowhere to write to, and secret memory says so. */

@@ -18,6 +18,7 @@
 #include <mm/commit.h>
 #include <mm/hugetlb.h>
 #include <mm/secretmem.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 static bool is_listed(const struct vma *vma)
@@ -35,6 +36,29 @@ static int check_secret_area(const struct vma *vma)
           "area %#lx is strict, and copies do not ask", vma->start);
     CLAIM(!vma_is_secret(vma) || (vma->flags & (VM_SHARED | VM_EXEC | VM_UFFD)) == VM_SHARED, "V18",
           "area %#lx of secret memory has flags %#x", vma->start, vma->flags);
+    return 0;
+}
+
+/* How many areas, of all programs, ask the same as @vma? */
+static uint32_t areas_that_ask(const struct vma *vma)
+{
+    uint32_t nr = 0;
+    struct mm *mm;
+
+    list_for_each_entry (mm, &all_mms, all_node)
+        for (const struct vma *at = vma_find_from(mm, 0); at; at = vma_next(at))
+            nr += at->userfault == vma->userfault;
+    return nr;
+}
+
+static int check_watched_area(const struct vma *vma)
+{
+    bool asks = vma->flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR);
+
+    CLAIM(asks == !!vma->userfault, "V27", "area %#lx of flags %#x asks %p", vma->start, vma->flags,
+          vma->userfault);
+    CLAIM(!asks || atomic_load(&vma->userfault->refcount) >= areas_that_ask(vma), "V27",
+          "area %#lx asks whom nobody refers to", vma->start);
     return 0;
 }
 
@@ -66,6 +90,8 @@ static int check_areas(struct mm *mm)
         CLAIM(!vma->object || is_listed(vma), "V9", "area %#lx is not on its object's list",
               vma->start);
         int err = check_secret_area(vma);
+        if (!err)
+            err = check_watched_area(vma);
         if (err)
             return err;
         pages += vma_pages(vma);
@@ -152,13 +178,12 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
 /* An entry without a frame. Fork and move look at guards only where the area says it has some. */
 static int check_mark(const struct vma *vma, uint64_t va, pte_t pte, enum pt_level level)
 {
-    bool told = pte_kind(pte, level) == PTE_KIND_UFFD_WP;
+    enum pte_kind kind = pte_kind(pte, level);
 
     CLAIM(vma || pte_is_none(pte), "V5", "mark %#lx at %#lx is in no area", pte.raw, va);
-    CLAIM(!told || (vma->flags & VM_UFFD_WP), "V16", "mark at %#lx, area %#x tells nobody", va,
-          vma->flags);
-    CLAIM(pte_kind(pte, level) != PTE_KIND_GUARD || vma->guarded, "V16",
-          "guard at %#lx in an area without", va);
+    CLAIM(kind != PTE_KIND_UFFD_WP || (vma->flags & VM_UFFD_WP), "V16",
+          "mark at %#lx, area %#x tells nobody", va, vma->flags);
+    CLAIM(kind != PTE_KIND_GUARD || vma->guarded, "V16", "guard at %#lx in an area without", va);
     return 0;
 }
 

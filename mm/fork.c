@@ -167,10 +167,11 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
     return 0;
 }
 
-/* mlock(2), userfaultfd(2): not inherited. */
+/* mlock(2), userfaultfd(2): not inherited, but for what userfault_fork() gives. */
 #define FORK_FORGETS (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD)
 
-static int copy_area(struct mm *child, const struct vma *vma, struct tlb_gather *gather)
+static int copy_area(struct mm *child, const struct vma *vma, struct list_node *pairs,
+                     struct tlb_gather *gather)
 {
     if (vma->flags & VM_DONTFORK)
         return 0;
@@ -196,7 +197,9 @@ static int copy_area(struct mm *child, const struct vma *vma, struct tlb_gather 
         object_get(copy->object);
         vma_count_again(copy);
     }
-    if (vma->hugetlb && hugetlb_area_inherit(copy)) {
+    if ((vma->userfault && userfault_fork(copy, vma, pairs)) ||
+        (vma->hugetlb && hugetlb_area_inherit(copy))) {
+        commit_release(vma->flags & VM_ACCOUNT ? vma_pages(vma) : 0);
         vma_free(copy);
         return -ENOMEM;
     }
@@ -227,6 +230,7 @@ static void copy_fields(const struct mm *mm, struct mm *child)
     pkeys_inherit(child, mm);
     mm_inherit_mdwe(child, mm);
     child->thp_disabled = mm->thp_disabled;
+    child->watched = mm->watched;
     child->has_huge = mm->has_huge;
     child->has_sealed = mm->has_sealed;
     if (atomic_load(&mm->scanned))
@@ -236,11 +240,13 @@ static void copy_fields(const struct mm *mm, struct mm *child)
 
 int mm_fork(struct mm *mm, struct mm **out)
 {
+    struct list_node pairs;
     struct tlb_gather gather;
     struct mm *child;
     int err = mm_create(&child);
     if (err)
         return err;
+    list_init(&pairs);
 
     rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     if (!bug_is_back(BUG_B29))
@@ -250,11 +256,12 @@ int mm_fork(struct mm *mm, struct mm **out)
     uaccess_ask_as(&child->pgtable, &mm->pgtable);
     tlb_gather_begin(&gather, &mm->pgtable);
     for (struct vma *vma = vma_find_from(mm, 0); vma && !err; vma = vma_next(vma)) {
-        err = copy_area(child, vma, &gather);
+        err = copy_area(child, vma, &pairs, &gather);
         bug_moment(BUG_B29);
     }
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
+    userfault_forked(child, &pairs, !err);
     if (err) {
         mm_put(child);
         return err;

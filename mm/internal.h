@@ -596,6 +596,30 @@ int __must_check poison_install(struct vma *vma, uint64_t addr);
 struct userfault;
 void vma_set_asked(struct vma *vma, struct userfault *u, uint32_t modes);
 
+/* userfault_event.c: telling programs of changes */
+enum userfault_news;
+struct userfault_event;
+
+/* Does its program want to know? @u may be NULL. */
+bool userfault_wants(const struct userfault *u, enum userfault_news news);
+
+/* A change that is told later begins; and is told, by whoever holds no lock any more. */
+void userfault_begin(struct userfault *u);
+void userfault_tell(struct userfault *u, const struct userfault_event *event);
+
+/* @vma, which is in no tree any more, goes because [start, end) is unmapped; what the areas of a
+ * list have noted is told. */
+void userfault_note_unmapped(struct vma *vma, uint64_t start, uint64_t end);
+void userfault_tell_unmapped(struct list_node *dead);
+
+/**
+ * userfault_fork() - @copy of a child asks as @vma does, if the program wants to know of children
+ * @pairs: of one fork; userfault_forked() tells, or drops, them
+ * Return: 0 or -ENOMEM.
+ */
+int __must_check userfault_fork(struct vma *copy, const struct vma *vma, struct list_node *pairs);
+void userfault_forked(struct mm *child, struct list_node *pairs, bool succeeded);
+
 /* userfault_wp.c: the first write to each page of [start, end), which lies in @vma, is told; or not
  * any more. mmap_lock held. TLB: gathered. 0, or -ENOMEM with a part changed. */
 int __must_check area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, bool tell,

@@ -20,6 +20,8 @@
 #define LOW_START GIGA_SIZE
 #define LOW_END   (2 * GIGA_SIZE)
 
+#define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
+
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
@@ -118,6 +120,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         if (vma->flags & VM_ACCOUNT)
             commit_release(vma_pages(vma));
         vma_remove(mm, vma);
+        if (unlikely(vma->userfault))
+            userfault_note_unmapped(vma, start, end);
         list_add_tail(&vma->mapping_node, dead);
         vma = next;
     }
@@ -140,6 +144,7 @@ void free_dead(struct mm *mm, struct list_node *dead)
         return;
     if (!bug_is_back(BUG_B27))
         rwsem_seekers_wait(&mm->mmap_lock);
+    userfault_tell_unmapped(dead);
     list_for_each_safe (vma, after, dead, mapping_node) {
         list_del(&vma->mapping_node);
         vma_free(vma);
@@ -189,10 +194,14 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
                         uint64_t *out)
 {
     if (r->place == MAP_FIXED_REPLACE || r->place == MAP_FIXED_NEW) {
-        if (!is_aligned(r->addr, unit))
+        if (r->addr > LINUX_ERRORS)
+            return (int)r->addr; /* as Linux, which takes this for the error of its search */
+        if (unit > PAGE_SIZE && !is_aligned(r->addr, unit))
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
+        if (!is_aligned(r->addr, PAGE_SIZE))
+            return -EINVAL;
         if (r->addr < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
             return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);
@@ -497,6 +506,8 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
     struct tlb_gather gather;
     int err = 0;
 
+    if (unlikely(READ_ONCE(mm->watched)))
+        mm_userfault_tell_removed(mm, addr, end);
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     thp_split_borders(mm, addr, end);
     rss_peak_note(mm);

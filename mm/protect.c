@@ -21,9 +21,9 @@ static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t
 {
     if (!pte_has_frame(pte))
         return (struct pte_change){.class = pte_class(pte)};
-    bool hides = bug_is_back(BUG_B08);
-    bool seen = pte_is_soft_dirty(pte) || hides, told = pte_is_uffd_wp(pte) && !hides;
-    bool write = vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen) && !told;
+    bool seen = pte_is_soft_dirty(pte) || bug_is_back(BUG_B08);
+    bool write =
+        vma_leaf_may_write(vma->flags, pte_is_exclusive(pte), seen) && !pte_is_uffd_wp(pte);
     return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 
@@ -187,6 +187,8 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct ch
     }
     if (vma->start > start)
         return -ENOMEM;
+    if (c->how & PROTECT_GROWS_UP)
+        return -EINVAL;
     rwsem_write_range(&mm->mmap_lock, start, end);
     for (uint64_t at = start; at < end;) {
         if (!vma || vma->start > at)

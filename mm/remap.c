@@ -14,6 +14,7 @@
 #include "internal.h"
 #include <base/bug.h>
 #include <mm/commit.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 
 #define REMAP_MAYMOVE   1
@@ -128,8 +129,8 @@ static int tables_for(struct mm *mm, const struct vma *vma, uint64_t from, uint6
 static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uint64_t to,
                         uint64_t len)
 {
-    bool locks = vma->object && !bug_is_back(BUG_B12), late = bug_is_back(BUG_B11);
     bool tells = vma_find(mm, to)->flags & VM_UFFD_WP;
+    bool locks = vma->object && !bug_is_back(BUG_B12), late = bug_is_back(BUG_B11);
     struct tlb_gather gather;
 
     bug_moment(BUG_B12);
@@ -168,18 +169,25 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
 struct remap {
     uint64_t old, old_len, new_len;
     unsigned flags;
-    uint64_t to; /* where the result is, or is wanted */
+    uint64_t to;            /* where the result is, or is wanted */
+    struct userfault *told; /* of the move, when it is done; NULL: nobody */
 };
 
 /* A new area with what @vma has at r->old, at r->to, without leaves yet. */
-static struct vma *area_like(struct mm *mm, const struct vma *vma, const struct remap *r)
+static struct vma *area_like(struct mm *mm, const struct vma *vma, struct remap *r)
 {
     struct vma *new = vma_alloc(mm);
     if (!new)
         return NULL;
     new->start = r->to;
     new->end = r->to + r->new_len;
-    new->flags = vma->flags & ~VM_UFFD; /* nobody is told that it moved */
+    new->flags = vma->flags & ~VM_UFFD;
+    if (userfault_wants(vma->userfault, USERFAULT_MOVED)) {
+        r->told = new->userfault = vma->userfault;
+        userfault_get(new->userfault);
+        userfault_begin(r->told);
+        new->flags = vma->flags;
+    }
     new->pkey = vma->pkey;
     new->mempolicy = vma->mempolicy;
     new->pgoff = vma->pgoff + ((r->old - vma->start) >> PAGE_SHIFT);
@@ -224,8 +232,7 @@ static void unmap_moved(struct mm *mm, const struct remap *r, struct vma **spare
         hugetlb_area_replaced(vma);
 }
 
-static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
-                         struct list_node *dead)
+static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct list_node *dead)
 {
     struct vma *spare[SPARES] = {NULL};
     uint64_t moved = min(r->old_len, r->new_len); /* 0: a second mapping of the same object */
@@ -263,7 +270,7 @@ static int move_promised(struct mm *mm, struct vma *vma, const struct remap *r,
 }
 
 /* The same, within the limits. */
-static int move_area(struct mm *mm, struct vma *vma, const struct remap *r, struct list_node *dead)
+static int move_area(struct mm *mm, struct vma *vma, struct remap *r, struct list_node *dead)
 {
     bool keeps_old = r->old_len == 0 || (r->flags & REMAP_DONTUNMAP);
     uint64_t more = r->new_len - (keeps_old ? 0 : min(r->old_len, r->new_len));
@@ -330,15 +337,18 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         return err;
 
     if (r->flags & REMAP_FIXED) {
-        if (r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
-            return -EPERM;
+        bool low = r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt;
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);
+        if (!err && low)
+            err = -EPERM;
         vma = vma_find(mm, r->old); /* none: a second mapping was wanted in its own place */
         if (!err && !vma)
             err = -EFAULT;
-        return err ? err : move_area(mm, vma, &kept, dead);
+        err = err ? err : move_area(mm, vma, &kept, dead);
+        r->told = kept.told;
+        return err;
     }
     if (!named && r->old_len && r->old + r->old_len == vma->end &&
         !grow_in_place(mm, vma, r->old + r->new_len)) {
@@ -359,7 +369,7 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
 }
 
 /* Every area of the range goes to a place the caller named, with the gaps between them. */
-static int remap_each(struct mm *mm, const struct remap *r, struct list_node *dead)
+static int remap_each(struct mm *mm, struct remap *r, struct list_node *dead)
 {
     uint64_t at = r->old, end = r->old + r->old_len;
     struct vma *vma = vma_find(mm, at);
@@ -368,10 +378,13 @@ static int remap_each(struct mm *mm, const struct remap *r, struct list_node *de
         return -EFAULT;
     while (at < end && vma && vma->start < end) {
         struct remap part = *r;
+        if (vma->userfault && (at > r->old || vma->end < end))
+            return -EFAULT; /* of one move only its program can be told */
         part.old = max(vma->start, at);
         part.old_len = part.new_len = min(vma->end, end) - part.old;
         part.to = r->to + (part.old - r->old);
         int err = remap_one(mm, &part, dead);
+        r->told = part.told;
         if (err)
             return err;
         at = part.old + part.old_len;
@@ -433,8 +446,12 @@ static void fill_locked(struct mm *mm, uint64_t start, uint64_t end)
 int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, unsigned flags,
              uint64_t new_addr, uint64_t *out)
 {
-    struct remap r = {old, round_up(old_len, PAGE_SIZE), round_up(new_len, PAGE_SIZE), flags,
-                      flags & (REMAP_FIXED | REMAP_DONTUNMAP) ? new_addr : 0};
+    struct remap r = {old,
+                      round_up(old_len, PAGE_SIZE),
+                      round_up(new_len, PAGE_SIZE),
+                      flags,
+                      flags & (REMAP_FIXED | REMAP_DONTUNMAP) ? new_addr : 0,
+                      NULL};
     struct list_node dead;
 
     int err = check_arguments(&r);
@@ -444,6 +461,11 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
     rwsem_write_lock(&mm->mmap_lock);
     err = remap_locked(mm, &r, &dead);
     rwsem_write_unlock(&mm->mmap_lock);
+    if (r.told)
+        userfault_tell(r.told, &(struct userfault_event){.news = USERFAULT_MOVED,
+                                                         .start = r.old,
+                                                         .end = r.old + r.old_len,
+                                                         .to = r.to});
     free_dead(mm, &dead);
     if (!err && r.new_len > r.old_len)
         fill_locked(mm, r.to + r.old_len, r.to + r.new_len);

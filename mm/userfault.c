@@ -165,6 +165,7 @@ int mm_userfault_register(struct mm *mm, uint64_t start, uint64_t end, uint32_t 
     *hugetlb = false;
     rwsem_write_lock(&mm->mmap_lock);
     int err = check_range(mm, start, end, modes, u, hugetlb);
+    WRITE_ONCE(mm->watched, true);
     if (!err)
         err = set_range(mm, start, end, u, modes | (u->wp_async ? VM_UFFD_ASYNC : 0));
     rwsem_write_unlock(&mm->mmap_lock);

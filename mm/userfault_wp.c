@@ -158,3 +158,13 @@ int mm_userfault_protect(struct mm *mm, struct userfault *u, uint64_t start, uin
     rwsem_read_unlock(&mm->mmap_lock, reader);
     return err;
 }
+
+int area_note_writes(const struct vma *vma, uint64_t start, uint64_t end)
+{
+    struct tlb_gather gather;
+
+    tlb_gather_begin(&gather, &vma->mm->pgtable);
+    int err = area_tell_writes(vma, start, end, true, &gather);
+    tlb_gather_end(&gather);
+    return err;
+}

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -233,6 +234,81 @@ static enum verdict data_is_not_code(void)
     return saw(faulted(data, SIGSEGV, SEGV_ACCERR, p) && !call.sig &&
                    faulted(write, SIGSEGV, SEGV_ACCERR, p),
                "as RW: %s; as RX it runs, and cannot be written", fate(data, p));
+}
+
+/* Rights that change without a call: PKRU of the thread. Its old value comes back. */
+static uint32_t key_rights_set(unsigned key, uint32_t rights)
+{
+    uint32_t before, edx;
+
+    __asm__ volatile("rdpkru" : "=a"(before), "=d"(edx) : "c"(0));
+    uint32_t after = (before & ~(3U << 2 * key)) | rights << 2 * key;
+    __asm__ volatile("wrpkru" ::"a"(after), "c"(0), "d"(0) : "memory");
+    return before;
+}
+
+static enum verdict keys_shut_data(void)
+{
+    enum { NO_WRITE = 2, BY_KEY = 4 /* SEGV_PKUERR */ };
+    int key = (int)syscall(SYS_pkey_alloc, 0, 0);
+    unsigned char *p = map_private(PAGE);
+
+    if (key < 0 || !p)
+        return skip("no protection keys in this CPU");
+    syscall(SYS_pkey_mprotect, p, PAGE, PROT_READ | PROT_WRITE, key);
+    struct fault open = probe(p, PROBE_WRITE);
+    key_rights_set((unsigned)key, NO_WRITE);
+    struct fault shut = probe(p, PROBE_WRITE);
+    key_rights_set((unsigned)key, NO_WRITE); /* a handler's rights are its own */
+    int pipes[2], err = pipe(pipes) || write(pipes[1], "x", 1) != 1;
+    const char *copied = outcome(read(pipes[0], p, 1));
+    key_rights_set((unsigned)key, 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    munmap(p, PAGE);
+    syscall(SYS_pkey_free, key);
+    return saw(!err && !open.sig && faulted(shut, SIGSEGV, BY_KEY, p) && is(copied, "EFAULT"),
+               "shut by one instruction: %s, and the kernel's own write %s",
+               shut.code == BY_KEY ? "SIGSEGV SEGV_PKUERR" : "no such fault", copied);
+}
+
+#define SYS_MSEAL 462
+
+static enum verdict sealed_areas_stay(void)
+{
+    int status = 0;
+    pid_t child = fork(); /* the seal ends with the process */
+
+    if (child == 0) {
+        unsigned char *p = map_private(PAGE);
+        if (syscall(SYS_MSEAL, p, PAGE, 0))
+            _exit(2);
+        bool stays =
+            munmap(p, PAGE) && errno == EPERM && mprotect(p, PAGE, PROT_READ) && errno == EPERM;
+        _exit(!stays);
+    }
+    waitpid(child, &status, 0);
+    if (WEXITSTATUS(status) == 2)
+        return skip("no mseal");
+    return saw(status == 0, "munmap and mprotect of it: %s", status ? "not refused" : "EPERM");
+}
+
+static enum verdict code_is_never_made_of_data(void)
+{
+    int status = 0;
+    pid_t child = fork(); /* it gives the right up for good */
+
+    if (child == 0) {
+        unsigned char *p = map_private(PAGE);
+        if (prctl(65, 1L, 0L, 0L, 0L)) /* PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN */
+            _exit(2);
+        bool refused = mprotect(p, PAGE, PROT_READ | PROT_EXEC) && errno == EACCES;
+        _exit(!refused);
+    }
+    waitpid(child, &status, 0);
+    if (WEXITSTATUS(status) == 2)
+        return skip("no PR_SET_MDWE");
+    return saw(status == 0, "RW to RX: %s", status ? "not refused" : "EACCES");
 }
 
 static enum verdict mappings_split_and_merge(void)
@@ -796,6 +872,25 @@ static enum verdict data_memfd_never_runs(void)
                "seals are %#x; running it %s, making it a program %s", seals, ran, changed);
 }
 
+static enum verdict sealed_files_never_run(void)
+{
+    int fd = (int)syscall(SYS_memfd_create, "tour", 2U); /* MFD_ALLOW_SEALING */
+
+    if (fd < 0 || ftruncate(fd, PAGE))
+        return saw(false, "memfd_create: %s", outcome(-1));
+    unsigned char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_NEVER_EXEC)) {
+        close(fd);
+        return skip("only Bulla has this seal");
+    }
+    const char *alias = outcome(map_result(PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd));
+    const char *changed = outcome(mprotect(p, PAGE, PROT_READ | PROT_EXEC));
+    munmap(p, PAGE);
+    close(fd);
+    return saw(is(alias, "EPERM") && is(changed, "EACCES"),
+               "an executable mapping beside a writable one: %s; mprotect: %s", alias, changed);
+}
+
 static enum verdict programs_answer_faults(void)
 {
     static char answer[PAGE] __attribute__((aligned(4096)));
@@ -876,6 +971,9 @@ static const struct {
     {"Rights", "a read-only page cannot be written", read_only_is_read_only},
     {NULL, "a page without rights cannot even be read", no_rights_means_none},
     {NULL, "data is not code until mprotect says so, and then it is not data", data_is_not_code},
+    {NULL, "who gives the right up never makes code of data again", code_is_never_made_of_data},
+    {NULL, "a protection key shuts data without a call", keys_shut_data},
+    {NULL, "a sealed area stays, with its rights", sealed_areas_stay},
     {NULL, "changing part of a mapping splits it, changing it back heals it",
      mappings_split_and_merge},
     {NULL, "mprotect says what was wrong, and stops where it was", mprotect_names_the_mistake},
@@ -892,6 +990,7 @@ static const struct {
     {NULL, "who keeps a page could still write it: F_SEAL_WRITE waits, then says so",
      pins_keep_the_seal_away},
     {NULL, "a memfd made for data is never run", data_memfd_never_runs},
+    {NULL, "a memfd can be sealed so that nobody ever executes it", sealed_files_never_run},
     {"Huge pages", "a huge memfd is made of whole 2 MiB pages", huge_pages_are_whole},
     {NULL, "a huge page comes from the pool and returns to it", huge_pages_come_from_the_pool},
     {"Secret memory", "a secret page can be mapped, not read or written by descriptor",

@@ -108,6 +108,7 @@ struct mm {
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
     bool has_zeros;               /* it uses, or used, the huge page of zeros [a] */
     bool has_sealed;              /* some area is, or was to be, sealed; never cleared [m] */
+    bool watched;                 /* a program was asked once: mm/userfault.c; never cleared [a] */
     bool thp_disabled;            /* prctl(PR_SET_THP_DISABLE) [a] */
     _Atomic bool scanned;         /* mm/collapse_scan.c looks at it [a] */
     uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
@@ -199,6 +200,7 @@ int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct
 enum protect_how {
     PROTECT_GROWS = 1 << 0,     /* PROT_GROWSDOWN */
     PROTECT_EXEC_ONLY = 1 << 1, /* areas get the execute-only key, if there is one */
+    PROTECT_GROWS_UP = 1 << 3,  /* PROT_GROWSUP: no area does */
     PROTECT_KEY = 1 << 2        /* areas get the key in the bits from PROTECT_KEY_SHIFT on */
 };
 
@@ -305,10 +307,10 @@ int __must_check mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes);
  * mm_resident() - mincore(2): is page @index of [addr, ...) in memory?
  * @may_tell: of what object it is told: all pages of another are said to be; NULL: of all. Called
  *            with mmap_lock held
- * @out: one byte per page. Return: 0 or -ENOMEM (a gap).
+ * @out: one byte per page. Return: how many pages there are before a gap; -ENOMEM: none.
  */
-int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
-                             bool (*may_tell)(struct object *object), uint8_t *out);
+int64_t __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                                 bool (*may_tell)(struct object *object), uint8_t *out);
 
 /**
  * mm_sync() - msync(2): memory has no disk behind it, so this only checks
@@ -326,6 +328,13 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
  */
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
                           unsigned flags, uint64_t new_addr, uint64_t *out);
+
+/**
+ * mm_window() - remap_file_pages(2): the shared object that is mapped at @addr, from page @pgoff on
+ * Return: 0; -EINVAL: [addr, addr + len_bytes) is not all of one such object; what mm_map() says.
+ */
+int __must_check mm_window(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint64_t pgoff,
+                           bool populate);
 
 enum fault_access {
     ACCESS_READ,
@@ -411,7 +420,7 @@ static inline struct vma *vma_prev(const struct vma *vma)
 /* V1-V7, V9-V11, V23, V26 for one address space; mmap_lock held for writing. 0 or -EUCLEAN. */
 int __must_check mm_check(struct mm *mm);
 
-/* All address spaces, the kernel half, the allocators: V1-V11, V13-V26. Machine quiet. */
+/* All address spaces, the kernel half, the allocators: V1-V11, V13-V27. Machine quiet. */
 int __must_check vm_check(void);
 
 /* Slab caches and the zero page. Boot. */

@@ -20,6 +20,7 @@
 
 struct object_copy;
 struct userfault;
+struct vma;
 
 enum userfault_reason {
     USERFAULT_NONE,
@@ -38,6 +39,22 @@ struct userfault_question {
     enum userfault_reason reason;
 };
 
+/* What else a program may want to know. */
+enum userfault_news {
+    USERFAULT_FORKED,  /* a child has areas that ask, too */
+    USERFAULT_MOVED,   /* mremap(2) */
+    USERFAULT_REMOVED, /* pages are about to go: madvise(2) */
+    USERFAULT_UNMAPPED /* areas are gone */
+};
+
+struct userfault_event {
+    enum userfault_news news;
+    uint64_t start, end;     /* moved: the old place */
+    uint64_t to;             /* moved: the new one */
+    struct mm *mm;           /* forked: the child, */
+    struct userfault *child; /* and whom it asks, with a reference that tell() takes over */
+};
+
 struct userfault_ops {
     /**
      * wait() - ask, and wait until there is an answer
@@ -47,6 +64,12 @@ struct userfault_ops {
     enum fault_result (*wait)(struct userfault *u, struct mm *mm,
                               const struct userfault_question *q);
 
+    /* Tell, and wait until it is read, or nobody can read it. Context: task, no locks held. */
+    void (*tell)(struct userfault *u, const struct userfault_event *event);
+
+    /* Another like it, for areas of @mm, with a reference; NULL: no memory. */
+    struct userfault *(*like)(const struct userfault *u, const struct mm *mm);
+
     /* The last reference went. Any lock may be held that a mapping call holds. */
     void (*release)(struct userfault *u);
 };
@@ -55,6 +78,7 @@ struct userfault {
     const struct userfault_ops *ops; /* [I] */
     _Atomic uint32_t refcount;       /* [a] */
     _Atomic uint32_t changing;       /* areas change, which the program is not told of yet [a] */
+    unsigned tells;      /* 1 << enum userfault_news: what its program wants to know [I] */
     bool wp_async;       /* first writes are noted, by the mark that goes; nobody waits [I] */
     bool wp_unpopulated; /* also those to private memory where nothing was [I] */
 };
@@ -139,3 +163,19 @@ int __must_check mm_userfault_protect(struct mm *mm, struct userfault *u, uint64
  */
 int64_t mm_userfault_move(struct mm *mm, const struct userfault *u, uint64_t dst, uint64_t src,
                           uint64_t len, bool holes);
+
+/* Pages of [start, end) are about to go, by madvise(2): tell who wants to know. No locks held. */
+void mm_userfault_tell_removed(struct mm *mm, uint64_t start, uint64_t end);
+
+/* Are first writes in @vma noted, by marks that go? mmap_lock held. */
+static inline bool area_notes_writes(const struct vma *vma)
+{
+    return (vma->flags & (VM_UFFD_WP | VM_UFFD_ASYNC)) == (VM_UFFD_WP | VM_UFFD_ASYNC);
+}
+
+/**
+ * area_note_writes() - from now on the first write to each page of [start, end) of @vma is noted
+ * Context: mmap_lock held, for reading at least. TLB: flushed on return.
+ * Return: 0 or -ENOMEM.
+ */
+int __must_check area_note_writes(const struct vma *vma, uint64_t start, uint64_t end);

@@ -34,26 +34,40 @@ log: bochs.log
 """
 
 
-def make_iso(path):
+def make_iso(path, kernel="build/bulla.elf", cmdline=""):
     root = Initramfs()
     root.copy("/init", ROOT / "build/user/init")
     root.copy("/bin/hello", ROOT / "build/user/hello")
     root.file("/etc/job", b"mode=raw\0--\0/bin/hello\0")
     (path / "initramfs").write_bytes(root.cpio())
-    subprocess.run([ROOT / "tools/mkiso", path / "bulla.iso", ROOT / "build/bulla.elf",
-                    path / "initramfs", ""], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ROOT / "tools/mkiso", path / "bulla.iso", ROOT / kernel,
+                    path / "initramfs", cmdline], check=True, stdout=subprocess.DEVNULL)
+
+
+def run_bochs(path):
+    """The kernel's log."""
+    (path / "bochsrc").write_text(RC.format(cpus=1))
+    (path / "go").write_text("c\n")
+    bochs = ["bochs", "-q", "-f", "bochsrc", "-rc", "go"]
+    subprocess.run(["script", "-qfec", " ".join(bochs), "typescript"], cwd=path,
+                   env={**os.environ, "TERM": "xterm"}, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False)
+    return (path / "log.txt").read_text(errors="replace")
 
 
 @pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed (Debian: bochs)")
 def test_greeting_on_a_cpu_with_pcid(tmp_path):
     make_iso(tmp_path)
-    (tmp_path / "bochsrc").write_text(RC.format(cpus=1))
-    (tmp_path / "go").write_text("c\n")
-    bochs = ["bochs", "-q", "-f", "bochsrc", "-rc", "go"]
-    subprocess.run(["script", "-qfec", " ".join(bochs), "typescript"], cwd=tmp_path,
-                   env={**os.environ, "TERM": "xterm"}, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False)
-    log = (tmp_path / "log.txt").read_text(errors="replace")
+    log = run_bochs(tmp_path)
     assert " pcid invpcid " in log
     assert "init: status 0" in log
     assert b"Hello, world\n" in (tmp_path / "job.txt").read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed (Debian: bochs)")
+def test_page_table_bits_mean_what_the_manual_says(tmp_path):
+    make_iso(tmp_path, "build/test/bulla.elf", "ktest=a_part_of_the_page_table_bits*")
+    log = run_bochs(tmp_path)
+    print(log[-2000:])
+    assert " cases, 0 differences" in log
+    assert "\nok 1 a_part_of_the_page_table_bits" in log.replace("\r", "")

@@ -14,21 +14,23 @@
 #include <errno.h>
 
 enum { R = 1, W = 2, X = 4 };
-enum leaf { NONE, GUARD, ZEROS, OBJECTS, OWN };
+enum leaf { NONE, GUARD, POISON, ZEROS, OBJECTS, OWN };
 
 struct model {
     const struct cell *c;
     bool has_object, tracked;
     unsigned rights, may;
     enum leaf leaf;
+    bool told;                /* of the next write */
     bool exclusive, writable; /* OWN, and nobody else's; the leaf, while the rights last */
     bool soft;                /* written since writes are tracked */
+    int protect;              /* what mprotect() said */
     uint64_t own, object;     /* words */
 };
 
 static bool is_there(const struct model *m)
 {
-    return m->leaf > GUARD;
+    return m->leaf >= ZEROS;
 }
 
 static uint64_t word_of(const struct model *m)
@@ -43,7 +45,7 @@ static uint64_t word_of(const struct model *m)
 static void set_writable(struct model *m)
 {
     bool ours = m->leaf == OBJECTS ? m->c->shared : m->leaf == OWN && m->exclusive;
-    m->writable = ours && (m->rights & W) && (!m->tracked || m->soft);
+    m->writable = ours && (m->rights & W) && (!m->tracked || m->soft) && !m->told;
 }
 
 static void become_own(struct model *m, uint64_t word)
@@ -86,28 +88,29 @@ static void write_it(struct model *m, uint64_t word)
 /* Can the past and the company be? Then they were. */
 static bool begin(struct model *m, struct model *child)
 {
-    enum past past = m->c->past;
-    bool locked = m->c->kind == SECRETS, kept = m->c->company == KEPT;
+    const struct cell *c = m->c;
+    bool kept = c->company == KEPT, listens = c->told || c->past == LOST;
 
-    if ((locked && (!m->c->shared || past == DISCARDED || past == GUARDED || kept)) ||
-        (m->c->kind == POOL_PAGES && past == GUARDED) ||
-        (kept && (past == CLOSED || past == GUARDED || past == GONE)))
+    if ((c->kind == SECRETS && (!c->shared || c->past == DISCARDED || kept || listens)) ||
+        (c->kind >= POOL_PAGES && c->past == GUARDED) || (listens && !(m->may & W)) ||
+        (c->told && c->past == GONE && !m->has_object) ||
+        (kept && (c->past == CLOSED || c->past == GUARDED || c->past == LOST || c->past == GONE)))
         return false;
-    if (past >= WRITTEN && (m->rights & W))
+    if (c->past >= WRITTEN && (m->rights & W))
         write_it(m, WORD_WRITTEN);
-    else if (past != UNTOUCHED)
+    else if (c->past != UNTOUCHED)
         map_it(m, false);
-    if (past == DISCARDED || past == GUARDED || past == GONE)
-        m->leaf = past == GUARDED ? GUARD : NONE;
-    if (past == GONE)
+    if (c->past == DISCARDED || c->past == GUARDED || c->past == LOST || c->past == GONE)
+        m->leaf = c->past == GUARDED ? GUARD : c->past == LOST ? POISON : NONE;
+    if (c->past == GONE)
         m->object = NOTHING;
-    if (past == CLOSED || past == READ_ONLY) {
-        m->rights &= past == CLOSED ? 0 : R;
-        m->writable = false;
-    }
+    if (c->past == CLOSED || c->past == READ_ONLY)
+        m->rights &= c->past == CLOSED ? 0 : R;
+    m->told = c->told && (is_there(m) || (m->leaf == NONE && m->has_object));
+    m->writable &= (m->rights & W) && !m->told;
     if (kept)
         unshare(m);
-    if (m->c->company == FORKED && m->leaf == OWN)
+    if (c->company == FORKED && m->leaf == OWN)
         m->exclusive = m->writable = false;
     *child = *m;
     return true;
@@ -122,31 +125,35 @@ static int protect(struct model *m, bool *flushed)
         return -ENOMEM;
     if (m->c->rights & ~m->may)
         return -EACCES;
-    if (m->c->rights == m->rights)
+    if (m->c->rights == m->rights && !m->c->key)
         return 0;
     m->rights = m->c->rights;
     set_writable(m);
-    *flushed = was_there && (!m->rights || (was_writable && !m->writable));
+    *flushed = was_there && (!m->rights || (was_writable && !m->writable) || m->c->key);
     return 0;
 }
 
-/* May it be? What the kernel does for a debugger may be forced. */
-static enum verdict allowed(const struct model *m, bool force)
+/* May it be? What the kernel does for a debugger may be forced, and asks no key. */
+static enum verdict allowed(const struct model *m, bool force, bool write)
 {
-    bool program = m->c->way <= EXECUTES, gone = m->c->past == GONE, guarded = m->leaf == GUARD;
-    bool may_force = m->c->way == FORCES_READ || (m->c->way == FORCES_WRITE && !m->c->shared);
+    enum way way = m->c->way;
+    bool gone = m->c->past == GONE, told = write && m->told, keyed = m->c->key && !m->protect;
+    bool may_force = way == FORCES_READ || (way == FORCES_WRITE && !m->c->shared);
+    bool stopped = gone || m->leaf == GUARD || m->leaf == POISON;
 
-    if (!program)
-        return gone || guarded || m->c->kind == SECRETS || (force && !may_force) ? REFUSED : DONE;
+    if (way > EXECUTES)
+        return stopped || told || m->c->kind == SECRETS || (force && !may_force) ? REFUSED : DONE;
     if (gone && !m->has_object)
         return NO_AREA;
-    return force ? NO_RIGHT : gone ? BEYOND : guarded ? NO_AREA : DONE;
+    if (keyed && way != EXECUTES && (write || m->c->key == KEY_SHUT))
+        return KEY_REFUSES;
+    if (force || gone)
+        return force ? NO_RIGHT : BEYOND;
+    return m->leaf == GUARD ? NO_AREA : m->leaf == POISON ? IS_LOST : told ? IS_TOLD : DONE;
 }
 
-static void access_it(struct model *m, bool force, struct outcome *o)
+static void access_it(struct model *m, bool force, bool write, struct outcome *o)
 {
-    bool write = m->c->way == WRITES || m->c->way == FORCES_WRITE;
-
     o->faulted = m->c->way <= EXECUTES && !(is_there(m) && (!write || m->writable));
     if (write)
         write_it(m, WORD_NEW);
@@ -177,15 +184,19 @@ struct outcome reference(const struct cell *c)
     m.tracked = c->tracked;
     m.writable &= !c->tracked;
     m.soft = !c->tracked;
-    o.protect = protect(&m, &o.flushed);
-    o.verdict = allowed(&m, !(m.rights & needed[c->way]));
+    o.protect = m.protect = protect(&m, &o.flushed);
+    o.verdict = allowed(&m, !(m.rights & needed[c->way]), needed[c->way] == W);
     if (o.verdict == DONE)
-        access_it(&m, !(m.rights & needed[c->way]), &o);
+        access_it(&m, !(m.rights & needed[c->way]), c->way != KEEPS_TO_WRITE && needed[c->way] == W,
+                  &o);
+    else if (o.verdict == IS_TOLD)
+        unshare(&m);
     o.word = word_of(&m);
     o.object = m.object;
     o.child = NOTHING;
     o.kept = c->company == KEPT ? o.word : NOTHING;
-    if (c->company == FORKED && c->past != CLOSED && c->past != GUARDED && c->past != GONE) {
+    if (c->company == FORKED && c->past != CLOSED && c->past != GUARDED && c->past != GONE &&
+        !(c->past == LOST && !c->shared)) {
         child.object = m.object;
         if (!is_there(&child))
             map_it(&child, false);

@@ -21,6 +21,7 @@
 #include <mm/pin.h>
 #include <mm/secretmem.h>
 #include <mm/usage.h>
+#include <mm/userfault.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uapi/errno.h>
@@ -37,6 +38,23 @@ struct scene {
     uint64_t at, bytes;
     struct page *kept;
 };
+
+/* Who is told of first writes, and gives no answer. */
+
+static enum fault_result give_no_answer(struct userfault *u, struct mm *mm,
+                                        const struct userfault_question *q)
+{
+    (void)u, (void)mm, (void)q;
+    return FAULT_BEYOND;
+}
+
+static void keep(struct userfault *u)
+{
+    (void)u;
+}
+
+static const struct userfault_ops listener_ops = {.wait = give_no_answer, .release = keep};
+static struct userfault listener = {.ops = &listener_ops, .refcount = 1};
 
 static bool is_anonymous(const struct cell *c)
 {
@@ -152,6 +170,32 @@ static void truncate(const struct scene *s)
     mutex_unlock(&s->object->lock);
 }
 
+static int listen(const struct scene *s, uint32_t modes)
+{
+    bool hugetlb;
+
+    return mm_userfault_register(s->mm, s->at, s->at + s->bytes, modes, &listener, &hugetlb);
+}
+
+static int lose(const struct scene *s)
+{
+    int err = mm_discard_locked(s->mm, s->at, s->bytes);
+    if (!err)
+        err = listen(s, VM_UFFD_MISSING);
+    if (err)
+        return err;
+    int64_t done =
+        mm_userfault_fill(s->mm, &listener, s->at, s->bytes, USERFAULT_POISON, NULL, false);
+    assert_int_equal(done, s->bytes);
+    return mm_userfault_unregister(s->mm, s->at, s->at + s->bytes, &listener);
+}
+
+static int tell(const struct scene *s)
+{
+    int err = s->c->told ? listen(s, VM_UFFD_WP) : 0;
+    return err || !s->c->told ? err : mm_userfault_protect(s->mm, &listener, s->at, s->bytes, true);
+}
+
 /* 0, or the call refuses that such a past ever is. */
 static int past_begins(struct scene *s)
 {
@@ -169,6 +213,8 @@ static int past_begins(struct scene *s)
         return mm_discard(s->mm, s->at, s->bytes);
     case GUARDED:
         return mm_guard(s->mm, s->at, s->bytes, true);
+    case LOST:
+        return lose(s);
     case CLOSED:
     case READ_ONLY:
         return mm_protect(s->mm, s->at, s->bytes, past == CLOSED ? 0 : VM_READ, 0);
@@ -233,6 +279,8 @@ static enum verdict by_program(const struct scene *s, enum fault_access access, 
     uint64_t word = WORD_NEW;
     unsigned before = mmu_faults();
 
+    if (mmu_key_refuses(s->mm, s->at, access))
+        return KEY_REFUSES;
     switch (mmu_access(s->mm, s->at, access, &word)) {
     case FAULT_RESOLVED:
         *faulted = mmu_faults() != before;
@@ -243,9 +291,11 @@ static enum verdict by_program(const struct scene *s, enum fault_access access, 
         return NO_RIGHT;
     case FAULT_BEYOND:
         return BEYOND;
-    case FAULT_NO_MEMORY:
     case FAULT_POISONED:
+        return IS_LOST;
     case FAULT_ASKED:
+        return IS_TOLD;
+    case FAULT_NO_MEMORY:
         break;
     }
     fail_msg("an answer that nobody expects");
@@ -302,19 +352,30 @@ static bool is_soft_dirty(const struct scene *s)
     return seen.soft_dirty;
 }
 
+/* What mprotect() is told of the cell's key, which is given out here. */
+static unsigned how_of(const struct scene *s)
+{
+    static const uint32_t no_access[KEYS] = {0, 0, 1 << 4}, no_write[KEYS] = {0, 2 << 2, 0};
+
+    assert_int_equal(mm_pkey_alloc(s->mm), 1);
+    assert_int_equal(mm_pkey_alloc(s->mm), 2);
+    mmu_pkru = no_access[s->c->key] | no_write[s->c->key];
+    return s->c->key ? PROTECT_KEY | (unsigned)s->c->key << PROTECT_KEY_SHIFT : 0;
+}
+
 static struct outcome play(const struct cell *c)
 {
     struct outcome o = {0};
     struct scene s;
 
     scene_begin(&s, c);
-    o.exists = !past_begins(&s) && !company_comes(&s);
+    o.exists = !past_begins(&s) && !tell(&s) && !company_comes(&s);
     if (!o.exists)
         goto end;
     if (c->tracked)
         mm_track_writes(s.mm);
     unsigned flushes = mmu_flushes();
-    o.protect = mm_protect(s.mm, s.at, s.bytes, c->rights, 0);
+    o.protect = mm_protect(s.mm, s.at, s.bytes, c->rights, how_of(&s));
     o.flushed = mmu_flushes() != flushes;
     mmu_check();
     mmu_forget(s.mm); /* what is known of fewer rights than there are, would fault once */
@@ -366,9 +427,9 @@ static void try(const struct cell *c)
     nr_existing += seen.exists;
     if (is_same(&expected, &seen) || nr_different++ >= SHOWN)
         return;
-    print_message("rights %u%s, kind %d, seal %d%s, past %d, company %d, way %d\n", c->rights,
-                  c->shared ? " shared" : "", c->kind, c->seal, c->tracked ? ", tracked" : "",
-                  c->past, c->company, c->way);
+    print_message("rights %u%s, kind %d, seal %d%s%s, key %d, past %d, company %d, way %d\n",
+                  c->rights, c->shared ? " shared" : "", c->kind, c->seal, c->told ? ", told" : "",
+                  c->tracked ? ", tracked" : "", c->key, c->past, c->company, c->way);
     show("must be", &expected);
     show("is     ", &seen);
 }
@@ -386,7 +447,9 @@ static bool next(struct cell *c)
     NEXT(way, WAYS);
     NEXT(company, COMPANIES);
     NEXT(past, PASTS);
+    NEXT(key, KEYS);
     NEXT(tracked, 2);
+    NEXT(told, 2);
     NEXT(seal, SEAL_CASES);
     NEXT(rights, RIGHTS);
     NEXT(shared, 2);
