@@ -54,7 +54,7 @@ static struct uapi_uffd_msg message(struct userfaultfd *u, const struct userfaul
         [USERFAULT_MINOR] = UFFD_PAGEFAULT_FLAG_MINOR,
         [USERFAULT_PROTECTED] = UFFD_PAGEFAULT_FLAG_WP,
     };
-    uint64_t write = q->access == ACCESS_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0;
+    uint64_t write = q->access >= ACCESS_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0;
 
     return (struct uapi_uffd_msg){
         .event = UFFD_EVENT_PAGEFAULT,

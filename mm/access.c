@@ -73,7 +73,7 @@ static bool leaf_suits(const struct transfer *t, pte_t pte, enum pt_level level)
 
     if (t->force && t->access == ACCESS_WRITE)
         return pte_has_frame(pte) && kind != PTE_KIND_TABLE &&
-               (pte_is_exclusive(pte) || is_taken_for_own(t, pte));
+               (pte_is_exclusive(pte) || is_taken_for_own(t, pte)) && !pte_is_uffd_wp(pte);
     if (t->force && kind == PTE_KIND_PROTNONE)
         return true;
     return kind == PTE_KIND_LEAF && (t->access != ACCESS_WRITE || pte_is_writable(pte));
@@ -123,7 +123,8 @@ static int copy_mapped(struct mm *mm, const struct transfer *t)
 /* Fault the page in until it stays. */
 static int copy_in_page(struct mm *mm, struct transfer *t)
 {
-    enum fault_access access = t->force ? ACCESS_UNSHARE : t->access;
+    bool write = t->access == ACCESS_WRITE;
+    enum fault_access access = !t->force ? t->access : write ? ACCESS_FORCE : ACCESS_UNSHARE;
     int err;
 
     while ((err = copy_mapped(mm, t)) == -ENXIO) {

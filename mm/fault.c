@@ -29,7 +29,7 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
     struct page *page;
 
     if (f->access != ACCESS_WRITE)
-        return f->access == ACCESS_UNSHARE ? fault_private(f, NULL) : fault_zeros(f);
+        return wants_own(f->access) ? fault_private(f, NULL) : fault_zeros(f);
     vma_anon_begin(f->vma);
     if (page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_AS(PAGE_ANON), &page))
         return FAULT_NO_MEMORY;
@@ -94,6 +94,7 @@ static bool grants(const struct vma *vma, enum fault_access access)
         [ACCESS_WRITE] = VM_WRITE,
         [ACCESS_EXEC] = VM_EXEC,
         [ACCESS_UNSHARE] = VM_MAYREAD,
+        [ACCESS_FORCE] = VM_MAYWRITE,
     };
     return vma->flags & needed[access];
 }

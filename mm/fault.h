@@ -23,6 +23,12 @@ struct fault {
     struct page *spare; /* a table to keep beside a huge leaf of private memory */
 };
 
+/* Is a program that is told of writes to be told? */
+static inline bool is_write(enum fault_access access)
+{
+    return access == ACCESS_WRITE || access == ACCESS_FORCE;
+}
+
 /* Does what is private have to be a page of its own? */
 static inline bool wants_own(enum fault_access access)
 {

@@ -76,7 +76,7 @@ static inline bool is_usable(const struct fault *f, pte_t pte)
     enum pte_kind kind = pte_kind(pte, f->walk.level);
 
     return likely(kind == PTE_KIND_LEAF) ||
-           (kind == PTE_KIND_PROTNONE && f->access == ACCESS_UNSHARE);
+           (kind == PTE_KIND_PROTNONE && f->access >= ACCESS_UNSHARE);
 }
 
 /* Claim 1: the slot held a leaf of @old_page when it was looked at; replace it by a copy. Of zeros
@@ -178,7 +178,9 @@ static inline bool is_enough(const struct fault *f, pte_t pte)
 {
     if (likely(f->access == ACCESS_WRITE))
         return pte_is_writable(pte);
-    return f->access != ACCESS_UNSHARE || pte_is_exclusive(pte) || (f->vma->flags & VM_SHARED);
+    if (f->access < ACCESS_UNSHARE || (f->vma->flags & VM_SHARED))
+        return true;
+    return pte_is_exclusive(pte) && !(f->access == ACCESS_FORCE && pte_is_uffd_wp(pte));
 }
 
 enum fault_result fault_present(struct fault *f, pte_t seen)
@@ -193,7 +195,7 @@ enum fault_result fault_present(struct fault *f, pte_t seen)
         spin_unlock(pt_lock(f->walk.table));
         return FAULT_RESOLVED;
     }
-    if (unlikely(pte_is_uffd_wp(pte)) && f->access == ACCESS_WRITE) {
+    if (unlikely(pte_is_uffd_wp(pte)) && is_write(f->access)) {
         spin_unlock(pt_lock(f->walk.table));
         return fault_told(f);
     }

@@ -59,8 +59,7 @@ __cold enum userfault_reason userfault_reason(const struct vma *vma, uint64_t ad
         return USERFAULT_NONE;
     }
     bool told = (vma->flags & (VM_UFFD_WP | VM_UFFD_ASYNC)) == VM_UFFD_WP;
-    return told && access == ACCESS_WRITE && pte_is_uffd_wp(pte) ? USERFAULT_PROTECTED
-                                                                 : USERFAULT_NONE;
+    return told && is_write(access) && pte_is_uffd_wp(pte) ? USERFAULT_PROTECTED : USERFAULT_NONE;
 }
 
 /* Whoever comes again finds no mark. */
@@ -70,7 +69,7 @@ static void unmark(const struct fault *f)
     pte_t pte = pte_read(f->walk.slot);
     if (pte_kind(pte, f->walk.level) == PTE_KIND_UFFD_WP)
         pt_set(f->walk.table, f->walk.slot, pte_none());
-    else if (pte_kind(pte, f->walk.level) == PTE_KIND_LEAF && pte_is_uffd_wp(pte))
+    else if (pte_has_frame(pte) && pte_is_uffd_wp(pte))
         pte_turn(f->walk.slot, pte, leaf_untold(f->vma, pte, true));
     spin_unlock(pt_lock(f->walk.table));
 }
@@ -79,7 +78,7 @@ __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
 {
     if (userfault_reason(f->vma, f->va, f->access))
         return FAULT_ASKED;
-    if (!pte_is_uffd_wp(seen) || f->access != ACCESS_WRITE)
+    if (!pte_is_uffd_wp(seen) || !is_write(f->access))
         return fault_vacant(f);
     unmark(f);
     return FAULT_RESOLVED;

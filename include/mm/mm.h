@@ -339,8 +339,10 @@ int __must_check mm_window(struct mm *mm, uint64_t addr, uint64_t len_bytes, uin
 enum fault_access {
     ACCESS_READ,
     ACCESS_EXEC,
-    ACCESS_WRITE,  /* from here on what is private has to be a page of its own */
-    ACCESS_UNSHARE /* of a private area, a page that nobody else has: the caller asks for rights */
+    ACCESS_WRITE, /* from here on what is private has to be a page of its own */
+    /* Of a private area, a page that nobody else has: the caller asks for rights, */
+    ACCESS_UNSHARE,
+    ACCESS_FORCE /* and is about to write: who is told of writes is told */
 };
 
 enum fault_result {

@@ -287,6 +287,7 @@ void tlb_gather_flush(struct tlb_gather *g)
         for (uint64_t va = g->start; va < g->end; va += g->stride)
             forget_leaf(EVERY_CPU, g->pgt, va, 1);
         nr_flushes++;
+        atomic_fetch_sub(&g->pgt->unflushed, 1);
     }
     for (unsigned i = 0; i < g->nr_pages; i++)
         folio_put(page_folio(g->pages[i]));

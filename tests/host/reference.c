@@ -189,8 +189,8 @@ struct outcome reference(const struct cell *c)
     if (o.verdict == DONE)
         access_it(&m, !(m.rights & needed[c->way]), c->way != KEEPS_TO_WRITE && needed[c->way] == W,
                   &o);
-    else if (o.verdict == IS_TOLD)
-        unshare(&m);
+
+
     o.word = word_of(&m);
     o.object = m.object;
     o.child = NOTHING;
