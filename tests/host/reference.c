@@ -190,7 +190,6 @@ struct outcome reference(const struct cell *c)
         access_it(&m, !(m.rights & needed[c->way]), c->way != KEEPS_TO_WRITE && needed[c->way] == W,
                   &o);
 
-
     o.word = word_of(&m);
     o.object = m.object;
     o.child = NOTHING;
