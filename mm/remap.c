@@ -36,49 +36,68 @@ static void unlock_tables(struct page *a, struct page *b)
     spin_unlock(pt_lock(min(a, b)));
 }
 
-/* Nobody is told of writes at the new place (trust.md B60). False: then nothing is left. */
-static __cold bool entry_untold(pte_t *pte)
+/* What becomes of an entry where nobody is told of writes (trust.md B60). */
+static __cold pte_t entry_untold(pte_t pte)
 {
     if (bug_is_back(BUG_B60))
-        return true;
-    *pte = pte_without_uffd_wp(*pte);
-    return pte_has_frame(*pte);
+        return pte;
+    pte = pte_without_uffd_wp(pte);
+    return pte_has_frame(pte) ? pte : pte_none();
+}
+
+/* What was moved of one table. */
+struct moved {
+    unsigned taken, dropped; /* entries; of these, marks that have no meaning at the new place */
+    unsigned first, end;     /* slots between which they were */
+    pte_t all;               /* their bits, together */
+};
+
+/* @nr slots. @tells: of first writes at the new place */
+static struct moved move_each(const struct pt_run *run, pte_t *slot, const struct pt_walk *to,
+                              unsigned nr, bool tells)
+{
+    bool large = run->level > PT_4K;
+    struct moved m = {0};
+
+    while (m.first < nr && pte_is_none(pte_read(slot + m.first)))
+        m.first++;
+    for (unsigned k = m.first; k < nr; k++) {
+        if (pte_is_none(pte_read(slot + k)))
+            continue;
+        pte_t pte = pte_exchange(slot + k, pte_none());
+        m.taken++;
+        m.end = k + 1;
+        m.all = pte_joined(m.all, pte);
+        if (unlikely(pte_is_uffd_wp(pte)) && !tells) {
+            pte = entry_untold(pte);
+            if (pte_is_none(pte)) {
+                m.dropped++;
+                continue;
+            }
+        }
+        pte_write(to->slot + k, pte_made_soft_dirty(pte)); /* for who tracks writes it is new */
+        if (unlikely(large) && pte_has_frame(pte) && leaf_keeps_table(pte, run->level))
+            pt_keep(to->table, pt_kept_take(run->table));
+    }
+    return m;
 }
 
 /* Move entries from slot @i on, as many as have their new places, all empty, in one table. Returns
- * the slot to go on with. The tables for the new places exist. @tells: of first writes there */
+ * the slot to go on with. The tables for the new places exist. */
 static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64_t offset,
                            bool tells, struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(run->level), va = run->va + i * size, new_va = va + offset;
     struct pt_walk to = pt_walk(&mm->pgtable, user(new_va));
     unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(new_va, run->level));
-    unsigned taken = 0, moved = 0, first = 0, end = 0;
-    pte_t *slot = run->slot + i;
 
     lock_tables(run->table, to.table);
-    for (unsigned k = 0; k < nr; k++) {
-        pte_t pte = pte_read(slot + k);
-        if (pte_is_none(pte))
-            continue;
-        pte = pte_exchange(slot + k, pte_none());
-        taken++;
-        if (unlikely(pte_is_uffd_wp(pte)) && !tells && !entry_untold(&pte))
-            continue;
-        pte_write(to.slot + k, pte_made_soft_dirty(pte)); /* for those who track writes it is new */
-        moved++;
-        if (pte_has_frame(pte) && leaf_keeps_table(pte, run->level))
-            pt_keep(to.table, pt_kept_take(run->table));
-        if (pte_is_present(pte)) {
-            first = end ? first : k;
-            end = k + 1;
-        }
-    }
-    pt_entries_gone(run->table, taken);
-    pt_entries_came(to.table, moved);
+    struct moved m = move_each(run, run->slot + i, &to, nr, tells);
+    pt_entries_gone(run->table, m.taken);
+    pt_entries_came(to.table, m.taken - m.dropped);
     unlock_tables(run->table, to.table);
-    if (end)
-        tlb_gather_range(gather, va + first * size, va + end * size, run->level);
+    if (pte_is_present(m.all))
+        tlb_gather_range(gather, va + m.first * size, va + m.end * size, run->level);
     return i + nr;
 }
 
@@ -126,10 +145,10 @@ static int tables_for(struct mm *mm, const struct vma *vma, uint64_t from, uint6
     return 0;
 }
 
+/* The leaves of @vma in the range. @tells: of first writes at the new place */
 static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uint64_t to,
-                        uint64_t len)
+                        uint64_t len, bool tells)
 {
-    bool tells = vma_find(mm, to)->flags & VM_UFFD_WP;
     bool locks = vma->object && !bug_is_back(BUG_B12), late = bug_is_back(BUG_B11);
     struct tlb_gather gather;
 
@@ -260,9 +279,9 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     area_count(mm, new->flags, vma_pages(new));
     if (!keeps_old && (new->flags &VM_ACCOUNT))
         commit_twice(moved >> PAGE_SHIFT); /* the old area gives them back */
-    vma_merge(mm, new);
+    bool tells = vma_merge(mm, new)->flags & VM_UFFD_WP;
     if (moved)
-        move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved);
+        move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved, tells);
     if (!keeps_old)
         unmap_moved(mm, r, spare, dead);
     else if (r->old_len)

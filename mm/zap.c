@@ -108,7 +108,7 @@ static __force_inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_lev
         return NULL;
     pte = pte_exchange(slot, pte_none());
     z->entries++;
-    if (unlikely(pte_is_uffd_wp(pte)))
+    if (what != ZAP_AREA && unlikely(pte_is_uffd_wp(pte)))
         zap_leaves_mark(slot, what, z);
     if (pte_is_present(pte)) {
         z->first = min(z->first, i);
@@ -152,7 +152,8 @@ static bool spared(const struct pt_run *run)
     return pte_has_frame(pte) && phys_to_page(pte_phys(pte, run->level))->state != PAGE_OBJECT;
 }
 
-/* Slots [from, end) go. Inline: the loop over small leaves then asks nothing about large ones. */
+/* Slots [from, end) go. Inline: the loop over small leaves then asks nothing about large ones, and
+ * that of munmap() nothing about what stays. */
 static __force_inline void zap_each(const struct pt_run *run, unsigned from, unsigned end,
                                     enum pt_level level, enum zap_what what, struct page **pages,
                                     struct zapped *z)
@@ -180,7 +181,9 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
     unsigned end = min(run->nr, from + tlb_gather_room(gather));
     if (spared(run))
         from = end;
-    if (likely(run->level == PT_4K))
+    if (likely(run->level == PT_4K) && what == ZAP_AREA)
+        zap_each(run, from, end, PT_4K, ZAP_AREA, pages, &z);
+    else if (likely(run->level == PT_4K))
         zap_each(run, from, end, PT_4K, what, pages, &z);
     else
         zap_each(run, from, end, run->level, what, pages, &z);

@@ -234,6 +234,12 @@ static inline bool pte_is_soft_dirty(pte_t pte)
     return pte.raw & PTE_SOFT_DIRTY;
 }
 
+/* For a question to many entries at once: is any of them present, or marked? */
+static inline pte_t pte_joined(pte_t a, pte_t b)
+{
+    return (pte_t){a.raw | b.raw};
+}
+
 /* Is a program told of the next write: of a LEAF or PROTNONE entry, or PTE_KIND_UFFD_WP? */
 static inline bool pte_is_uffd_wp(pte_t pte)
 {
