@@ -36,13 +36,12 @@ static void unlock_tables(struct page *a, struct page *b)
     spin_unlock(pt_lock(min(a, b)));
 }
 
-/* Nobody is told of writes at the new place (trust.md B60). False: then nothing is left. */
-static __cold bool entry_untold(pte_t *pte)
+/* Nobody is told of writes at the new place (trust.md B60). Of a mark nothing is left. */
+static __cold pte_t entry_untold(pte_t pte)
 {
     if (bug_is_back(BUG_B60))
-        return true;
-    *pte = pte_without_uffd_wp(*pte);
-    return pte_has_frame(*pte);
+        return pte;
+    return pte_has_frame(pte) ? pte_without_uffd_wp(pte) : pte_none();
 }
 
 /* Move entries from slot @i on, as many as have their new places, all empty, in one table. Returns
@@ -53,7 +52,7 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
     uint64_t size = pt_level_size(run->level), va = run->va + i * size, new_va = va + offset;
     struct pt_walk to = pt_walk(&mm->pgtable, user(new_va));
     unsigned nr = min(run->nr - i, PT_ENTRIES - pt_index(new_va, run->level));
-    unsigned taken = 0, moved = 0, first = 0, end = 0;
+    unsigned moved = 0, lost = 0, first = 0, end = 0;
     pte_t *slot = run->slot + i;
 
     lock_tables(run->table, to.table);
@@ -62,11 +61,14 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
         if (pte_is_none(pte))
             continue;
         pte = pte_exchange(slot + k, pte_none());
-        taken++;
-        if (unlikely(pte_is_uffd_wp(pte)) && !tells && !entry_untold(&pte))
-            continue;
-        pte_write(to.slot + k, pte_made_soft_dirty(pte)); /* for those who track writes it is new */
         moved++;
+        if (unlikely(pte_is_uffd_wp(pte)) && !tells) {
+            pte = entry_untold(pte);
+            lost += pte_is_none(pte);
+            if (pte_is_none(pte))
+                continue;
+        }
+        pte_write(to.slot + k, pte_made_soft_dirty(pte)); /* for those who track writes it is new */
         if (pte_has_frame(pte) && leaf_keeps_table(pte, run->level))
             pt_keep(to.table, pt_kept_take(run->table));
         if (pte_is_present(pte)) {
@@ -74,8 +76,8 @@ static unsigned move_slots(struct mm *mm, struct pt_run *run, unsigned i, uint64
             end = k + 1;
         }
     }
-    pt_entries_gone(run->table, taken);
-    pt_entries_came(to.table, moved);
+    pt_entries_gone(run->table, moved);
+    pt_entries_came(to.table, moved - lost);
     unlock_tables(run->table, to.table);
     if (end)
         tlb_gather_range(gather, va + first * size, va + end * size, run->level);
