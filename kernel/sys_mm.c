@@ -239,6 +239,8 @@ static int map_kind(struct file *f, uint64_t prot, uint64_t flags, struct map_re
         return map_anonymous_huge(flags, r, out);
     if (!f || f->inode->rdev == RDEV_ZERO)
         return map_anonymous(flags, r, out);
+    if (!offset_fits(r->pgoff, r->len_bytes))
+        return -EOVERFLOW;
     if (type < MAP_SHARED || type > MAP_SHARED_VALIDATE)
         return -EINVAL;
     return map_file(f, prot, flags, r, out);
@@ -311,7 +313,7 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
         err = -ENOMEM;
     else if (len > USER_END)
         err = -ENOMEM;
-    else if (r.pgoff + (len >> PAGE_SHIFT) < r.pgoff || (f && !offset_fits(r.pgoff, len)))
+    else if (r.pgoff + (len >> PAGE_SHIFT) < r.pgoff)
         err = -EOVERFLOW;
     else if (f && (flags & MAP_HUGETLB) && !object_is_hugetlb(&f->inode->object))
         err = -EINVAL;
@@ -372,6 +374,16 @@ int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t fl
         return -EINVAL;
     int err = mm_remap(task_current()->mm, old, old_len, new_len, flags, new_addr, &at);
     return err ? err : (int64_t)at;
+}
+
+int64_t sys_remap_file_pages(uint64_t start, uint64_t len, uint64_t prot, uint64_t pgoff,
+                             uint64_t flags)
+{
+    start = round_down(start, PAGE_SIZE);
+    len = round_down(len, PAGE_SIZE);
+    if (prot || start + len <= start || pgoff + (len >> PAGE_SHIFT) < pgoff)
+        return -EINVAL;
+    return mm_window(task_current()->mm, start, len, pgoff, !(flags & MAP_NONBLOCK));
 }
 
 /* Advice that is a flag of the area: what it sets and clears. False: it is something else. */
@@ -493,8 +505,6 @@ static int64_t lock(uint64_t addr, uint64_t len, bool on_fault)
 {
     uint64_t start = round_down(addr, PAGE_SIZE);
     len = round_up(len + (addr - start), PAGE_SIZE);
-    if (start + len < start)
-        return -EINVAL;
     return len ? mm_lock(task_current()->mm, start, len, on_fault) : 0;
 }
 
@@ -536,13 +546,13 @@ int64_t sys_mincore(uint64_t addr, uint64_t len, user_addr_t out)
     uint64_t nr = round_up(len, PAGE_SIZE) >> PAGE_SHIFT;
     for (uint64_t done = 0; done < nr;) {
         uint64_t chunk = min(nr - done, sizeof(resident));
-        int err =
+        int64_t n =
             mm_resident(task_current()->mm, addr + (done << PAGE_SHIFT), chunk, may_tell, resident);
-        if (!err)
-            err = copy_to_user(user(out.raw + done), resident, chunk);
-        if (err)
-            return err;
-        done += chunk;
+        if (n < 0)
+            return n;
+        if (copy_to_user(user(out.raw + done), resident, n))
+            return -EFAULT;
+        done += n;
     }
     return 0;
 }

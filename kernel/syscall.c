@@ -31,11 +31,11 @@
 const syscall_fn syscall_table[SYSCALL_ENTRIES] = {
     /* memory */
     CALL(mmap), CALL(munmap), CALL(mprotect), CALL(pkey_mprotect), CALL(pkey_alloc), CALL(mseal),
-    CALL(pkey_free), CALL(mremap), CALL(madvise), CALL(brk), CALL(memfd_create), CALL(memfd_secret),
-    CALL(mlock), CALL(mlock2), CALL(munlock), CALL(shmget), CALL(shmat), CALL(shmdt), CALL(shmctl),
-    CALL(semget), CALL(semop), CALL(semtimedop), CALL(semctl), CALL(mincore), CALL(msync),
-    CALL(mlockall), CALL(munlockall), CALL(mbind), CALL(set_mempolicy), CALL(get_mempolicy),
-    CALL(migrate_pages), CALL(move_pages),
+    CALL(remap_file_pages), CALL(pkey_free), CALL(mremap), CALL(madvise), CALL(brk),
+    CALL(memfd_create), CALL(memfd_secret), CALL(mlock), CALL(mlock2), CALL(munlock), CALL(shmget),
+    CALL(shmat), CALL(shmdt), CALL(shmctl), CALL(semget), CALL(semop), CALL(semtimedop),
+    CALL(semctl), CALL(mincore), CALL(msync), CALL(mlockall), CALL(munlockall), CALL(mbind),
+    CALL(set_mempolicy), CALL(get_mempolicy), CALL(migrate_pages), CALL(move_pages),
     /* processes */
     CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(unshare), CALL(setns), CALL(execve),
     CALL(execveat), CALL(exit), CALL(exit_group), CALL(wait4), CALL(waitid), CALL(getpid),

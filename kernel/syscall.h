@@ -131,6 +131,8 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int
 int64_t sys_munmap(uint64_t addr, uint64_t len);
 int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot);
 int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey);
+int64_t sys_remap_file_pages(uint64_t start, uint64_t len, uint64_t prot, uint64_t pgoff,
+                             uint64_t flags);
 int64_t sys_mseal(uint64_t addr, uint64_t len, uint64_t flags);
 int64_t sys_pkey_alloc(uint64_t flags, uint64_t rights);
 int64_t sys_pkey_free(int key);

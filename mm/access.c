@@ -62,7 +62,8 @@ struct transfer {
 /* What others took for the proof that a page is nobody else's. */
 static bool is_taken_for_own(const struct transfer *t, pte_t pte)
 {
-    return (bug_is_back(BUG_B01) && t->copied) || (bug_is_back(BUG_B02) && pte_is_dirty(pte));
+    bool dirt_tells = bug_is_back(BUG_B02) || bug_is_back(BUG_B03);
+    return (bug_is_back(BUG_B01) && t->copied) || (dirt_tells && pte_is_dirty(pte));
 }
 
 /* Can the page under a leaf be used at once? Where the area refuses a page of its own is needed,

@@ -42,7 +42,8 @@ static bool keeps_lock(const struct vma *vma)
     return vma_is_secret(vma) || (vma->flags & VM_DROPPABLE) || is_hugetlb(vma);
 }
 
-/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. */
+/* madvise() passes over gaps, mlock() ends at one; both say -ENOMEM. No memory to
+ * split an area is -EAGAIN for madvise(). */
 enum walk { ADVISE, LOCK };
 
 /* Every area of the range, in order. mmap_lock held for writing. */
@@ -70,7 +71,7 @@ static int flag_range(struct mm *mm, uint64_t start, uint64_t end, uint32_t set,
             return -EINVAL;
         int err = spared ? 0 : flag_area(mm, &vma, from, to, (vma->flags & ~clear) | set);
         if (err)
-            return err;
+            return walk == ADVISE && err == -ENOMEM ? -EAGAIN : err;
         at = to;
         if (vma->end <= at)
             vma = vma_next(vma);
@@ -177,6 +178,8 @@ int mm_lock(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool on_fault)
 
     if (!mm->limits.locked_exempt && !mm->limits.locked)
         return -EPERM;
+    if (end < addr)
+        return over_limit(mm, len_bytes >> PAGE_SHIFT) ? -ENOMEM : -EINVAL;
     rwsem_write_begin(&mm->mmap_lock, addr, end);
     rwsem_write_range(&mm->mmap_lock, addr, end);
     if (!over_limit(mm, unlocked_pages(mm, addr, end)))
@@ -404,23 +407,22 @@ static bool is_resident(const struct vma *vma, uint64_t va)
            (vma->object && object_has_page(vma->object, vma_folio_index(vma, va)));
 }
 
-int mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
-                bool (*may_tell)(struct object *object), uint8_t *out)
+int64_t mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                    bool (*may_tell)(struct object *object), uint8_t *out)
 {
-    int err = 0;
+    uint64_t i;
 
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
-    for (uint64_t i = 0; i < nr_pages && !err; i++) {
+    for (i = 0; i < nr_pages; i++) {
         uint64_t va = addr + (i << PAGE_SHIFT);
         const struct vma *vma = vma_find(mm, va);
         bool told = vma && (!vma->object || !may_tell || may_tell(vma->object));
-        if (vma)
-            out[i] = !told || is_resident(vma, va);
-        else
-            err = -ENOMEM;
+        if (!vma)
+            break;
+        out[i] = !told || is_resident(vma, va);
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
-    return err;
+    return i ? (int64_t)i : -ENOMEM;
 }
 
 /* What writing back would say: there is nowhere to write to, and secret memory says so. */

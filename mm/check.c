@@ -175,14 +175,15 @@ static int check_leaf(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
     return 0;
 }
 
-/* An entry without a frame. */
+/* An entry without a frame. Fork and move look at guards only where the area says it has some. */
 static int check_mark(const struct vma *vma, uint64_t va, pte_t pte, enum pt_level level)
 {
-    bool told = pte_kind(pte, level) == PTE_KIND_UFFD_WP;
+    enum pte_kind kind = pte_kind(pte, level);
 
     CLAIM(vma || pte_is_none(pte), "V5", "mark %#lx at %#lx is in no area", pte.raw, va);
-    CLAIM(!told || (vma->flags & VM_UFFD_WP), "V16", "mark at %#lx, area %#x tells nobody", va,
-          vma->flags);
+    CLAIM(kind != PTE_KIND_UFFD_WP || (vma->flags & VM_UFFD_WP), "V16",
+          "mark at %#lx, area %#x tells nobody", va, vma->flags);
+    CLAIM(kind != PTE_KIND_GUARD || vma->guarded, "V16", "guard at %#lx in an area without", va);
     return 0;
 }
 
@@ -195,6 +196,8 @@ static int check_leaves(struct mm *mm)
         for (unsigned i = 0; i < run.nr; i++) {
             pte_t pte = pte_read(&run.slot[i]);
             uint64_t va = run.va + i * pt_level_size(run.level);
+            if (pte_is_none(pte))
+                continue;
             if (!pte_has_frame(pte)) {
                 int err = check_mark(vma_find(mm, va), va, pte, run.level);
                 if (err)

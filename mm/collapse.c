@@ -29,11 +29,14 @@ static bool area_can(const struct vma *vma)
            is_aligned((vma->pgoff << PAGE_SHIFT) - vma->start, HUGE_SIZE);
 }
 
-/* Has somebody the page, and no leaf of it? He would be left with one that nobody looks at. */
-static bool is_pinned(pte_t pte)
+/* Has somebody the page, and no leaf of it? He would be left with one that nobody looks at. Of an
+ * object's page, which is only copied, its slot and who reads it do not matter. */
+static bool is_held(pte_t pte)
 {
     const struct page *head = page_head(phys_to_page(pte_phys(pte, PT_4K)));
-    return !page_is_zeros(head) && atomic_load(&head->pins);
+    if (!page_is_private(head))
+        return atomic_load(&head->pins);
+    return atomic_load(&head->refcount) > atomic_load(&head->mapcount);
 }
 
 static bool is_zeros(pte_t pte)
@@ -60,7 +63,7 @@ static int check_table(const struct vma *vma, struct page *table)
         case PTE_KIND_PROTNONE:
             if (pte_is_uffd_wp(pte) || (asks && is_zeros(pte)))
                 return -EINVAL;
-            if (is_pinned(pte))
+            if (is_held(pte))
                 return -EAGAIN;
             break;
         case PTE_KIND_GUARD:

@@ -10,6 +10,7 @@
  * Tour:   after mm/fault.c, with mm/userfault.c.
  */
 #include "fault.h"
+#include <base/bug.h>
 #include <uapi/errno.h>
 
 /* A fault that nobody took, for a page that is to be had at @addr with all rights of the area. */
@@ -37,6 +38,7 @@ static bool install(const struct fault *f, struct page *page, const struct page 
     bool may = may_install(f, page, source);
     if (may) {
         pte_t pte = leaf_for(f, page);
+        pte = bug_is_back(BUG_B03) ? pte_made_old_dirty(pte) : pte;
         pt_set(f->walk.table, f->walk.slot, how == INSTALL_PROTECTED ? pte_made_uffd_wp(pte) : pte);
         if (!page_is_zeros(page))
             leaf_added(f, page);

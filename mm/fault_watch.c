@@ -25,10 +25,14 @@ static bool object_has(const struct vma *vma, uint64_t va)
     return true;
 }
 
+/* No answer would help. */
+static bool is_beyond_all(const struct vma *vma, uint64_t va)
+{
+    return vma->object && vma_is_beyond(vma, va);
+}
+
 static enum userfault_reason reason_of_vacancy(const struct vma *vma, uint64_t va)
 {
-    if (vma->object && vma_is_beyond(vma, va))
-        return USERFAULT_NONE; /* no answer would help */
     if (vma->object && object_has(vma, va))
         return vma->flags & VM_UFFD_MINOR ? USERFAULT_MINOR : USERFAULT_NONE;
     return vma->flags & VM_UFFD_MISSING ? USERFAULT_MISSING : USERFAULT_NONE;
@@ -45,6 +49,8 @@ __cold enum userfault_reason userfault_reason(const struct vma *vma, uint64_t ad
     switch (pte_kind(pte, walk.level)) {
     case PTE_KIND_NONE:
     case PTE_KIND_UFFD_WP:
+        if (is_beyond_all(vma, va))
+            return USERFAULT_NONE;
         reason = reason_of_vacancy(vma, va);
         if (reason)
             return reason;
@@ -79,7 +85,7 @@ __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
 {
     if (userfault_reason(f->vma, f->va, f->access))
         return FAULT_ASKED;
-    if (!pte_is_uffd_wp(seen) || !access_writes(f->access))
+    if (!pte_is_uffd_wp(seen) || !access_writes(f->access) || is_beyond_all(f->vma, f->va))
         return fault_vacant(f);
     unmark(f);
     return FAULT_RESOLVED;

@@ -20,6 +20,8 @@
 #define LOW_START GIGA_SIZE
 #define LOW_END   (2 * GIGA_SIZE)
 
+#define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
+
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
 int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
 {
@@ -80,10 +82,13 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
 {
     struct vma *first = vma_find_from(mm, start);
     struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
-    if (unlikely(mm->has_sealed) && range_has_sealed(mm, start, end))
-        return -EPERM;
     bool cuts_first = first && first->start < start;
     bool cuts_last = last && last->start < end;
+    bool hole = cuts_first && first->end > end; /* two areas of one */
+    if (hole && mm->nr_vmas >= vm_settings.max_map_count)
+        return -ENOMEM;
+    if (unlikely(mm->has_sealed) && range_has_sealed(mm, start, end))
+        return -EPERM;
 
     if ((cuts_first && !is_aligned(start - first->start, vma_unit(first))) ||
         (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
@@ -130,6 +135,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
         rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     }
     pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
+    tlb_gather_settles(&gather, start, end);
     tlb_gather_end(&gather);
 }
 
@@ -191,10 +197,14 @@ static int choose_place(struct mm *mm, const struct map_request *r, uint64_t len
                         uint64_t *out)
 {
     if (r->place == MAP_FIXED_REPLACE || r->place == MAP_FIXED_NEW) {
-        if (!is_aligned(r->addr, unit))
+        if (r->addr > LINUX_ERRORS)
+            return (int)r->addr; /* as Linux, which takes this for the error of its search */
+        if (unit > PAGE_SIZE && !is_aligned(r->addr, unit))
             return -EINVAL;
         if (r->addr > USER_END - len)
             return -ENOMEM;
+        if (!is_aligned(r->addr, PAGE_SIZE))
+            return -EINVAL;
         if (r->addr < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
             return -EPERM;
         struct vma *at = vma_find_from(mm, r->addr);
@@ -422,9 +432,6 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
 
     if (!first || first->start >= end)
         return 0;
-    bool hole = first->start < start && first->end > end; /* the one way to end up with more */
-    if (hole && mm->nr_vmas >= vm_settings.max_map_count)
-        return -ENOMEM;
     rwsem_write_range(&mm->mmap_lock, start, end);
     bool within = first->start <= start && first->end >= end;
     int err = cut_prepare(mm, start, end, spare);

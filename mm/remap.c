@@ -143,6 +143,7 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     for (; run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
             i = move_slots(mm, &run, i, to - from, tells, &gather);
+    tlb_gather_settles(&gather, from, from + len);
     if (!late)
         tlb_gather_end(&gather);
     if (locks)
@@ -165,6 +166,8 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
     vma_merge(mm, vma);
     return 0;
 }
+
+#define AREAS_SPARED 3 /* a move may need so many for a while */
 
 /* What mremap(2) was asked to do, in whole pages. */
 struct remap {
@@ -240,7 +243,7 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     bool keeps_old = r->old_len == 0 || (r->flags & REMAP_DONTUNMAP);
     int err = 0;
 
-    if (mm->nr_vmas >= vm_settings.max_map_count - 3)
+    if (mm->nr_vmas >= vm_settings.max_map_count - AREAS_SPARED)
         err = -ENOMEM;
     if (!err)
         err = tables_for(mm, vma, r->old, r->to, moved);
@@ -338,11 +341,12 @@ static int remap_one(struct mm *mm, struct remap *r, struct list_node *dead)
         return err;
 
     if (r->flags & REMAP_FIXED) {
-        if (r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt)
-            return -EPERM;
+        bool low = r->to < vm_settings.mmap_min_addr && !mm->limits.low_exempt;
         err = clear_target(mm, r, dead);
         if (!err && r->new_len < r->old_len)
             err = shrink(mm, r, dead);
+        if (!err && low)
+            err = -EPERM;
         vma = vma_find(mm, r->old); /* none: a second mapping was wanted in its own place */
         if (!err && !vma)
             err = -EFAULT;
@@ -416,7 +420,7 @@ static int remap_locked(struct mm *mm, struct remap *r, struct list_node *dead)
     return only_moves ? remap_each(mm, r, dead) : remap_one(mm, r, dead);
 }
 
-static int check_arguments(const struct remap *r)
+static int check_arguments(const struct mm *mm, const struct remap *r)
 {
     bool named = r->flags & (REMAP_FIXED | REMAP_DONTUNMAP);
 
@@ -429,6 +433,8 @@ static int check_arguments(const struct remap *r)
     if (named && (!is_aligned(r->to, PAGE_SIZE) || r->to > USER_END - r->new_len ||
                   (r->to < r->old + r->old_len && r->old < r->to + r->new_len)))
         return -EINVAL;
+    if (named && mm->nr_vmas + 2 >= vm_settings.max_map_count - AREAS_SPARED)
+        return -ENOMEM;
     return 0;
 }
 
@@ -454,7 +460,7 @@ int mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len, un
                       NULL};
     struct list_node dead;
 
-    int err = check_arguments(&r);
+    int err = check_arguments(mm, &r);
     if (err)
         return err;
     list_init(&dead);

@@ -45,6 +45,12 @@ static bool is_unspoken(pte_t pte)
     return pte_is_present(pte) || !bare || !page_is_initialised(bare >> PAGE_SHIFT);
 }
 
+/* Upper levels are permissive: the leaf alone decides. */
+static bool leads_as_it_should(pte_t pte)
+{
+    return pte.raw == pte_user_table(pte_table_phys(pte)).raw;
+}
+
 /* One user table and all below it. */
 static int check_user_table(struct page *table, enum pt_level level, uint64_t *nr_tables)
 {
@@ -63,6 +69,8 @@ static int check_user_table(struct page *table, enum pt_level level, uint64_t *n
         used += !pte_is_none(pte);
         may_split += level == PT_2M && is_private_leaf(pte);
         if (pte_kind(pte, level) == PTE_KIND_TABLE) {
+            CLAIM(leads_as_it_should(pte), "V3", "frame %#lx: entry %u is %#lx", page_to_pfn(table),
+                  i, pte.raw);
             int err = check_user_table(phys_to_page(pte_table_phys(pte)), level - 1, nr_tables);
             if (err)
                 return err;

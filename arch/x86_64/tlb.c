@@ -19,6 +19,7 @@
 #include "entry.h"
 #include "insn.h"
 #include "percpu.h"
+#include "tlb_probe.h"
 #include <asm/memory_layout.h>
 #include <base/bug.h>
 #include <base/log.h>
@@ -34,6 +35,7 @@ struct tlb_request {
     struct pgtable *pgt; /* NULL: kernel addresses */
     uint64_t generation; /* of pgt, when it was asked for */
     uint64_t start, end, stride;
+    bool probes;              /* nothing is to be forgotten: is something remembered? */
     _Atomic uint64_t pending; /* bit n: CPU n has not flushed yet */
 } __aligned(CACHE_LINE_SIZE);
 
@@ -98,6 +100,10 @@ static void ledger_assert(const struct pgtable *pgt, uint64_t generation)
 
 static void flush_local(const struct tlb_request *r)
 {
+    if (DEBUG >= 1 && unlikely(r->probes)) {
+        tlb_probe_here(r->pgt, r->start, r->end);
+        return;
+    }
     if (r->pgt && this_cpu()->pgt != r->pgt)
         return; /* it was loaded when the bit was read, and has been left since: CR3 was written */
     if (r->pgt)
@@ -128,18 +134,11 @@ void tlb_answer(void)
 }
 
 /* This CPU's part and everybody else's. @targets may name this CPU; it is left out. */
-static void shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
-                       uint64_t targets)
+static void request_do(struct tlb_request *r, uint64_t targets)
 {
     ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
     unsigned self = cpu_id();
-    struct tlb_request *r = &requests[self];
 
-    r->pgt = pgt;
-    r->generation = pgt ? atomic_load(&pgt->generation) : 0;
-    r->start = start;
-    r->end = end;
-    r->stride = stride;
     targets &= ~(1UL << self);
     atomic_store_explicit(&r->pending, targets, memory_order_release);
     if (targets)
@@ -158,10 +157,41 @@ static void shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64
         cpu_relax();
 }
 
+static void shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
+                       uint64_t targets)
+{
+    struct tlb_request *r = &requests[cpu_id()];
+
+    r->pgt = pgt;
+    r->generation = pgt ? atomic_load(&pgt->generation) : 0;
+    r->start = start;
+    r->end = end;
+    r->stride = stride;
+    request_do(r, targets);
+}
+
 static uint64_t online_cpus(void)
 {
     unsigned nr = nr_cpus();
     return nr == 64 ? ~0UL : (1UL << nr) - 1;
+}
+
+uint64_t tlb_probe_every;
+
+/* Everybody is asked, not only those that the mask names: it may be wrong. */
+static void probe(const struct tlb_gather *g)
+{
+    static _Atomic uint64_t nr;
+    struct tlb_request *r = &requests[cpu_id()];
+
+    if (g->settled >= g->settled_end || atomic_fetch_add(&nr, 1) % tlb_probe_every)
+        return;
+    r->pgt = g->pgt;
+    r->start = g->settled;
+    r->end = g->settled_end;
+    r->probes = true;
+    request_do(r, online_cpus());
+    r->probes = false;
 }
 
 void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level level)
@@ -218,6 +248,7 @@ void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
     g->start = ~0UL;
     g->end = 0;
     g->stride = ~0UL;
+    tlb_gather_settles(g, 0, 0);
     list_init(&g->tables_list);
 }
 
@@ -269,6 +300,8 @@ void tlb_gather_end(struct tlb_gather *g)
         folios_put(g->pages, g->nr_pages);
     if (g->tables)
         free_tables(g);
+    if (DEBUG >= 1 && unlikely(tlb_probe_every))
+        probe(g);
 }
 
 void tlb_gather_flush(struct tlb_gather *g)

@@ -20,7 +20,8 @@ enum bug {
     BUG_NONE,
     BUG_B01,      /* who forces a write asks for a copy once, and then for any page */
     BUG_B02,      /* a dirty leaf is taken for one of a copy, and who reads makes it dirty */
-    BUG_B04 = 4,  /* a private page with one leaf is its alone, whoever has it otherwise */
+    BUG_B03,      /* the same, and what comes as an answer is dirty */
+    BUG_B04,      /* a private page with one leaf is its alone, whoever has it otherwise */
     BUG_B05,      /* a huge leaf that is split is not counted for a moment */
     BUG_B06,      /* a page that is kept is shared by a fork */
     BUG_B07,      /* a child can write its parent's huge pages */

@@ -248,8 +248,8 @@ int __must_check mm_discard_locked(struct mm *mm, uint64_t addr, uint64_t len_by
 
 /**
  * mm_change_flags() - madvise(2)'s flags: @set and @clear of every area of the range
- * Return: 0; -ENOMEM (a gap: the rest was done; or no memory to split); -EINVAL (VM_WIPEONFORK of
- *         an object: areas before it stay changed).
+ * Return: 0; -ENOMEM (a gap: the rest was done); -EAGAIN (no memory to split); -EPERM (sealed);
+ *         -EINVAL (VM_WIPEONFORK of an object: areas before it stay changed).
  */
 int __must_check mm_change_flags(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t set,
                                  uint32_t clear);
@@ -307,10 +307,10 @@ int __must_check mm_unlock(struct mm *mm, uint64_t addr, uint64_t len_bytes);
  * mm_resident() - mincore(2): is page @index of [addr, ...) in memory?
  * @may_tell: of what object it is told: all pages of another are said to be; NULL: of all. Called
  *            with mmap_lock held
- * @out: one byte per page. Return: 0 or -ENOMEM (a gap).
+ * @out: one byte per page. Return: how many pages there are before a gap; -ENOMEM: none.
  */
-int __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
-                             bool (*may_tell)(struct object *object), uint8_t *out);
+int64_t __must_check mm_resident(struct mm *mm, uint64_t addr, uint64_t nr_pages,
+                                 bool (*may_tell)(struct object *object), uint8_t *out);
 
 /**
  * mm_sync() - msync(2): memory has no disk behind it, so this only checks
@@ -328,6 +328,13 @@ int __must_check mm_sync(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool 
  */
 int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_t new_len,
                           unsigned flags, uint64_t new_addr, uint64_t *out);
+
+/**
+ * mm_window() - remap_file_pages(2): the shared object that is mapped at @addr, from page @pgoff on
+ * Return: 0; -EINVAL: [addr, addr + len_bytes) is not all of one such object; what mm_map() says.
+ */
+int __must_check mm_window(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint64_t pgoff,
+                           bool populate);
 
 enum fault_access {
     ACCESS_READ,

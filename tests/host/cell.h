@@ -22,14 +22,16 @@ enum past {
     UNTOUCHED,
     WAS_READ,
     WRITTEN,
-    DISCARDED,
-    GUARDED,
-    CLOSED,
+    DISCARDED, /* written, as all that follow: MADV_DONTNEED */
     READ_ONLY,
     MOVED,
-    GONE,
+    CLOSED, /* PROT_NONE; and from here on nobody can read it */
+    GUARDED,
+    LOST, /* discarded, and UFFDIO_POISON */
+    GONE, /* unmapped; if it is an object's, that was truncated */
     PASTS
 };
+enum key { NO_KEY, KEY_READS, KEY_SHUT, KEYS }; /* what the program may do with it */
 enum company { ALONE, FORKED, KEPT, COMPANIES };
 enum way { READS, WRITES, EXECUTES, FORCES_READ, FORCES_WRITE, KEEPS_TO_WRITE, WAYS };
 
@@ -40,13 +42,24 @@ struct cell {
     bool shared;
     enum kind kind;
     enum seal seal;
+    bool told;    /* a program is told of first writes: UFFDIO_WRITEPROTECT, before the company */
     bool tracked; /* writes are, since just before mprotect() */
+    enum key key; /* that mprotect() gives */
     enum past past;
     enum company company;
     enum way way;
 };
 
-enum verdict { DONE, NO_AREA, NO_RIGHT, BEYOND, REFUSED /* by the kernel, -EFAULT */ };
+enum verdict {
+    DONE,
+    NO_AREA,
+    NO_RIGHT,
+    KEY_REFUSES,
+    BEYOND,
+    IS_LOST,
+    IS_TOLD,
+    REFUSED /* by the kernel, -EFAULT */
+};
 
 #define NOTHING (~0UL) /* no word: no page */
 

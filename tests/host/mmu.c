@@ -15,6 +15,7 @@
 #include <arch/x86_64/kernel_tables.h>
 #include <asm/cpu.h>
 #include <asm/direct_map.h>
+#include <asm/pkey.h>
 #include <asm/tlb.h>
 #include <asm/window.h>
 #include <base/fail.h>
@@ -38,6 +39,7 @@ struct translation {
 };
 
 unsigned mmu_cpu;
+uint32_t mmu_pkru;
 uint64_t pte_supported_mask = ~0UL;
 struct pgtable kernel_pgtable;
 
@@ -73,8 +75,13 @@ bool cpu_has(enum cpu_feature feature)
 
 bool pkey_refuses(unsigned key, bool write)
 {
-    (void)key, (void)write;
-    return false;
+    return mmu_pkru >> 2 * key & (write ? PKEY_RIGHTS : PKEY_NO_ACCESS);
+}
+
+bool mmu_key_refuses(struct mm *mm, uint64_t va, enum fault_access access)
+{
+    int key = mm_pkey_at(mm, va);
+    return key != NO_PKEY && access != ACCESS_EXEC && pkey_refuses(key, access == ACCESS_WRITE);
 }
 
 void mmu_start(void)
@@ -163,6 +170,8 @@ static struct translation *walk(struct mm *mm, uint64_t va, enum fault_access ac
 
     if (!permits(pte, w.level, access))
         return NULL;
+    if (access != ACCESS_EXEC && pkey_refuses(pte_pkey(pte), access == ACCESS_WRITE))
+        panic("the key of the leaf at %#lx refuses what its area's grants", va);
     pte = pte_made_young(pte);
     if (access == ACCESS_WRITE)
         pte.raw |= PTE_D; /* what the kernel means by dirty is more */
@@ -277,8 +286,8 @@ void tlb_gather_flush(struct tlb_gather *g)
     if (g->start < g->end) {
         for (uint64_t va = g->start; va < g->end; va += g->stride)
             forget_leaf(EVERY_CPU, g->pgt, va, 1);
-        atomic_fetch_sub(&g->pgt->unflushed, 1);
         nr_flushes++;
+        atomic_fetch_sub(&g->pgt->unflushed, 1);
     }
     for (unsigned i = 0; i < g->nr_pages; i++)
         folio_put(page_folio(g->pages[i]));

@@ -27,6 +27,13 @@ void mmu_start(void);
  */
 enum fault_result mmu_access(struct mm *mm, uint64_t va, enum fault_access access, uint64_t *word);
 
+/* What programs may do with keys, two bits each: the CPU's PKRU. */
+extern uint32_t mmu_pkru;
+
+/* Is the access refused by the key of @va's area? Then mmu_access() must not be asked: it checks
+ * that leaves have their area's key, and that it is not refused. */
+bool mmu_key_refuses(struct mm *mm, uint64_t va, enum fault_access access);
+
 /* The next accesses and calls are made by this CPU. Each has a TLB of its own. */
 #define MMU_CPUS 2
 extern unsigned mmu_cpu;

@@ -5,7 +5,7 @@
  * Room:   tests/host.
  * Owns:   the rules of Linux for one page, without tables, areas, locks or references.
  * Locks:  none.
- * Always: (1) at most 150 lines, so that it can be checked by reading;
+ * Always: (1) at most 150 lines of code (braces not counted), so that it can be checked by reading;
  *         (2) it includes nothing of the kernel's.
  * Source: mmap(2), mprotect(2), madvise(2), fork(2), ptrace(2); Linux mm/mprotect.c (behaviour).
  * Tour:   after tests/host/cell.h.
@@ -14,36 +14,35 @@
 #include <errno.h>
 
 enum { R = 1, W = 2, X = 4 };
-enum leaf { NONE, GUARD, ZEROS, OBJECTS, OWN };
+enum leaf { NONE, GUARD, POISON, ZEROS, OBJECTS, OWN };
 
 struct model {
     const struct cell *c;
     bool has_object, tracked;
     unsigned rights, may;
+    enum key key;
     enum leaf leaf;
+    bool told, soft;          /* of the next write; written since writes are tracked */
     bool exclusive, writable; /* OWN, and nobody else's; the leaf, while the rights last */
-    bool soft;                /* written since writes are tracked */
     uint64_t own, object;     /* words */
 };
 
 static bool is_there(const struct model *m)
 {
-    return m->leaf > GUARD;
+    return m->leaf >= ZEROS;
 }
 
 static uint64_t word_of(const struct model *m)
 {
-    return m->leaf == OWN       ? m->own
-           : m->leaf == OBJECTS ? m->object
-           : m->leaf == ZEROS   ? 0
-                                : NOTHING;
+    const uint64_t words[] = {NOTHING, NOTHING, NOTHING, 0, m->object, m->own};
+    return words[m->leaf];
 }
 
 /* No leaf may be writable that a write has to fault on, so that it is copied, or seen. */
 static void set_writable(struct model *m)
 {
     bool ours = m->leaf == OBJECTS ? m->c->shared : m->leaf == OWN && m->exclusive;
-    m->writable = ours && (m->rights & W) && (!m->tracked || m->soft);
+    m->writable = ours && (m->rights & W) && (!m->tracked || m->soft) && !m->told;
 }
 
 static void become_own(struct model *m, uint64_t word)
@@ -86,28 +85,30 @@ static void write_it(struct model *m, uint64_t word)
 /* Can the past and the company be? Then they were. */
 static bool begin(struct model *m, struct model *child)
 {
-    enum past past = m->c->past;
-    bool locked = m->c->kind == SECRETS, kept = m->c->company == KEPT;
+    const struct cell *c = m->c;
+    bool kept = c->company == KEPT, listens = c->told || c->past == LOST;
 
-    if ((locked && (!m->c->shared || past == DISCARDED || past == GUARDED || kept)) ||
-        (m->c->kind == POOL_PAGES && past == GUARDED) ||
-        (kept && (past == CLOSED || past == GUARDED || past == GONE)))
+    if ((c->kind == SECRETS && (!c->shared || c->past == DISCARDED || kept || listens)) ||
+        (c->kind >= POOL_PAGES && c->past == GUARDED) || (listens && !(m->may & W)) ||
+        (c->told && c->past == GONE && !m->has_object) || (kept && c->past >= CLOSED))
         return false;
-    if (past >= WRITTEN && (m->rights & W))
+    if (c->past >= WRITTEN && (m->rights & W))
         write_it(m, WORD_WRITTEN);
-    else if (past != UNTOUCHED)
+    else if (c->past != UNTOUCHED)
         map_it(m, false);
-    if (past == DISCARDED || past == GUARDED || past == GONE)
-        m->leaf = past == GUARDED ? GUARD : NONE;
-    if (past == GONE)
+    if (c->past == DISCARDED || c->past >= GUARDED)
+        m->leaf = c->past == GUARDED ? GUARD : c->past == LOST ? POISON : NONE;
+    if (c->past == GONE)
         m->object = NOTHING;
-    if (past == CLOSED || past == READ_ONLY) {
-        m->rights &= past == CLOSED ? 0 : R;
-        m->writable = false;
-    }
+    if (c->past == CLOSED || c->past == READ_ONLY)
+        m->rights &= c->past == CLOSED ? 0 : R;
+    if (c->told && c->kind == HUGE && m->leaf == OBJECTS)
+        m->leaf = NONE; /* what is told of is small */
+    m->told = c->told && (is_there(m) || (m->leaf == NONE && m->has_object));
+    m->writable &= (m->rights & W) && !m->told;
     if (kept)
         unshare(m);
-    if (m->c->company == FORKED && m->leaf == OWN)
+    if (c->company == FORKED && m->leaf == OWN)
         m->exclusive = m->writable = false;
     *child = *m;
     return true;
@@ -122,75 +123,77 @@ static int protect(struct model *m, bool *flushed)
         return -ENOMEM;
     if (m->c->rights & ~m->may)
         return -EACCES;
-    if (m->c->rights == m->rights)
+    if (m->c->rights == m->rights && !m->c->key)
         return 0;
     m->rights = m->c->rights;
+    m->key = m->c->key;
     set_writable(m);
-    *flushed = was_there && (!m->rights || (was_writable && !m->writable));
+    *flushed = was_there && (!m->rights || (was_writable && !m->writable) || m->c->key);
     return 0;
 }
 
-/* May it be? What the kernel does for a debugger may be forced. */
-static enum verdict allowed(const struct model *m, bool force)
+/* May it be? What is done for a debugger may be forced, and asks no key. */
+static enum verdict allowed(const struct model *m, bool force, bool write)
 {
-    bool program = m->c->way <= EXECUTES, gone = m->c->past == GONE, guarded = m->leaf == GUARD;
-    bool may_force = m->c->way == FORCES_READ || (m->c->way == FORCES_WRITE && !m->c->shared);
+    enum way way = m->c->way;
+    bool gone = m->c->past == GONE, told = write && m->told;
+    bool by_key = m->key && (write || m->key == KEY_SHUT);
+    bool may_force = way == FORCES_READ || (way == FORCES_WRITE && !m->c->shared);
+    bool stopped = gone || m->leaf == GUARD || m->leaf == POISON || m->c->kind == SECRETS || told;
 
-    if (!program)
-        return gone || guarded || m->c->kind == SECRETS || (force && !may_force) ? REFUSED : DONE;
+    if (way > EXECUTES && (stopped || (force && !may_force) || (way == KEEPS_TO_WRITE && by_key)))
+        return REFUSED;
+    if (way > EXECUTES)
+        return DONE;
     if (gone && !m->has_object)
         return NO_AREA;
-    return force ? NO_RIGHT : gone ? BEYOND : guarded ? NO_AREA : DONE;
+    if (by_key && way != EXECUTES)
+        return KEY_REFUSES;
+    if (force || gone)
+        return force ? NO_RIGHT : BEYOND;
+    return m->leaf == GUARD ? NO_AREA : m->leaf == POISON ? IS_LOST : told ? IS_TOLD : DONE;
 }
 
-static void access_it(struct model *m, bool force, struct outcome *o)
+static void access_it(struct model *m, bool force, bool write, struct outcome *o)
 {
-    bool write = m->c->way == WRITES || m->c->way == FORCES_WRITE;
-
     o->faulted = m->c->way <= EXECUTES && !(is_there(m) && (!write || m->writable));
-    if (write)
-        write_it(m, WORD_NEW);
-    else if (m->c->way == KEEPS_TO_WRITE)
-        write_it(m, (unshare(m), word_of(m)));
-    else if (!is_there(m) && force)
+    if (write || (force && !is_there(m)))
         unshare(m);
     else if (!is_there(m))
         map_it(m, false);
+    if (write)
+        write_it(m, m->c->way == KEEPS_TO_WRITE ? word_of(m) : WORD_NEW);
 }
 
 struct outcome reference(const struct cell *c)
 {
     static const unsigned needed[WAYS] = {R | W | X, W, X, R, W, W};
     bool object = c->shared || c->kind >= FILE_PAGES, sealed = c->seal && c->kind >= FILE_PAGES;
-    unsigned may = (sealed && c->shared && c->seal == SEALED ? 0 : W) | R;
-    struct model child, m = {.c = c,
-                             .has_object = object,
-                             .rights = may,
-                             .may = may | X,
-                             .object = sealed ? WORD_BEFORE : NOTHING};
-    struct outcome o = {.exists = begin(&m, &child)};
+    unsigned may = sealed && c->shared && c->seal == SEALED ? R : R | W;
+    struct model child, m = {.c = c, .has_object = object, .rights = may, .may = may | X};
+    struct outcome o = {0};
 
+    m.may &= c->kind == SECRETS ? R | W : 7;
+    m.object = sealed ? WORD_BEFORE : NOTHING;
+    o.exists = begin(&m, &child);
     if (!o.exists)
         return o;
-    if (c->kind == SECRETS)
-        m.may &= ~(unsigned)X;
     m.tracked = c->tracked;
-    m.writable &= !c->tracked;
     m.soft = !c->tracked;
+    m.writable &= m.soft;
     o.protect = protect(&m, &o.flushed);
-    o.verdict = allowed(&m, !(m.rights & needed[c->way]));
+    bool force = !(m.rights & needed[c->way]), write = needed[c->way] == W;
+    o.verdict = allowed(&m, force, write);
     if (o.verdict == DONE)
-        access_it(&m, !(m.rights & needed[c->way]), &o);
+        access_it(&m, force, write, &o);
     o.word = word_of(&m);
-    o.object = m.object;
-    o.child = NOTHING;
     o.kept = c->company == KEPT ? o.word : NOTHING;
-    if (c->company == FORKED && c->past != CLOSED && c->past != GUARDED && c->past != GONE) {
-        child.object = m.object;
-        if (!is_there(&child))
-            map_it(&child, false);
-        o.child = word_of(&child);
-    }
+    o.object = child.object = m.object;
+    if (c->company != FORKED || (c->past >= CLOSED && !(c->past == LOST && c->shared)))
+        child.leaf = NONE;
+    else if (!is_there(&child))
+        map_it(&child, false);
+    o.child = word_of(&child);
     o.soft_dirty = m.soft && !(c->past == GONE && !object);
     return o;
 }

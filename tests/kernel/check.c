@@ -122,6 +122,24 @@ KTEST(a_frame_that_nobody_may_touch_and_everybody_may_read_is_found)
     kit_mm_put(mm);
 }
 
+KTEST(a_table_that_is_refused_and_a_guard_that_is_forgotten_are_found)
+{
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    EXPECT(kit_map(mm, 0, 2, RW) == 0 && kit_write(mm, 0, 1));
+    pte_t *upper = pt_walk_down_to(&mm->pgtable, user(AT(0)), PT_2M).slot, was = pte_read(upper);
+    pte_write(upper, (pte_t){was.raw & ~(pgprot_write(pgprot_none()).raw ^ pgprot_none().raw)});
+    EXPECT_FINDS(vm_check(), "V3");
+    pte_write(upper, was);
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(AT(1)));
+    pt_set(walk.table, walk.slot, pte_guard());
+    EXPECT_FINDS(vm_check(), "V16");
+    pt_set(walk.table, walk.slot, pte_none());
+    EXPECT(vm_check() == 0);
+    kit_mm_put(mm);
+}
+
 static void sealed_file_release(struct object *object)
 {
     sealed_forget(inode_of(object));
@@ -250,6 +268,33 @@ KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPU 1 has flushed
     EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
     cpus[1].pgt = &mm->pgtable; /* loaded, but the space's mask does not say so */
     EXPECT(mm_unmap(mm, AT(0), PAGE_SIZE) == 0);
+}
+
+/* One page goes without a flush, beside one that goes as it should. */
+KTEST_PANICS(translation_that_nobody_flushed_is_found_by_a_probe, "V25: CPU 0 uses a translation")
+{
+    struct mm *mm = kit_mm();
+    uint64_t word;
+
+    EXPECT(kit_map(mm, 0, 2, RW) == 0 && kit_write(mm, 0, 1) && kit_write(mm, 1, 1));
+    kit_load(mm);
+    EXPECT(kit_probe_read(AT(0), &word) && kit_probe_read(AT(1), &word));
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(AT(0)));
+    pt_set(walk.table, walk.slot, pte_none());
+    tlb_probe_every = 1;
+    EXPECT(mm_discard(mm, AT(0), 2 * PAGE_SIZE) == 0);
+}
+
+KTEST_PANICS(right_that_nobody_flushed_is_found_by_a_probe, "V25: CPU 0 uses a translation")
+{
+    struct mm *mm = kit_mm();
+
+    EXPECT(kit_map(mm, 0, 2, RW) == 0 && kit_write(mm, 0, 1) && kit_write(mm, 1, 1));
+    kit_load(mm);
+    EXPECT(kit_probe_write(AT(0), 1) && kit_probe_write(AT(1), 1));
+    pte_share(pt_walk(&mm->pgtable, user(AT(0))).slot);
+    tlb_probe_every = 1;
+    EXPECT(mm_protect(mm, AT(0), 2 * PAGE_SIZE, VM_READ, false) == 0);
 }
 
 KTEST_PANICS(lock_of_interrupts_taken_with_irqs_on_panics, "V29: a lock of rank 65")

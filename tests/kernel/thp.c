@@ -347,6 +347,26 @@ KTEST(collapse_that_fails_changes_nothing)
     done(mm);
 }
 
+KTEST(collapse_leaves_alone_what_somebody_has_by_its_frame)
+{
+    if (small())
+        return;
+    struct mm *mm = kit_mm();
+    REQUIRE(mm);
+
+    thp_mode = THP_MADVISE;
+    EXPECT(kit_map(mm, 0, UNIT, RW) == 0);
+    EXPECT(kit_write(mm, 5, 55) && kit_write(mm, 6, 66));
+    struct folio *folio = page_folio(kit_page(mm, 6));
+    folio_get(folio);
+    EXPECT_EQ(mm_collapse(mm, AT(0), HUGE_SIZE), -EAGAIN);
+    EXPECT(kit_page(mm, 6) == &folio->page && kit_read(mm, 5) == 55);
+    folio_put(folio);
+    EXPECT(mm_collapse(mm, AT(0), HUGE_SIZE) == 0);
+    EXPECT(has_huge(mm, 0) && kit_read(mm, 5) == 55 && kit_read(mm, 6) == 66);
+    done(mm);
+}
+
 static uint64_t scan_once(void)
 {
     uint64_t before = thp_pages_collapsed, scans = thp_full_scans;

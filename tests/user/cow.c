@@ -49,6 +49,7 @@ static void force(const char *at, char byte)
 
 static void *discard(void *arg)
 {
+    run_on(1);
     while (!over)
         madvise(page, PAGE, MADV_DONTNEED);
     return arg;
@@ -170,6 +171,7 @@ static void turn_wait(int wanted)
 /* The child splits the huge page that it shares, and must not see what the parent writes. */
 static int split_beside(char *p)
 {
+    run_on(1);
     *turn = 1;
     turn_wait(2);
     madvise(p + 7 * PAGE, PAGE, MADV_DONTDUMP);
@@ -215,6 +217,7 @@ static void *discard_and_take(void *arg)
 {
     char *other = arg;
 
+    run_on(1);
     while (!over) {
         madvise(page, PAGE, MADV_DONTNEED);
         memset(other, 'o', 4 * PAGE);
@@ -251,6 +254,7 @@ static _Atomic size_t *newer[2], *older;
 
 static void *count_both(void *arg)
 {
+    run_on(1);
     for (size_t n = 1; !over; n++) {
         madvise((void *)newer[n % 2], PAGE, MADV_DONTNEED);
         *newer[n % 2] = n;
@@ -303,5 +307,6 @@ int main(void)
     };
 
     huge_pages_allow();
+    run_on(0);
     return KTAP_MAIN(tests);
 }

@@ -103,6 +103,16 @@ __attribute__((unused)) static void huge_pages_allow(void)
         printf("# huge pages cannot be had\n");
 }
 
+/* This thread runs on that CPU, or on the last before it that there is: a race needs two that go on
+ * at once. */
+__attribute__((unused)) static void run_on(unsigned cpu)
+{
+    unsigned long mask = 1UL << cpu;
+
+    while (syscall(SYS_sched_setaffinity, 0, sizeof(mask), &mask) < 0 && mask > 1)
+        mask >>= 1;
+}
+
 /* The one test that was asked for: the program's argument, if that is the name of one. */
 static const struct ktap_test *ktap_chosen(const struct ktap_test *tests, size_t count)
 {

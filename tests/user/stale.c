@@ -61,6 +61,7 @@ static void *second_run(void *arg)
 {
     const struct race *r = arg;
 
+    run_on(1);
     for (int round = 0; round < ROUNDS; round++) {
         meet(3 * round + 1);
         r->warm();
@@ -77,6 +78,7 @@ static void race_run(struct race *r)
     pthread_t thread;
 
     wrong = met = 0;
+    run_on(0);
     EXPECT_IS(pthread_create(&thread, NULL, second_run, r), 0);
     for (int round = 0; round < ROUNDS; round++) {
         r->prepare();
@@ -189,6 +191,7 @@ static void on_fault(int sig)
 
 static void *hammer(void *arg)
 {
+    run_on(2);
     sigsetjmp(after_fault, 1);
     while (!over)
         if (hammers)
@@ -478,6 +481,7 @@ static void *take_turns(void *arg)
 {
     char byte = 1;
 
+    run_on(1);
     while (!over)
         if (write(to_child[1], &byte, 1) != 1 || read(from_child[0], &byte, 1) != 1)
             wrong++;

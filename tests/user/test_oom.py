@@ -37,7 +37,8 @@ def test_one_process_ends(eat, memory, cpus):
     done = subprocess.run([os.path.join(TOP, "tools", "run"), "-v", "--timeout", "90", "--mem",
                            memory, "--smp", cpus, "--kernel", KERNEL, eat],
                           capture_output=True, timeout=400, check=False, text=True)
-    assert done.stdout.splitlines() == ["droppable: 0", *(f"{e}: {KILLED}" for e in EATERS),
+    assert done.stdout.splitlines() == ["droppable: 0", "hidden: 0",
+                                        *(f"{e}: {KILLED}" for e in EATERS),
                                         "guard: status 0x700"]
     reports = REPORT.findall(done.stderr)
     assert len(reports) >= len(EATERS)

@@ -63,6 +63,24 @@ static void only_objects_can_be_continued(void)
     done_with(q);
 }
 
+static void a_forced_write_never_reaches_what_an_answer_put_there(void)
+{
+    int mem = open("/proc/self/mem", O_RDWR);
+    char *alias;
+
+    NEED_FILE(0, 0);
+    char *p = map_twice(MAP_PRIVATE, &alias);
+    EXPECT_IS(mprotect(p, LEN, PROT_READ), 0);
+    EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_MINOR), 0);
+    EXPECT_IS(continue_with(p, PAGE, 0), 0);
+    EXPECT_IS(pwrite(mem, "x", 1, (off_t)(uintptr_t)p), 1);
+    EXPECT_IS(p[0], 'x');
+    EXPECT_IS(alias[0], 'o');
+    munmap(alias, LEN);
+    close(mem);
+    done_with(p);
+}
+
 static void what_the_object_has_is_asked_about(int flags)
 {
     char *alias;
@@ -334,6 +352,7 @@ static const struct ktap_test tests[] = {
     TEST(loss_is_inherited_moved_and_discarded),
     TEST(parts_of_objects_are_lost_in_one_area_only),
     TEST(huge_pages_are_lost_whole),
+    TEST(a_forced_write_never_reaches_what_an_answer_put_there),
 };
 
 int main(void)

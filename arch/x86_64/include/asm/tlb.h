@@ -15,17 +15,17 @@
 #pragma once
 
 #include <asm/pgtable.h>
-#include <base/bug.h>
 #include <lib/list.h>
 
 #define TLB_GATHER_PAGES 240 /* the whole gather is 2 KiB of stack */
 
 struct tlb_gather {
     struct pgtable *pgt;
-    uint64_t start, end;          /* smallest range that covers what changed; empty: start >= end */
-    uint64_t stride;              /* size of the smallest leaf that changed */
-    bool tables;                  /* tables were freed: paging-structure caches must go too */
-    struct list_node tables_list; /* table pages to free */
+    uint64_t start, end; /* smallest range that covers what changed; empty: start >= end */
+    uint64_t stride;     /* size of the smallest leaf that changed */
+    uint64_t settled, settled_end; /* debug builds: of this nothing may be remembered then */
+    bool tables;                   /* tables were freed: paging-structure caches must go too */
+    struct list_node tables_list;  /* table pages to free */
     unsigned nr_pages;
     struct page *pages[TLB_GATHER_PAGES]; /* heads of leaf pages to put, after the flush */
 };
@@ -44,10 +44,6 @@ static inline void tlb_gather_range(struct tlb_gather *g, uint64_t start, uint64
 {
     if (tlb_gather_is_empty(g))
         atomic_fetch_add(&g->pgt->unflushed, 1);
-    if (bug_is_back(BUG_B19)) {
-        g->start = start;
-        g->end = end;
-    }
     g->start = g->start < start ? g->start : start;
     g->end = g->end > end ? g->end : end;
     g->stride = g->stride < pt_level_size(level) ? g->stride : pt_level_size(level);
@@ -72,6 +68,15 @@ static inline unsigned tlb_gather_room(const struct tlb_gather *g)
     return TLB_GATHER_PAGES - g->nr_pages;
 }
 
+/* The caller says that when he ends this gather every CPU uses what the tables say of the range. */
+static inline void tlb_gather_settles(struct tlb_gather *g, uint64_t start, uint64_t end)
+{
+    if (DEBUG >= 1) {
+        g->settled = start;
+        g->settled_end = end;
+    }
+}
+
 /**
  * tlb_gather_others() - nobody uses what was in [start, end), whoever took it out
  * A leaf that is not there any more may be one that somebody took out a moment ago, and will flush
@@ -82,6 +87,7 @@ static inline void tlb_gather_others(struct tlb_gather *g, uint64_t start, uint6
 {
     if (unlikely(atomic_load(&g->pgt->unflushed) > !tlb_gather_is_empty(g)) && start < end)
         tlb_gather_range(g, start, end, PT_4K);
+    tlb_gather_settles(g, start, end);
 }
 
 /* Flush, then free. The gather may be used on. */
@@ -111,6 +117,9 @@ void tlb_flush_user_local(user_addr_t va);
  * Context: IRQs off. &kernel_pgtable for idle CPUs.
  */
 void tlb_switch(struct pgtable *pgt);
+
+/* Debug builds: after each such number of gathers every CPU tries what it remembers; 0: never. */
+extern uint64_t tlb_probe_every;
 
 enum tlb_event {
     TLB_LOCAL_ONE,      /* one translation, this CPU */
