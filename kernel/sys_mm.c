@@ -21,6 +21,7 @@
 #include <mm/hugetlb.h>
 #include <mm/object.h>
 #include <mm/secretmem.h>
+#include <mm/userfault.h>
 #include <uapi/errno.h>
 #include <uapi/fcntl.h>
 #include <uapi/mman.h>
@@ -429,6 +430,16 @@ static int round_range(uint64_t addr, uint64_t *len)
     return 0;
 }
 
+/* Pages may go when memory is short. Nothing takes any yet; who watches them is told at once. */
+static int may_free(struct mm *mm, uint64_t addr, uint64_t len)
+{
+    int err = mm_areas_are(mm, addr, len, AREAS_ANON);
+
+    if (!err)
+        mm_userfault_tell_removed(mm, addr, addr + len);
+    return err;
+}
+
 /* Advice that is more than a flag. */
 static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 {
@@ -437,10 +448,11 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
         return mm_discard(mm, addr, len);
     case MADV_DONTNEED_LOCKED:
         return mm_discard_locked(mm, addr, len);
-    case MADV_FREE: /* pages that may be freed when memory is short; nothing reclaims any yet */
+    case MADV_FREE:
+        return may_free(mm, addr, len);
     case MADV_COLD:
     case MADV_PAGEOUT:
-        return mm_areas_are(mm, addr, len, advice == MADV_FREE ? AREAS_ANON : AREAS_PLAIN);
+        return mm_areas_are(mm, addr, len, AREAS_PLAIN);
     case MADV_REMOVE:
         return mm_punch(mm, addr, len);
     case MADV_POPULATE_READ:

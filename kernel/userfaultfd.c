@@ -195,9 +195,13 @@ static unsigned userfaultfd_poll(struct file *f)
     return has_untold(u) ? POLLIN : 0;
 }
 
+#define LINUX_READY (1UL << 31) /* how Linux notes among the features that there was UFFDIO_API */
+#define ALL_IOCTLS  (UFFD_HAS_API | ((UFFD_HAS_POISON << 1) - 1))
+
 static void userfaultfd_tell(struct file *f, struct text *t)
 {
     struct userfaultfd *u = of_file(f);
+    uint64_t features = atomic_load(&u->features);
     unsigned pending = 0, total = 0;
     const struct question *q;
 
@@ -208,7 +212,7 @@ static void userfaultfd_tell(struct file *f, struct text *t)
     }
     spin_unlock(&u->lock);
     text_add(t, "pending:\t%u\ntotal:\t%u\nAPI:\t%lx:%lx:%lx\n", pending, total, UFFD_API,
-             atomic_load(&u->features) & ~UFFD_READY, USERFAULTFD_FEATURES);
+             features & UFFD_READY ? (features & ~UFFD_READY) | LINUX_READY : 0, ALL_IOCTLS);
 }
 
 /* Life */

@@ -27,11 +27,9 @@ static bool is_kept(pte_t pte, enum pt_level level)
 
 /* One leaf of a private page: shared from now on, writable for nobody. Both tables locked. True:
  * it is left to copy_kept(). */
-static bool share_leaf(const struct vma *copy, struct pt_run *run, unsigned i, struct pt_walk *to,
-                       struct tlb_gather *gather)
+static bool share_leaf(struct mm *child, bool tells, struct pt_run *run, unsigned i,
+                       struct pt_walk *to, struct tlb_gather *gather)
 {
-    bool tells = copy->flags & VM_UFFD_WP; /* of first writes */
-    struct mm *child = copy->mm;
     pte_t pte = pte_read(&run->slot[i]);
     if (!pte_has_frame(pte)) {
         if (!pte_is_none(pte) && (tells || pte_kind(pte, run->level) != PTE_KIND_UFFD_WP))
@@ -59,7 +57,9 @@ static bool share_leaf(const struct vma *copy, struct pt_run *run, unsigned i, s
         if (run->level > PT_4K)
             thp_leaf_added(child, page_folio(page));
     }
-    pt_set(to->table, to->slot, tells ? pte : pte_without_uffd_wp(pte));
+    if (unlikely(pte_is_uffd_wp(pte)) && !tells)
+        pte = pte_without_uffd_wp(pte);
+    pt_set(to->table, to->slot, pte);
     return false;
 }
 
@@ -142,6 +142,7 @@ static void split_kept(const struct vma *vma, struct pt_run *run)
 static int share_leaves(const struct vma *vma, const struct vma *copy, struct tlb_gather *gather)
 {
     struct mm *child = copy->mm;
+    bool tells = copy->flags & VM_UFFD_WP; /* of first writes */
     struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
     for (; run.nr; pt_run_next(&run)) {
         struct pt_walk to;
@@ -158,7 +159,7 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
             pt_keep(to.table, spare);
         bool left = false;
         for (unsigned i = 0; i < run.nr; i++, to.slot++)
-            left |= share_leaf(copy, &run, i, &to, gather);
+            left |= share_leaf(child, tells, &run, i, &to, gather);
         spin_unlock_nested(pt_lock(to.table));
         spin_unlock(pt_lock(run.table));
         if (unlikely(left) && copy_kept(copy, &run))

@@ -241,7 +241,7 @@ static inline bool vma_leaf_may_write(uint32_t vma_flags, bool exclusive, bool s
 enum zap_what {
     ZAP_AREA,        /* the area goes: pages, guards, and all other marks */
     ZAP_PAGES,       /* guards stay */
-    ZAP_FROM_OBJECT, /* the same in an area of an object: write-protection stays, too */
+    ZAP_FROM_OBJECT, /* the same in an area of an object: from here on marks of writes stay */
     ZAP_OBJECT_PAGES /* private copies stay, too: of a hole that is punched */
 };
 

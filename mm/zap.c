@@ -68,7 +68,7 @@ static __cold bool zap_takes(enum zap_what what, enum pte_kind kind)
     case PTE_KIND_GUARD:
         return what == ZAP_AREA;
     case PTE_KIND_UFFD_WP:
-        return what == ZAP_AREA || what == ZAP_PAGES;
+        return what < ZAP_FROM_OBJECT;
     case PTE_KIND_POISON:
         return what != ZAP_OBJECT_PAGES;
     case PTE_KIND_NONE:
@@ -82,9 +82,9 @@ static __cold bool zap_takes(enum zap_what what, enum pte_kind kind)
 }
 
 /* The leaf in @slot went; a program is still to be told of the first write to what comes there. */
-static __cold void zap_leaves_mark(pte_t *slot, enum zap_what what, struct zapped *z)
+static __cold void zap_leaves_mark(pte_t *slot, struct zapped *z)
 {
-    if (zap_takes(what, PTE_KIND_UFFD_WP) || bug_is_back(BUG_B61))
+    if (bug_is_back(BUG_B61))
         return;
     pte_write(slot, pte_uffd_wp_marker());
     z->entries--;
@@ -108,8 +108,8 @@ static __force_inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_lev
         return NULL;
     pte = pte_exchange(slot, pte_none());
     z->entries++;
-    if (what != ZAP_AREA && unlikely(pte_is_uffd_wp(pte)))
-        zap_leaves_mark(slot, what, z);
+    if (what >= ZAP_FROM_OBJECT && unlikely(pte_is_uffd_wp(pte)))
+        zap_leaves_mark(slot, z);
     if (pte_is_present(pte)) {
         z->first = min(z->first, i);
         z->end = i + 1;
@@ -152,8 +152,8 @@ static bool spared(const struct pt_run *run)
     return pte_has_frame(pte) && phys_to_page(pte_phys(pte, run->level))->state != PAGE_OBJECT;
 }
 
-/* Slots [from, end) go. Inline: the loop over small leaves then asks nothing about large ones, and
- * that of munmap() nothing about what stays. */
+/* Slots [from, end) go. Inline: the loops over small leaves ask nothing about large ones, and that
+ * of munmap() nothing about marks. */
 static __force_inline void zap_each(const struct pt_run *run, unsigned from, unsigned end,
                                     enum pt_level level, enum zap_what what, struct page **pages,
                                     struct zapped *z)

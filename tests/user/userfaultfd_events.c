@@ -250,26 +250,75 @@ static void a_file_that_goes_takes_the_news_along(void)
     munmap(p, LEN);
 }
 
+static int free_page(char *at)
+{
+    return madvise(at, PAGE, 8 /* MADV_FREE */);
+}
+
+static void and_so_does_freeing(void)
+{
+    NEED_FILE(0, UFFD_FEATURE_EVENT_REMOVE);
+    char *p = watched(UFFDIO_REGISTER_MODE_MISSING);
+
+    EXPECT_IS(fill(p, 'a'), 0);
+    touch(p, free_page);
+    struct uapi_uffd_msg msg = question();
+    EXPECT_IS(msg.event, UFFD_EVENT_REMOVE);
+    EXPECT(msg.start == (uintptr_t)p && msg.end == (uintptr_t)(p + PAGE));
+    EXPECT_IS(touched(), 0);
+    munmap(p, LEN);
+    close(uffd);
+}
+
+static void *read_first(void *at)
+{
+    return (void *)(uintptr_t) * (volatile char *)at;
+}
+
+/* "pending: N total: N" of the file, as proc(5) tells it. */
+static bool fdinfo_says(unsigned pending, unsigned total)
+{
+    char path[64], text[512] = "";
+    unsigned seen_pending = ~0U, seen_total = ~0U;
+
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", uffd);
+    int fd = open(path, O_RDONLY);
+    if (read(fd, text, sizeof text - 1) > 0 && strstr(text, "pending:"))
+        sscanf(strstr(text, "pending:"), "pending: %u total: %u", &seen_pending, &seen_total);
+    close(fd);
+    return seen_pending == pending && seen_total == total &&
+           strstr(text, "API:\taa:80000000:80000000000001ff\n");
+}
+
 static void several_messages_come_with_one_read(void)
 {
     struct uapi_uffd_msg msgs[3];
+    pthread_t others[2];
 
     NEED_FILE(0, 0);
     char *p = watched(UFFDIO_REGISTER_MODE_MISSING);
     EXPECT_ERR(read(uffd, msgs, sizeof msgs[0] - 1), EINVAL);
     EXPECT_ERR(read(uffd, msgs, sizeof msgs), EAGAIN);
-    touch(p, read_byte);
-    struct pollfd ready = {uffd, POLLIN, 0};
-    EXPECT_IS(poll(&ready, 1, SECOND), 1);
-    EXPECT_IS(read(uffd, msgs, sizeof msgs), sizeof msgs[0]);
-    EXPECT_IS(fill(p, 'a'), 0);
-    touched();
+    EXPECT(fdinfo_says(0, 0));
+    for (size_t i = 0; i < 2; i++)
+        EXPECT_IS(pthread_create(&others[i], NULL, read_first, p + i * PAGE), 0);
+    for (int tries = 0; tries < SECOND && !fdinfo_says(2, 2); tries++)
+        usleep(1000);
+    EXPECT(fdinfo_says(2, 2));
+    EXPECT_IS(read(uffd, msgs, sizeof msgs), 2 * sizeof msgs[0]);
+    EXPECT(fdinfo_says(0, 2)); /* read, and not answered */
+    EXPECT((msgs[0].address ^ msgs[1].address) == ((uintptr_t)p ^ (uintptr_t)(p + PAGE)));
+    EXPECT_IS(zero(p, 2 * PAGE), 0);
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(others[i], NULL);
+    EXPECT(fdinfo_says(0, 0));
     done_with(p);
 }
 
 static const struct ktap_test tests[] = {
     TEST(discarding_waits_until_it_is_known),
     TEST(so_does_punching),
+    TEST(and_so_does_freeing),
     TEST(unmapping_is_told_when_it_is_done),
     TEST(so_is_mapping_over),
     TEST(what_moves_is_watched_on),
