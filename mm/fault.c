@@ -92,7 +92,7 @@ static bool grants(const struct vma *vma, enum fault_access access)
     static const uint32_t needed[] = {
         [ACCESS_READ] = VM_RIGHTS, /* x86 cannot refuse reads of what may be written or executed */
         [ACCESS_WRITE] = VM_WRITE,     [ACCESS_EXEC] = VM_EXEC,
-        [ACCESS_UNSHARE] = VM_MAYREAD, [ACCESS_FORCE] = VM_MAYREAD,
+        [ACCESS_UNSHARE] = VM_MAYREAD, [ACCESS_FORCE] = VM_MAYWRITE,
     };
     return vma->flags & needed[access];
 }

@@ -531,6 +531,8 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
             discard_own(vma, from, at, &gather);
         else
             zap_range(mm, from, at, vma->object ? ZAP_FROM_OBJECT : ZAP_PAGES, &gather);
+        if (bug_is_back(BUG_B19))
+            gather.start = from;
     }
     if (!bug_is_back(BUG_B18))
         tlb_gather_others(&gather, addr, end);

@@ -136,11 +136,11 @@ static int move_entries(struct move *m, const struct pt_walk *from, const struct
     struct tlb_gather gather;
     struct taken t;
 
+    tlb_gather_begin(&gather, &m->mm->pgtable);
+    tlb_gather_range(&gather, m->src, m->src + nr * size, from->level); /* before it is seen gone */
     int err = take(m, from, to, nr, &t);
+    tlb_gather_end(&gather);
     if (t.nr) {
-        tlb_gather_begin(&gather, &m->mm->pgtable);
-        tlb_gather_range(&gather, m->src, m->src + t.nr * size, from->level);
-        tlb_gather_end(&gather);
         put_down(m, to, &t);
         if (from->level > PT_4K)
             take_spare(from, to);

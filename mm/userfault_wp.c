@@ -12,6 +12,7 @@
  * Tour:   after mm/fault_watch.c; mm/protect.c is the other way to change rights.
  */
 #include "internal.h"
+#include <base/bug.h>
 #include <mm/userfault.h>
 #include <uapi/errno.h>
 
@@ -82,9 +83,9 @@ static void tell_run(const struct vma *vma, struct pt_run *run, bool tell,
         first = end ? first : i;
         end = i + 1;
     }
-    spin_unlock(pt_lock(run->table));
     if (end)
         tlb_gather_range(gather, run->va + first * size, run->va + end * size, run->level);
+    spin_unlock(pt_lock(run->table));
 }
 
 /* A run passes over empty slots of large leaves. */
@@ -124,6 +125,8 @@ int area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, bool t
     struct pt_run run = pt_run_first(&vma->mm->pgtable, user(start), user(end));
     for (; run.nr; pt_run_next(&run))
         tell_run(vma, &run, tell, gather);
+    if (tell && !bug_is_back(BUG_B18))
+        tlb_gather_others(gather, start, end);
     return 0;
 }
 

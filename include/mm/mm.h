@@ -369,8 +369,8 @@ enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access ac
 /**
  * mm_access() - copy between a buffer of the kernel and an address space, loaded or not
  * @access: ACCESS_READ fills @buf, ACCESS_WRITE writes it
- * @force: the areas' own rights do not count, as for a debugger; private pages are copied first.
- *         No program is asked (mm/userfault.h): what it would have to answer is refused
+ * @force: the areas' own rights do not count, as for a debugger; private pages are copied first;
+ *         no program is asked (mm/userfault.h): what it would have to answer is refused
  * Context: task, IRQs on, no locks held. Memory without an address in the kernel is refused.
  * TLB: as the faults that it takes.
  * Return: bytes copied, which is less than @len where a page refuses; -EFAULT when the first does.

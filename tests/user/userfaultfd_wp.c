@@ -530,6 +530,58 @@ static void each_page_is_told_of_in_each_round(void)
     }
 }
 
+/* Two protect one page; the second then writes to it, which takes the mark away. */
+static volatile char *both;
+static volatile int met, unseen;
+
+static void meet(int n)
+{
+    __atomic_add_fetch(&met, 1, __ATOMIC_SEQ_CST);
+    while (met < 2 * n)
+        ;
+}
+
+static void *protect_and_write(void *arg)
+{
+    run_on(1);
+    for (int round = 0; round < ROUNDS; round++) {
+        meet(3 * round + 1);
+        *both = 'a'; /* this CPU remembers that it may */
+        meet(3 * round + 2);
+        for (volatile int i = 0; i < 10000 * (round + 1); i++)
+            ;
+        protect((char *)both, PAGE, WP);
+        *both = 'w';
+        unseen += is_marked((char *)both);
+        meet(3 * round + 3);
+    }
+    return arg;
+}
+
+static void what_two_protect_is_protected_for_both(void)
+{
+    pthread_t second;
+
+    if (linux_before(6, 7))
+        SKIP("Linux lacks asynchronous protection before 6.7");
+    NEED_FILE(0, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+    both = map(MAP_PRIVATE, -1);
+    EXPECT_IS(watch((char *)both, LEN, UFFDIO_REGISTER_MODE_WP), 0);
+    met = unseen = 0;
+    run_on(0);
+    EXPECT_IS(pthread_create(&second, NULL, protect_and_write, NULL), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        meet(3 * round + 1);
+        meet(3 * round + 2);
+        protect((char *)both, PAGE, WP);
+        meet(3 * round + 3);
+        protect((char *)both, PAGE, 0);
+    }
+    pthread_join(second, NULL);
+    EXPECT_IS(unseen, 0);
+    done_with((char *)both);
+}
+
 static const struct ktap_test tests[] = {
     TEST(modes_are_checked),
     TEST(a_write_is_told_once),
@@ -551,6 +603,7 @@ static const struct ktap_test tests[] = {
     TEST(huge_pages_of_an_object_are_told_of),
     TEST(private_huge_pages_are_told_of),
     TEST(each_page_is_told_of_in_each_round),
+    TEST(what_two_protect_is_protected_for_both),
 };
 
 int main(void)
