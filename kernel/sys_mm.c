@@ -384,7 +384,7 @@ int64_t sys_remap_file_pages(uint64_t start, uint64_t len, uint64_t prot, uint64
     len = round_down(len, PAGE_SIZE);
     if (prot || start + len <= start || pgoff + (len >> PAGE_SHIFT) < pgoff)
         return -EINVAL;
-    return mm_window(task_current()->mm, start, len, pgoff, !(flags & MAP_NONBLOCK));
+    return mm_remap_pages(task_current()->mm, start, len, pgoff, !(flags & MAP_NONBLOCK));
 }
 
 /* Advice that is a flag of the area: what it sets and clears. False: it is something else. */

@@ -239,5 +239,5 @@ KTEST(a_part_of_the_page_table_bits_mean_what_the_manual_says)
 KTEST(a_wrong_model_of_page_table_bits_is_seen)
 {
     if (run(SLICE, true))
-        EXPECT(one.differ > one.tried / 200, "%lu of %lu", one.differ, one.tried);
+        EXPECT(one.differ > 0, "none of %lu", one.tried);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/window.c - another part of the same object at the same place: remap_file_pages
+ * mm/remap_pages.c - another part of the same object at the same place: remap_file_pages
  *
  * Room:   mm.
  * Owns:   nothing: it finds what is mapped there, and maps it again.
@@ -42,7 +42,7 @@ static int look(struct mm *mm, struct map_request *r)
     return err;
 }
 
-int mm_window(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint64_t pgoff, bool populate)
+int mm_remap_pages(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint64_t pgoff, bool populate)
 {
     struct map_request r = {.addr = addr,
                             .len_bytes = len_bytes,
