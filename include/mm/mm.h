@@ -330,7 +330,8 @@ int __must_check mm_remap(struct mm *mm, uint64_t old, uint64_t old_len, uint64_
                           unsigned flags, uint64_t new_addr, uint64_t *out);
 
 /**
- * mm_remap_pages() - remap_file_pages(2): the shared object that is mapped at @addr, from page @pgoff on
+ * mm_remap_pages() - remap_file_pages(2)
+ * The shared object that is mapped at @addr, from its page @pgoff on, in its place.
  * Return: 0; -EINVAL: [addr, addr + len_bytes) is not all of one such object; what mm_map() says.
  */
 int __must_check mm_remap_pages(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint64_t pgoff,

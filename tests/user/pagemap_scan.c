@@ -12,37 +12,17 @@
  */
 #define _GNU_SOURCE
 #include "ktap.h"
+#include "page_scan.h"
 #include "smaps.h"
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define RW      PROT_READ | PROT_WRITE
-#define HUGE    (512 * PAGE)
-#define REGIONS 64
+#define RW   PROT_READ | PROT_WRITE
+#define HUGE (512 * PAGE)
 
-struct region {
-    uint64_t start, end, categories;
-};
-
-struct scan {
-    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-    uint64_t inverted, mask, anyof, wanted;
-};
-
-#define SCAN          _IOWR('f', 16, struct scan)
-#define WP_MATCHING   1
-#define CHECK_WPASYNC 2
-#define WPALLOWED     0x001UL
-#define WRITTEN       0x002UL
-#define PRESENT       0x008UL
-#define ZERO          0x020UL
-#define SOFT_DIRTY    0x080UL
-#define GUARDED       0x100UL
-#define STABLE        (0x1ffUL & ~SOFT_DIRTY)
+#define STABLE (0x1ffUL & ~SOFT_DIRTY)
 
 static int pagemap = -1;
 static char *base; /* regions are told in pages from here */
-static struct region regions[REGIONS];
 
 /* A scan of @pages from base on that tells everything about everything. */
 static struct scan everything(unsigned long pages)
@@ -64,9 +44,8 @@ static const char *told(struct scan s)
 
     if (n < 0)
         len = sprintf(text, "error %d ", errno);
-    for (int i = 0; i < n; i++)
-        len += sprintf(text + len, "%lu-%lu:%lx ", (regions[i].start - (uintptr_t)base) / PAGE,
-                       (regions[i].end - (uintptr_t)base) / PAGE, regions[i].categories);
+    else
+        len = regions_text(text, n, base);
     if (s.walk_end != 77)
         len += sprintf(text + len, "to %ld", (long)(s.walk_end - (uintptr_t)base) / (long)PAGE);
     return text;

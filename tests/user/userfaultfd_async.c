@@ -10,46 +10,26 @@
  * Tour:   after tests/user/userfaultfd_wp.c, tests/user/pagemap_scan.c; then user/snapshot.c.
  */
 #define _GNU_SOURCE
+#include "page_scan.h"
 #include "uffd.h"
 
-#define HUGE    (2UL << 20)
-#define REGIONS 16
-
-struct region {
-    uint64_t start, end, categories;
-};
-
-struct scan {
-    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-    uint64_t inverted, mask, anyof, wanted;
-};
-
-#define SCAN          _IOWR('f', 16, struct scan)
-#define WP_MATCHING   1
-#define CHECK_WPASYNC 2
-#define WPALLOWED     0x001UL
-#define WRITTEN       0x002UL
-#define PRESENT       0x008UL
-
-static struct region regions[REGIONS];
+#define HUGE (2UL << 20)
 
 /* What was written in the @pages from @p on, as "0-2 5-6 "; @flags: and protect it again. */
 static const char *scan_for(char *p, size_t pages, struct scan s)
 {
     static char text[REGIONS * 48];
-    int fd = open("/proc/self/pagemap", O_RDONLY), len = 0;
+    int fd = open("/proc/self/pagemap", O_RDONLY);
 
     s.size = sizeof s;
     s.start = (uintptr_t)p;
     s.end = s.start + pages * PAGE;
     int n = ioctl(fd, SCAN, &s);
     close(fd);
-    text[0] = 0;
     if (n < 0)
         sprintf(text, "error %d", errno);
-    for (int i = 0; i < n; i++)
-        len += sprintf(text + len, "%lu-%lu:%lx ", (regions[i].start - (uintptr_t)p) / PAGE,
-                       (regions[i].end - (uintptr_t)p) / PAGE, regions[i].categories);
+    else
+        regions_text(text, n, p);
     return text;
 }
 
