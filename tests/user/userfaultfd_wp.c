@@ -29,6 +29,17 @@ static char *map_kind(enum kind kind)
     return p;
 }
 
+/* The same, with @bytes of it written; the next writes are told. */
+static char *map_told(enum kind kind, size_t bytes)
+{
+    char *p = map_kind(kind);
+
+    memset(p, 'a', bytes);
+    EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
+    EXPECT_IS(protect(p, LEN, WP), 0);
+    return p;
+}
+
 /* Writes to @p are told once, and go through when the protection is taken away. */
 static void expect_told_once(char *p)
 {
@@ -269,10 +280,7 @@ static void mprotect_never_grants_what_is_told(void)
 {
     for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind++) {
         NEED_FILE(0, 0);
-        char *p = map_kind(kind);
-        memset(p, 'a', LEN);
-        EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
-        EXPECT_IS(protect(p, LEN, WP), 0);
+        char *p = map_told(kind, LEN);
         EXPECT_IS(mprotect(p, LEN, PROT_READ), 0);
         EXPECT_IS(mprotect(p, LEN, RW), 0);
         expect_told_once(p);
@@ -291,10 +299,7 @@ static void what_moves_away_is_not_marked(void)
 {
     for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind++) {
         NEED_FILE(0, 0);
-        char *p = map_kind(kind), *place = map(MAP_PRIVATE, -1);
-        memset(p, 'a', 4 * PAGE);
-        EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
-        EXPECT_IS(protect(p, LEN, WP), 0);
+        char *p = map_told(kind, 4 * PAGE), *place = map(MAP_PRIVATE, -1);
         char *q = mremap(p, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, place);
         EXPECT(q == place);
         EXPECT(!is_marked(q) && !is_marked(q + 5 * PAGE));
@@ -314,10 +319,7 @@ static void what_is_discarded_stays_marked_if_it_is_an_objects(void)
 {
     for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind++) {
         NEED_FILE(0, 0);
-        char *p = map_kind(kind);
-        memset(p, 'a', LEN);
-        EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
-        EXPECT_IS(protect(p, LEN, WP), 0);
+        char *p = map_told(kind, LEN);
         EXPECT_IS(madvise(p, LEN, MADV_DONTNEED), 0);
         EXPECT_IS(is_marked(p), kind != ANON);
         if (kind == ANON) {
@@ -357,10 +359,7 @@ static void who_asks_no_more_has_no_marks(void)
 {
     for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind++) {
         NEED_FILE(0, 0);
-        char *p = map_kind(kind);
-        memset(p, 'a', 4 * PAGE);
-        EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
-        EXPECT_IS(protect(p, LEN, WP), 0);
+        char *p = map_told(kind, 4 * PAGE);
         touch(p, write_byte);
         EXPECT(asks(p, TOLD));
         EXPECT_IS(ask_no_more(p, LEN), 0);
@@ -385,10 +384,7 @@ static void children_are_not_told(void)
     for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind++) {
         int status = -1;
         NEED_FILE(0, 0);
-        char *p = map_kind(kind);
-        memset(p, 'a', 4 * PAGE);
-        EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
-        EXPECT_IS(protect(p, LEN, WP), 0);
+        char *p = map_told(kind, 4 * PAGE);
         pid_t pid = fork();
         if (!pid) {
             bool marked = is_marked(p) || is_marked(p + 5 * PAGE);
