@@ -51,6 +51,14 @@ struct mm *mm_pick(bool (*wanted)(const struct mm *mm));
  * once. @head: of any state that objects have, or private memory, which no index holds. */
 uint32_t folio_slots(const struct page *head);
 
+/* A count of users, or -1: no more may come. @rivals: with wx=enforce none of these may be there.
+ * 0, -EPERM (no more may come), -EACCES (rivals). */
+int __must_check users_get(_Atomic int64_t *users, const _Atomic int64_t *rivals);
+void users_put(_Atomic int64_t *users);
+
+/* No more may come. 0, or -EBUSY: some are there. */
+int __must_check users_deny(_Atomic int64_t *users);
+
 /* What the marks of an object's index mean. */
 enum index_mark {
     INDEX_MARK_NEW,   /* a promise, made by the call that is under way: hugetlb.c */

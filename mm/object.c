@@ -278,31 +278,46 @@ unsigned object_mappings(struct object *object)
     return nr;
 }
 
-int object_writer_get(struct object *object)
+int users_get(_Atomic int64_t *users, const _Atomic int64_t *rivals)
 {
-    int64_t n = atomic_load(&object->writers);
+    int64_t n = atomic_load(users);
     do {
         if (n < 0)
             return -EPERM;
-    } while (!atomic_compare_exchange_weak(&object->writers, &n, n + 1));
-    if (!vm_settings.wx_enforce || atomic_load(&object->executors) <= 0)
+    } while (!atomic_compare_exchange_weak(users, &n, n + 1));
+    if (!vm_settings.wx_enforce || atomic_load(rivals) <= 0)
         return 0;
-    object_writer_put(object);
+    users_put(users);
     return -EACCES;
+}
+
+void users_put(_Atomic int64_t *users)
+{
+    int64_t before = atomic_fetch_sub(users, 1);
+    ASSERT(before > 0, "users=%ld", before);
+}
+
+int users_deny(_Atomic int64_t *users)
+{
+    int64_t none = 0;
+    if (atomic_compare_exchange_strong(users, &none, -1) || none < 0)
+        return 0;
+    return -EBUSY;
+}
+
+int object_writer_get(struct object *object)
+{
+    return users_get(&object->writers, &object->executors);
 }
 
 void object_writer_put(struct object *object)
 {
-    int64_t before = atomic_fetch_sub(&object->writers, 1);
-    ASSERT(before > 0, "writers=%ld", before);
+    users_put(&object->writers);
 }
 
 int object_deny_writers(struct object *object)
 {
-    int64_t none = 0;
-    if (atomic_compare_exchange_strong(&object->writers, &none, -1) || none < 0)
-        return 0;
-    return -EBUSY;
+    return users_deny(&object->writers);
 }
 
 void object_allow_writers(struct object *object)

@@ -48,27 +48,15 @@ bool mm_refuses_exec(const struct mm *mm, uint32_t old, uint32_t new)
 
 int object_executor_get(struct object *object)
 {
-    int64_t n = atomic_load(&object->executors);
-    do {
-        if (n < 0)
-            return -EPERM;
-    } while (!atomic_compare_exchange_weak(&object->executors, &n, n + 1));
-    if (!vm_settings.wx_enforce || atomic_load(&object->writers) <= 0)
-        return 0;
-    object_executor_put(object);
-    return -EACCES;
+    return users_get(&object->executors, &object->writers);
 }
 
 void object_executor_put(struct object *object)
 {
-    int64_t before = atomic_fetch_sub(&object->executors, 1);
-    ASSERT(before > 0, "executors=%ld", before);
+    users_put(&object->executors);
 }
 
 int object_deny_executors(struct object *object)
 {
-    int64_t none = 0;
-    if (atomic_compare_exchange_strong(&object->executors, &none, -1) || none < 0)
-        return 0;
-    return -EBUSY;
+    return users_deny(&object->executors);
 }
