@@ -296,8 +296,8 @@ bool pkey_is_given(const struct mm *mm, int key);
 /* mm_pkey_exec_only(), mmap_lock held for writing. */
 int pkey_of_exec_only(struct mm *mm);
 
-/* wx.c: is an area that had the rights @old, or is new with @new, not to have @new? */
-bool mm_refuses_exec(const struct mm *mm, uint32_t old, uint32_t new);
+/* wx.c: is an area that had the rights @before, or is new with @after, not to have @after? */
+bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after);
 
 /* mseal.c: mmap_lock held. */
 

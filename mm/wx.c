@@ -39,11 +39,11 @@ void mm_inherit_mdwe(struct mm *mm, const struct mm *from)
     mm->mdwe = from->mdwe & PR_MDWE_NO_INHERIT ? 0 : from->mdwe;
 }
 
-bool mm_refuses_exec(const struct mm *mm, uint32_t old, uint32_t new)
+bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after)
 {
-    if (!(new &VM_EXEC) || !mm_mdwe(mm))
+    if (!(after & VM_EXEC) || !mm_mdwe(mm))
         return false;
-    return (new &VM_WRITE) || !(old & VM_EXEC);
+    return (after & VM_WRITE) || !(before & VM_EXEC);
 }
 
 int object_executor_get(struct object *object)

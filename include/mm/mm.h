@@ -200,8 +200,8 @@ int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct
 enum protect_how {
     PROTECT_GROWS = 1 << 0,     /* PROT_GROWSDOWN */
     PROTECT_EXEC_ONLY = 1 << 1, /* areas get the execute-only key, if there is one */
-    PROTECT_GROWS_UP = 1 << 3,  /* PROT_GROWSUP: no area does */
-    PROTECT_KEY = 1 << 2        /* areas get the key in the bits from PROTECT_KEY_SHIFT on */
+    PROTECT_KEY = 1 << 2,       /* areas get the key in the bits from PROTECT_KEY_SHIFT on */
+    PROTECT_GROWS_UP = 1 << 3   /* PROT_GROWSUP: no area does */
 };
 
 #define PROTECT_KEY_SHIFT 8

@@ -361,30 +361,22 @@ static void without_keys(void)
     EXPECT(smaps_field(p, "ProtectionKey") < 0);
 }
 
-#define EACH_APART(name, test) \
-    static void name(void)     \
-    {                          \
-        if (!keys_exist())     \
-            SKIP("no keys");   \
-        apart(test);           \
-    }
-
-EACH_APART(pkey_alloc_checks_flags_and_rights, arguments_of_pkey_alloc)
-EACH_APART(keys_are_given_lowest_first_and_15_in_all, all_keys)
-EACH_APART(key_0_is_given_from_the_start, key_0)
-EACH_APART(pkey_alloc_sets_the_callers_rights, rights_of_the_caller)
-EACH_APART(pkey_mprotect_checks_in_order, checks_of_pkey_mprotect)
-EACH_APART(keys_refuse_reads_and_writes, refusals)
-EACH_APART(keys_are_asked_before_rights, refusals_beside_rights)
-EACH_APART(keys_are_asked_before_the_end_of_a_file, past_the_end)
-EACH_APART(areas_of_two_keys_are_two, rows_of_memory)
-EACH_APART(the_kernel_copies_with_the_programs_keys, copies)
-EACH_APART(remote_accesses_ask_no_key, remote_accesses)
-EACH_APART(what_fills_memory_asks_its_key, filling)
-EACH_APART(execute_only_memory_has_a_key, execute_only)
-EACH_APART(without_a_key_execute_only_memory_is_read, execute_only_without_a_key)
-EACH_APART(a_refused_mprotect_takes_no_key, nothing_mapped_takes_no_key)
-EACH_APART(a_freed_key_stays_in_its_pages, freed_keys)
+EACH_WITH_KEYS(pkey_alloc_checks_flags_and_rights, arguments_of_pkey_alloc)
+EACH_WITH_KEYS(keys_are_given_lowest_first_and_15_in_all, all_keys)
+EACH_WITH_KEYS(key_0_is_given_from_the_start, key_0)
+EACH_WITH_KEYS(pkey_alloc_sets_the_callers_rights, rights_of_the_caller)
+EACH_WITH_KEYS(pkey_mprotect_checks_in_order, checks_of_pkey_mprotect)
+EACH_WITH_KEYS(keys_refuse_reads_and_writes, refusals)
+EACH_WITH_KEYS(keys_are_asked_before_rights, refusals_beside_rights)
+EACH_WITH_KEYS(keys_are_asked_before_the_end_of_a_file, past_the_end)
+EACH_WITH_KEYS(areas_of_two_keys_are_two, rows_of_memory)
+EACH_WITH_KEYS(the_kernel_copies_with_the_programs_keys, copies)
+EACH_WITH_KEYS(remote_accesses_ask_no_key, remote_accesses)
+EACH_WITH_KEYS(what_fills_memory_asks_its_key, filling)
+EACH_WITH_KEYS(execute_only_memory_has_a_key, execute_only)
+EACH_WITH_KEYS(without_a_key_execute_only_memory_is_read, execute_only_without_a_key)
+EACH_WITH_KEYS(a_refused_mprotect_takes_no_key, nothing_mapped_takes_no_key)
+EACH_WITH_KEYS(a_freed_key_stays_in_its_pages, freed_keys)
 
 int main(void)
 {

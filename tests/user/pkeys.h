@@ -180,3 +180,12 @@ __attribute__((unused)) static int areas_in(size_t pages)
         fclose(file);
     return nr;
 }
+
+/* A test in a process of its own, where there are keys. */
+#define EACH_WITH_KEYS(name, test) \
+    static void name(void)         \
+    {                              \
+        if (!keys_exist())         \
+            SKIP("no keys");       \
+        apart(test);               \
+    }

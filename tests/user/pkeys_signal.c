@@ -336,23 +336,15 @@ static void debuggers(void)
     EXPECT_IS(status, 0);
 }
 
-#define EACH_APART(name, test) \
-    static void name(void)     \
-    {                          \
-        if (!keys_exist())     \
-            SKIP("no keys");   \
-        apart(test);           \
-    }
-
-EACH_APART(a_handler_starts_as_a_new_program, handlers)
-EACH_APART(a_handler_can_open_a_key, openers)
-EACH_APART(a_handler_cannot_run_on_a_shut_stack, shut_stack_kills)
-EACH_APART(children_have_their_parents_keys, children)
-EACH_APART(execute_only_memory_stays_so_in_children, exec_only_in_children)
-EACH_APART(rights_are_a_threads, thread_rights)
-EACH_APART(rights_are_switched_with_the_thread, switches)
-EACH_APART(a_new_program_has_no_keys, exec_rights)
-EACH_APART(a_debugger_sees_and_changes_rights, debuggers)
+EACH_WITH_KEYS(a_handler_starts_as_a_new_program, handlers)
+EACH_WITH_KEYS(a_handler_can_open_a_key, openers)
+EACH_WITH_KEYS(a_handler_cannot_run_on_a_shut_stack, shut_stack_kills)
+EACH_WITH_KEYS(children_have_their_parents_keys, children)
+EACH_WITH_KEYS(execute_only_memory_stays_so_in_children, exec_only_in_children)
+EACH_WITH_KEYS(rights_are_a_threads, thread_rights)
+EACH_WITH_KEYS(rights_are_switched_with_the_thread, switches)
+EACH_WITH_KEYS(a_new_program_has_no_keys, exec_rights)
+EACH_WITH_KEYS(a_debugger_sees_and_changes_rights, debuggers)
 
 /* Linux before 6.12 writes frames with the program's own rights. */
 static void a_frame_is_written_whatever_is_shut(void)

@@ -58,6 +58,15 @@ static int punch(char *at)
     return madvise(at, PAGE, MADV_REMOVE);
 }
 
+/* Whoever removed the first page from @p waits until that is read. */
+static void expect_told_removed(const char *p)
+{
+    struct uapi_uffd_msg msg = question();
+    EXPECT_IS(msg.event, UFFD_EVENT_REMOVE);
+    EXPECT(msg.start == (uintptr_t)p && msg.end == (uintptr_t)(p + PAGE));
+    EXPECT_IS(touched(), 0);
+}
+
 static void so_does_punching(void)
 {
     NEED_FILE(0, UFFD_FEATURE_EVENT_REMOVE);
@@ -66,10 +75,7 @@ static void so_does_punching(void)
     EXPECT_IS(ask_about(p, LEN), 0);
     EXPECT_IS(fill(p, 'a'), 0);
     touch(p, punch);
-    struct uapi_uffd_msg msg = question();
-    EXPECT_IS(msg.event, UFFD_EVENT_REMOVE);
-    EXPECT(msg.start == (uintptr_t)p && msg.end == (uintptr_t)(p + PAGE));
-    EXPECT_IS(touched(), 0);
+    expect_told_removed(p);
     munmap(p, LEN);
     close(uffd);
 }
@@ -262,10 +268,7 @@ static void and_so_does_freeing(void)
 
     EXPECT_IS(fill(p, 'a'), 0);
     touch(p, free_page);
-    struct uapi_uffd_msg msg = question();
-    EXPECT_IS(msg.event, UFFD_EVENT_REMOVE);
-    EXPECT(msg.start == (uintptr_t)p && msg.end == (uintptr_t)(p + PAGE));
-    EXPECT_IS(touched(), 0);
+    expect_told_removed(p);
     munmap(p, LEN);
     close(uffd);
 }
