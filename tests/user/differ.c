@@ -12,21 +12,13 @@
  * Tour:   after user/probe.h, before tests/user/differ.
  *
  * Arguments: SEED:STEPS runs that many steps and prints a hash of the log after every HASH_STEPS;
- * SEED:N-N,N runs these steps only, and prints the log.
+ * SEED:N-N,N runs these steps only, and prints the log. SEED+THREADS: as many seeds, from that one
+ * on, each in a thread.
  */
 #define _GNU_SOURCE
-#include "../../user/probe.h"
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include "differ_near.h"
+#include <pthread.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-
-#define ARENA       0x10000010000UL /* too short for a huge page, wherever it begins */
-#define ARENA_PAGES 64
-#define ARENA_END   (ARENA + ARENA_PAGES * PAGE)
-#define AROUND      (16 * PAGE) /* shown as well: what grows or is moved out of the arena */
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -38,11 +30,11 @@
 
 enum {
     HASH_STEPS = 64,
-    CHILD_STEPS_MAX = 4,
-    SLOTS = 3,
-    LOG_BYTES = 64 << 10,
+    FLAGS_STEPS = 8, /* flags, keys and counts of mappings are told so often */
+    CHILD_STEPS_MAX = 8,
+    THREADS_MAX = 8,
     HEAP_PAGES_MAX = 16,
-    SAMPLES = 8, /* words of a page that a look reads, evenly spaced */
+    TEXT_BYTES = 1 << 20,
 };
 
 struct report {
@@ -50,127 +42,13 @@ struct report {
     char text[LOG_BYTES];
 };
 
-static int memfds[SLOTS] = {-1, -1, -1};
-static char log_text[LOG_BYTES];
-static size_t log_len;
-static char maps_text[64 << 10];
+static __thread char *maps_text;
+static __thread FILE *out;
 static uintptr_t heap_start;
 static struct report *report; /* shared with a forked child */
 static bool in_full;          /* what a child saw is logged, not its hash */
-
-/* --- the log --- */
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    int n = vsnprintf(log_text + log_len, sizeof log_text - log_len, format, args);
-    va_end(args);
-    log_len += (size_t)n < sizeof log_text - log_len ? (size_t)n : 0;
-}
-
-/* What a call returned: a number, or the name of its error. */
-static void say_result(long result)
-{
-    if (result == -1)
-        say(" = %s\n", strerror(errno));
-    else
-        say(" = %ld\n", result);
-}
-
-/* The same for calls that return an address. Returns whether it lies where we can look. */
-static bool say_place(long result)
-{
-    uintptr_t at = (uintptr_t)result;
-
-    if (result == -1)
-        say_result(result);
-    else if (at >= ARENA && at < ARENA_END)
-        say(" = page %lu\n", (at - ARENA) / PAGE);
-    else
-        say(" = elsewhere\n");
-    return result == -1 || (at >= ARENA && at < ARENA_END);
-}
-
-static uint64_t hash_more(uint64_t hash, const void *data, size_t len)
-{
-    for (const unsigned char *p = data; len--; p++)
-        hash = (hash ^ *p) * 0x100000001b3;
-    return hash;
-}
-
-/* --- chance --- */
-
-static uint64_t chance;
-
-static void chance_begin(uint64_t seed, uint64_t step)
-{
-    chance = (seed << 32) + step;
-}
-
-/* A number below @limit. splitmix64. */
-static unsigned pick(unsigned limit)
-{
-    uint64_t z = chance += 0x9e3779b97f4a7c15;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (unsigned)((z ^ (z >> 31)) % limit);
-}
-
-#define PICK(table) (table)[pick(sizeof(table) / sizeof(table)[0])]
-
-struct range {
-    uintptr_t start;
-    size_t len;
-};
-
-/* Pages of the arena: mostly few, now and then a range that no call should take. */
-static struct range pick_range(void)
-{
-    unsigned first = pick(ARENA_PAGES), count = 1 + (pick(3) ? pick(6) : pick(24));
-    struct range r = {ARENA + first * PAGE, count * PAGE};
-
-    if (r.start + r.len > ARENA_END)
-        r.len = ARENA_END - r.start;
-    switch (pick(40)) {
-    case 0:
-        r.start += 1 + pick(PAGE - 1);
-        break;
-    case 1:
-        r.len -= pick(PAGE);
-        break;
-    case 2:
-        r.len = 0;
-        break;
-    }
-    say(" %lu", (r.start - ARENA) / PAGE);
-    if (r.start % PAGE)
-        say("(+%lu)", r.start % PAGE);
-    say(" for %lu", r.len / PAGE);
-    if (r.len % PAGE)
-        say("(+%lu)", r.len % PAGE);
-    return r;
-}
-
-/* Without PROT_EXEC alone: what it means depends on whether the CPU has protection keys. */
-static int pick_prot(void)
-{
-    static const int prots[] = {PROT_NONE,
-                                PROT_READ,
-                                PROT_READ | PROT_WRITE,
-                                PROT_READ | PROT_WRITE,
-                                PROT_READ | PROT_WRITE,
-                                PROT_WRITE,
-                                PROT_READ | PROT_EXEC,
-                                PROT_READ | PROT_WRITE | PROT_EXEC,
-                                PROT_READ | 8 /* SEM */};
-    int prot = PICK(prots);
-
-    say(" prot %d", prot);
-    return prot;
-}
+static bool is_child;         /* may do what cannot be undone */
+static bool apart;            /* threads: no step may reach beyond its own arena */
 
 static int pick_memfd(void)
 {
@@ -280,7 +158,7 @@ static void step_mremap(void)
                               MREMAP_FIXED};
     struct range old = pick_range();
     int flags = pick(60) ? PICK(how) : (int)pick(16);
-    uintptr_t to = ARENA + pick(ARENA_PAGES) * PAGE;
+    uintptr_t to = arena + pick(ARENA_PAGES) * PAGE;
     size_t len = pick(3) ? old.len : (pick(20) + (pick(20) > 0)) * PAGE;
     long p;
 
@@ -290,7 +168,7 @@ static void step_mremap(void)
     }
     if ((flags & MREMAP_FIXED) && to + len > ARENA_END)
         to = ARENA_END - len;
-    say(" flags %d to %lu for %lu", flags, (to - ARENA) / PAGE, len / PAGE);
+    say(" flags %d to %lu for %lu", flags, (to - arena) / PAGE, len / PAGE);
     p = syscall(SYS_mremap, old.start, old.len, len, flags, to);
     if (!say_place(p))
         munmap((void *)p, len);
@@ -323,6 +201,7 @@ static void step_madvise(void)
                                   22 /* POPULATE_READ */,
                                   23 /* POPULATE_WRITE */,
                                   24 /* DONTNEED_LOCKED */,
+                                  25 /* COLLAPSE: there is no room */,
                                   99};
     struct range r = pick_range();
     int advice = PICK(advices);
@@ -397,60 +276,29 @@ static void step_brk(void)
 
 /* --- steps: memory --- */
 
-static void say_fault(struct fault f)
-{
-    if (!f.sig)
-        say(" = ok\n");
-    else
-        say(" = %s code %d at %ld\n", f.sig == SIGBUS ? "SIGBUS" : "SIGSEGV", f.code,
-            (long)((uintptr_t)f.addr - ARENA));
-}
-
 static void step_touch(void)
 {
     static const enum probe_kind kinds[] = {PROBE_READ, PROBE_WRITE, PROBE_WRITE};
-    uintptr_t at = ARENA + pick(ARENA_PAGES) * PAGE + pick(SAMPLES) * (PAGE / SAMPLES);
+    uintptr_t at = arena + pick(ARENA_PAGES) * PAGE + pick(SAMPLES) * (PAGE / SAMPLES);
     enum probe_kind kind = PICK(kinds);
 
-    say(" %s %ld", kind == PROBE_READ ? "read" : "write", (long)(at - ARENA));
-    say_fault(probe((void *)at, kind));
+    say(" %s %ld", kind == PROBE_READ ? "read" : "write", (long)(at - arena));
+    goes_through(at, kind);
+    say_access();
 }
 
 /* Write to several pages, until one refuses. */
 static void step_fill(void)
 {
     struct range r = pick_range();
-    char value = (char)pick(256);
-    struct fault f = {0};
+    char value = (char)(pick(3) ? pick(256) : CODE);
 
-    for (uintptr_t at = r.start; !f.sig && at < r.start + r.len; at += PAGE) {
-        f = probe((void *)at, PROBE_WRITE);
-        if (!f.sig)
+    refusal.sig = 0;
+    for (uintptr_t at = r.start; !refusal.sig && at < r.start + r.len; at += PAGE)
+        if (goes_through(at, PROBE_WRITE))
             *(volatile char *)at = value;
-    }
     say(" value %d", value);
-    say_fault(f);
-}
-
-/* The words of one page, or where the kernel refused. */
-static uint64_t hash_page(uintptr_t at, uint64_t hash)
-{
-    struct fault f = probe((void *)at, PROBE_READ);
-
-    if (f.sig)
-        return hash_more(hash, &f.sig, sizeof f.sig);
-    for (int i = 0; i < SAMPLES; i++)
-        hash = hash_more(hash, (void *)(at + (unsigned)i * (PAGE / SAMPLES)), 8);
-    return hash;
-}
-
-static uint64_t hash_arena(void)
-{
-    uint64_t hash = 1;
-
-    for (uintptr_t at = ARENA; at < ARENA_END; at += PAGE)
-        hash = hash_page(at, hash);
-    return hash;
+    say_access();
 }
 
 /* Reading makes pages present: so looking is a step of its own. */
@@ -461,15 +309,21 @@ static void step_look(void)
 
 /* --- steps: memfds --- */
 
-static void step_memfd(void)
+static void memfd_begin(unsigned slot, unsigned flags)
 {
-    unsigned slot = pick(SLOTS);
     const char name[] = {(char)('a' + slot), '\0'};
 
     if (memfds[slot] >= 0)
         close(memfds[slot]);
-    memfds[slot] = memfd_create(name, pick(4) ? MFD_ALLOW_SEALING : 0);
+    memfds[slot] = memfd_create(name, flags);
     say(" %s", name);
+}
+
+static void step_memfd(void)
+{
+    unsigned slot = pick(SLOTS);
+
+    memfd_begin(slot, pick(4) ? MFD_ALLOW_SEALING : 0);
     if (pick(4) && ftruncate(memfds[slot], (off_t)(pick(12) * PAGE)) < 0)
         say(" cannot grow");
     say_result(memfds[slot] < 0 ? -1 : 0);
@@ -533,7 +387,7 @@ static bool grows_for_nothing(int fd, uintptr_t source, long offset)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && offset > st.st_size && probe((void *)source, PROBE_READ).sig;
+    return fstat(fd, &st) == 0 && offset > st.st_size && !goes_through(source, PROBE_READ);
 }
 
 /* Memory of the arena is the buffer: the kernel meets what a touch would meet. */
@@ -583,24 +437,26 @@ static void step_vm_copy(void)
 
 /* --- steps: processes --- */
 
-static void say_state(void);
-static void do_step(const char *but);
+static void say_state(bool with_flags);
+static void do_step(void);
 
 /* What a child does: looks at what it got, changes it, looks again, and reports. */
 static void be_child(unsigned first, unsigned end)
 {
     log_len = 0;
-    say_state();
+    is_child = true;
+    say_state(true);
     say("   %lx\n", hash_arena());
     for (unsigned i = first; i < end && i < ARENA_PAGES; i++) {
         say("  write %u", i);
-        say_fault(probe((void *)(ARENA + i * PAGE), PROBE_WRITE));
+        goes_through(arena + i * PAGE, PROBE_WRITE);
+        say_access();
     }
     for (unsigned i = pick(CHILD_STEPS_MAX + 1); i > 0; i--) {
         say("  ");
-        do_step("fork");
+        do_step();
     }
-    say_state();
+    say_state(true);
     say("   %lx\n", hash_arena());
     memcpy(report->text, log_text, log_len);
     report->len = log_len;
@@ -628,31 +484,135 @@ static void step_fork(void)
         say("%.*s", (int)report->len, report->text);
 }
 
+enum where {
+    ANYWHERE,
+    ALONE,    /* reaches the whole process */
+    NO_CHILD, /* tells which pages of files are present */
+    IN_CHILD, /* cannot be undone */
+};
+
 static const struct step {
     const char *name;
     void (*run)(void);
     unsigned weight;
+    enum where where;
 } steps[] = {
-    {"mmap", step_mmap_anon, 14},     {"mmap", step_mmap_memfd, 12},
-    {"munmap", step_munmap, 6},       {"mprotect", step_mprotect, 10},
-    {"mremap", step_mremap, 8},       {"madvise", step_madvise, 10},
-    {"mlock", step_mlock, 4},         {"msync", step_msync, 1},
-    {"mincore", step_mincore, 1},     {"brk", step_brk, 1},
-    {"touch", step_touch, 16},        {"fill", step_fill, 8},
-    {"look", step_look, 2},           {"memfd", step_memfd, 2},
-    {"ftruncate", step_ftruncate, 5}, {"fallocate", step_fallocate, 4},
-    {"seal", step_seal, 2},           {"stat", step_stat, 2},
-    {"seek", step_seek, 1},           {"pwrite", step_pwrite, 4},
-    {"pread", step_pread, 3},         {"fork", step_fork, 2},
-    {"mlockall", step_mlockall, 1},   {"vm_copy", step_vm_copy, 2},
+    {"mmap", step_mmap_anon, 28, ANYWHERE},
+    {"mmap", step_mmap_memfd, 24, ANYWHERE},
+    {"munmap", step_munmap, 10, ANYWHERE},
+    {"mprotect", step_mprotect, 20, ANYWHERE},
+    {"mremap", step_mremap, 16, ANYWHERE},
+    {"madvise", step_madvise, 20, ANYWHERE},
+    {"process_madvise", step_process_madvise, 3, ANYWHERE},
+    {"mlock", step_mlock, 6, ANYWHERE},
+    {"mlockall", step_mlockall, 2, ALONE},
+    {"msync", step_msync, 2, ANYWHERE},
+    {"mincore", step_mincore, 2, ANYWHERE},
+    {"brk", step_brk, 2, ALONE},
+    {"touch", step_touch, 32, ANYWHERE},
+    {"fill", step_fill, 18, ANYWHERE},
+    {"call", step_call, 5, ANYWHERE},
+    {"look", step_look, 4, ANYWHERE},
+    {"force", step_force, 5, ANYWHERE},
+    {"vm_copy", step_vm_copy, 4, ANYWHERE},
+    {"memfd", step_memfd, 4, ANYWHERE},
+    {"ftruncate", step_ftruncate, 8, ANYWHERE},
+    {"fallocate", step_fallocate, 8, ANYWHERE},
+    {"seal", step_seal, 3, ANYWHERE},
+    {"stat", step_stat, 3, ANYWHERE},
+    {"seek", step_seek, 2, ANYWHERE},
+    {"pwrite", step_pwrite, 8, ANYWHERE},
+    {"pread", step_pread, 6, ANYWHERE},
+    {"pkey_alloc", step_pkey_alloc, 4, ALONE},
+    {"pkey_free", step_pkey_free, 1, ALONE},
+    {"pkey_mprotect", step_pkey_mprotect, 8, ALONE},
+    {"pkru", step_pkru, 4, ANYWHERE},
+    {"mseal", step_mseal, 6, IN_CHILD},
+    {"mdwe", step_mdwe, 1, IN_CHILD},
+    {"uffd", step_uffd, 3, ANYWHERE},
+    {"register", step_register, 14, ANYWHERE},
+    {"unregister", step_unregister, 4, ANYWHERE},
+    {"uffd_copy", step_uffd_copy, 8, ANYWHERE},
+    {"uffd_fill", step_uffd_fill, 10, ANYWHERE},
+    {"uffd_protect", step_uffd_protect, 8, ANYWHERE},
+    {"uffd_move", step_uffd_move, 5, ANYWHERE},
+    {"scan", step_scan, 8, NO_CHILD},
+    {"fork", step_fork, 3, ALONE},
 };
 
+static bool is_for_here(const struct step *step)
+{
+    switch (step->where) {
+    case ANYWHERE:
+        return true;
+    case ALONE:
+        return !apart && (!is_child || step->run != step_fork);
+    case NO_CHILD:
+        return !is_child;
+    case IN_CHILD:
+        return is_child;
+    }
+    return false;
+}
+
+static void do_step(void)
+{
+    unsigned total = 0, at;
+    size_t i;
+
+    for (i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        total += steps[i].weight;
+    at = pick(total);
+    for (i = 0; at >= steps[i].weight; i++)
+        at -= steps[i].weight;
+    if (!is_for_here(&steps[i])) {
+        say("nothing\n");
+        return;
+    }
+    say("%s", steps[i].name);
+    steps[i].run();
+}
+
 /* --- after each step --- */
+
+enum { SHOWN_PAGES = ARENA_PAGES + 2 * AROUND / PAGE };
+
+/* What pagemap says of the pages around the arena. */
+static __thread uint64_t words[SHOWN_PAGES];
+
+static void read_pagemap(void)
+{
+    int fd = open_own("/proc/self/pagemap", O_RDONLY);
+    off_t at = (off_t)((arena - AROUND) / PAGE * sizeof words[0]);
+
+    if (pread(fd, words, sizeof words, at) != sizeof words)
+        memset(words, 0xff, sizeof words);
+    close(fd);
+}
+
+/* A letter for each page of [start, end): '0' and what is known of it, without soft-dirty. Linux
+ * lets a child have its parent's leaves of files, Bulla lets it fault them in again: no page of a
+ * file is told of there. */
+static void say_pages(uintptr_t start, uintptr_t end)
+{
+    static const uint64_t bits[] = {PM_PRESENT, PM_SWAP, PM_OBJECT, PM_GUARD, PM_UFFD_WP, PM_ALONE};
+
+    say(" ");
+    for (uintptr_t at = start; at < end; at += PAGE) {
+        size_t i = (at - (arena - AROUND)) / PAGE;
+        int letter = '0';
+
+        bool told = i < SHOWN_PAGES && !(is_child && (words[i] & PM_OBJECT));
+        for (unsigned bit = 0; told && bit < sizeof bits / sizeof bits[0]; bit++)
+            letter += words[i] & bits[bit] ? 1 << bit : 0;
+        say("%c", letter);
+    }
+}
 
 /* Which pages of [start, end) are present, as a row of digits. */
 static void say_present(uintptr_t start, uintptr_t end)
 {
-    unsigned char vec[ARENA_PAGES + 2 * AROUND / PAGE];
+    unsigned char vec[SHOWN_PAGES];
 
     if (end - start > sizeof vec * PAGE || mincore((void *)start, end - start, vec) < 0) {
         say(" ?");
@@ -663,45 +623,63 @@ static void say_present(uintptr_t start, uintptr_t end)
         say("%d", vec[i] & 1);
 }
 
-/* The mappings of the arena: pages, rights, offset, presence, name. */
-static void say_state(void)
+/* The mapping that a line of maps tells of: pages, rights, offset, presence, name. Returns whether
+ * it is one of ours. */
+static bool say_mapping(const char *line)
 {
-    if (slurp("/proc/self/maps", maps_text, sizeof maps_text) < 0)
-        return;
-    for (char *line = maps_text; line && *line; line = strchr(line, '\n')) {
-        uintptr_t start, end;
-        unsigned long offset;
-        char rights[8], name[64] = "";
+    uintptr_t start, end;
+    unsigned long offset;
+    char rights[8], name[64] = "", *rest;
 
-        line += *line == '\n';
-        if (sscanf(line, "%lx-%lx %7s %lx %*s %*s%63[^\n]", &start, &end, rights, &offset, name) <
-                4 ||
-            end <= ARENA - AROUND || start >= ARENA_END + AROUND)
+    start = strtoul(line, &rest, 16);
+    end = strtoul(rest + 1, &rest, 16);
+    if (end <= arena - AROUND || start >= ARENA_END + AROUND ||
+        sscanf(rest, " %7s %lx %*s %*s%63[^\n]", rights, &offset, name) < 2)
+        return false;
+    say("  %ld-%ld %s %lu", (long)(start - arena) / (long)PAGE, (long)(end - arena) / (long)PAGE,
+        rights, offset / PAGE);
+    say_present(start, end);
+    say_pages(start, end);
+    say(" %s\n", name + strspn(name, " "));
+    return true;
+}
+
+/* A line of smaps: only what both kernels count alike. Of the flags, neither soft-dirty nor "there
+ * may be guards", which not every Linux knows. */
+static void say_more(const char *line, size_t len)
+{
+    static const char *const told[] = {
+        "ProtectionKey:", "VmFlags:", "Anonymous:", "Rss:", "Locked:"};
+    const size_t nr = is_child ? 3 : 5; /* pages of files: as in say_pages() */
+    char copy[128], *rest;
+
+    for (size_t i = 0; i < nr; i++) {
+        if (strncmp(line, told[i], strlen(told[i])) || len >= sizeof copy)
             continue;
-        say("  %ld-%ld %s %lu", (long)(start - ARENA) / (long)PAGE,
-            (long)(end - ARENA) / (long)PAGE, rights, offset / PAGE);
-        say_present(start, end);
-        say(" %s\n", name + strspn(name, " "));
+        memcpy(copy, line, len);
+        copy[len] = '\0';
+        say("   ");
+        for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+            if (strcmp(word, "sd") && strcmp(word, "gu"))
+                say(" %s", word);
+        say("\n");
     }
 }
 
-/* One step of any kind except @but. */
-static void do_step(const char *but)
+/* All that can be seen of the arena without touching it. */
+static void say_state(bool with_flags)
 {
-    unsigned total = 0, at;
-    size_t i;
+    bool ours = false;
 
-    for (i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        total += steps[i].weight;
-    at = pick(total);
-    for (i = 0; at >= steps[i].weight; i++)
-        at -= steps[i].weight;
-    if (but && !strcmp(steps[i].name, but)) {
-        say("nothing\n");
+    if (slurp(with_flags ? "/proc/self/smaps" : "/proc/self/maps", maps_text, TEXT_BYTES) < 0)
         return;
+    read_pagemap();
+    for (const char *line = maps_text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        if (*line < 'A' || *line > 'Z')
+            ours = say_mapping(line);
+        else if (ours)
+            say_more(line, (size_t)(end - line));
     }
-    say("%s", steps[i].name);
-    steps[i].run();
 }
 
 static void run_step(uint64_t seed, unsigned number)
@@ -709,9 +687,11 @@ static void run_step(uint64_t seed, unsigned number)
     log_len = 0;
     chance_begin(seed, number);
     say("%u ", number);
-    do_step(NULL);
-    say_state();
+    do_step();
+    say_state(number % FLAGS_STEPS == 0);
 }
+
+/* --- sequences --- */
 
 static void run_hashed(uint64_t seed, unsigned count)
 {
@@ -721,8 +701,8 @@ static void run_hashed(uint64_t seed, unsigned count)
         run_step(seed, n);
         hash = hash_more(hash, log_text, log_len);
         if (n % HASH_STEPS == 0 || n == count) {
-            printf("%u %016lx\n", n, hash);
-            fflush(stdout);
+            fprintf(out, "%u %016lx\n", n, hash);
+            fflush(out);
         }
     }
 }
@@ -738,26 +718,99 @@ static void run_listed(uint64_t seed, char *list)
         list += *list == ',';
         for (unsigned n = first; n <= last; n++) {
             run_step(seed, n);
-            fwrite(log_text, 1, log_len, stdout);
-            fflush(stdout);
+            fwrite(log_text, 1, log_len, out);
+            fflush(out);
         }
     }
 }
 
+/* What each sequence finds there: three files of some pages, and somebody who watches. */
+static void run_begin(uint64_t seed)
+{
+    char *anchor = mmap((void *)(arena + ANCHOR), PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    *anchor = 1;
+    chance_begin(seed, 0);
+    for (unsigned slot = 0; slot < SLOTS; slot++) {
+        memfd_begin(slot, MFD_ALLOW_SEALING);
+        (void)!ftruncate(memfds[slot], (off_t)(pick(12) * PAGE));
+    }
+    uffd_begin(0, 0, pick(2) ? EVERY_FEATURE : EVERY_FEATURE & ~UFFD_FEATURE_WP_ASYNC);
+}
+
+static void run_list(uint64_t seed, char *list)
+{
+    run_begin(seed);
+    maps_text = mmap(NULL, TEXT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (in_full)
+        run_listed(seed, list);
+    else
+        run_hashed(seed, (unsigned)strtoul(list, NULL, 10));
+}
+
+static struct runner {
+    pthread_t thread;
+    uintptr_t arena;
+    uint64_t seed;
+    char *list, *text;
+    size_t len;
+} runners[THREADS_MAX];
+
+static pthread_barrier_t all_there;
+
+static void *runner_main(void *arg)
+{
+    struct runner *r = arg;
+
+    arena = r->arena;
+    out = open_memstream(&r->text, &r->len);
+    pthread_barrier_wait(&all_there);
+    run_list(r->seed, r->list);
+    fclose(out);
+    return NULL;
+}
+
+/* Threads at the same time, of the seeds from @seed on, each in an arena of its own. */
+static void run_threads(uint64_t seed, unsigned nr, char *list)
+{
+    apart = true;
+    pthread_barrier_init(&all_there, NULL, nr);
+    for (unsigned i = 0; i < nr; i++) {
+        runners[i].arena = ARENA_FIRST + i * ARENA_STRIDE;
+        runners[i].seed = seed + i;
+        runners[i].list = list;
+        if (pthread_create(&runners[i].thread, NULL, runner_main, &runners[i]))
+            _exit(1);
+    }
+    for (unsigned i = 0; i < nr; i++) {
+        pthread_join(runners[i].thread, NULL);
+        printf("== %lu\n%.*s", seed + i, (int)runners[i].len, runners[i].text);
+    }
+    fflush(stdout);
+}
+
 static void run(char *argument)
 {
-    uint64_t seed = strtoul(argument, &argument, 10);
-    char *list = argument + 1;
+    uint64_t seed = strtoul(argument, &argument, 10), nr = 0;
 
+    if (*argument == '+')
+        nr = strtoul(argument + 1, &argument, 10);
+    char *list = argument + 1;
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     heap_start = (uintptr_t)syscall(SYS_brk, 0);
     heap_start = (heap_start + PAGE - 1) & -PAGE;
     syscall(SYS_brk, heap_start);
     in_full = strpbrk(list, ",-");
-    if (in_full)
-        run_listed(seed, list);
-    else
-        run_hashed(seed, (unsigned)strtoul(list, NULL, 10));
+    out = stdout;
+    accesses_begin();
+    if (nr > 0 && nr <= THREADS_MAX) {
+        run_threads(seed, (unsigned)nr, list);
+    } else {
+        printf("== %lu\n", seed);
+        fflush(stdout);
+        run_list(seed, list);
+    }
 }
 
 /* Each argument runs in a process of its own: it starts from nothing, and its death is noted. */
@@ -768,10 +821,8 @@ int main(int argc, char **argv)
         return 1;
     for (int i = 1; i < argc; i++) {
         int status = 0;
-
-        printf("== %.*s\n", (int)strcspn(argv[i], ":"), argv[i]);
-        fflush(stdout);
         pid_t child = fork();
+
         if (child == 0) {
             run(argv[i]);
             _exit(0);

@@ -185,6 +185,48 @@ static void guards_are_told(void)
     munmap(p, 2 * PAGE);
 }
 
+static void mem_reads_of_nothing_make_no_page(void)
+{
+    char *p = map(1, MAP_PRIVATE | MAP_ANONYMOUS, -1), byte = 7;
+    int fd = open("/proc/self/mem", O_RDONLY);
+
+    EXPECT_IS(mprotect(p, PAGE, PROT_NONE), 0);
+    EXPECT_IS(pread(fd, &byte, 1, (uintptr_t)p), 1);
+    EXPECT_IS(byte, 0);
+    EXPECT_IS(kind(p), PRESENT); /* zeros, which are everybody's */
+    munmap(p, PAGE);
+    close(fd);
+}
+
+static void mem_grows_stacks(void)
+{
+    char *p = map(4, MAP_PRIVATE | MAP_ANONYMOUS, -1), byte = 7;
+    int fd = open("/proc/self/mem", O_RDWR), flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+    EXPECT_IS(munmap(p, 3 * PAGE), 0);
+    EXPECT(mmap(p + 3 * PAGE, PAGE, RW, flags | MAP_GROWSDOWN, -1, 0) == p + 3 * PAGE);
+    EXPECT_IS(pwrite(fd, &byte, 1, (uintptr_t)p + 2 * PAGE), 1);
+    EXPECT_IS(p[2 * PAGE], 7);
+    munmap(p, 4 * PAGE);
+    close(fd);
+}
+
+/* A read past the end of a file fails; what lies around it is mapped all the same. */
+static void neighbours_of_the_end_are_mapped(void)
+{
+    int fd = memfd_create("pages", 0), around = 16; /* pages, aligned so */
+    char *room = map(2 * around, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    char *p = room + around * PAGE - (uintptr_t)room % (around * PAGE);
+
+    EXPECT(mmap(p, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == p);
+    EXPECT_IS(ftruncate(fd, 2 * PAGE), 0);
+    EXPECT_IS(pwrite(fd, "x", 1, 0), 1);
+    EXPECT_IS(probe(p + 2 * PAGE, PROBE_READ).sig, SIGBUS);
+    EXPECT_IS(kind(p) & PRESENT, PRESENT);
+    munmap(room, 2 * around * PAGE);
+    close(fd);
+}
+
 int main(void)
 {
     static const struct ktap_test tests[] = {
@@ -195,6 +237,9 @@ int main(void)
         TEST(huge_pages_are_told_page_by_page),
         TEST(guards_are_told),
         TEST(mem_reads_and_writes_whatever_areas_forbid),
+        TEST(mem_reads_of_nothing_make_no_page),
+        TEST(mem_grows_stacks),
+        TEST(neighbours_of_the_end_are_mapped),
     };
     pagemap = open("/proc/self/pagemap", O_RDONLY);
     return KTAP_MAIN(tests);

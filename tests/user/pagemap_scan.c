@@ -198,7 +198,9 @@ static void nothing_is_registered_for_protection(void)
     EXPECT_TOLD(s, "error 1 to 16");
     s.flags = CHECK_WPASYNC | WP_MATCHING;
     EXPECT_TOLD(s, "error 1 to 16");
-    s.start += 12 * PAGE; /* no area, no error */
+    s.end = s.start;
+    EXPECT_TOLD(s, "to 0"); /* nothing, in an area */
+    s.start += 12 * PAGE;   /* no area, no error */
     s.end = s.start + PAGE;
     EXPECT_TOLD(s, "to 13");
     EXPECT(probe(base, PROBE_WRITE).sig == 0);

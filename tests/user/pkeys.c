@@ -250,6 +250,37 @@ static void filling(void)
     EXPECT_IS(munmap(p, 4 * PAGE), 0);
 }
 
+/* What a key refuses is not made present either, by an access or for a new mapping. */
+static void refusals_make_nothing(void)
+{
+    unsigned char *p = area_map(4, RW), resident[4];
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE;
+
+    EXPECT_IS(key_alloc(0, NO_ACCESS), 1);
+    EXPECT_IS(key_protect(p, 2 * PAGE, RW, 1), 0);
+    EXPECT_IS(refused_by(p, PROBE_READ), 1);
+    EXPECT_IS(refused_by(p + PAGE, PROBE_WRITE), 1);
+    EXPECT(mmap(p + 2 * PAGE, 2 * PAGE, PROT_EXEC, flags, -1, 0) == p + 2 * PAGE);
+    EXPECT_IS(mincore(p, 4 * PAGE, resident), 0);
+    for (int i = 0; i < 4; i++)
+        EXPECT_IS(resident[i] & 1, 0);
+    EXPECT_IS(munmap(p, 4 * PAGE), 0);
+}
+
+/* The key's rights are set anew when it becomes that of execute-only memory. */
+static void new_execute_only(void)
+{
+    unsigned char *p = area_map(1, RW);
+
+    key_rights(1, NO_ACCESS | NO_WRITE);
+    EXPECT_IS(mprotect(p, PAGE, PROT_EXEC), 0);
+    EXPECT_IS(rights_with(1), NO_ACCESS);
+    key_rights(1, NO_ACCESS | NO_WRITE);
+    EXPECT_IS(mprotect(p, PAGE, RW), 0);
+    EXPECT_IS(mprotect(p, PAGE, PROT_EXEC), 0);
+    EXPECT_IS(rights_with(1), NO_ACCESS | NO_WRITE);
+}
+
 static void execute_only(void)
 {
     unsigned char *p = code_map();
@@ -373,6 +404,8 @@ EACH_WITH_KEYS(areas_of_two_keys_are_two, rows_of_memory)
 EACH_WITH_KEYS(the_kernel_copies_with_the_programs_keys, copies)
 EACH_WITH_KEYS(remote_accesses_ask_no_key, remote_accesses)
 EACH_WITH_KEYS(what_fills_memory_asks_its_key, filling)
+EACH_WITH_KEYS(what_a_key_refuses_is_not_made, refusals_make_nothing)
+EACH_WITH_KEYS(a_new_execute_only_key_is_set_anew, new_execute_only)
 EACH_WITH_KEYS(execute_only_memory_has_a_key, execute_only)
 EACH_WITH_KEYS(without_a_key_execute_only_memory_is_read, execute_only_without_a_key)
 EACH_WITH_KEYS(a_refused_mprotect_takes_no_key, nothing_mapped_takes_no_key)
@@ -393,6 +426,8 @@ int main(void)
         TEST(the_kernel_copies_with_the_programs_keys),
         TEST(remote_accesses_ask_no_key),
         TEST(what_fills_memory_asks_its_key),
+        TEST(what_a_key_refuses_is_not_made),
+        TEST(a_new_execute_only_key_is_set_anew),
         TEST(execute_only_memory_has_a_key),
         TEST(without_a_key_execute_only_memory_is_read),
         TEST(a_refused_mprotect_takes_no_key),

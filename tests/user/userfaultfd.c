@@ -76,6 +76,7 @@ static void what_may_never_be_written_cannot_ask(void)
     EXPECT_IS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
     char *p = mmap(NULL, LEN, PROT_READ, MAP_SHARED, fd, 0);
     EXPECT_ERR(ask_about(p, LEN), EPERM);
+    EXPECT_IS(ask_no_more(p, LEN), 0); /* which anybody may */
     EXPECT_ERR(fill(p, 'f'), ENOENT);
     EXPECT_IS(pread(fd, &byte, 1, 0), 1);
     EXPECT_IS(byte, 0);
@@ -509,10 +510,50 @@ static void the_device_gives_the_same(void)
     close(device);
 }
 
+static void nothing_is_filled_past_the_end_of_a_file(void)
+{
+    int fd = memfd_create("short", 0);
+    char *p = map(MAP_PRIVATE, fd);
+
+    NEED_FILE(0, UFFD_FEATURE_POISON);
+    EXPECT_IS(ftruncate(fd, PAGE), 0);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_ERR(fill(p + PAGE, 'f'), EFAULT);
+    EXPECT_ERR(zero(p + 2 * PAGE, PAGE), EFAULT);
+    EXPECT_ERR(answer(UFFDIO_POISON, p + 3 * PAGE, PAGE, 0), EFAULT);
+    EXPECT_IS(fill(p, 'f'), 0);
+    EXPECT_IS(p[0], 'f');
+    close(fd);
+    done_with(p);
+}
+
+/* Private memory begins with a question about a write, and with a refused answer: from then on it
+ * is not its neighbour's. A question about a read begins nothing. */
+static void what_begins_apart_stays_apart(void)
+{
+    NEED_FILE(0, UFFD_FEATURE_SIGBUS);
+    for (int way = 0; way < 3; way++) {
+        char *p = map(MAP_PRIVATE, -1);
+
+        EXPECT_IS(ask_about(p + 2 * PAGE, 2 * PAGE), 0);
+        EXPECT_IS(probe(p + PAGE, PROBE_WRITE).sig, 0);
+        if (way < 2)
+            EXPECT_IS(probe(p + 2 * PAGE, way ? PROBE_WRITE : PROBE_READ).sig, SIGBUS);
+        else
+            EXPECT_ERR(fill_from((void *)8, p + 2 * PAGE, PAGE, 0), EFAULT);
+        EXPECT_IS(ask_no_more(p + 2 * PAGE, 2 * PAGE), 0);
+        EXPECT_IS(maps_count(p, 4 * PAGE), way ? 2 : 1);
+        munmap(p, LEN);
+    }
+    close(uffd);
+}
+
 static const struct ktap_test tests[] = {
     TEST(the_api_is_agreed_on_once),
     TEST(ranges_are_checked),
     TEST(what_may_never_be_written_cannot_ask),
+    TEST(nothing_is_filled_past_the_end_of_a_file),
+    TEST(what_begins_apart_stays_apart),
     TEST(an_area_asks_one),
     TEST(an_answer_comes_once_and_whole),
     TEST(half_an_answer_says_how_much),
