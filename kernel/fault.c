@@ -103,15 +103,40 @@ static __cold bool page_fault_failed(struct trap_frame *frame, uint64_t address,
     return false;
 }
 
+/* The key is asked first: what it refuses is not made present. */
+static __cold enum fault_result keyed_fault(struct mm *mm, uint64_t address, uint64_t error)
+{
+    int key;
+    bool refused = key_refuses(address, error, &key);
+
+    if (key == NO_PKEY && mm_stack_grow(mm, address))
+        refused = key_refuses(address, error, &key);
+    if (refused)
+        return FAULT_NO_RIGHT;
+    return mm_fault(mm, user(address), access_of(error));
+}
+
+/* A key refuses. Or the tables are broken, and nothing can be known of them. */
+static __cold enum fault_result refused_fault(uint64_t error, uint64_t address)
+{
+    ASSERT(!(error & FAULT_RESERVED),
+           "V3: the walk to %#lx found a reserved bit: a table that was freed?", address);
+    return FAULT_NO_RIGHT;
+}
+
 static inline bool page_fault(struct trap_frame *frame, uint64_t address)
 {
     struct task *task = task_current();
-    enum fault_result result = FAULT_NO_AREA;
+    enum fault_result result;
 
     task->nr_faults++;
-    if (unlikely(frame->error & FAULT_PKEY))
-        result = FAULT_NO_RIGHT;
-    else if (likely(task->mm) && likely(address < USER_END))
+    if (unlikely(frame->error & (FAULT_PKEY | FAULT_RESERVED)))
+        result = refused_fault(frame->error, address);
+    else if (unlikely(!task->mm) || unlikely(address >= USER_END))
+        result = FAULT_NO_AREA;
+    else if (unlikely(READ_ONCE(task->mm->keyed)))
+        result = keyed_fault(task->mm, address, frame->error);
+    else
         result = mm_fault(task->mm, user(address), access_of(frame->error));
     return likely(result == FAULT_RESOLVED) || page_fault_failed(frame, address, result);
 }

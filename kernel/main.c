@@ -16,6 +16,7 @@
 #include "hugetlb_files.h"
 #include "khugepaged.h"
 #include "layout.h"
+#include "limbod.h"
 #include "pipe.h"
 #include "place.h"
 #include "quiet.h"
@@ -137,6 +138,7 @@ static void root_init(const struct boot_info *info)
     files_boot_init();
     pipes_boot_init();
     devices_boot_init(cmdline);
+    limbod_boot_init();
     proc_boot_init(cmdline);
     secretmem_files_boot_init(cmdline);
     if (start.raw == end.raw)

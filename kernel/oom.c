@@ -17,6 +17,7 @@
 #include "process.h"
 #include <asm/time.h>
 #include <base/log.h>
+#include <mm/limbo.h>
 #include <mm/page.h>
 #include <mm/secretmem.h>
 
@@ -183,7 +184,7 @@ bool oom_make_room(void)
     if (is_dying(task_current()))
         return false;
     if (!atomic_exchange(&busy, true)) {
-        if (!secret_pool_shrink() && !drop_all() && !victim_is_still_ending())
+        if (!limbo_drain() && !secret_pool_shrink() && !drop_all() && !victim_is_still_ending())
             again = choose_and_kill();
         atomic_store(&busy, false);
     }

@@ -185,7 +185,7 @@ static int scan_areas(struct scan *s)
     struct uapi_pm_scan *arg = &s->arg;
     struct vma *vma = vma_find_from(s->mm, arg->walk_end);
 
-    for (; vma && vma->start < arg->end; vma = vma_next(vma)) {
+    for (; vma && max(vma->start, arg->walk_end) < arg->end; vma = vma_next(vma)) {
         uint64_t from = max(vma->start, arg->walk_end), end = min(vma->end, arg->end);
         bool notes = area_notes_writes(vma);
         if ((arg->flags & PM_SCAN_CHECK_WPASYNC) && !notes)

@@ -23,6 +23,7 @@
 #include "secretmem.h"
 #include "sysv.h"
 #include "text_file.h"
+#include "tlb_files.h"
 #include "userfaultfd.h"
 #include <asm/cpu.h>
 #include <base/fail.h>
@@ -342,12 +343,14 @@ void proc_boot_init(const char *cmdline)
     kernel_cmdline = cmdline;
     thp_boot_option(cmdline);
     secret_boot_options(cmdline);
+    tlb_boot_options(cmdline);
     TEXT_FILES_BOOT(proc, proc_files);
     files_until_last(proc, proc_meminfo_files);
     files_until_last(proc, proc_machine_files);
     files_until_last(proc, proc_kpage_files);
     struct dentry *vm = fs_boot_directory(sys, "vm", 0555);
     TEXT_FILES_BOOT(vm, proc_sys_vm);
+    tlb_boot_files(vm);
     hugetlb_boot_settings(vm);
     TEXT_FILES_BOOT(kernel, proc_sys_kernel);
     ipc_boot_files(proc, kernel);

@@ -14,6 +14,7 @@
 #include "proc.h"
 #include "task.h"
 #include "text_file.h"
+#include "tlb_files.h"
 #include <asm/context.h>
 #include <asm/direct_map.h>
 #include <asm/tlb.h>
@@ -202,10 +203,7 @@ static int show_vmstat(struct text *t, struct dentry *dentry)
     text_add(t, "nr_mlock %lu\n", mms_locked_pages());
     add_node_counts(t, &pages, "");
     text_add(t, "pswpin 0\npswpout 0\npgfault %lu\npgmajfault 0\n", load_nr_faults());
-    text_add(t, "nr_tlb_remote_flush %lu\n", tlb_events(TLB_REMOTE_REQUEST));
-    text_add(t, "nr_tlb_remote_flush_received %lu\n", tlb_events(TLB_REMOTE_HANDLED));
-    text_add(t, "nr_tlb_local_flush_all %lu\n", tlb_events(TLB_LOCAL_ALL));
-    text_add(t, "nr_tlb_local_flush_one %lu\n", tlb_events(TLB_LOCAL_ONE));
+    tlb_add_vmstat(t);
     text_add(t, "direct_map_level2_splits %lu\n", dm.splits[PT_2M]);
     text_add(t, "direct_map_level3_splits %lu\n", dm.splits[PT_1G]);
     text_add(t, "direct_map_level2_collapses %lu\n", dm.heals[PT_2M]);

@@ -66,15 +66,13 @@ static void add_flags(struct text *t, uint32_t flags)
         uint32_t flag;
         const char *name;
     } names[] = {
-        {VM_READ, "rd"},         {VM_WRITE, "wr"},      {VM_EXEC, "ex"},
-        {VM_SHARED, "sh"},       {VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"},
-        {VM_MAYEXEC, "me"},      {VM_SHARED, "ms"},     {VM_GROWSDOWN, "gd"},
-        {VM_LOCKED, "lo"},       {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
-        {VM_DONTFORK, "dc"},     {VM_ACCOUNT, "ac"},    {VM_NORESERVE, "nr"},
-        {VM_HUGETLB, "ht"},      {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},
-        {VM_SOFT_DIRTY, "sd"},   {VM_HUGEPAGE, "hg"},   {VM_NOHUGEPAGE, "nh"},
-        {VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},    {VM_UFFD_MINOR, "ui"},
-        {VM_SEALED, "sl"},
+        {VM_READ, "rd"},       {VM_WRITE, "wr"},        {VM_EXEC, "ex"},     {VM_SHARED, "sh"},
+        {VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"},     {VM_MAYEXEC, "me"},  {VM_SHARED, "ms"},
+        {VM_GROWSDOWN, "gd"},  {VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},  {VM_LOCKED, "lo"},
+        {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},    {VM_DONTFORK, "dc"}, {VM_LOCKONFAULT, "lf"},
+        {VM_ACCOUNT, "ac"},    {VM_NORESERVE, "nr"},    {VM_HUGETLB, "ht"},  {VM_WIPEONFORK, "wf"},
+        {VM_DONTDUMP, "dd"},   {VM_SOFT_DIRTY, "sd"},   {VM_HUGEPAGE, "hg"}, {VM_NOHUGEPAGE, "nh"},
+        {VM_UFFD_MINOR, "ui"}, {VM_SEALED, "sl"},
     };
 
     text_add(t, "VmFlags: ");

@@ -313,7 +313,7 @@ static void switch_to(struct task *from, struct task *to)
     account(from, to);
     left_task[cpu_id()] = from;
     rseq_switched(to);
-    tlb_switch(to->mm ? &to->mm->pgtable : &kernel_pgtable);
+    to->mm ? tlb_switch(&to->mm->pgtable) : tlb_idle();
     context_switch(&from->context, &to->context, to);
     sched_finish_switch(); /* perhaps on another CPU, much later */
 }

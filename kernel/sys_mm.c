@@ -267,19 +267,22 @@ static enum map_place place_of(uint64_t flags)
     return flags & MAP_32BIT ? MAP_BELOW_2G : MAP_ANYWHERE;
 }
 
-/* Who makes memory execute-only cannot read it from now on. */
-static void shut_exec_only(int key)
+/* Who makes memory execute-only cannot read it from now on. What else a program made of the rights
+ * with that key stays; but not what it made of them before it became that key. */
+static void shut_exec_only(int key, bool is_new)
 {
-    if (key > 0 && !pkey_refuses(key, false))
+    if (key > 0 && (is_new || !pkey_refuses(key, false)))
         pkey_set(key, PKEY_NO_ACCESS);
 }
 
 /* The key of a new mapping. */
 static uint32_t key_of(uint64_t prot)
 {
-    int key = prot == PROT_EXEC ? mm_pkey_exec_only(task_current()->mm) : NO_PKEY;
+    struct mm *mm = task_current()->mm;
+    bool is_new = mm->exec_pkey == NO_PKEY;
+    int key = prot == PROT_EXEC ? mm_pkey_exec_only(mm) : NO_PKEY;
 
-    shut_exec_only(key);
+    shut_exec_only(key, is_new);
     return key > 0 ? key : 0;
 }
 
@@ -354,17 +357,18 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
     bool exec_only = prot == PROT_EXEC && pkey == NO_PKEY;
     unsigned how = (grows & PROT_GROWSDOWN ? PROTECT_GROWS : 0) |
                    (grows & PROT_GROWSUP ? PROTECT_GROWS_UP : 0) |
-                   (exec_only ? PROTECT_EXEC_ONLY : 0) |
-                   (pkey == NO_PKEY ? 0 : PROTECT_KEY | (unsigned)pkey << PROTECT_KEY_SHIFT);
-    int err = mm_protect(task_current()->mm, addr, len, rights, how);
+                   (exec_only ? PROTECT_EXEC_ONLY : 0);
+    struct mm *mm = task_current()->mm;
+    bool is_new = mm->exec_pkey == NO_PKEY;
+    int err = mm_protect_key(mm, addr, len, rights, how, pkey);
     if (exec_only)
-        shut_exec_only(task_current()->mm->exec_pkey);
+        shut_exec_only(mm->exec_pkey, is_new);
     return err;
 }
 
 int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
 {
-    return sys_pkey_mprotect(addr, len, prot, -1);
+    return sys_pkey_mprotect(addr, len, prot, NO_PKEY);
 }
 
 int64_t sys_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,

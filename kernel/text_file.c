@@ -110,6 +110,29 @@ static int show(const struct text_kind *kind, struct text *t, struct dentry *den
     return 0;
 }
 
+int choice_show(struct text *t, struct dentry *dentry)
+{
+    const struct choice *c = container_of(text_kind_of(dentry), struct choice, kind);
+
+    for (unsigned i = 0; c->names[i]; i++)
+        text_add(t, i == READ_ONCE(*c->value) ? "%s[%s]" : "%s%s", i ? " " : "", c->names[i]);
+    text_add(t, "\n");
+    return 0;
+}
+
+int choice_store(const struct text_kind *kind, const char *word)
+{
+    const struct choice *c = container_of(kind, struct choice, kind);
+
+    for (unsigned i = 0; c->names[i]; i++) {
+        if (!strcmp(word, c->names[i])) {
+            WRITE_ONCE(*c->value, i);
+            return c->changed ? c->changed() : 0;
+        }
+    }
+    return -EINVAL;
+}
+
 int setting_change(const struct setting *setting, uint64_t number)
 {
     if (number < setting->min || number > setting->max)

@@ -71,6 +71,17 @@ struct setting {
 /* -EINVAL: it does not fit, and is as it was. */
 int __must_check setting_change(const struct setting *setting, uint64_t number);
 
+/* A setting that is one of a few words, and shows them all: "this [that]". */
+struct choice {
+    struct text_kind kind; /* with these two: */
+    const char *names[7];  /* NULL behind the last */
+    unsigned *value;       /* which */
+    int (*changed)(void);  /* as a setting's */
+};
+
+int choice_show(struct text *t, struct dentry *dentry);
+int choice_store(const struct text_kind *kind, const char *word); /* 0, or -EINVAL: none of them */
+
 /* Of a file that was made from one. */
 const struct text_kind *text_kind_of(const struct dentry *dentry);
 

@@ -20,39 +20,9 @@
 #include <mm/thp.h>
 #include <uapi/errno.h>
 
-/* A setting that is one of a few words. */
-struct choice {
-    struct text_kind kind;
-    const char *names[7]; /* NULL behind the last */
-    unsigned *value;
-};
-
-static int show_choice(struct text *t, struct dentry *dentry)
-{
-    const struct choice *c = container_of(text_kind_of(dentry), struct choice, kind);
-
-    for (unsigned i = 0; c->names[i]; i++)
-        text_add(t, i == READ_ONCE(*c->value) ? "%s[%s]" : "%s%s", i ? " " : "", c->names[i]);
-    text_add(t, "\n");
-    return 0;
-}
-
-static int store_choice(const struct text_kind *kind, const char *word)
-{
-    const struct choice *c = container_of(kind, struct choice, kind);
-
-    for (unsigned i = 0; c->names[i]; i++) {
-        if (!strcmp(word, c->names[i])) {
-            WRITE_ONCE(*c->value, i);
-            return c->value == &thp_mode ? khugepaged_settings_changed() : 0;
-        }
-    }
-    return -EINVAL;
-}
-
 static int store_shmem(const struct text_kind *kind, const char *word)
 {
-    int err = store_choice(kind, word);
+    int err = choice_store(kind, word);
     unsigned setting = READ_ONCE(shmem_huge_setting);
 
     if (!err && setting < SHMEM_HUGE_DENY)
@@ -64,15 +34,16 @@ static unsigned defrag = 3;
 
 #define CHOICE(name)                                                \
     {                                                               \
-        name, 0644, .show = show_choice, .store_word = store_choice \
+        name, 0644, .show = choice_show, .store_word = choice_store \
     }
 
 static const struct choice choices[] = {
-    {CHOICE("enabled"), {"always", "madvise", "never"}, &thp_mode},
-    {CHOICE("defrag"), {"always", "defer", "defer+madvise", "madvise", "never"}, &defrag},
-    {{"shmem_enabled", 0644, .show = show_choice, .store_word = store_shmem},
+    {CHOICE("enabled"), {"always", "madvise", "never"}, &thp_mode, khugepaged_settings_changed},
+    {CHOICE("defrag"), {"always", "defer", "defer+madvise", "madvise", "never"}, &defrag, NULL},
+    {{"shmem_enabled", 0644, .show = choice_show, .store_word = store_shmem},
      {"always", "within_size", "advise", "never", "deny", "force"},
-     &shmem_huge_setting},
+     &shmem_huge_setting,
+     NULL},
 };
 
 static uint64_t huge_bytes = HUGE_SIZE;

@@ -162,8 +162,6 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
     node->left = NULL;
     node->right = NULL;
     *link = node;
-    if (root->update != NULL)
-        root->update(node);
     rb_update(root, parent);
     balance_insert(root, node);
 }

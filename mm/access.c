@@ -27,7 +27,7 @@ static int area_flags(struct mm *mm, uint64_t addr, uint32_t *flags)
 {
     rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
     const struct vma *vma = vma_find_from(mm, addr);
-    bool inside = vma && vma->start <= addr; /* a stack does not grow for a stranger */
+    bool inside = vma && vma->start <= addr;
     bool hidden = inside && is_hidden(vma);
     *flags = inside ? vma->flags : 0;
     rwsem_read_unlock(&mm->mmap_lock, reader);
@@ -131,7 +131,7 @@ static enum fault_result fault_in(struct mm *mm, const struct transfer *t, enum 
 static int copy_in_page(struct mm *mm, struct transfer *t)
 {
     bool writes = t->access == ACCESS_WRITE;
-    enum fault_access access = !t->force ? t->access : writes ? ACCESS_FORCE : ACCESS_UNSHARE;
+    enum fault_access access = !t->force ? t->access : writes ? ACCESS_FORCE : ACCESS_PEEK;
     int err;
 
     while ((err = copy_mapped(mm, t)) == -ENXIO) {
@@ -175,7 +175,10 @@ static int access_page(struct mm *mm, struct transfer *t, bool force)
 {
     uint32_t flags;
 
-    if (t->addr >= USER_END || area_flags(mm, t->addr, &flags))
+    if (t->addr >= USER_END)
+        return -EFAULT;
+    if (area_flags(mm, t->addr, &flags) &&
+        !(force && mm_stack_grow(mm, t->addr) && !area_flags(mm, t->addr, &flags)))
         return -EFAULT;
     t->force = !rights_grant(flags, t->access);
     if (t->force && !(force && may_force(flags, t->access)))

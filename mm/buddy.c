@@ -28,8 +28,7 @@
 #define CPU_PAGES_BATCH 32     /* how many a CPU takes from the zone at once */
 #define CPU_PAGES_MIN   96UL   /* limits of what a CPU may keep: see zone.cpu_pages_max */
 #define CPU_PAGES_MAX   1024UL /* 4 MiB: what comes and goes with a page table or two */
-#define POISON_BYTE     0xfb
-#define POISON_WORD     0xfbfbfbfbfbfbfbfbULL
+#define POISON_BYTE     (PAGE_POISON_WORD & 0xff)
 
 struct free_list {
     struct list_node blocks; /* struct page.list of heads */
@@ -90,7 +89,7 @@ static const uint64_t *poison_damage(const struct page *page)
 
     if (!(page->flags & PAGE_POISONED))
         return NULL;
-    while (word < end && *word == POISON_WORD)
+    while (word < end && *word == PAGE_POISON_WORD)
         word++;
     return word < end ? word : NULL;
 }

@@ -190,9 +190,9 @@ static int check_mark(const struct vma *vma, uint64_t va, pte_t pte, enum pt_lev
 static int check_leaves(struct mm *mm)
 {
     struct rss rss = {0};
-    struct pt_run run = pt_run_first(&mm->pgtable, user(0), user(USER_END));
+    struct pt_run run;
 
-    for (; run.nr; pt_run_next(&run)) {
+    for (pt_run_first(&run, &mm->pgtable, user(0), user(USER_END)); run.nr; pt_run_next(&run)) {
         for (unsigned i = 0; i < run.nr; i++) {
             pte_t pte = pte_read(&run.slot[i]);
             uint64_t va = run.va + i * pt_level_size(run.level);

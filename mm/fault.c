@@ -91,7 +91,7 @@ static bool grants(const struct vma *vma, enum fault_access access)
 {
     static const uint32_t needed[] = {
         [ACCESS_READ] = VM_RIGHTS, /* x86 cannot refuse reads of what may be written or executed */
-        [ACCESS_WRITE] = VM_WRITE,     [ACCESS_EXEC] = VM_EXEC,
+        [ACCESS_WRITE] = VM_WRITE,     [ACCESS_EXEC] = VM_EXEC,      [ACCESS_PEEK] = VM_MAYREAD,
         [ACCESS_UNSHARE] = VM_MAYREAD, [ACCESS_FORCE] = VM_MAYWRITE,
     };
     return vma->flags & needed[access];
@@ -217,7 +217,7 @@ static bool changes_area(const struct vma *vma, enum fault_access access, bool h
 static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr,
                              enum fault_access access, struct vma *area, bool *huge)
 {
-    uint32_t when = vma_look(mm, addr, area);
+    uint64_t when = vma_look(mm, addr, area);
     if (unlikely(!vma_looked(when)))
         return false;
     bug_moment(BUG_B28);

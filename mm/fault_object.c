@@ -95,10 +95,10 @@ enum fault_result fault_object(struct fault *f)
         return fault_pool(f);
     if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
         vma_anon_begin(f->vma); /* Linux does, whatever becomes of the fault */
+    if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
+        return FAULT_RESOLVED; /* the neighbours of what lies beyond, too */
     if (is_beyond(f) && !exists_beyond(f))
         return FAULT_BEYOND;
-    if (!wants_own(f->access) && fault_around(f->vma, f->va, &f->walk))
-        return FAULT_RESOLVED;
     int err =
         object->ops->get_page(object, vma_folio_index(f->vma, f->va), thp_wanted(f->vma), &page);
     if (err)

@@ -83,8 +83,12 @@ static void unmark(const struct fault *f)
 
 __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
 {
-    if (userfault_reason(f->vma, f->va, f->access))
+    enum userfault_reason reason = userfault_reason(f->vma, f->va, f->access);
+    if (reason) {
+        if (reason != USERFAULT_PROTECTED && wants_own(f->access) && !(f->vma->flags & VM_SHARED))
+            vma_anon_begin(f->vma); /* Linux does, before it asks */
         return FAULT_ASKED;
+    }
     if (!pte_is_uffd_wp(seen) || !access_writes(f->access) || is_beyond_all(f->vma, f->va))
         return fault_vacant(f);
     unmark(f);

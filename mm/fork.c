@@ -135,7 +135,7 @@ static void split_kept(const struct vma *vma, struct pt_run *run)
         !is_kept(pte, run->level))
         return;
     thp_split(vma, run->va);
-    *run = pt_run_first(&vma->mm->pgtable, user(run->va), user(vma->end));
+    pt_run_first(run, &vma->mm->pgtable, user(run->va), user(vma->end));
 }
 
 /* The child's area @copy gets what @vma, its parent's, has of its own. */
@@ -143,8 +143,10 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
 {
     struct mm *child = copy->mm;
     bool tells = copy->flags & VM_UFFD_WP; /* of first writes */
-    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
-    for (; run.nr; pt_run_next(&run)) {
+    struct pt_run run;
+
+    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
+         pt_run_next(&run)) {
         struct pt_walk to;
         split_kept(vma, &run);
         int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);

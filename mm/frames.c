@@ -13,6 +13,7 @@
 #include "internal.h"
 #include <base/claim.h>
 #include <base/log.h>
+#include <mm/limbo.h>
 #include <mm/pin.h>
 #include <uapi/errno.h>
 
@@ -74,8 +75,9 @@ static void count_leaves(uint32_t by)
     struct mm *mm;
 
     list_for_each_entry (mm, &all_mms, all_node) {
-        struct pt_run run = pt_run_first(&mm->pgtable, user(0), user(USER_END));
-        for (; run.nr; pt_run_next(&run))
+        struct pt_run run;
+
+        for (pt_run_first(&run, &mm->pgtable, user(0), user(USER_END)); run.nr; pt_run_next(&run))
             count_run(&run, by);
     }
 }
@@ -84,7 +86,7 @@ static void count_leaves(uint32_t by)
 static int check_tables(void)
 {
     struct page_counts pages;
-    uint64_t nr = kernel_tables_count();
+    uint64_t nr = kernel_tables_count() + limbo_tables();
     struct mm *mm;
 
     list_for_each_entry (mm, &all_mms, all_node)
@@ -100,8 +102,10 @@ int frames_check(void)
     int err = check_tables();
 
     pins_left = pins_count();
+    limbo_count(-1U);
     if (!err)
         err = page_each_head(check_owners);
+    limbo_count(1);
     if (!err)
         err = page_each_head(check_marks);
     if (err)

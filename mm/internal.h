@@ -92,6 +92,10 @@ void vma_tree_init(struct mm *mm);
 struct vma *vma_alloc(struct mm *mm);
 void vma_free(struct vma *vma);
 
+/* Only for vma_split(), which fills it, or to be freed as it is. */
+struct vma *vma_spare_alloc(void);
+void vma_spare_free(struct vma *spare);
+
 /* Put into the tree and on its object's list; takes over the caller's reference on the object. */
 void vma_insert(struct mm *mm, struct vma *vma);
 
@@ -107,7 +111,7 @@ void vma_remove(struct mm *mm, struct vma *vma);
 
 /**
  * vma_split() - one area becomes two at @addr
- * @above: an area allocated before; becomes [addr, end), @vma keeps [start, addr)
+ * @above: of vma_spare_alloc(); becomes [addr, end), @vma keeps [start, addr)
  */
 void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above);
 
@@ -134,16 +138,16 @@ static inline void vma_anon_begin(struct vma *vma)
  * Context: between rwsem_read_seek() and rwsem_read_settle().
  * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
  */
-uint32_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy);
+uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy);
 
 /* False: there is no such area, or the tree just changes. */
-static inline bool vma_looked(uint32_t when)
+static inline bool vma_looked(uint64_t when)
 {
     return !(when & 1);
 }
 
 /* Has no area changed since? Of the range that is read none can, but of those around it. */
-static inline bool vma_unchanged(const struct mm *mm, uint32_t when)
+static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
 {
     return READ_ONCE(mm->vmas_changed) == when;
 }
@@ -328,7 +332,7 @@ int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uin
 
 /* Have at least @nr areas in spare[SPARES], counting those that are there. 0, or -ENOMEM with none
  * left. */
-int __must_check spares_get(struct mm *mm, unsigned nr, struct vma **spare);
+int __must_check spares_get(unsigned nr, struct vma **spare);
 
 /* Free those that were not used. */
 void spares_put(struct vma **spare);
@@ -348,10 +352,21 @@ void free_dead(struct mm *mm, struct list_node *dead);
 
 /* limits.c: what an address space may have. mmap_lock held for writing. */
 
-enum area_kind vma_kind(uint32_t flags);
+static inline enum area_kind vma_kind(uint32_t flags)
+{
+    if (flags & VM_GROWSDOWN)
+        return AREA_STACK;
+    if ((flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+        return AREA_DATA;
+    return (flags & (VM_EXEC | VM_WRITE)) == VM_EXEC ? AREA_CODE : AREA_OTHER;
+}
 
-/* @nr_pages more, or fewer, in areas of these flags. */
+/* @nr_pages more, or fewer, in areas of these flags. TLB: where memory comes, everybody has
+ * forgotten what was there before. */
 void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
+
+/* @nr_pages have other rights than before. */
+void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages);
 
 /* Does RLIMIT_MEMLOCK allow more locked memory? RLIMIT_AS and RLIMIT_DATA more of any? */
 bool limits_allow_locked(const struct mm *mm, uint64_t more_pages);
@@ -362,7 +377,10 @@ bool limits_allow(const struct mm *mm, uint32_t flags, uint64_t more_pages);
 int __must_check area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes);
 
 /* Is an area made with these flags counted as memory that may be needed? */
-bool vma_must_account(uint32_t flags);
+static inline bool vma_must_account(uint32_t flags)
+{
+    return (flags & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB)) == VM_WRITE;
+}
 
 /* shmem.c */
 

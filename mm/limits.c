@@ -13,21 +13,21 @@
 #include <mm/commit.h>
 #include <uapi/errno.h>
 
-enum area_kind vma_kind(uint32_t flags)
-{
-    if (flags & VM_GROWSDOWN)
-        return AREA_STACK;
-    if ((flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
-        return AREA_DATA;
-    return (flags & (VM_EXEC | VM_WRITE)) == VM_EXEC ? AREA_CODE : AREA_OTHER;
-}
-
 void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages)
 {
+    if (nr_pages > 0)
+        tlb_settle(&mm->pgtable);
     mm->total_pages += nr_pages;
     mm->kind_pages[vma_kind(flags)] += nr_pages;
     if (flags & VM_LOCKED)
         mm->locked_pages += nr_pages;
+}
+
+void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages)
+{
+    DEBUG_ASSERT(!((before ^ after) & VM_LOCKED), "claim: rights change, nothing else");
+    mm->kind_pages[vma_kind(before)] -= nr_pages;
+    mm->kind_pages[vma_kind(after)] += nr_pages;
 }
 
 bool limits_allow_locked(const struct mm *mm, uint64_t more_pages)
@@ -53,9 +53,4 @@ int area_may_grow(struct mm *mm, const struct vma *vma, uint64_t more_bytes)
     if (!limits_allow(mm, vma->flags, pages))
         return -ENOMEM;
     return vma->flags & VM_ACCOUNT ? commit_charge(pages, 0) : 0;
-}
-
-bool vma_must_account(uint32_t flags)
-{
-    return (flags & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB)) == VM_WRITE;
 }

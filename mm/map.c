@@ -11,6 +11,7 @@
  * Tour:   after mm/vma.c; then mm/fault.c.
  */
 #include "internal.h"
+#include <asm/pkey.h>
 #include <base/bug.h>
 #include <mm/commit.h>
 #include <mm/userfault.h>
@@ -23,10 +24,10 @@
 #define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
 
 /* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
-int spares_get(struct mm *mm, unsigned nr, struct vma **spare)
+int spares_get(unsigned nr, struct vma **spare)
 {
     for (unsigned i = 0; i < nr; i++) {
-        spare[i] = spare[i] ? spare[i] : vma_alloc(mm);
+        spare[i] = spare[i] ? spare[i] : vma_spare_alloc();
         if (!spare[i]) {
             spares_put(spare);
             return -ENOMEM;
@@ -39,7 +40,7 @@ void spares_put(struct vma **spare)
 {
     for (unsigned i = 0; i < SPARES; i++) {
         if (spare[i])
-            vma_free(spare[i]);
+            vma_spare_free(spare[i]);
         spare[i] = NULL;
     }
 }
@@ -61,11 +62,13 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     struct vma *spare[SPARES] = {NULL}, *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
-    if (splits && !is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
+    if (!splits)
+        return 0;
+    if (!is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
         return -EINVAL;
-    if (splits && mm->nr_vmas + splits > vm_settings.max_map_count)
+    if (mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
-    int err = spares_get(mm, splits, spare);
+    int err = spares_get(splits, spare);
     if (err)
         return err;
     thp_split_borders(mm, start, end);
@@ -93,7 +96,7 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
     if ((cuts_first && !is_aligned(start - first->start, vma_unit(first))) ||
         (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
         return -EINVAL;
-    int err = spares_get(mm, cuts_first + cuts_last, spare);
+    int err = spares_get(cuts_first + cuts_last, spare);
     if (err)
         return err;
     thp_split_borders(mm, start, end);
@@ -114,10 +117,12 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare
     }
     const struct vma *before = vma_prev(vma);
     tlb_gather_begin(&gather, &mm->pgtable);
+    tlb_gather_may_be_late(&gather, true);
     while (vma && vma->start < end) {
         if (vma->end > end)
             vma_split(mm, vma, end, spare_take(spare));
         struct vma *next = vma_next(vma);
+        tlb_gather_may_be_late(&gather, gather.may_be_late && !vma->object);
         zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
         area_count(mm, vma->flags, -(int64_t)vma_pages(vma));
         if (vma->flags & VM_ACCOUNT)
@@ -369,9 +374,20 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     return 0;
 }
 
+/* Does the key of a new area keep the program itself out of it? */
+static bool is_locked_up(struct mm *mm, uint64_t addr, uint32_t flags)
+{
+    if (likely(!READ_ONCE(mm->keyed)))
+        return false;
+    int key = mm_pkey_at(mm, addr);
+    return key != NO_PKEY && pkey_refuses(key, (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+}
+
 void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit)
 {
     enum fault_access access = flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    if (is_locked_up(mm, start, flags))
+        return;
     for (uint64_t va = start; va < end; va += unit)
         if (mm_fault_and_ask(mm, user(va), access) != FAULT_RESOLVED)
             return;
@@ -408,7 +424,7 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
 static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
 {
     struct tlb_gather gather;
-    int err = spares_get(mm, SPARES, spare);
+    int err = spares_get(SPARES, spare);
     int passed = err ? err : rwsem_write_pass(&mm->mmap_lock);
 
     if (passed < 0)
@@ -512,6 +528,7 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
     thp_split_borders(mm, addr, end);
     rss_peak_note(mm);
     tlb_gather_begin(&gather, &mm->pgtable);
+    tlb_gather_may_be_late(&gather, true);
     for (struct vma *vma = vma_find_from(mm, addr); at < end; vma = vma_next(vma)) {
         if (!vma || vma->start > at)
             err = -ENOMEM; /* a gap; the rest is done all the same */
@@ -527,6 +544,7 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
             break;
         }
         at = min(vma->end, end);
+        tlb_gather_may_be_late(&gather, gather.may_be_late && !vma->object);
         if (vma->hugetlb)
             discard_own(vma, from, at, &gather);
         else

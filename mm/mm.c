@@ -12,6 +12,7 @@
 #include "internal.h"
 #include <asm/cpu.h>
 #include <mm/commit.h>
+#include <mm/limbo.h>
 #include <mm/usage.h>
 #include <uapi/errno.h>
 
@@ -36,6 +37,7 @@ static void unlist_mm(struct mm *mm)
 void mm_boot_init(void)
 {
     zeros_boot_init();
+    limbo_boot_init();
     slab_cache_init(&mm_cache, "mm", sizeof(struct mm), 0);
     vma_boot_init();
     thp_boot_init();
@@ -172,6 +174,7 @@ void mm_put(struct mm *mm)
         return;
     unlist_mm(mm);
     thp_scan_remove(mm);
+    tlb_leave(&mm->pgtable);
     unmap_all(mm);
     free_areas(mm);
     zeros_put(mm);

@@ -3,7 +3,7 @@
  * mm/pkey.c - which protection keys an address space has given out
  *
  * Room:   mm.
- * Owns:   mm.pkeys, mm.exec_pkey.
+ * Owns:   mm.pkeys, mm.keyed, mm.exec_pkey.
  * Locks:  mmap_lock for writing changes them.
  * Always: (1) the key of execute-only areas is given out, and no program's to use or to free;
  *         (2) a key that is freed stays in areas and leaves: who gets it next has a say in them;
@@ -29,6 +29,7 @@ void pkeys_inherit(struct mm *child, const struct mm *mm)
         return;
     child->pkeys = mm->pkeys;
     child->exec_pkey = mm->exec_pkey;
+    child->keyed = mm->keyed;
 }
 
 bool pkey_is_given(const struct mm *mm, int key)
@@ -45,6 +46,7 @@ static int take(struct mm *mm)
         return -ENOSPC;
     int key = __builtin_ctz(free);
     mm->pkeys |= 1U << key;
+    WRITE_ONCE(mm->keyed, true);
     return key;
 }
 

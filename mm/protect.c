@@ -49,9 +49,10 @@ static void change_run(const struct vma *vma, const struct pt_run *run, struct t
 
 static void change_leaves(const struct vma *vma, struct tlb_gather *gather)
 {
-    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
+    struct pt_run run;
 
-    for (; run.nr; pt_run_next(&run))
+    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
+         pt_run_next(&run))
         change_run(vma, &run, gather);
 }
 
@@ -69,24 +70,77 @@ static uint32_t flags_with_rights(const struct vma *vma, uint32_t rights)
     return flags;
 }
 
-/* @nr_pages of @vma become @flags: do the limits allow that, and is the memory there? */
-static int may_change(struct mm *mm, const struct vma *vma, uint32_t flags, uint64_t nr_pages)
-{
-    bool more_data = vma_kind(flags) == AREA_DATA && vma_kind(vma->flags) != AREA_DATA;
-
-    if (more_data && !limits_allow(mm, flags, nr_pages) && limits_allow(mm, vma->flags, nr_pages))
-        return -ENOMEM;
-    if ((flags & ~vma->flags & VM_ACCOUNT) && commit_charge(nr_pages, 0))
-        return -ENOMEM;
-    return 0;
-}
-
 /* One mprotect(). */
 struct change {
     uint32_t rights; /* VM_MAYEXEC: VM_EXEC, too, where it may be granted */
     unsigned how;    /* enum protect_how */
-    struct tlb_gather gather;
+    int key;         /* NO_PKEY: areas keep theirs */
 };
+
+static uint32_t rights_in(const struct vma *vma, const struct change *c)
+{
+    return (c->rights & VM_RIGHTS) | (c->rights & vma->flags & VM_MAYEXEC) >> VM_MAY_SHIFT;
+}
+
+/* The key that a part of @vma gets. The execute-only one is for what may only be executed. */
+static uint32_t key_in(const struct vma *vma, const struct change *c)
+{
+    bool is_exec_only = (vma->flags & VM_RIGHTS) == VM_EXEC && (int)vma->pkey == vma->mm->exec_pkey;
+
+    if (c->key != NO_PKEY)
+        return c->key;
+    if (unlikely(c->how & PROTECT_EXEC_ONLY)) {
+        int exec_only = pkey_of_exec_only(vma->mm);
+        return exec_only > 0 ? (uint32_t)exec_only : vma->pkey;
+    }
+    return is_exec_only ? 0 : vma->pkey;
+}
+
+/* May @vma have @rights, with which its flags become @flags? 0, -EACCES, -EPERM. */
+static int check_rights(const struct vma *vma, uint32_t rights, uint32_t flags)
+{
+    if (rights & ~(vma->flags >> VM_MAY_SHIFT))
+        return -EACCES;
+    if (mm_refuses_exec(vma->mm, vma->flags, flags))
+        return -EACCES;
+    return vma->flags & VM_SEALED ? -EPERM : 0;
+}
+
+/* What @nr_pages of @vma have by the flags that they @lost: promised memory, the object's leave to
+ * be executed. */
+static void give_back(const struct vma *vma, uint32_t lost, uint64_t nr_pages)
+{
+    if (lost & VM_ACCOUNT)
+        commit_release(nr_pages);
+    if ((lost & VM_EXEC) && vma->object)
+        object_executor_put(vma->object);
+}
+
+/* The same of those that they get, if the limits allow that. 0, -EACCES, -ENOMEM. */
+static int take(const struct vma *vma, uint32_t flags, uint64_t nr_pages)
+{
+    uint32_t gained = flags & ~vma->flags;
+    bool more_data = vma_kind(flags) == AREA_DATA && vma_kind(vma->flags) != AREA_DATA;
+
+    if (more_data && !limits_allow(vma->mm, flags, nr_pages) &&
+        limits_allow(vma->mm, vma->flags, nr_pages))
+        return -ENOMEM;
+    if ((gained & VM_EXEC) && vma->object && object_executor_get(vma->object))
+        return -EACCES;
+    if (!(gained & VM_ACCOUNT) || !commit_charge(nr_pages, 0))
+        return 0;
+    give_back(vma, gained & ~VM_ACCOUNT, nr_pages);
+    return -ENOMEM;
+}
+
+/* All of @vma changes. What it gains it has taken. */
+static void become(struct vma *vma, uint32_t flags, uint32_t key)
+{
+    give_back(vma, vma->flags & ~flags, vma_pages(vma));
+    area_recount(vma->mm, vma->flags, flags, vma_pages(vma));
+    vma->flags = flags;
+    vma->pkey = key;
+}
 
 /* Locked memory that can be written from now on gets its pages, up to one that it cannot have. */
 static void fill(struct vma *vma, uint64_t start, uint64_t end)
@@ -103,79 +157,39 @@ static bool needs_fill(const struct vma *vma, uint32_t flags)
     return locked && !(vma->flags & (VM_WRITE | VM_SHARED)) && (flags & VM_WRITE);
 }
 
-static uint32_t rights_in(const struct vma *vma, const struct change *c)
-{
-    return (c->rights & VM_RIGHTS) | (c->rights & vma->flags & VM_MAYEXEC) >> VM_MAY_SHIFT;
-}
-
-/* The key that a part of @vma gets. The execute-only one is for what may only be executed. */
-static uint32_t key_in(const struct vma *vma, const struct change *c)
-{
-    int exec_only = c->how & PROTECT_EXEC_ONLY ? pkey_of_exec_only(vma->mm) : NO_PKEY;
-    bool was_exec_only =
-        (vma->flags & VM_RIGHTS) == VM_EXEC && (int)vma->pkey == vma->mm->exec_pkey;
-
-    if (c->how & PROTECT_KEY)
-        return c->how >> PROTECT_KEY_SHIFT;
-    if (exec_only > 0)
-        return exec_only;
-    return was_exec_only && !(c->how & PROTECT_EXEC_ONLY) ? 0 : vma->pkey;
-}
-
 /* [start, end) of *@at, which lies in that area. *@at becomes the area to go on after. */
-static int protect_area(struct mm *mm, struct vma **at, uint64_t start, uint64_t end,
-                        struct change *c)
+static int protect_area(struct vma **at, uint64_t start, uint64_t end, const struct change *c,
+                        struct tlb_gather *gather)
 {
-    struct vma *vma = *at;
+    const struct vma *vma = *at;
+    uint64_t nr_pages = (end - start) >> PAGE_SHIFT;
     uint32_t rights = rights_in(vma, c), flags = flags_with_rights(vma, rights);
-    uint32_t key = key_in(vma, c);
-
-    if (rights & ~(vma->flags >> VM_MAY_SHIFT))
-        return -EACCES;
-    if (mm_refuses_exec(mm, vma->flags, flags))
-        return -EACCES;
-    if (vma->flags & VM_SEALED)
-        return -EPERM;
-    if (flags == vma->flags && key == vma->pkey)
-        return 0;
-    uint64_t pages = (end - start) >> PAGE_SHIFT;
-    bool gains_exec = vma->object && (flags & ~vma->flags & VM_EXEC);
-    bool loses_exec = vma->object && (vma->flags & ~flags & VM_EXEC);
-    if (gains_exec && object_executor_get(vma->object))
-        return -EACCES;
-    int err = may_change(mm, vma, flags, pages);
-    if (err)
-        goto refused;
-    bool promised = flags & ~vma->flags & VM_ACCOUNT;
-    err = vma_isolate(mm, at, start, end);
-    if (err) {
-        commit_release(promised ? pages : 0);
-        goto refused;
-    }
-    vma = *at;
-    if (loses_exec)
-        object_executor_put(vma->object);
+    uint32_t key = key_in(vma, c), gained = flags & ~vma->flags;
     bool fills = needs_fill(vma, flags);
-    area_count(mm, vma->flags, -(int64_t)pages);
-    area_count(mm, flags, pages);
-    commit_release(vma->flags & ~flags & VM_ACCOUNT ? pages : 0);
-    vma->flags = flags;
-    vma->pkey = key;
-    change_leaves(vma, &c->gather);
-    *at = vma_merge(mm, vma);
+
+    int err = check_rights(vma, rights, flags);
+    if (err || (flags == vma->flags && key == vma->pkey))
+        return err;
+    err = take(vma, flags, nr_pages);
+    if (err)
+        return err;
+    err = vma_isolate(vma->mm, at, start, end);
+    if (err) {
+        give_back(vma, gained, nr_pages);
+        return err;
+    }
+    become(*at, flags, key);
+    change_leaves(*at, gather);
+    *at = vma_merge(vma->mm, *at);
     if (fills)
         fill(*at, start, end);
     return 0;
-
-refused:
-    if (gains_exec)
-        object_executor_put(vma->object);
-    return err;
 }
 
-static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct change *c)
+static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, const struct change *c,
+                          struct tlb_gather *gather)
 {
-    if ((c->how & PROTECT_KEY) && !pkey_is_given(mm, c->how >> PROTECT_KEY_SHIFT))
+    if (c->key != NO_PKEY && !pkey_is_given(mm, c->key))
         return -EINVAL;
     struct vma *vma = vma_find_from(mm, start);
     if (!vma || vma->start >= end)
@@ -194,7 +208,7 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct ch
         if (!vma || vma->start > at)
             return -ENOMEM;
         uint64_t to = min(vma->end, end);
-        int err = protect_area(mm, &vma, at, to, c);
+        int err = protect_area(&vma, at, to, c, gather);
         if (err)
             return err;
         at = to;
@@ -204,17 +218,18 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, struct ch
     return 0;
 }
 
-int mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, unsigned how)
+int mm_protect_key(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, unsigned how,
+                   int key)
 {
-    struct change c; /* not all zeroed: the gather is large */
+    const struct change c = {.rights = rights, .how = how, .key = key};
+    const uint64_t end = addr + len_bytes;
+    struct tlb_gather gather;
 
-    c.rights = rights;
-    c.how = how;
-    rwsem_write_begin(&mm->mmap_lock, how & PROTECT_GROWS ? 0 : addr, addr + len_bytes);
-    tlb_gather_begin(&c.gather, &mm->pgtable);
-    int err = protect_locked(mm, addr, addr + len_bytes, &c);
-    tlb_gather_others(&c.gather, addr, addr + len_bytes);
-    tlb_gather_end(&c.gather);
+    rwsem_write_begin(&mm->mmap_lock, how & PROTECT_GROWS ? 0 : addr, end);
+    tlb_gather_begin(&gather, &mm->pgtable);
+    int err = protect_locked(mm, addr, end, &c, &gather);
+    tlb_gather_others(&gather, addr, end);
+    tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
     return err;
 }

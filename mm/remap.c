@@ -156,8 +156,9 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     if (locks)
         spin_lock(&vma->object->mappings_lock);
     tlb_gather_begin(&gather, &mm->pgtable);
-    struct pt_run run = pt_run_first(&mm->pgtable, user(from), user(from + len));
-    for (; run.nr; pt_run_next(&run))
+    struct pt_run run;
+
+    for (pt_run_first(&run, &mm->pgtable, user(from), user(from + len)); run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
             i = move_slots(mm, &run, i, to - from, tells, &gather);
     tlb_gather_settles(&gather, from, from + len);
@@ -267,7 +268,7 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     if (!err && !keeps_old)
         err = cut_prepare(mm, r->old, r->old + r->old_len, spare);
     if (!err && !keeps_old)
-        err = spares_get(mm, SPARES, spare); /* the new area may merge with the old one */
+        err = spares_get(SPARES, spare); /* the new area may merge with the old one */
     if (err)
         return err;
     struct vma *new = area_like(mm, vma, r);

@@ -42,3 +42,11 @@ bool stack_grow(struct mm *mm, uint64_t addr)
     vma_set_start(vma, start);
     return true;
 }
+
+bool mm_stack_grow(struct mm *mm, uint64_t addr)
+{
+    rwsem_write_lock(&mm->mmap_lock);
+    bool reaches = stack_grow(mm, addr);
+    rwsem_write_unlock(&mm->mmap_lock);
+    return reaches;
+}

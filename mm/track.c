@@ -41,8 +41,9 @@ void mm_track_writes(struct mm *mm)
     for (struct vma *vma = vma_find_from(mm, 0); vma; vma = vma_next(vma))
         vma->flags &= ~VM_SOFT_DIRTY;
     tlb_gather_begin(&gather, &mm->pgtable);
-    struct pt_run run = pt_run_first(&mm->pgtable, user(0), user(USER_END));
-    for (; run.nr; pt_run_next(&run))
+    struct pt_run run;
+
+    for (pt_run_first(&run, &mm->pgtable, user(0), user(USER_END)); run.nr; pt_run_next(&run))
         clean_run(&run, &gather);
     tlb_gather_end(&gather);
     rwsem_write_unlock(&mm->mmap_lock);
@@ -50,9 +51,10 @@ void mm_track_writes(struct mm *mm)
 
 static void area_forget_accesses(const struct vma *vma)
 {
-    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
+    struct pt_run run;
 
-    for (; run.nr; pt_run_next(&run)) {
+    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
+         pt_run_next(&run)) {
         pt_run_lock(&run);
         for (unsigned i = 0; i < run.nr; i++)
             if (pte_has_frame(pte_read(run.slot + i)))

@@ -49,9 +49,10 @@ static void add_leaf(const struct vma *vma, pte_t pte, enum pt_level level, stru
 
 void area_usage_add(struct vma *vma, struct area_usage *u)
 {
-    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(vma->start), user(vma->end));
+    struct pt_run run;
 
-    for (; run.nr; pt_run_next(&run)) {
+    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
+         pt_run_next(&run)) {
         pt_run_lock(&run);
         for (unsigned i = 0; i < run.nr; i++)
             if (pte_has_frame(pte_read(&run.slot[i])))
@@ -123,7 +124,8 @@ static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsign
 
 uint64_t pages_skip(struct mm *mm, uint64_t addr, uint64_t end)
 {
-    struct pt_run run = pt_run_first(&mm->pgtable, user(addr), user(end));
+    struct pt_run run;
+    pt_run_first(&run, &mm->pgtable, user(addr), user(end));
     return run.nr ? run.from : end;
 }
 
@@ -140,7 +142,8 @@ static void see_new_areas(struct mm *mm, uint64_t addr, unsigned nr, struct page
 
 void pages_see(struct mm *mm, uint64_t addr, unsigned nr, struct page_seen *out)
 {
-    struct pt_run run = pt_run_first(&mm->pgtable, user(addr), user(addr + nr * PAGE_SIZE));
+    struct pt_run run;
+    pt_run_first(&run, &mm->pgtable, user(addr), user(addr + nr * PAGE_SIZE));
 
     memset(out, 0, nr * sizeof(*out));
     for (; run.nr; pt_run_next(&run)) {

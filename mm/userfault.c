@@ -92,7 +92,7 @@ static int check_area(const struct vma *vma, uint64_t start, uint64_t end, uint3
 
     if (!can_ask(vma, modes ? modes : vma->flags & VM_UFFD, u))
         return -EINVAL;
-    if (!(vma->flags & VM_MAYWRITE) && !bug_is_back(BUG_B46))
+    if (modes && !(vma->flags & VM_MAYWRITE) && !bug_is_back(BUG_B46))
         return -EPERM; /* claim 1 */
     if (!is_aligned(from | to, vma_unit(vma)))
         return -EINVAL;

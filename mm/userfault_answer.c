@@ -30,6 +30,8 @@ struct answer {
 static struct vma *area_of(struct mm *mm, const struct answer *a)
 {
     struct vma *vma = vma_find(mm, a->start);
+    if (vma && !(vma->flags & VM_SHARED))
+        vma_anon_begin(vma); /* Linux does, before it knows whether it may answer */
     return vma && vma->end >= a->end && vma->userfault ? vma : NULL;
 }
 
@@ -112,7 +114,8 @@ static int give_to_object(struct vma *vma, const struct answer *a)
 
 static int give_to_area(struct vma *vma, const struct answer *a)
 {
-    int err = page_install(vma, a->at, a->page, a->how);
+    bool beyond = vma->object && vma_is_beyond(vma, a->at);
+    int err = beyond ? -EFAULT : page_install(vma, a->at, a->page, a->how);
 
     if (err && a->page != zero_page)
         page_put(a->page);
@@ -155,7 +158,7 @@ static int give(struct vma *vma, const struct answer *a)
     case USERFAULT_CONTINUE:
         return give_access(vma, a);
     case USERFAULT_POISON:
-        return poison_install(vma, a->at);
+        return vma->object && vma_is_beyond(vma, a->at) ? -EFAULT : poison_install(vma, a->at);
     case USERFAULT_COPY:
     case USERFAULT_ZEROS:
         break;

@@ -209,9 +209,9 @@ int64_t mm_userfault_move(struct mm *mm, const struct userfault *u, uint64_t dst
     rwsem_write_lock(&mm->mmap_lock);
     m.from = vma_find(mm, src);
     m.to = vma_find(mm, dst);
+    if (m.to && !(m.to->flags & VM_SHARED))
+        vma_anon_begin(m.to); /* Linux does, before it knows whether it may move */
     int err = check_areas(&m, u, len);
-    if (!err)
-        vma_anon_begin(m.to);
     while (!err && m.src < m.end)
         err = move_some(&m);
     rwsem_write_unlock(&mm->mmap_lock);

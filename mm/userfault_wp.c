@@ -122,8 +122,9 @@ int area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, bool t
     if (err)
         return err;
     thp_split_borders(vma->mm, start, end);
-    struct pt_run run = pt_run_first(&vma->mm->pgtable, user(start), user(end));
-    for (; run.nr; pt_run_next(&run))
+    struct pt_run run;
+
+    for (pt_run_first(&run, &vma->mm->pgtable, user(start), user(end)); run.nr; pt_run_next(&run))
         tell_run(vma, &run, tell, gather);
     if (tell && !bug_is_back(BUG_B18))
         tlb_gather_others(gather, start, end);

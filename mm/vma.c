@@ -49,6 +49,7 @@ void vma_boot_init(void)
 void vma_tree_init(struct mm *mm)
 {
     mm->vmas = (struct rb_root){.update = update_max_gap};
+    mm->vmas_changed = 2; /* even, and when nobody has looked */
     list_init(&mm->areas);
 }
 
@@ -60,6 +61,16 @@ struct vma *vma_alloc(struct mm *mm)
         list_init(&vma->mapping_node);
     }
     return vma;
+}
+
+struct vma *vma_spare_alloc(void)
+{
+    return slab_alloc(&vma_cache, 0);
+}
+
+void vma_spare_free(struct vma *spare)
+{
+    slab_free(&vma_cache, spare);
 }
 
 void vma_free(struct vma *vma)
@@ -138,13 +149,29 @@ static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
     return NULL;
 }
 
-#define NOT_LOOKED 1U
-
-uint32_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
+/* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
+static const struct vma *find_near(const struct mm *mm, uint64_t addr, uint64_t when)
 {
-    uint32_t when = READ_ONCE(mm->vmas_changed);
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+    const struct vma *vma = cpu->area;
+
+    if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
+        vma = find_unlocked(mm, addr);
+        if (!vma)
+            return NULL;
+        cpu->area = vma;
+        cpu->looked = when;
+    }
+    return vma;
+}
+
+#define NOT_LOOKED 1UL
+
+uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
+{
+    uint64_t when = READ_ONCE(mm->vmas_changed);
     atomic_thread_fence(memory_order_acquire);
-    const struct vma *vma = find_unlocked(mm, addr);
+    const struct vma *vma = find_near(mm, addr, when);
     if (unlikely(!vma))
         return NOT_LOOKED;
     copy->area_node.next = NULL; /* it has no neighbours */
@@ -178,21 +205,21 @@ static void gap_refresh(struct vma *vma)
     rb_update(&vma->mm->vmas, &vma->node);
 }
 
-/* Into the tree and the list, between neighbours. One of the two has a free place on that side. */
+/* Into the tree and the list, between neighbours, of which one has a free place on that side. What
+ * is left of the gap below @next is for the caller to note. */
 static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
 {
     ASSERT((!prev || prev->end <= vma->start) && (!next || vma->end <= next->start),
            "claim 1: %#lx-%#lx is not free", vma->start, vma->end);
     list_insert_between(&vma->area_node, prev ? &prev->area_node : &mm->areas,
                         next ? &next->area_node : &mm->areas);
-    vma->gap = gap_between(prev, vma);
+    vma->gap = vma->max_gap = gap_between(prev, vma);
     if (next && !next->node.left)
         rb_insert(&mm->vmas, &vma->node, &next->node, &next->node.left);
     else if (prev)
         rb_insert(&mm->vmas, &vma->node, &prev->node, &prev->node.right);
     else
         rb_insert(&mm->vmas, &vma->node, NULL, &mm->vmas.node);
-    gap_refresh(next);
     mm->nr_vmas++;
 }
 
@@ -225,6 +252,7 @@ void vma_insert(struct mm *mm, struct vma *vma)
     struct vma *next = vma_find_from(mm, vma->start);
     changes_begin(mm);
     insert_between(mm, next ? vma_prev(next) : last_area(mm), vma, next);
+    gap_refresh(next);
     changes_end(mm);
     list_on_object(vma);
 }
@@ -237,20 +265,16 @@ void vma_append(struct mm *mm, struct vma *vma)
     list_on_object(vma);
 }
 
-static void take_out(struct mm *mm, struct vma *vma)
+void vma_remove(struct mm *mm, struct vma *vma)
 {
     struct vma *next = vma_next(vma);
+
+    vma_unlist(vma);
+    changes_begin(mm);
     list_del(&vma->area_node);
     gap_refresh(next); /* first: larger than the gap that goes, it ends the walk up from there */
     rb_erase(&mm->vmas, &vma->node);
     mm->nr_vmas--;
-}
-
-void vma_remove(struct mm *mm, struct vma *vma)
-{
-    vma_unlist(vma);
-    changes_begin(mm);
-    take_out(mm, vma);
     changes_end(mm);
 }
 
@@ -331,37 +355,54 @@ static bool histories_merge(const struct vma *left, const struct vma *right)
 
 bool vma_can_merge(const struct vma *left, const struct vma *right)
 {
+    if (!goes_on(left, right, 0))
+        return false;
     if (left->object && (left->object->unmapped || object_is_hugetlb(left->object)))
         return false; /* each counts; and huge pages are kept apart as on Linux */
-    return goes_on(left, right, 0) && histories_merge(left, right);
+    return histories_merge(left, right);
 }
 
-/* @left takes over what @right covered. */
-static struct vma *absorb(struct mm *mm, struct vma *left, struct vma *right)
+/* What pages of @from tell about @vma, which gets them. */
+static void inherit_marks(struct vma *vma, const struct vma *from)
+{
+    if (!vma->anon)
+        atomic_store_explicit(&vma->anon, from->anon, memory_order_relaxed);
+    vma->guarded |= from->guarded;
+    vma->flags |= from->flags & VM_SOFT_DIRTY; /* no write goes unseen */
+}
+
+/* @left takes over what @right covered. Their gaps stay: there is none between them. */
+static void absorb(struct mm *mm, struct vma *left, struct vma *right)
 {
     changes_begin(mm);
-    resize(left, left->start, right->end); /* first: so no gap changes */
-    take_out(mm, right);
-    if (!left->anon)
-        atomic_store_explicit(&left->anon, right->anon, memory_order_relaxed);
-    left->guarded |= right->guarded;
-    left->flags |= right->flags & VM_SOFT_DIRTY; /* no write goes unseen */
+    resize(left, left->start, right->end);
+    list_del(&right->area_node);
+    rb_erase(&mm->vmas, &right->node);
+    mm->nr_vmas--;
+    inherit_marks(left, right);
     changes_end(mm);
     vma_unlist(right);
-    if (!bug_is_back(BUG_B27))
-        rwsem_seekers_wait(&mm->mmap_lock);
-    vma_free(right);
-    return left;
 }
 
 struct vma *vma_merge(struct mm *mm, struct vma *vma)
 {
-    struct vma *prev = vma_prev(vma);
-    if (prev && vma_can_merge(prev, vma))
-        vma = absorb(mm, prev, vma);
-    struct vma *next = vma_next(vma);
-    if (next && vma_can_merge(vma, next))
-        vma = absorb(mm, vma, next);
+    struct vma *prev = vma_prev(vma), *next = vma_next(vma), *absorbed = NULL;
+    bool with_prev = prev && vma_can_merge(prev, vma);
+
+    if (with_prev) {
+        absorb(mm, prev, vma);
+        absorbed = vma;
+        vma = prev;
+    }
+    bool with_next = next && vma_can_merge(vma, next);
+    if (with_next)
+        absorb(mm, vma, next);
+    if ((with_prev || with_next) && !bug_is_back(BUG_B27))
+        rwsem_seekers_wait(&mm->mmap_lock);
+    if (with_prev)
+        vma_free(absorbed);
+    if (with_next)
+        vma_free(next);
     return vma;
 }
 

@@ -196,8 +196,9 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
                struct tlb_gather *gather)
 {
-    struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
-    for (; run.nr; pt_run_next(&run)) {
+    struct pt_run run;
+
+    for (pt_run_first(&run, &mm->pgtable, user(start), user(end)); run.nr; pt_run_next(&run)) {
         for (unsigned done = 0; done < run.nr;) {
             done = zap_slots(mm, &run, done, what, gather);
             if (!tlb_gather_room(gather))
@@ -241,8 +242,9 @@ int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *
 
 void unguard_range(struct mm *mm, uint64_t start, uint64_t end)
 {
-    struct pt_run run = pt_run_first(&mm->pgtable, user(start), user(end));
-    for (; run.nr; pt_run_next(&run)) {
+    struct pt_run run;
+
+    for (pt_run_first(&run, &mm->pgtable, user(start), user(end)); run.nr; pt_run_next(&run)) {
         pt_run_lock(&run);
         for (unsigned i = 0; i < run.nr; i++)
             if (pte_kind(pte_read(&run.slot[i]), run.level) == PTE_KIND_GUARD)

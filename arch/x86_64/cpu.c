@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct tss) == 104, "the hardware's size");
 
 static uint32_t features; /* bit n: enum cpu_feature n */
 static uint32_t left_off; /* the same: what it has and the command line does not want */
-static unsigned cpus_running = 1;
+unsigned cpus_running = 1;
 
 /* Where CPUID tells of each feature, in the order of enum cpu_feature. */
 static const struct {
@@ -64,6 +64,22 @@ static const struct {
     [CPU_RDRAND] = {"rdrand", 1, ECX, 30},
 };
 
+/* On some CPUs INVLPG leaves global translations where they are while PCIDs are on. */
+static bool pcid_is_broken(void)
+{
+    static const uint8_t models[] = {0x97, 0x9a, 0xb7,
+                                     0xba, 0xbe, 0xbf}; /* Alder and Raptor Lake */
+    struct cpu_model cpu;
+
+    cpu_model_read(&cpu);
+    if (strcmp(cpu.vendor, "GenuineIntel") || cpu.family != 6)
+        return false;
+    for (unsigned i = 0; i < sizeof(models); i++)
+        if (models[i] == cpu.model)
+            return true;
+    return false;
+}
+
 static uint32_t features_read(void)
 {
     uint32_t found = 0;
@@ -81,6 +97,8 @@ static uint32_t features_read(void)
     }
     if (!(found & (1U << CPU_XSAVE)))
         found &= ~(1U << CPU_PKU | 1U << CPU_XSAVEOPT); /* PKRU lives in the XSAVE area */
+    if (!(found & (1U << CPU_PGE)) || pcid_is_broken())
+        found &= ~(1U << CPU_PCID); /* the kernel's pages would have a PCID, too */
     return found;
 }
 
@@ -90,7 +108,11 @@ static uint32_t features_unwanted(const char *cmdline)
     static const struct {
         const char *option;
         enum cpu_feature feature;
-    } options[] = {{"nopku", CPU_PKU}, {"nosmap", CPU_SMAP}, {"nosmep", CPU_SMEP}};
+    } options[] = {{"nopku", CPU_PKU},
+                   {"nosmap", CPU_SMAP},
+                   {"nosmep", CPU_SMEP},
+                   {"nopcid", CPU_PCID},
+                   {"noinvpcid", CPU_INVPCID}};
     uint32_t unwanted = 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
@@ -132,11 +154,6 @@ uint32_t cpu_hwcap(void)
     return cpuid(1, 0).edx;
 }
 
-unsigned nr_cpus(void)
-{
-    return READ_ONCE(cpus_running);
-}
-
 void nr_cpus_set(unsigned nr)
 {
     WRITE_ONCE(cpus_running, nr);
@@ -152,6 +169,7 @@ void control_registers_init(void)
     cr4 |= cpu_has(CPU_SMEP) ? CR4_SMEP : 0;
     cr4 |= cpu_has(CPU_SMAP) ? CR4_SMAP : 0;
     cr4 |= cpu_has(CPU_PKU) ? CR4_PKE : 0;
+    cr4 |= cpu_has(CPU_PCID) ? CR4_PCIDE : 0; /* CR3 has PCID 0 here, as it must */
     write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
     write_cr4(cr4);
 

@@ -197,9 +197,11 @@ void direct_map_restore_noflush(struct direct_map_change *change, uint64_t pfn, 
 
 void direct_map_change_end(struct direct_map_change *change)
 {
+    __auto_type flush =
+        list_empty(&change->healed) ? tlb_flush_kernel_leaves : tlb_flush_kernel_tables;
+
     if (change->first_pfn < change->end_pfn)
-        tlb_flush_kernel_leaves((void *)va_of(change->first_pfn), (void *)va_of(change->end_pfn),
-                                change->level);
+        flush((void *)va_of(change->first_pfn), (void *)va_of(change->end_pfn), change->level);
     while (!list_empty(&change->healed)) {
         struct page *table = list_entry(change->healed.next, struct page, list);
         list_del(&table->list);

@@ -131,6 +131,16 @@ static inline void invlpg(uint64_t va)
     __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
 
+enum invpcid_type { INVPCID_ADDRESS, INVPCID_SPACE, INVPCID_ALL, INVPCID_NOT_GLOBAL };
+
+static inline void invpcid(enum invpcid_type type, uint64_t pcid, uint64_t va)
+{
+    struct {
+        uint64_t pcid, va;
+    } what = {pcid, va};
+    __asm__ volatile("invpcid %0, %1" ::"m"(what), "r"((uint64_t)type) : "memory");
+}
+
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
 };

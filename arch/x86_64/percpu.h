@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "tlb_local.h"
 #include <asm/cpu.h>
 #include <asm/pgtable.h>
 #include <asm/tlb.h>
@@ -45,8 +46,7 @@ struct cpu {
     struct pgtable *pgt;         /* the address space that is loaded */
     _Atomic bool online;         /* [a] takes part in shootdowns */
     _Atomic uint64_t tlb_wanted; /* [a] bit n: CPU n waits for this one to flush */
-    _Atomic uint64_t tlb_seen;   /* [a] debug builds: the generation of pgt it has flushed for */
-    uint64_t tlb_events[TLB_EVENTS];
+    struct tlb_cpu tlb;
     unsigned nr_locks_held; /* debug builds: ranks of the spinning locks held */
     struct {
         const void *lock;
@@ -87,9 +87,6 @@ bool cpu_secondary_init(struct cpu *cpu);
 
 /* Answer all shootdown requests for this CPU; interrupt context: arch/x86_64/tlb.c */
 void tlb_answer(void);
-
-/* This CPU forgets every translation, global ones too: arch/x86_64/tlb.c */
-void tlb_flush_all_local(void);
 
 /* How many CPUs have come online: arch/x86_64/cpu.c */
 void nr_cpus_set(unsigned nr);

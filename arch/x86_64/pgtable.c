@@ -7,7 +7,9 @@
  * Locks:  a table's own lock (rank PAGE_TABLE) for its entries; a new table is published under the
  *         lock of its parent.
  * Always: (1) a table page's used count is the number of its non-zero entries;
- *         (2) nobody frees a table that others may walk to: see sweep_table().
+ *         (2) nobody frees a table that others may walk to: see sweep_table();
+ *         (3) in debug builds who walks to one that is free faults, with a reserved bit, however he
+ *             came to remember it.
  * Source: Intel SDM 3A, "4-Level Paging".
  * Tour:   after asm/pgtable.h; then arch/x86_64/tlb.c.
  */
@@ -25,6 +27,12 @@
 #include <uapi/errno.h>
 
 #define KERNEL_ROOT_FIRST 256 /* the first root entry of the kernel half */
+
+/* Claim 3. Present; and of the root, of 1G and 2M leaves, and of small ones below 52 bits of a
+ * physical address, bits are set that must not be. */
+#define HAS(bits) ((PAGE_POISON_WORD & (bits)) == (bits))
+_Static_assert(HAS(PTE_P | PTE_PS | 1UL << 13 | 1UL << 51), "a freed table would be walked");
+#undef HAS
 
 static struct page *table_page(phys_addr_t a)
 {
@@ -63,7 +71,9 @@ int pgtable_init(struct pgtable *pgt)
 {
     struct page *root;
 
-    *pgt = (struct pgtable){0};
+    static _Atomic uint64_t last_id;
+
+    *pgt = (struct pgtable){.id = atomic_fetch_add(&last_id, 1) + 1};
     int err = table_page_alloc(pgt, PAGE_ALLOC_PLAIN, &root);
     if (err)
         return err;
@@ -176,11 +186,12 @@ static void run_find(struct pt_run *run)
     run->nr = 0;
 }
 
-struct pt_run pt_run_first(struct pgtable *pgt, user_addr_t start, user_addr_t end)
+void pt_run_first(struct pt_run *run, struct pgtable *pgt, user_addr_t start, user_addr_t end)
 {
-    struct pt_run run = {.pgt = pgt, .va = start.raw, .end = end.raw};
-    run_find(&run);
-    return run;
+    run->pgt = pgt;
+    run->va = start.raw;
+    run->end = end.raw;
+    run_find(run);
 }
 
 void pt_run_next(struct pt_run *run)

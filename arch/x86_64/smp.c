@@ -93,7 +93,7 @@ static _Noreturn void secondary_start(struct cpu *cpu)
     apic_init_cpu();
     atomic_store(&cpu->online, true);
     nr_cpus_set(cpu->id + 1);
-    tlb_flush_all_local(); /* claim 2: what was remembered before others knew of this CPU */
+    tlb_forget_all(); /* claim 2: what was remembered before others knew of this CPU */
     atomic_store(&start_state, START_ONLINE);
     secondary_main(cpu->id);
 }

@@ -1,173 +1,280 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arch/x86_64/tlb.c - deciding who must forget what, and waiting until they have
+ * arch/x86_64/tlb.c - asking other CPUs to forget, and waiting until they have
  *
  * Room:   arch.
- * Owns:   flush instructions, shootdown requests, the counters.
- * Locks:  none: each CPU has one request slot, used by it alone with preemption impossible (the
- *         kernel switches tasks only where it asks to); responders clear their bit in it.
+ * Owns:   shootdown requests.
+ * Locks:  none: each CPU has one request, used by it alone with preemption impossible (the kernel
+ *         switches tasks only where it asks to); responders clear their bit in it.
  * Always: (1) a request returns only when every target has cleared its bit;
- *         (2) a CPU that loads a root sets its bit in pgt->cpus first: either the initiator sees
- *             the bit, or the CPU's walk sees the changed entry;
+ *         (2) a target clears its bit when it has flushed; or, asked early, when it is in the
+ *             interrupt that flushes before it returns to whatever used the translation;
  *         (3) waiting is done with IRQs on, so that two initiators answer each other.
- * Source: Intel SDM 3A, "Propagation of Paging-Structure Changes to Multiple Processors".
- * Tour:   after asm/tlb.h.
+ * Source: Intel SDM 3A, "Propagation of Paging-Structure Changes to Multiple Processors"; Amit,
+ *         Tai, Wei, "Don't shoot down TLB shootdowns!" (2020), for early acknowledgement.
+ * Tour:   after arch/x86_64/tlb_space.c.
  */
 #include <asm/tlb.h>
 
 #include "apic.h"
 #include "entry.h"
-#include "insn.h"
 #include "percpu.h"
+#include "tlb_local.h"
 #include "tlb_probe.h"
-#include <asm/memory_layout.h>
-#include <base/bug.h>
-#include <base/log.h>
 #include <base/panic.h>
-#include <mm/buddy.h>
-#include <mm/page.h>
-#include <uapi/errno.h>
 
-/* Above so many single invalidations one full flush is cheaper. */
-#define SINGLE_FLUSH_MAX 33
+enum tlb_wish {
+    TLB_FORGET, /* user addresses of pgt, up to generation */
+    TLB_SWEEP,  /* all that was taken from what is loaded */
+    TLB_LEAVE,  /* pgt is not to be loaded */
+    TLB_KERNEL, /* kernel addresses */
+    TLB_ALL,    /* everything */
+    TLB_PROBE   /* nothing: is something remembered? */
+};
 
 struct tlb_request {
-    struct pgtable *pgt; /* NULL: kernel addresses */
-    uint64_t generation; /* of pgt, when it was asked for */
+    enum tlb_wish wish;
+    bool early;          /* claim 2 */
+    struct pgtable *pgt; /* of FORGET, LEAVE, PROBE */
+    uint64_t generation; /* of FORGET */
     uint64_t start, end, stride;
-    bool probes;              /* nothing is to be forgotten: is something remembered? */
-    _Atomic uint64_t pending; /* bit n: CPU n has not flushed yet */
+    _Atomic uint64_t pending; /* bit n: CPU n has not done it yet */
 } __aligned(CACHE_LINE_SIZE);
 
 static struct tlb_request requests[MAX_CPUS]; /* index: the initiator */
 
 static void count(enum tlb_event event)
 {
-    this_cpu()->tlb_events[event]++;
+    tlb_count(this_cpu()->tlb.events, event);
 }
 
 uint64_t tlb_events(enum tlb_event event)
 {
-    uint64_t sum = 0;
+    int64_t sum = 0;
     for (unsigned i = 0; i < nr_cpus(); i++)
-        sum += READ_ONCE(cpus[i].tlb_events[event]);
-    return sum;
+        sum += READ_ONCE(cpus[i].tlb.events[event]);
+    return (uint64_t)sum;
 }
 
-static void flush_user_all(void)
+/* This CPU's part. IRQs off. */
+static void do_wish(const struct tlb_request *r)
 {
-    write_cr3(read_cr3());
-    count(TLB_LOCAL_ALL);
-}
-
-/* Global entries go too: only a change of CR4.PGE, or of CR3 where there are none, reaches them. */
-void tlb_flush_all_local(void)
-{
-    if (cpu_has(CPU_PGE)) {
-        uint64_t cr4 = read_cr4();
-        write_cr4(cr4 & ~CR4_PGE);
-        write_cr4(cr4);
-    } else {
-        write_cr3(read_cr3());
-    }
-    count(TLB_LOCAL_ALL);
-}
-
-/* The ledger (V25), in debug builds: which generation of its address space a CPU has flushed for.
- * What left at a generation is freed when every CPU that has the space loaded has seen that. */
-static void ledger_note(uint64_t generation)
-{
-    if (DEBUG >= 1)
-        atomic_store(&this_cpu()->tlb_seen, generation);
-}
-
-/* What @cpu has seen of @pgt; everything, if it has left it, even between two looks. */
-static uint64_t ledger_seen(const struct cpu *cpu, const struct pgtable *pgt)
-{
-    bool has = READ_ONCE(cpu->pgt) == pgt;
-    uint64_t seen = atomic_load(&cpu->tlb_seen);
-    return has && READ_ONCE(cpu->pgt) == pgt ? seen : ~0UL;
-}
-
-static void ledger_assert(const struct pgtable *pgt, uint64_t generation)
-{
-    for (unsigned i = 0; DEBUG >= 1 && i < nr_cpus(); i++) {
-        uint64_t seen = ledger_seen(&cpus[i], pgt);
-        ASSERT(seen >= generation, "V25: CPU %u has flushed for generation %lu of %lu", i, seen,
-               generation);
-    }
-}
-
-static void flush_local(const struct tlb_request *r)
-{
-    if (DEBUG >= 1 && unlikely(r->probes)) {
+    switch (r->wish) {
+    case TLB_FORGET:
+        tlb_follow(r->pgt, r->generation, r->start, r->end, r->stride);
+        break;
+    case TLB_SWEEP:
+        tlb_catch_up();
+        break;
+    case TLB_LEAVE:
+        tlb_leave_here(r->pgt);
+        break;
+    case TLB_KERNEL:
+        tlb_forget_range(r->start, r->end, r->stride, true);
+        break;
+    case TLB_ALL:
+        tlb_forget_all();
+        break;
+    case TLB_PROBE:
         tlb_probe_here(r->pgt, r->start, r->end);
-        return;
+        break;
     }
-    if (r->pgt && this_cpu()->pgt != r->pgt)
-        return; /* it was loaded when the bit was read, and has been left since: CR3 was written */
-    if (r->pgt)
-        ledger_note(max(r->generation, atomic_load(&this_cpu()->tlb_seen)));
-    if (r->end - r->start > SINGLE_FLUSH_MAX * r->stride) {
-        r->pgt ? flush_user_all() : tlb_flush_all_local();
-        return;
-    }
-    for (uint64_t va = r->start; va < r->end; va += r->stride) {
-        invlpg(va);
-        count(TLB_LOCAL_ONE);
-    }
+}
+
+static void answer_late(struct tlb_request *r, uint64_t bit)
+{
+    do_wish(r);
+    atomic_fetch_and_explicit(&r->pending, ~bit, memory_order_release);
+}
+
+/* The request may be another as soon as the bit is clear. */
+static void answer_early(struct tlb_cpu *tlb, struct tlb_request *r, uint64_t bit)
+{
+    struct tlb_request copy = {.wish = r->wish,
+                               .pgt = r->pgt,
+                               .generation = r->generation,
+                               .start = r->start,
+                               .end = r->end,
+                               .stride = r->stride};
+
+    atomic_store_explicit(&tlb->behind, true, memory_order_relaxed);
+    atomic_fetch_and_explicit(&r->pending, ~bit, memory_order_release);
+    do_wish(&copy);
+    atomic_store_explicit(&tlb->behind, false, memory_order_release);
 }
 
 /* The other side: answer everybody who asked. Interrupt context. */
 void tlb_answer(void)
 {
     struct cpu *cpu = this_cpu();
-    uint64_t initiators = atomic_exchange(&cpu->tlb_wanted, 0);
+    uint64_t initiators = atomic_exchange(&cpu->tlb_wanted, 0), bit = 1UL << cpu->id;
 
     while (initiators) {
-        unsigned i = __builtin_ctzl(initiators);
+        struct tlb_request *r = &requests[__builtin_ctzl(initiators)];
         initiators &= initiators - 1;
-        flush_local(&requests[i]);
-        count(TLB_REMOTE_HANDLED);
-        atomic_fetch_and_explicit(&requests[i].pending, ~(1UL << cpu->id), memory_order_release);
+        tlb_count(cpu->tlb.events, TLB_REMOTE_HANDLED);
+        r->early ? answer_early(&cpu->tlb, r, bit) : answer_late(r, bit);
     }
 }
 
-/* This CPU's part and everybody else's. @targets may name this CPU; it is left out. */
-static void request_do(struct tlb_request *r, uint64_t targets)
+static void interrupt_targets(uint64_t targets)
 {
-    ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
-    unsigned self = cpu_id();
+    uint64_t bit = 1UL << cpu_id();
 
-    targets &= ~(1UL << self);
-    atomic_store_explicit(&r->pending, targets, memory_order_release);
-    if (targets)
-        count(TLB_REMOTE_REQUEST);
-    for (uint64_t left = targets; left; left &= left - 1) {
-        unsigned cpu = __builtin_ctzl(left);
-        if (atomic_fetch_or(&cpus[cpu].tlb_wanted, 1UL << self))
+    count(TLB_REMOTE_REQUEST);
+    for (; targets; targets &= targets - 1) {
+        unsigned cpu = __builtin_ctzl(targets);
+        if (atomic_fetch_or(&cpus[cpu].tlb_wanted, bit))
             continue; /* an interrupt is on its way already, and will find this request too */
         count(TLB_REMOTE_IPI);
         apic_send_ipi(cpu, VECTOR_TLB);
     }
+}
+
+/* This CPU's part and, at the same time, everybody else's. @targets may name this CPU. */
+static void request_do(struct tlb_request *r, uint64_t targets)
+{
+    ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
+
+    targets &= ~(1UL << cpu_id());
+    if (targets) {
+        atomic_store_explicit(&r->pending, targets, memory_order_release);
+        interrupt_targets(targets);
+    }
     irq_flags_t flags = irq_save();
-    flush_local(r);
+    do_wish(r);
     irq_restore(flags);
-    while (atomic_load_explicit(&r->pending, memory_order_acquire))
+    while (targets && atomic_load_explicit(&r->pending, memory_order_acquire))
         cpu_relax();
 }
 
-static void shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
-                       uint64_t targets)
+static struct tlb_request *own_request(enum tlb_wish wish, struct pgtable *pgt)
 {
     struct tlb_request *r = &requests[cpu_id()];
 
+    r->wish = wish;
     r->pgt = pgt;
-    r->generation = pgt ? atomic_load(&pgt->generation) : 0;
-    r->start = start;
-    r->end = end;
-    r->stride = stride;
-    request_do(r, targets);
+    r->early = false;
+    return r;
+}
+
+/* Without those who are lazy: they will catch up before they use what they have loaded. */
+static uint64_t awake(uint64_t users)
+{
+    for (uint64_t left = users; left; left &= left - 1) {
+        unsigned cpu = __builtin_ctzl(left);
+        if (!atomic_load(&cpus[cpu].tlb.lazy))
+            continue;
+        users &= ~(1UL << cpu);
+        count(TLB_LAZY_SPARED);
+    }
+    return users;
+}
+
+/* May @cpu use what left @space at @generation? In this order: see wake(), answer_early(). @walk:
+ * may it still walk there, though it uses nothing? */
+static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, bool walk)
+{
+    const struct tlb_cpu *tlb = &cpu->tlb;
+
+    if (atomic_load(&tlb->space) != space || (!walk && atomic_load(&tlb->lazy)) ||
+        atomic_load(&tlb->behind))
+        return false;
+    return atomic_load(&tlb->seen) < generation && atomic_load(&tlb->space) == space;
+}
+
+uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk)
+{
+    uint64_t users = 0;
+
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        users |= (uint64_t)may_use(&cpus[i], space, generation, walk) << i;
+    return users;
+}
+
+/* The ledger (V25), in debug builds. */
+static void ledger_assert(const struct pgtable *pgt, uint64_t generation, bool tables)
+{
+    if (DEBUG >= 1)
+        ASSERT(!tlb_users(pgt->id, generation, tables),
+               "V25: CPUs %#lx have not flushed for generation %lu",
+               tlb_users(pgt->id, generation, tables), generation);
+}
+
+static void follow_here(const struct pgtable *pgt, uint64_t generation, uint64_t start,
+                        uint64_t end, uint64_t stride)
+{
+    irq_flags_t flags = irq_save();
+    tlb_follow(pgt, generation, start, end, stride);
+    irq_restore(flags);
+}
+
+/* What was put off before @generation has been made up for. */
+static void note_settled(struct pgtable *pgt, uint64_t generation)
+{
+    uint64_t late = atomic_load_explicit(&pgt->late, memory_order_relaxed);
+
+    if (unlikely(late) && late < generation)
+        atomic_compare_exchange_strong(&pgt->late, &late, 0);
+}
+
+void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride, bool tables)
+{
+    uint64_t generation = atomic_fetch_add(&pgt->generation, 1) + 1;
+    uint64_t others = atomic_load(&pgt->cpus) & ~(1UL << cpu_id());
+
+    bug_moment(BUG_B17);
+    bug_moment(BUG_B18);
+    if (others && !tables)
+        others = awake(others);
+    if (others) {
+        struct tlb_request *r = own_request(TLB_FORGET, pgt);
+        r->early = !tables && tlb_settings.policy == TLB_EARLY;
+        r->generation = generation;
+        r->start = start;
+        r->end = end;
+        r->stride = stride;
+        request_do(r, others);
+    } else {
+        follow_here(pgt, generation, start, end, stride);
+    }
+    note_settled(pgt, generation);
+    ledger_assert(pgt, generation, tables);
+}
+
+uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride)
+{
+    uint64_t generation = atomic_fetch_add(&pgt->generation, 1) + 1;
+
+    follow_here(pgt, generation, start, end, stride);
+    return generation;
+}
+
+bool tlb_has_others(const struct pgtable *pgt)
+{
+    return atomic_load(&pgt->cpus) & ~(1UL << cpu_id());
+}
+
+void tlb_sweep(uint64_t targets)
+{
+    request_do(own_request(TLB_SWEEP, NULL), targets);
+}
+
+void tlb_settle_late(struct pgtable *pgt)
+{
+    uint64_t late = atomic_load(&pgt->late), users = tlb_users(pgt->id, late, false);
+
+    if (users)
+        tlb_sweep(users);
+    atomic_compare_exchange_strong(&pgt->late, &late, 0);
+}
+
+void tlb_leave(struct pgtable *pgt)
+{
+    uint64_t users = atomic_load(&pgt->cpus);
+
+    if (users)
+        request_do(own_request(TLB_LEAVE, pgt), users);
 }
 
 static uint64_t online_cpus(void)
@@ -179,24 +286,26 @@ static uint64_t online_cpus(void)
 uint64_t tlb_probe_every;
 
 /* Everybody is asked, not only those that the mask names: it may be wrong. */
-static void probe(const struct tlb_gather *g)
+void tlb_probe(struct pgtable *pgt, uint64_t start, uint64_t end)
 {
     static _Atomic uint64_t nr;
-    struct tlb_request *r = &requests[cpu_id()];
 
-    if (g->settled >= g->settled_end || atomic_fetch_add(&nr, 1) % tlb_probe_every)
+    if (start >= end || atomic_fetch_add(&nr, 1) % tlb_probe_every)
         return;
-    r->pgt = g->pgt;
-    r->start = g->settled;
-    r->end = g->settled_end;
-    r->probes = true;
+    struct tlb_request *r = own_request(TLB_PROBE, pgt);
+    r->start = start;
+    r->end = end;
     request_do(r, online_cpus());
-    r->probes = false;
 }
 
 void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level level)
 {
-    shoot_down(NULL, (uint64_t)start, (uint64_t)end, pt_level_size(level), online_cpus());
+    struct tlb_request *r = own_request(TLB_KERNEL, NULL);
+
+    r->start = (uint64_t)start;
+    r->end = (uint64_t)end;
+    r->stride = pt_level_size(level);
+    request_do(r, online_cpus());
 }
 
 void tlb_flush_kernel(const void *start, const void *end)
@@ -204,131 +313,20 @@ void tlb_flush_kernel(const void *start, const void *end)
     tlb_flush_kernel_leaves(start, end, PT_4K);
 }
 
+void tlb_flush_kernel_tables(const void *start, const void *end, enum pt_level level)
+{
+    if (cpu_has(CPU_PCID)) /* INVLPG drops the upper entries of the loaded PCID only */
+        request_do(own_request(TLB_ALL, NULL), online_cpus());
+    else
+        tlb_flush_kernel_leaves(start, end, level);
+}
+
 void tlb_flush_kernel_local(const void *va)
 {
-    invlpg((uint64_t)va);
-    count(TLB_LOCAL_ONE);
+    tlb_forget_address((uint64_t)va);
 }
 
 void tlb_flush_user_local(user_addr_t va)
 {
-    invlpg(va.raw);
-    count(TLB_LOCAL_ONE);
-}
-
-void tlb_switch(struct pgtable *pgt)
-{
-    struct cpu *cpu = this_cpu();
-    struct pgtable *old = cpu->pgt;
-
-    if (old == pgt)
-        return;
-    uint64_t bit = 1UL << cpu->id;
-    bool late = bug_is_back(BUG_B20);
-    ledger_note(~0UL); /* about to flush everything */
-    if (!late)
-        atomic_fetch_or(&pgt->cpus, bit);
-    uint64_t generation = atomic_load(&pgt->generation);
-    cpu->pgt = pgt;
-    cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
-    write_cr3(pgt->root.raw);
-    ledger_note(generation);
-    bug_moment(BUG_B20);
-    if (late)
-        atomic_fetch_or(&pgt->cpus, bit);
-    atomic_fetch_and(&old->cpus, ~bit);
-    count(TLB_SWITCH);
-}
-
-void tlb_gather_begin(struct tlb_gather *g, struct pgtable *pgt)
-{
-    g->pgt = pgt;
-    g->nr_pages = 0;
-    g->tables = false;
-    g->start = ~0UL;
-    g->end = 0;
-    g->stride = ~0UL;
-    tlb_gather_settles(g, 0, 0);
-    list_init(&g->tables_list);
-}
-
-void tlb_gather_page(struct tlb_gather *g, struct page *page)
-{
-    if (!tlb_gather_room(g))
-        tlb_gather_flush(g);
-    g->pages[g->nr_pages++] = page;
-}
-
-void tlb_gather_table(struct tlb_gather *g, struct page *table)
-{
-    list_add(&table->list, &g->tables_list);
-    g->tables = true;
-}
-
-/* INVLPG of any address drops the paging-structure caches; without a leaf, flush all. */
-static void forget(const struct tlb_gather *g)
-{
-    uint64_t generation = atomic_fetch_add(&g->pgt->generation, 1) + 1;
-    uint64_t targets = atomic_load(&g->pgt->cpus);
-
-    bug_moment(BUG_B17);
-    bug_moment(BUG_B18);
-    if (tlb_gather_is_empty(g)) {
-        shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, targets);
-    } else {
-        shoot_down(g->pgt, g->start, g->end, g->stride, targets);
-        atomic_fetch_sub(&g->pgt->unflushed, 1);
-    }
-    ledger_assert(g->pgt, generation);
-}
-
-/* They are empty. */
-static void free_tables(struct tlb_gather *g)
-{
-    while (!list_empty(&g->tables_list)) {
-        struct page *table = list_first_entry(&g->tables_list, struct page, list);
-        list_del(&table->list);
-        page_free_blank(table);
-    }
-}
-
-void tlb_gather_end(struct tlb_gather *g)
-{
-    if (g->tables || !tlb_gather_is_empty(g))
-        forget(g);
-    if (g->nr_pages)
-        folios_put(g->pages, g->nr_pages);
-    if (g->tables)
-        free_tables(g);
-    if (DEBUG >= 1 && unlikely(tlb_probe_every))
-        probe(g);
-}
-
-void tlb_gather_flush(struct tlb_gather *g)
-{
-    tlb_gather_end(g);
-    tlb_gather_begin(g, g->pgt);
-}
-
-int tlb_check(void)
-{
-    const struct cpu *me = this_cpu();
-
-    if ((read_cr3() & ~(PAGE_SIZE - 1)) != me->pgt->root.raw) {
-        log_error("vm_check: V26: CPU %u walks root %#lx, and knows of %#lx", me->id, read_cr3(),
-                  me->pgt->root.raw);
-        return -EUCLEAN;
-    }
-    if (read_cr4() & CR4_PCIDE) {
-        log_error("vm_check: V25: CPU %u keeps translations over a switch", me->id);
-        return -EUCLEAN;
-    }
-    for (unsigned i = 0; i < nr_cpus(); i++) {
-        const struct pgtable *pgt = cpus[i].pgt;
-        if (pgt != &kernel_pgtable && !(atomic_load(&pgt->cpus) & 1UL << i)) {
-            log_error("vm_check: V26: CPU %u has loaded a root that does not know of it", i);
-            return -EUCLEAN;
-        }
-    }
-    return 0;
+    tlb_forget_address(va.raw);
 }

@@ -75,7 +75,7 @@ static const char *const trap_names[32] = {
 static const char *fault_reason(uint64_t error)
 {
     if (error & FAULT_RESERVED)
-        return "a reserved bit is set in a page-table entry";
+        return "a reserved bit is set in a page-table entry: a table that was freed?";
     if (error & FAULT_PKEY)
         return "refused by a protection key";
     if (!(error & FAULT_PRESENT))

@@ -37,7 +37,8 @@ enum bug {
     BUG_B18,      /* what somebody else discards at the moment is taken for gone */
     BUG_B19,      /* of two ranges that are gathered one is flushed */
     BUG_B20,      /* an address space knows of a CPU after that has loaded it */
-    BUG_B23 = 23, /* code is in a large and in a small leaf at once */
+    BUG_B22 = 22, /* a PCID is given to another space with what it remembers */
+    BUG_B23,      /* code is in a large and in a small leaf at once */
     BUG_B24,      /* what nobody may touch names its frame */
     BUG_B25,      /* tables are freed when what lies around may grow into them */
     BUG_B26,      /* what was a large leaf is taken for one when it is a table */

@@ -36,6 +36,7 @@ enum lock_rank {
     LOCK_RANK_TLB = 46,          /* one shootdown at a time */
     LOCK_RANK_PAGE_TABLE = 50,   /* one page-table page */
     LOCK_RANK_PAGE_TABLE_2 = 51, /* a second one below it: split, move */
+    LOCK_RANK_LIMBO = 52,        /* frames that CPUs may still use */
     LOCK_RANK_SECRET = 53,       /* pool of hidden pages */
     LOCK_RANK_HUGETLB = 55,
     LOCK_RANK_INTERRUPT = 57, /* no lock: who is interrupted may hold those below */

@@ -43,7 +43,7 @@ static inline struct rb_node *rb_parent(const struct rb_node *node)
 
 /**
  * rb_insert() - put a node where the caller's search ended, and balance
- * @node: not in a tree; its summary need not be set
+ * @node: not in a tree; its summary is that of a node without children
  * @parent: last node of the search, NULL when the tree is empty
  * @link: the empty place: &@parent->left, &@parent->right, or &@root->node
  */

@@ -30,6 +30,10 @@ enum page_alloc_flags {
 #define PAGE_ALLOC_STATE_SHIFT 8
 #define PAGE_ALLOC_AS(state)   ((unsigned)((state) ^ PAGE_KERNEL) << PAGE_ALLOC_STATE_SHIFT)
 
+/* Debug builds: what free frames are full of. Taken for an entry of a page table it stops the walk:
+ * arch/x86_64/pgtable.c, claim 3. */
+#define PAGE_POISON_WORD 0xfbfbfbfbfbfbfbfbUL
+
 /* Frames and the slab allocator's objects: are they zeroed when they are freed (debug builds: they
  * are poisoned), and what is everybody taken to have asked for who allocates: PAGE_ALLOC_ZERO,
  * which is SLAB_ALLOC_ZERO, or nothing. Boot: set before the first program. */

@@ -88,9 +88,11 @@ struct vma {
 /* What setrlimit(2) and /proc/PID/status tell apart. */
 enum area_kind { AREA_OTHER, AREA_DATA, AREA_CODE, AREA_STACK, AREA_KINDS };
 
-/* What faults on one CPU count: a line of its own. */
+/* What faults on one CPU count and remember: a line of its own. */
 struct mm_cpu {
     int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
+    const struct vma *area;     /* where its last fault was; good while vmas_changed is */
+    uint64_t looked;            /* this */
 } __aligned(CACHE_LINE_SIZE);
 
 struct mm {
@@ -100,7 +102,7 @@ struct mm {
     uint64_t id; /* no other ever has it [I] */
     struct rwsem mmap_lock;
     struct rb_root vmas;          /* [m] */
-    uint32_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
+    uint64_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
     struct list_node areas;       /* the same, in order [m] */
     uint32_t nr_vmas;             /* [m] */
     _Atomic uint64_t anon_last;   /* the last history that began [a] */
@@ -120,12 +122,13 @@ struct mm {
     uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
     uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
     uint16_t pkeys;                  /* bit n: protection key n is given out [m] */
-    uint8_t mdwe;                    /* PR_SET_MDWE(2const)'s bits [a] */
-    int8_t exec_pkey;                /* the key of what may only be executed, or NO_PKEY [m] */
-    uint64_t mmap_top;               /* mmap searches downwards from here */
-    uint64_t mmap_bottom;            /* and then upwards from here */
-    bool mmap_upwards;               /* only upwards: the layout of old */
-    uint64_t brk_start, brk;         /* [m] */
+    bool keyed;           /* a key was given out once: areas may have one, given back or not [a] */
+    uint8_t mdwe;         /* PR_SET_MDWE(2const)'s bits [a] */
+    int8_t exec_pkey;     /* the key of what may only be executed, or NO_PKEY [m] */
+    uint64_t mmap_top;    /* mmap searches downwards from here */
+    uint64_t mmap_bottom; /* and then upwards from here */
+    bool mmap_upwards;    /* only upwards: the layout of old */
+    uint64_t brk_start, brk;                                    /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
     struct mm_cpu *cpus;                                        /* one per CPU [I] */
@@ -199,22 +202,27 @@ int __must_check mm_unmap_object(struct mm *mm, uint64_t addr, void (*of)(struct
 /* How mm_protect() works, beside the rights. */
 enum protect_how {
     PROTECT_GROWS = 1 << 0,     /* PROT_GROWSDOWN */
-    PROTECT_EXEC_ONLY = 1 << 1, /* areas get the execute-only key, if there is one */
-    PROTECT_KEY = 1 << 2,       /* areas get the key in the bits from PROTECT_KEY_SHIFT on */
-    PROTECT_GROWS_UP = 1 << 3   /* PROT_GROWSUP: no area does */
+    PROTECT_GROWS_UP = 1 << 1,  /* PROT_GROWSUP: no area does */
+    PROTECT_EXEC_ONLY = 1 << 2, /* areas get the execute-only key, if there is one */
 };
 
-#define PROTECT_KEY_SHIFT 8
-
 /**
- * mm_protect() - mprotect(2) for rights already translated to VM_READ etc.
+ * mm_protect_key() - pkey_mprotect(2) for rights already translated to VM_READ etc.
+ * mm_protect() - mprotect(2): areas keep their keys
  * @rights: with VM_MAYEXEC: VM_EXEC, too, in areas that may have it
  * @how: enum protect_how
+ * @key: or NO_PKEY
  * Return: 0, -EINVAL, -ENOMEM (a gap: areas before it stay changed), -EACCES.
  * TLB: one flush per call, none where rights only grow.
  */
-int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
-                            unsigned how);
+int __must_check mm_protect_key(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights,
+                                unsigned how, int key);
+
+static inline int __must_check mm_protect(struct mm *mm, uint64_t addr, uint64_t len_bytes,
+                                          uint32_t rights, unsigned how)
+{
+    return mm_protect_key(mm, addr, len_bytes, rights, how, NO_PKEY);
+}
 
 /* PR_SET_MDWE(2const): 0, or -EPERM: other bits are set already. The bits; a new program's or a
  * child's @mm gets those of @from, unless they say otherwise. */
@@ -340,6 +348,7 @@ int __must_check mm_remap_pages(struct mm *mm, uint64_t addr, uint64_t len_bytes
 enum fault_access {
     ACCESS_READ,
     ACCESS_EXEC,
+    ACCESS_PEEK,    /* a debugger reads what the area refuses to its program */
     ACCESS_WRITE,   /* from here on what is private has to be a page of its own */
     ACCESS_UNSHARE, /* of a private area, a page that nobody else has: the caller asks for rights */
     ACCESS_FORCE    /* the same, to write to it: first writes that are told are seen */
@@ -366,6 +375,10 @@ enum fault_result {
  * TLB: none, or one page of this address space when a page was replaced (copy on write).
  */
 enum fault_result mm_fault(struct mm *mm, user_addr_t addr, enum fault_access access);
+
+/* Let the stack above @addr grow down to it, as its program's access would. Context: as mm_fault().
+ * Return: an area holds @addr now. */
+bool mm_stack_grow(struct mm *mm, uint64_t addr);
 
 /**
  * mm_access() - copy between a buffer of the kernel and an address space, loaded or not

@@ -62,10 +62,7 @@ pte_t *kernel_slot(uint64_t va, enum pt_level *level)
     panic("the kernel half is not modelled");
 }
 
-unsigned nr_cpus(void)
-{
-    return 1;
-}
+unsigned cpus_running = 1;
 
 bool cpu_has(enum cpu_feature feature)
 {

@@ -57,6 +57,7 @@ static void insert(struct span *span)
         parent = *link;
         link = span->key < span_of(parent)->key ? &parent->left : &parent->right;
     }
+    span->longest = span->len;
     rb_insert(&root, &span->node, parent, link);
     span->present = true;
     nr_present++;

@@ -356,14 +356,14 @@ static bool is_soft_dirty(const struct scene *s)
 }
 
 /* What mprotect() is told of the cell's key, which is given out here. */
-static unsigned how_of(const struct scene *s)
+static int key_of(const struct scene *s)
 {
     static const uint32_t no_access[KEYS] = {0, 0, 1 << 4}, no_write[KEYS] = {0, 2 << 2, 0};
 
     assert_int_equal(mm_pkey_alloc(s->mm), 1);
     assert_int_equal(mm_pkey_alloc(s->mm), 2);
     mmu_pkru = no_access[s->c->key] | no_write[s->c->key];
-    return s->c->key ? PROTECT_KEY | (unsigned)s->c->key << PROTECT_KEY_SHIFT : 0;
+    return s->c->key ? (int)s->c->key : NO_PKEY;
 }
 
 static struct outcome play(const struct cell *c)
@@ -378,7 +378,7 @@ static struct outcome play(const struct cell *c)
     if (c->tracked)
         mm_track_writes(s.mm);
     unsigned flushes = mmu_flushes();
-    o.protect = mm_protect(s.mm, s.at, s.bytes, c->rights, how_of(&s));
+    o.protect = mm_protect_key(s.mm, s.at, s.bytes, c->rights, 0, key_of(&s));
     o.flushed = mmu_flushes() != flushes;
     mmu_check();
     mmu_forget(s.mm); /* what is known of fewer rights than there are, would fault once */

@@ -257,6 +257,26 @@ KTEST_PANICS(destroying_a_loaded_space_panics, "cpus=")
     pgtable_destroy(&mm->pgtable);
 }
 
+/* A table is freed, and the entry that leads to it stays: what a CPU may remember of it. */
+static void free_table_early(struct mm *mm)
+{
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(AT(0)));
+
+    pte_t leaf = pt_set(walk.table, walk.slot, pte_none());
+    EXPECT(pte_is_present(leaf) && walk.table->table.used == 0);
+    tlb_flush_user_local(user(AT(0)));
+    page_free_blank(walk.table);
+}
+
+KTEST_PANICS(walk_to_a_freed_table_panics, "a reserved bit is set in a page-table entry")
+{
+    struct mm *mm = user_page(0);
+
+    REQUIRE(mm);
+    free_table_early(mm);
+    plain_read(AT(1));
+}
+
 KTEST_PANICS(assertion_prints_its_claim_and_values, "expected < found; expected=3 found=2")
 {
     int expected = 3, found = 2;

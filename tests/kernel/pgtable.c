@@ -125,7 +125,8 @@ KTEST(runs_cover_a_range_and_pass_over_empty_spans)
     put(&pgt, AT(4 * 512), leaf(FRAME, PT_2M), PT_2M);
     put(&pgt, AT(200 * 512 * 512UL), leaf(FRAME, PT_4K), PT_4K);
 
-    struct pt_run run = pt_run_first(&pgt, user(AT(500)), user(AT(201 * 512 * 512UL)));
+    struct pt_run run;
+    pt_run_first(&run, &pgt, user(AT(500)), user(AT(201 * 512 * 512UL)));
     for (; run.nr; pt_run_next(&run), runs++) {
         EXPECT(run.va >= last, "run at %#lx after %#lx", run.va, last);
         last = run.va + run.nr * pt_level_size(run.level);
@@ -136,7 +137,7 @@ KTEST(runs_cover_a_range_and_pass_over_empty_spans)
     EXPECT_EQ(seen, 4);
     EXPECT_EQ(runs, 4);
 
-    run = pt_run_first(&pgt, user(AT(511)), user(AT(513)));
+    pt_run_first(&run, &pgt, user(AT(511)), user(AT(513)));
     EXPECT(run.nr == 1 && run.va == AT(511));
     pt_run_next(&run);
     EXPECT(run.nr == 1 && run.va == AT(512));
@@ -209,7 +210,8 @@ KTEST(locked_run_goes_into_a_table_that_was_a_leaf)
 
     REQUIRE(pgtable_init(&pgt) == 0);
     put(&pgt, AT(0), leaf(FRAME, PT_2M), PT_2M);
-    struct pt_run run = pt_run_first(&pgt, user(AT(7)), user(AT(20)));
+    struct pt_run run;
+    pt_run_first(&run, &pgt, user(AT(7)), user(AT(20)));
     EXPECT(run.level == PT_2M && run.nr == 1 && run.va == AT(0) && run.from == AT(7));
     expect_split(&pgt, AT(0), leaf(FRAME, PT_2M), PT_2M);
     pt_run_lock(&run);

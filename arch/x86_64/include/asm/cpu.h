@@ -92,4 +92,9 @@ static inline void cpu_counter_add(int64_t *counter, int64_t n)
 }
 
 /* How many CPUs run. Set once all that will come have come. */
-unsigned nr_cpus(void);
+extern unsigned cpus_running;
+
+static inline unsigned nr_cpus(void)
+{
+    return READ_ONCE(cpus_running);
+}

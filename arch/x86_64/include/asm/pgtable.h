@@ -19,12 +19,14 @@
 #include <mm/page.h>
 
 struct pgtable {
-    phys_addr_t root;            /* [I] */
-    _Atomic uint64_t cpus;       /* bit n: CPU n may hold translations of this space [a] */
+    phys_addr_t root;      /* [I] */
+    uint64_t id;           /* of no other space, not even of one that is gone; 0: kernel [I] */
+    _Atomic uint64_t cpus; /* bit n: CPU n may hold translations of this space [a] */
     _Atomic uint64_t generation; /* rises with every flush [a] */
-    _Atomic uint32_t unflushed;  /* gathers with translations that CPUs may still have [a] */
-    _Atomic uint64_t nr_tables;  /* table pages below and with the root, kept ones too [a] */
-    _Atomic uint64_t copy_end;   /* what lies below is copied without asking: asm/uaccess.h [a] */
+    _Atomic uint64_t late;      /* the last generation that others may not have seen; 0: none [a] */
+    _Atomic uint32_t unflushed; /* gathers with translations that CPUs may still have [a] */
+    _Atomic uint64_t nr_tables; /* table pages below and with the root, kept ones too [a] */
+    _Atomic uint64_t copy_end;  /* what lies below is copied without asking: asm/uaccess.h [a] */
 };
 
 /**
@@ -112,7 +114,7 @@ static inline void pt_entries_came(struct page *table, unsigned nr)
 
 /*
  * A run: neighbouring slots of one table, the unit in which ranges are worked on.
- * for (struct pt_run r = pt_run_first(pgt, start, end); r.nr; pt_run_next(&r)) { lock; slots; }
+ * for (pt_run_first(&run, pgt, start, end); run.nr; pt_run_next(&run)) { lock; slots; }
  * A run of level 4K covers what the range has of one page table, empty slots included. At higher
  * levels a run is one slot with a large leaf; empty spans are passed over.
  */
@@ -126,7 +128,7 @@ struct pt_run {
     enum pt_level level;
 };
 
-struct pt_run pt_run_first(struct pgtable *pgt, user_addr_t start, user_addr_t end);
+void pt_run_first(struct pt_run *run, struct pgtable *pgt, user_addr_t start, user_addr_t end);
 void pt_run_next(struct pt_run *run);
 
 /**

@@ -25,6 +25,7 @@ struct tlb_gather {
     uint64_t stride;     /* size of the smallest leaf that changed */
     uint64_t settled, settled_end; /* debug builds: of this nothing may be remembered then */
     bool tables;                   /* tables were freed: paging-structure caches must go too */
+    bool may_be_late;              /* other CPUs may use what was there until they notice */
     struct list_node tables_list;  /* table pages to free */
     unsigned nr_pages;
     struct page *pages[TLB_GATHER_PAGES]; /* heads of leaf pages to put, after the flush */
@@ -85,9 +86,20 @@ static inline void tlb_gather_settles(struct tlb_gather *g, uint64_t start, uint
  */
 static inline void tlb_gather_others(struct tlb_gather *g, uint64_t start, uint64_t end)
 {
-    if (unlikely(atomic_load(&g->pgt->unflushed) > !tlb_gather_is_empty(g)) && start < end)
+    bool others = atomic_load(&g->pgt->unflushed) > !tlb_gather_is_empty(g);
+
+    bool late = atomic_load(&g->pgt->late) && !g->may_be_late;
+
+    if (unlikely(others || late) && start < end)
         tlb_gather_range(g, start, end, PT_4K);
     tlb_gather_settles(g, start, end);
+}
+
+/* It is private memory that goes, and what else its threads see of it until all have forgotten,
+ * they could have seen a moment earlier. */
+static inline void tlb_gather_may_be_late(struct tlb_gather *g, bool may)
+{
+    g->may_be_late = may;
 }
 
 /* Flush, then free. The gather may be used on. */
@@ -106,6 +118,9 @@ void tlb_flush_kernel(const void *start, const void *end);
  * one instruction forgets a leaf. */
 void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level level);
 
+/* The same, where tables that led there are freed afterwards. */
+void tlb_flush_kernel_tables(const void *start, const void *end, enum pt_level level);
+
 /* Forget one kernel page on this CPU only: for windows that no other CPU uses. */
 void tlb_flush_kernel_local(const void *va);
 
@@ -113,10 +128,60 @@ void tlb_flush_kernel_local(const void *va);
 void tlb_flush_user_local(user_addr_t va);
 
 /**
- * tlb_switch() - load another address space on this CPU
- * Context: IRQs off. &kernel_pgtable for idle CPUs.
+ * tlb_switch() - load an address space on this CPU; the kernel's own: none may stay
+ * Context: IRQs off.
  */
 void tlb_switch(struct pgtable *pgt);
+
+/* A task without an address space begins to run here: what is loaded may stay, unused, so that
+ * nothing is lost if its owner comes next (lazy mode). IRQs off. */
+void tlb_idle(void);
+
+/**
+ * tlb_leave() - no CPU has @pgt loaded any more
+ * For its end: no task uses it. Context: as tlb_flush_kernel().
+ */
+void tlb_leave(struct pgtable *pgt);
+
+/**
+ * tlb_users() - CPUs that may use what left an address space at a generation
+ * @space: pgtable.id; the space may be gone
+ * @walk: or may walk the tables that were there then
+ */
+uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk);
+
+/* These CPUs forget all that was taken from what they have loaded. Context: as
+ * tlb_flush_kernel(). */
+void tlb_sweep(uint64_t targets);
+
+void tlb_settle_late(struct pgtable *pgt);
+
+/* Something new comes to @pgt where something may have been: nobody uses what was put off. */
+static inline void tlb_settle(struct pgtable *pgt)
+{
+    if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)))
+        tlb_settle_late(pgt);
+}
+
+#define TLB_CEILING 33 /* Linux's */
+
+/* When other CPUs forget what a call took away: docs/tlb.md. */
+enum tlb_policy {
+    TLB_SYNC,  /* before the call returns */
+    TLB_EARLY, /* so too, and they say so when they are about to */
+    TLB_LATE,  /* a moment later, if it was private memory: its frames wait until then */
+    TLB_REUSE, /* the same, when its frames are wanted */
+    TLB_POLICIES
+};
+
+/* What the command line and /proc/sys/vm set. */
+struct tlb_settings {
+    uint64_t ceiling; /* so many addresses are forgotten one by one; more: all at once */
+    uint64_t lazy;    /* tlb_idle() does as it says */
+    unsigned policy;  /* enum tlb_policy */
+};
+
+extern struct tlb_settings tlb_settings;
 
 /* Debug builds: after each such number of gathers every CPU tries what it remembers; 0: never. */
 extern uint64_t tlb_probe_every;
@@ -128,11 +193,15 @@ enum tlb_event {
     TLB_REMOTE_IPI,     /* interrupts sent for that */
     TLB_REMOTE_HANDLED, /* requests answered */
     TLB_SWITCH,         /* another root was loaded */
+    TLB_SWITCH_KEPT,    /* .. whose translations this CPU still had */
+    TLB_LAZY_SPARED,    /* CPUs not asked, because they did not use what they had loaded */
+    TLB_LAZY_CAUGHT_UP, /* .. which had to forget it when they did again */
     TLB_EVENTS
 };
 
 /* Sum over all CPUs since boot. */
 uint64_t tlb_events(enum tlb_event event);
 
-/* V26: each CPU is known to the address space it has loaded. 0 or -EUCLEAN. */
+/* V25, V26: each CPU is known to the address space it has loaded, and has flushed for it. 0 or
+ * -EUCLEAN. */
 int __must_check tlb_check(void);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/tlb_local.h - how this CPU forgets, and what of each address space it has forgotten
+ *
+ * Room:   arch, private: the parts of the TLB module to each other.
+ * Owns:   struct tlb_cpu.
+ * Locks:  each CPU changes its own, IRQs off; [a] is read by all.
+ * Always: (1) all that was taken from the loaded address space up to generation @seen is forgotten;
+ *         (2) a lazy CPU runs nothing that uses the user half, and catches up before it does.
+ * Source: Intel SDM 3A, "Process-Context Identifiers (PCIDs)" and "Invalidation of TLBs and
+ *         Paging-Structure Caches".
+ * Tour:   after asm/tlb.h; then arch/x86_64/tlb_local.c, tlb_space.c, tlb.c, tlb_gather.c.
+ */
+#pragma once
+
+#include <asm/pgtable.h>
+#include <asm/tlb.h>
+
+#define TLB_SLOTS 6 /* address spaces a CPU with PCIDs remembers; slot n is PCID n + 1 */
+
+/* An address space that is not loaded, as its slot knows it. */
+struct tlb_slot {
+    uint64_t space; /* pgtable.id; 0: none */
+    uint64_t seen;
+};
+
+struct tlb_cpu {
+    _Atomic uint64_t space; /* cpu->pgt->id [a] */
+    _Atomic uint64_t seen;  /* generation of cpu->pgt that this CPU has flushed for [a] */
+    _Atomic bool lazy;      /* cpu->pgt is loaded, and not used [a] */
+    _Atomic bool
+        behind;    /* it flushes before it uses cpu->pgt again: it is in the middle of it [a] */
+    unsigned slot; /* of cpu->pgt */
+    unsigned next_slot; /* the one to be given away next */
+    struct tlb_slot slots[TLB_SLOTS];
+    int64_t events[TLB_EVENTS];
+};
+
+static inline void tlb_count(int64_t *events, enum tlb_event event)
+{
+    cpu_counter_add(&events[event], 1);
+}
+
+/* This CPU's translations of one address, global or not, and the upper entries it remembers. */
+void tlb_forget_address(uint64_t va);
+
+/* Those of the loaded address space. */
+void tlb_forget_space(void);
+
+/* All: global ones, and those of every address space. */
+void tlb_forget_all(void);
+
+/* Those of a range; singly or at once, as tlb_settings.ceiling says. @kernel: they are global. */
+void tlb_forget_range(uint64_t start, uint64_t end, uint64_t stride, bool kernel);
+
+/**
+ * tlb_follow() - what was taken from @pgt up to @generation is forgotten here
+ * The range is that of @generation alone; who missed one before it forgets the whole space.
+ * Context: IRQs off. Nothing where it is not loaded: it is caught up with when it is.
+ */
+void tlb_follow(const struct pgtable *pgt, uint64_t generation, uint64_t start, uint64_t end,
+                uint64_t stride);
+
+/**
+ * tlb_shoot_down() - nobody uses what was taken from [start, end) of @pgt
+ * @tables: tables went, too: CPUs that do not use the space must not walk it either
+ *
+ * Begins a generation. Context: IRQs on, unless no other CPU runs; no lock of rank >= PAGE_TABLE.
+ */
+void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
+                    bool tables);
+
+/* What tlb_shoot_down() begins with: a generation, and this CPU's part of it. */
+uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride);
+
+/* Does another CPU have @pgt loaded? */
+bool tlb_has_others(const struct pgtable *pgt);
+
+/* Every tlb_probe_every-th time: does some CPU use what the tables of @pgt no longer say? */
+void tlb_probe(struct pgtable *pgt, uint64_t start, uint64_t end);
+
+/* All that was taken from the loaded space is forgotten here. IRQs off. */
+void tlb_catch_up(void);
+
+/* Load the kernel's own tables if @pgt is loaded. IRQs off. */
+void tlb_leave_here(const struct pgtable *pgt);

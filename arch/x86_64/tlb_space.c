@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch/x86_64/tlb_space.c - which address space a CPU has loaded, and how far it has forgotten it
+ *
+ * Room:   arch.
+ * Owns:   CR3, PCIDs, cpu->pgt, pgt->cpus.
+ * Locks:  none: each CPU its own, IRQs off.
+ * Always: (1) a CPU sets its bit in pgt->cpus before it looks at pgt->generation: either an
+ *             initiator sees the bit, or the CPU sees the generation;
+ *         (2) what a slot remembers is used only if nothing was taken out meanwhile.
+ * Source: Intel SDM 3A, "Process-Context Identifiers (PCIDs)"; Linux commits 94b1b03b519b
+ *         (generations), 10af6235e0d3 (PCIDs), for the idea.
+ * Tour:   after arch/x86_64/tlb_local.c.
+ */
+#include "tlb_local.h"
+
+#include "insn.h"
+#include "percpu.h"
+#include <base/bug.h>
+#include <base/claim.h>
+#include <base/log.h>
+#include <lib/compiler.h>
+#include <uapi/errno.h>
+
+#define CR3_KEEP (1UL << 63) /* what the PCID remembers stays */
+
+/* In which slot to load @pgt; *@keep: what it remembers of it is still so. */
+static unsigned slot_for(struct tlb_cpu *tlb, const struct pgtable *pgt, uint64_t generation,
+                         bool *keep)
+{
+    for (unsigned i = 0; i < TLB_SLOTS; i++) {
+        if (tlb->slots[i].space == pgt->id) {
+            *keep = tlb->slots[i].seen == generation;
+            return i;
+        }
+    }
+    unsigned slot = tlb->next_slot;
+    tlb->next_slot = (slot + 1) % TLB_SLOTS;
+    tlb->slots[slot].space = pgt->id;
+    *keep = bug_is_back(BUG_B22);
+    return slot;
+}
+
+static void root_load(struct cpu *cpu, const struct pgtable *pgt, uint64_t generation)
+{
+    struct tlb_cpu *tlb = &cpu->tlb;
+    bool keep = true;
+
+    if (!cpu_has(CPU_PCID)) {
+        write_cr3(pgt->root.raw);
+        return;
+    }
+    if (pgt == &kernel_pgtable) { /* PCID 0: it has nothing that is not global */
+        write_cr3(pgt->root.raw | CR3_KEEP);
+        return;
+    }
+    tlb->slot = slot_for(tlb, pgt, generation, &keep);
+    write_cr3(pgt->root.raw | (tlb->slot + 1) | (keep ? CR3_KEEP : 0));
+    if (keep)
+        tlb_count(tlb->events, TLB_SWITCH_KEPT);
+}
+
+static void load(struct cpu *cpu, struct pgtable *pgt)
+{
+    struct tlb_cpu *tlb = &cpu->tlb;
+    struct pgtable *old = cpu->pgt;
+    uint64_t bit = 1UL << cpu->id;
+    bool late = bug_is_back(BUG_B20);
+
+    if (cpu_has(CPU_PCID) && old != &kernel_pgtable)
+        tlb->slots[tlb->slot].seen = atomic_load(&tlb->seen);
+    atomic_store(&tlb->seen, ~0UL); /* nobody waits for what is about to be caught up with */
+    if (!late)
+        atomic_fetch_or(&pgt->cpus, bit);
+    uint64_t generation = atomic_load(&pgt->generation);
+    WRITE_ONCE(cpu->pgt, pgt);
+    atomic_store(&tlb->space, pgt->id);
+    atomic_store(&tlb->lazy, false);
+    cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
+    root_load(cpu, pgt, generation);
+    atomic_store(&tlb->seen, generation);
+    bug_moment(BUG_B20);
+    if (late)
+        atomic_fetch_or(&pgt->cpus, bit);
+    atomic_fetch_and(&old->cpus, ~bit);
+    tlb_count(tlb->events, TLB_SWITCH);
+}
+
+void tlb_catch_up(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t generation = atomic_load(&cpu->pgt->generation);
+
+    if (generation == atomic_load(&cpu->tlb.seen))
+        return;
+    tlb_forget_space();
+    atomic_store(&cpu->tlb.seen, generation);
+    tlb_count(cpu->tlb.events, TLB_LAZY_CAUGHT_UP);
+}
+
+/* Be seen again, then see what was missed: who takes something out does it the other way round. */
+static void wake(struct cpu *cpu)
+{
+    atomic_store(&cpu->tlb.behind, true);
+    atomic_store(&cpu->tlb.lazy, false);
+    cpu->copy_end = atomic_load(&cpu->pgt->copy_end);
+    tlb_catch_up();
+    atomic_store(&cpu->tlb.behind, false);
+}
+
+void tlb_switch(struct pgtable *pgt)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (cpu->pgt != pgt)
+        load(cpu, pgt);
+    else if (atomic_load_explicit(&cpu->tlb.lazy, memory_order_relaxed))
+        wake(cpu);
+}
+
+void tlb_idle(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (!tlb_settings.lazy)
+        tlb_switch(&kernel_pgtable);
+    else if (cpu->pgt != &kernel_pgtable)
+        atomic_store(&cpu->tlb.lazy, true);
+}
+
+void tlb_leave_here(const struct pgtable *pgt)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (cpu->pgt == pgt)
+        load(cpu, &kernel_pgtable);
+}
+
+void tlb_follow(const struct pgtable *pgt, uint64_t generation, uint64_t start, uint64_t end,
+                uint64_t stride)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t seen = atomic_load_explicit(&cpu->tlb.seen, memory_order_relaxed);
+
+    if (cpu->pgt != pgt || seen >= generation)
+        return;
+    if (seen + 1 == generation) {
+        tlb_forget_range(start, end, stride, false);
+    } else {
+        generation = atomic_load(&pgt->generation);
+        tlb_forget_space();
+    }
+    atomic_store(&cpu->tlb.seen, generation);
+}
+
+static int check_pcid(const struct cpu *me)
+{
+    uint64_t pcid = read_cr3() & ~PAGE_MASK;
+    const struct tlb_slot *slot = &me->tlb.slots[me->tlb.slot];
+
+    if (!cpu_has(CPU_PCID) || me->pgt == &kernel_pgtable) {
+        CLAIM(pcid == 0, "V25", "CPU %u has PCID %lu, not 0", me->id, pcid);
+        return 0;
+    }
+    CLAIM(pcid == me->tlb.slot + 1 && slot->space == me->pgt->id, "V25",
+          "CPU %u has PCID %lu, slot %u, of space %lu, not %lu", me->id, pcid, me->tlb.slot,
+          slot->space, me->pgt->id);
+    return 0;
+}
+
+int tlb_check(void)
+{
+    const struct cpu *me = this_cpu();
+
+    CLAIM((read_cr3() & PAGE_MASK) == me->pgt->root.raw, "V26",
+          "CPU %u walks root %#lx, and knows of %#lx", me->id, read_cr3(), me->pgt->root.raw);
+    for (unsigned i = 0; i < nr_cpus(); i++) {
+        const struct pgtable *pgt = cpus[i].pgt;
+        uint64_t seen = atomic_load(&cpus[i].tlb.seen), generation = atomic_load(&pgt->generation);
+        CLAIM(pgt == &kernel_pgtable || (atomic_load(&pgt->cpus) & 1UL << i), "V26",
+              "CPU %u has loaded a root that does not know of it", i);
+        CLAIM(seen >= generation || atomic_load(&cpus[i].tlb.lazy), "V25",
+              "CPU %u has flushed for generation %lu of %lu", i, seen, generation);
+    }
+    return check_pcid(me);
+}
