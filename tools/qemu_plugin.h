@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tools/qemu_plugin.h - what tools/lines.c uses of QEMU's plugin interface, version 1
+ * tools/qemu_plugin.h - what our plugins use of QEMU's plugin interface, version 1
  *
  * Room:   tools. Debian does not package qemu-plugin.h; QEMU itself exports the functions.
  * Owns:   nothing.
  * Locks:  none.
  * Always: (1) types and numbers are those of version 1 (QEMU 4.2 to 8.2).
  * Source: QEMU documentation, "QEMU TCG Plugins".
- * Tour:   before tools/lines.c.
+ * Tour:   before tools/lines.c, tools/trace.c and tools/tlbsan.c.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ struct qemu_plugin_hwaddr;
 struct qemu_info;
 
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_W = 2 };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_W = 2, QEMU_PLUGIN_MEM_RW = 3 };
 
 typedef void (*qemu_plugin_tb_cb)(uint64_t id, struct qemu_plugin_tb *tb);
 typedef void (*qemu_plugin_insn_cb)(unsigned cpu, void *arg);
@@ -29,6 +29,8 @@ typedef void (*qemu_plugin_mem_cb)(unsigned cpu, uint32_t info, uint64_t va, voi
 typedef void (*qemu_plugin_end_cb)(uint64_t id, void *arg);
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, qemu_plugin_tb_cb call);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_insn_cb call,
+                                          enum qemu_plugin_cb_flags flags, void *arg);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_plugin_insn_cb call,
                                             enum qemu_plugin_cb_flags flags, void *arg);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, qemu_plugin_mem_cb call,

@@ -15,10 +15,11 @@ HOST_CFLAGS   := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-re
                  -fno-omit-frame-pointer -Wall -Wextra -Werror -Wno-format-zero-length -MMD -MP \
                  -Itests/host/shadow -Itests/host -Iinclude -Iarch/x86_64/include -I.
 
-# Files of kernel/ that are pure.
+# Files of kernel/ that are pure; the model of a TLB is a tool.
 HOST_SOURCES_test_initramfs := kernel/cpio.c
 HOST_SOURCES_test_mm        := tests/host/mmu.c arch/x86_64/pgtable.c arch/x86_64/check.c
 HOST_SOURCES_test_table     := $(HOST_SOURCES_test_mm) tests/host/reference.c
+HOST_SOURCES_test_tlbmodel  := $(addprefix tools/tlbmodel/,array.c model.c replay.c)
 
 HOST_CFLAGS_debug   := -DDEBUG=2 -DBUGS=0
 HOST_CFLAGS_release := -DDEBUG=0 -DBUGS=0
@@ -59,11 +60,11 @@ HOST_PROGRAMS += $(HOST_BUILD)/$(1)/$(2)
 endef
 
 $(foreach flavour,$(HOST_FLAVOURS),$(eval $(call host_flavour,$(flavour))))
-# It takes a minute: once is enough.
-HOST_ONCE := test_table
+# The first takes a minute, the second knows no flavours: once is enough.
+HOST_ONCE := test_table test_tlbmodel
 
 $(foreach flavour,$(HOST_FLAVOURS),$(foreach test,$(HOST_TESTS),\
-    $(if $(filter debug/$(HOST_ONCE),$(flavour)/$(test)),,\
+    $(if $(filter $(HOST_ONCE:%=debug/%),$(flavour)/$(test)),,\
         $(eval $(call host_test,$(flavour),$(test))))))
 
 .PHONY: test-host
