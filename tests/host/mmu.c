@@ -308,6 +308,34 @@ void tlb_flush_user_local(user_addr_t va)
         forget_leaf(mmu_cpu, loaded, va.raw, 1);
 }
 
+void tlb_leave(struct pgtable *pgt)
+{
+    forget_leaf(EVERY_CPU, pgt, 0, ~0UL);
+    if (loaded == pgt)
+        loaded = NULL;
+}
+
+/* Every gather is flushed at once: nothing is put off. */
+struct tlb_settings tlb_settings;
+
+uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk)
+{
+    (void)space;
+    (void)generation;
+    (void)walk;
+    return 0;
+}
+
+void tlb_sweep(uint64_t targets)
+{
+    panic("CPUs %#lx are behind, and none can be", targets);
+}
+
+void tlb_settle_late(struct pgtable *pgt)
+{
+    panic("%p has something put off, and nothing is", (void *)pgt);
+}
+
 /* asm/direct_map.h. Hiding costs one allocation, as if it split. */
 
 static void protect_frames(uint64_t pfn, uint64_t nr_pages, int prot)
