@@ -132,13 +132,32 @@ static inline void vma_anon_begin(struct vma *vma)
         vma_anon_choose(vma);
 }
 
-/**
- * vma_look() - what a reader of a range sees while others change the tree
- * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
- * Context: between rwsem_read_seek() and rwsem_read_settle().
- * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
- */
-uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy);
+/* vma_find() in a tree that others change: what was the answer at some moment, or NULL. */
+const struct vma *vma_find_unlocked(const struct mm *mm, uint64_t addr);
+
+/* Has no area changed since? Of the range that is read none can, but of those around it. */
+static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
+{
+    return READ_ONCE(mm->vmas_changed) == when;
+}
+
+/* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
+static inline const struct vma *vma_find_near(const struct mm *mm, uint64_t addr, uint64_t when)
+{
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+    const struct vma *vma = cpu->area;
+
+    if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
+        vma = vma_find_unlocked(mm, addr);
+        if (!vma)
+            return NULL;
+        cpu->area = vma;
+        cpu->looked = when;
+    }
+    return vma;
+}
+
+#define VMA_NOT_LOOKED 1UL
 
 /* False: there is no such area, or the tree just changes. */
 static inline bool vma_looked(uint64_t when)
@@ -146,10 +165,31 @@ static inline bool vma_looked(uint64_t when)
     return !(when & 1);
 }
 
-/* Has no area changed since? Of the range that is read none can, but of those around it. */
-static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
+/**
+ * vma_look() - what a reader of a range sees while others change the tree
+ * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
+ * Context: between rwsem_read_seek() and rwsem_read_settle().
+ * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
+ */
+static inline uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
 {
-    return READ_ONCE(mm->vmas_changed) == when;
+    uint64_t when = READ_ONCE(mm->vmas_changed);
+    atomic_thread_fence(memory_order_acquire);
+    const struct vma *vma = vma_find_near(mm, addr, when);
+    if (unlikely(!vma))
+        return VMA_NOT_LOOKED;
+    copy->area_node.next = NULL; /* it has no neighbours */
+    copy->mm = mm;
+    copy->start = vma->start;
+    copy->end = vma->end;
+    copy->flags = vma->flags;
+    copy->pkey = vma->pkey;
+    copy->object = vma->object;
+    copy->pgoff = vma->pgoff;
+    atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    return likely(vma_unchanged(mm, when)) ? when : VMA_NOT_LOOKED;
 }
 
 /* Could the two be one area, @right beginning where @left ends? */

@@ -129,8 +129,8 @@ static void changes_end(struct mm *mm)
 
 #define MAX_DEPTH 64 /* of a tree of 2^32 areas; deeper: the tree turned under our feet */
 
-/* vma_find() in a tree that may change: each step leads to an area, or to one that was. */
-static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
+/* Each step leads to an area, or to one that was. */
+const struct vma *vma_find_unlocked(const struct mm *mm, uint64_t addr)
 {
     const struct rb_node *node = READ_ONCE(mm->vmas.node);
 
@@ -147,45 +147,6 @@ static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
             break;
     }
     return NULL;
-}
-
-/* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
-static const struct vma *find_near(const struct mm *mm, uint64_t addr, uint64_t when)
-{
-    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
-    const struct vma *vma = cpu->area;
-
-    if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
-        vma = find_unlocked(mm, addr);
-        if (!vma)
-            return NULL;
-        cpu->area = vma;
-        cpu->looked = when;
-    }
-    return vma;
-}
-
-#define NOT_LOOKED 1UL
-
-uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
-{
-    uint64_t when = READ_ONCE(mm->vmas_changed);
-    atomic_thread_fence(memory_order_acquire);
-    const struct vma *vma = find_near(mm, addr, when);
-    if (unlikely(!vma))
-        return NOT_LOOKED;
-    copy->area_node.next = NULL; /* it has no neighbours */
-    copy->mm = mm;
-    copy->start = vma->start;
-    copy->end = vma->end;
-    copy->flags = vma->flags;
-    copy->pkey = vma->pkey;
-    copy->object = vma->object;
-    copy->pgoff = vma->pgoff;
-    atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
-                          memory_order_relaxed);
-    atomic_thread_fence(memory_order_acquire);
-    return likely(vma_unchanged(mm, when)) ? when : NOT_LOOKED;
 }
 
 static uint64_t gap_between(const struct vma *prev, const struct vma *vma)

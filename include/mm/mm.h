@@ -93,6 +93,7 @@ struct mm_cpu {
     int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
     const struct vma *area;     /* where its last fault was; good while vmas_changed is */
     uint64_t looked;            /* this */
+    struct pt_near near;        /* and the table there */
 } __aligned(CACHE_LINE_SIZE);
 
 struct mm {
