@@ -92,9 +92,16 @@ void vma_tree_init(struct mm *mm);
 struct vma *vma_alloc(struct mm *mm);
 void vma_free(struct vma *vma);
 
-/* Only for vma_split(), which fills it, or to be freed as it is. */
-struct vma *vma_spare_alloc(void);
-void vma_spare_free(struct vma *spare);
+/**
+ * spares_get() - have at least @nr areas at hand, MM_SPARES at most: for vma_split()
+ * They stay, for the next time. Return: 0, or -ENOMEM.
+ */
+int __must_check spares_get(struct mm *mm, unsigned nr);
+void spares_free(struct mm *mm);
+
+/* One of them is the caller's; or at hand again, or freed. */
+struct vma *spare_take(struct mm *mm);
+void spare_put(struct mm *mm, struct vma *vma);
 
 /* Put into the tree and on its object's list; takes over the caller's reference on the object. */
 void vma_insert(struct mm *mm, struct vma *vma);
@@ -110,10 +117,10 @@ void vma_unlist(struct vma *vma);
 void vma_remove(struct mm *mm, struct vma *vma);
 
 /**
- * vma_split() - one area becomes two at @addr
- * @above: of vma_spare_alloc(); becomes [addr, end), @vma keeps [start, addr)
+ * vma_split() - one area becomes two at @addr: a spare one becomes [addr, end)
+ * Return: that; @vma keeps [start, addr).
  */
-void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above);
+struct vma *vma_split(struct mm *mm, struct vma *vma, uint64_t addr);
 
 /* Give @vma, which has none, its history. */
 void vma_anon_choose(struct vma *vma);
@@ -352,15 +359,12 @@ bool vma_may_discard(const struct vma *vma);
 
 /* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
 
-#define SPARES 2 /* a range has two borders, each of which may split an area */
-
 /**
- * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
- * @spare: of SPARES, all NULL before
- * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area; -EPERM:
- *         something there is sealed.
+ * cut_prepare() - whatever unmap_areas() of [start, end) needs: spares, and no huge leaf in the way
+ * Return: 0, -ENOMEM; -EINVAL: a border lies inside a page of its area; -EPERM: something there is
+ *         sealed.
  */
-int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
+int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end);
 
 /**
  * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
@@ -370,24 +374,15 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct
  */
 int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
 
-/* Have at least @nr areas in spare[SPARES], counting those that are there. 0, or -ENOMEM with none
- * left. */
-int __must_check spares_get(unsigned nr, struct vma **spare);
-
-/* Free those that were not used. */
-void spares_put(struct vma **spare);
-
 /* Fault everything in; what cannot be faulted is left to the program. @flags, @unit: the area's. */
 void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit);
 
 /**
- * unmap_areas() - remove everything in [start, end); cannot fail any more
- * @spare: of cut_prepare()
+ * unmap_areas() - remove everything in [start, end); after cut_prepare() it cannot fail
  * @dead: the removed areas; free_dead() them when mmap_lock is released
  * TLB: flushed on return.
  */
-void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
-                 struct list_node *dead);
+void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead);
 void free_dead(struct mm *mm, struct list_node *dead);
 
 /* limits.c: what an address space may have. mmap_lock held for writing. */

@@ -96,6 +96,8 @@ struct mm_cpu {
     struct pt_near near;        /* and the table there */
 } __aligned(CACHE_LINE_SIZE);
 
+#define MM_SPARES 2 /* a range has two borders, each of which may split an area */
+
 struct mm {
     struct pgtable pgtable;
     struct list_node all_node; /* on the list of all */
@@ -106,6 +108,8 @@ struct mm {
     uint64_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
     struct list_node areas;       /* the same, in order [m] */
     uint32_t nr_vmas;             /* [m] */
+    uint32_t nr_spares;           /* areas at hand for the next split [m] */
+    struct vma *spares[MM_SPARES];
     _Atomic uint64_t anon_last;   /* the last history that began [a] */
     bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
