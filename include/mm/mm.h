@@ -93,7 +93,10 @@ struct mm_cpu {
     int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
     const struct vma *area;     /* where its last fault was; good while vmas_changed is */
     uint64_t looked;            /* this */
+    struct pt_near near;        /* and the table there */
 } __aligned(CACHE_LINE_SIZE);
+
+#define MM_SPARES 2 /* a range has two borders, each of which may split an area */
 
 struct mm {
     struct pgtable pgtable;
@@ -105,6 +108,8 @@ struct mm {
     uint64_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
     struct list_node areas;       /* the same, in order [m] */
     uint32_t nr_vmas;             /* [m] */
+    uint32_t nr_spares;           /* areas at hand for the next split [m] */
+    struct vma *spares[MM_SPARES];
     _Atomic uint64_t anon_last;   /* the last history that began [a] */
     bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
