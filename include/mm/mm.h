@@ -417,6 +417,10 @@ size_t mm_copyable(struct mm *mm, uint64_t addr, size_t len);
  */
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access);
 
+/* The same for who reads through references on the pages: of a private page that others have too
+ * the program gets a copy first, so that it goes on to see the page that is read. */
+size_t mm_pin_in(struct mm *mm, uint64_t addr, size_t len);
+
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);
 
