@@ -138,7 +138,7 @@ static bool is_protected(const struct scan *s, const struct page_seen *seen, uin
 {
     if (!(s->arg.flags & PM_SCAN_WP_MATCHING) || !(categories & PAGE_IS_WRITTEN))
         return false;
-    return is_wanted(s, categories) || (!s->arg.vec && !seen->huge);
+    return is_wanted(s, categories) || (!s->regions && !seen->huge);
 }
 
 static uint64_t scan_pages(struct scan *s, const struct vma *vma, uint64_t start, unsigned nr)

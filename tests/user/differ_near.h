@@ -286,6 +286,9 @@ static void step_scan(void)
                                .return_mask = PAGE_CATEGORIES & ~PAGE_IS_SOFT_DIRTY};
     int fd = open_own("/proc/self/pagemap", O_RDONLY);
 
+    /* Without room, what Linux protects beside what is asked for depends on where it has tables. */
+    if (!arg.vec_len)
+        arg.category_mask = arg.category_anyof_mask = 0;
     say(" flags %lu room %lu at most %lu not %lx all %lx any %lx", (unsigned long)arg.flags,
         (unsigned long)arg.vec_len, (unsigned long)arg.max_pages,
         (unsigned long)arg.category_inverted, (unsigned long)arg.category_mask,
