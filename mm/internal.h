@@ -96,7 +96,13 @@ void vma_free(struct vma *vma);
  * spares_get() - have at least @nr areas at hand, MM_SPARES at most: for vma_split()
  * They stay, for the next time. Return: 0, or -ENOMEM.
  */
-int __must_check spares_get(struct mm *mm, unsigned nr);
+int __must_check spares_fill(struct mm *mm, unsigned nr);
+
+static inline int __must_check spares_get(struct mm *mm, unsigned nr)
+{
+    return likely(mm->nr_spares >= nr) ? 0 : spares_fill(mm, nr);
+}
+
 void spares_free(struct mm *mm);
 
 /* One of them is the caller's; or at hand again, or freed. */
@@ -348,7 +354,10 @@ bool pkey_is_given(const struct mm *mm, int key);
 int pkey_of_exec_only(struct mm *mm);
 
 /* wx.c: is an area that had the rights @before, or is new with @after, not to have @after? */
-bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after);
+static inline bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after)
+{
+    return (after & VM_EXEC) && ((after & VM_WRITE) || !(before & VM_EXEC)) && mm_mdwe(mm);
+}
 
 /* mseal.c: mmap_lock held. */
 
@@ -372,7 +381,14 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end);
  * Return: 0, or with nothing changed -ENOMEM; -EINVAL: a border lies inside a page of the area.
  * vma_merge() is the way back.
  */
-int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
+int __must_check vma_cut_out(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
+
+static inline int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start,
+                                           uint64_t end)
+{
+    bool is_all = (*at)->start == start && (*at)->end == end;
+    return is_all ? 0 : vma_cut_out(mm, at, start, end);
+}
 
 /* Fault everything in; what cannot be faulted is left to the program. @flags, @unit: the area's. */
 void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit);
@@ -401,7 +417,12 @@ static inline enum area_kind vma_kind(uint32_t flags)
 void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
 
 /* @nr_pages have other rights than before. */
-void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages);
+static inline void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages)
+{
+    DEBUG_ASSERT(!((before ^ after) & VM_LOCKED), "claim: rights change, nothing else");
+    mm->kind_pages[vma_kind(before)] -= nr_pages;
+    mm->kind_pages[vma_kind(after)] += nr_pages;
+}
 
 /* Does RLIMIT_MEMLOCK allow more locked memory? RLIMIT_AS and RLIMIT_DATA more of any? */
 bool limits_allow_locked(const struct mm *mm, uint64_t more_pages);

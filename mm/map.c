@@ -23,13 +23,11 @@
 
 #define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
 
-int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
+int vma_cut_out(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 {
     struct vma *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
-    if (!splits)
-        return 0;
     if (!is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
         return -EINVAL;
     if (mm->nr_vmas + splits > vm_settings.max_map_count)

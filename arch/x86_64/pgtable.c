@@ -209,6 +209,24 @@ void pt_run_first(struct pt_run *run, struct pgtable *pgt, user_addr_t start, us
     run_find(run);
 }
 
+void pt_run_first_near(struct pt_run *run, struct pgtable *pgt, const struct pt_near *near,
+                       user_addr_t start, user_addr_t end)
+{
+    if (!pt_is_near(pgt, near, start)) {
+        pt_run_first(run, pgt, start, end);
+        return;
+    }
+    uint64_t table_end = round_down(start.raw, HUGE_SIZE) + HUGE_SIZE;
+    *run = (struct pt_run){.pgt = pgt,
+                           .va = start.raw,
+                           .end = end.raw,
+                           .from = start.raw,
+                           .table = near->table,
+                           .slot = near->slots + pt_index(start.raw, PT_4K),
+                           .nr = (min(end.raw, table_end) - start.raw) >> PAGE_SHIFT,
+                           .level = PT_4K};
+}
+
 void pt_run_next(struct pt_run *run)
 {
     run->va += run->nr * pt_level_size(run->level);

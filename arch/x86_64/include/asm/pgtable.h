@@ -154,6 +154,10 @@ struct pt_run {
 };
 
 void pt_run_first(struct pt_run *run, struct pgtable *pgt, user_addr_t start, user_addr_t end);
+
+/* The same of a range whose first table @near may know. */
+void pt_run_first_near(struct pt_run *run, struct pgtable *pgt, const struct pt_near *near,
+                       user_addr_t start, user_addr_t end);
 void pt_run_next(struct pt_run *run);
 
 /**
