@@ -66,7 +66,6 @@ void pending_drop(struct pending *pending)
 
 void signals_init(struct signal_state *state)
 {
-    memset(state, 0, sizeof(*state));
     spin_lock_init(&state->lock, LOCK_RANK_SIGNAL);
     pending_init(&state->shared);
 }

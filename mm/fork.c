@@ -143,13 +143,16 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
 {
     struct mm *child = copy->mm;
     bool tells = copy->flags & VM_UFFD_WP; /* of first writes */
+    struct mm *mm = vma->mm;
     struct pt_run run;
 
-    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
-         pt_run_next(&run)) {
+    for (pt_run_first_near(&run, &mm->pgtable, &mm->cpus[cpu_id()].near, user(vma->start),
+                           user(vma->end));
+         run.nr; pt_run_next(&run)) {
         struct pt_walk to;
         split_kept(vma, &run);
-        int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);
+        int err = pt_walk_alloc_near(&child->pgtable, &child->cpus[cpu_id()].near, user(run.va),
+                                     run.level, &to);
         struct page *spare = NULL;
         if (!err && leaf_keeps_table(pte_read(run.slot), run.level))
             err = pt_spare_get(&child->pgtable, &spare);
