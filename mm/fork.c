@@ -183,22 +183,16 @@ static int copy_area(struct mm *child, const struct vma *vma, struct list_node *
         return 0;
     if ((vma->flags & VM_ACCOUNT) && commit_charge(vma_pages(vma), 0))
         return -ENOMEM;
-    struct vma *copy = vma_alloc(child);
+    struct vma *copy = vma_copy(child, vma);
     if (!copy) {
         commit_release(vma->flags & VM_ACCOUNT ? vma_pages(vma) : 0);
         return -ENOMEM;
     }
-    copy->start = vma->start;
-    copy->end = vma->end;
+    bool inherits = vma->anon && !(vma->flags & VM_WIPEONFORK);
     copy->flags = vma->flags & ~FORK_FORGETS;
-    copy->pkey = vma->pkey;
-    copy->mempolicy = vma->mempolicy;
-    copy->pgoff = vma->pgoff;
-    copy->object = vma->object;
-    if (vma->anon && !(vma->flags & VM_WIPEONFORK)) {
-        atomic_store_explicit(&copy->anon, ++child->anon_last, memory_order_relaxed);
-        copy->anon_inherited = true;
-    }
+    atomic_store_explicit(&copy->anon, inherits ? ++child->anon_last : 0, memory_order_relaxed);
+    copy->anon_inherited = inherits;
+    copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     if (copy->object) {
         object_get(copy->object);
         vma_count_again(copy);
@@ -209,7 +203,6 @@ static int copy_area(struct mm *child, const struct vma *vma, struct list_node *
         vma_free(copy);
         return -ENOMEM;
     }
-    copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     vma_append(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
     bool shares = copy->anon || copy->guarded || copy->hugetlb || (copy->flags & VM_UFFD_WP);

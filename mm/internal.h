@@ -90,6 +90,9 @@ int __must_check frames_check(void);
 void vma_boot_init(void);
 void vma_tree_init(struct mm *mm);
 struct vma *vma_alloc(struct mm *mm);
+
+/* The same for a child: as @vma of its parent, without what that has a share of but its object. */
+struct vma *vma_copy(struct mm *mm, const struct vma *vma);
 void vma_free(struct vma *vma);
 
 /**

@@ -53,6 +53,19 @@ void vma_tree_init(struct mm *mm)
     list_init(&mm->areas);
 }
 
+struct vma *vma_copy(struct mm *mm, const struct vma *vma)
+{
+    struct vma *copy = slab_alloc(&vma_cache, 0);
+    if (copy) {
+        *copy = *vma;
+        copy->mm = mm;
+        list_init(&copy->mapping_node);
+        copy->userfault = NULL;
+        copy->hugetlb = NULL;
+    }
+    return copy;
+}
+
 struct vma *vma_alloc(struct mm *mm)
 {
     struct vma *vma = slab_alloc(&vma_cache, SLAB_ALLOC_ZERO);
