@@ -254,17 +254,24 @@ static struct vma *last_area(struct mm *mm)
     return list_empty(&mm->areas) ? NULL : list_last_entry(&mm->areas, struct vma, area_node);
 }
 
+/* An area with @gap below it came below @node, and nothing else changed. */
+static void gap_came(struct rb_node *node, uint64_t gap)
+{
+    for (; node && of(node)->max_gap < gap; node = rb_parent(node))
+        of(node)->max_gap = gap;
+}
+
 /* @next, if any, lies below @vma in the tree or above it: so one walk up notes both gaps. */
 static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
 {
     changes_begin(mm);
     struct rb_node *parent = link_between(mm, prev, vma, next);
-    if (next)
+    if (next) {
         next->gap = gap_between(vma, next);
-    if (next)
         rb_update_through(&mm->vmas, parent, &next->node);
-    else
-        rb_update(&mm->vmas, parent);
+    } else {
+        gap_came(parent, vma->gap);
+    }
     rb_balance(&mm->vmas, &vma->node);
     changes_end(mm);
     list_on_object(vma);

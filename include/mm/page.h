@@ -274,8 +274,16 @@ static inline bool page_is_untouched(struct page *page)
     return READ_ONCE(page_head(page)->flags) & PAGE_UNTOUCHED;
 }
 
+/* It had @old references, none or too many, before it got one more. */
+void folio_get_odd(struct folio *folio, uint32_t old);
+
 /* One more owner. The caller has a reference already. A saturated count stays: leak, not reuse. */
-void folio_get(struct folio *folio);
+static inline void folio_get(struct folio *folio)
+{
+    uint32_t old = atomic_fetch_add_explicit(&folio->page.refcount, 1, memory_order_relaxed);
+    if (unlikely(old == 0 || old >= PAGE_COUNT_LIMIT))
+        folio_get_odd(folio, old);
+}
 
 /* One owner less; the last one releases the folio as its state asks. */
 void folio_put(struct folio *folio);
