@@ -158,9 +158,9 @@ static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
 }
 
 /* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
-static inline const struct vma *vma_find_near(const struct mm *mm, uint64_t addr, uint64_t when)
+static inline const struct vma *vma_find_near(const struct mm *mm, struct mm_cpu *cpu,
+                                              uint64_t addr, uint64_t when)
 {
-    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
     const struct vma *vma = cpu->area;
 
     if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
@@ -173,28 +173,24 @@ static inline const struct vma *vma_find_near(const struct mm *mm, uint64_t addr
     return vma;
 }
 
-#define VMA_NOT_LOOKED 1UL
-
-/* False: there is no such area, or the tree just changes. */
-static inline bool vma_looked(uint64_t when)
-{
-    return !(when & 1);
-}
-
 /**
  * vma_look() - what a reader of a range sees while others change the tree
+ * @cpu: this CPU's part of @mm
  * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
+ * @when: for vma_unchanged()
  * Context: between rwsem_read_seek() and rwsem_read_settle().
- * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
+ * Return: false: there is no such area, or the tree just changes.
  */
-static inline uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
+static inline bool vma_look(struct mm *mm, struct mm_cpu *cpu, uint64_t addr, struct vma *copy,
+                            uint64_t *when)
 {
-    uint64_t when = READ_ONCE(mm->vmas_changed);
+    uint64_t now = *when = READ_ONCE(mm->vmas_changed);
     atomic_thread_fence(memory_order_acquire);
-    const struct vma *vma = vma_find_near(mm, addr, when);
+    const struct vma *vma = vma_find_near(mm, cpu, addr, now);
     if (unlikely(!vma))
-        return VMA_NOT_LOOKED;
-    copy->area_node.next = NULL; /* it has no neighbours */
+        return false;
+    if (DEBUG >= 1)
+        copy->area_node.next = NULL; /* it has no neighbours: nobody asks for them */
     copy->mm = mm;
     copy->start = vma->start;
     copy->end = vma->end;
@@ -205,7 +201,7 @@ static inline uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
     atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_thread_fence(memory_order_acquire);
-    return likely(vma_unchanged(mm, when)) ? when : VMA_NOT_LOOKED;
+    return likely(!(now & 1)) && likely(vma_unchanged(mm, now));
 }
 
 /* Could the two be one area, @right beginning where @left ends? */
@@ -258,11 +254,15 @@ static inline enum pt_level vma_level(const struct vma *vma)
     return unit == PAGE_SIZE ? PT_4K : unit == HUGE_SIZE ? PT_2M : PT_1G;
 }
 
-/* The object's index (in folios) for an address of the area. */
+/* Where in the object an address of the area lies, in pages; and in folios, as its index has it. */
+static inline uint64_t vma_page_index(const struct vma *vma, uint64_t addr)
+{
+    return vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
+}
+
 static inline uint64_t vma_folio_index(const struct vma *vma, uint64_t addr)
 {
-    uint64_t pgoff = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
-    return pgoff >> vma->object->ops->folio_order;
+    return vma_page_index(vma, addr) >> vma->object->ops->folio_order;
 }
 
 /* Does the object of the area end before @addr, the start of one of its pages? */
@@ -336,12 +336,16 @@ void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
 void rss_peak_note(struct mm *mm);
 void peaks_note(struct mm *mm); /* mmap_lock held for writing */
 
-/* Account a leaf that appears or goes. */
+/* Account a leaf that appears or goes: by this CPU's counter of its kind. */
+static inline void rss_count(int64_t *counter, int64_t nr_leaves_4k)
+{
+    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
+}
+
 static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
 {
     struct mm_cpu *cpu = &mm->cpus[cpu_id()];
-    int64_t *counter = folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file;
-    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
+    rss_count(folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file, nr_leaves_4k);
 }
 
 /* pkey.c */

@@ -166,8 +166,8 @@ void fpu_area_set(void *area, const void *image)
     memcpy(area, image, xcr0 ? XSTATE_BV + XSAVE_HEADER : FXSAVE_SIZE);
     for (unsigned n = FIRST_EXTENDED; n <= LAST_EXTENDED; n++)
         if (present & 1UL << n)
-            memcpy((char *)area + components[n].offset,
-                   (const char *)image + components[n].offset, components[n].size);
+            memcpy((char *)area + components[n].offset, (const char *)image + components[n].offset,
+                   components[n].size);
 }
 
 uint32_t fpu_area_pkru(const void *area)

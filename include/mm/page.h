@@ -269,9 +269,14 @@ static inline bool page_is_zeros(const struct page *page)
 }
 
 /* Did nobody look at it since fallocate(2) made it? A block is looked at as a whole. */
+static inline bool folio_is_untouched(const struct folio *folio)
+{
+    return READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED;
+}
+
 static inline bool page_is_untouched(struct page *page)
 {
-    return READ_ONCE(page_head(page)->flags) & PAGE_UNTOUCHED;
+    return folio_is_untouched(page_folio(page));
 }
 
 /* It had @old references, none or too many, before it got one more. */

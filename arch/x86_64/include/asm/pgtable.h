@@ -92,8 +92,7 @@ struct pt_near {
  * Context: as pt_walk(). Who takes out the table of @va holds what it spans exclusively, and has
  *          counted that when the caller may come: so what is remembered is there.
  */
-static inline bool pt_is_near(const struct pgtable *pgt, const struct pt_near *near,
-                              user_addr_t va)
+static inline bool pt_is_near(const struct pgtable *pgt, const struct pt_near *near, user_addr_t va)
 {
     return likely(near->unit == va.raw >> HUGE_SHIFT) &&
            likely(near->nr_gone == atomic_load_explicit(&pgt->nr_gone, memory_order_relaxed));
