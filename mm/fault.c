@@ -224,7 +224,7 @@ static inline bool changes_area(const struct vma *vma, enum fault_access access,
     return wants_own(access) || (vma->object ? vma->object->ops->get_copy != NULL : huge);
 }
 
-/* Will the fault at @addr fill in its page at most? Not its unit, a huge page, cached neighbours. */
+/* Will the fault fill in its page at most? Not its unit, a huge page, cached neighbours. */
 static inline bool fills_page(const struct vma *vma, enum fault_access access, bool huge)
 {
     if (vma->object)

@@ -157,9 +157,10 @@ static void remember(struct pt_near *near, uint64_t nr_gone, uint64_t va, struct
     near->slots = slot - pt_index(va, PT_4K);
 }
 
+/* Before the walk, so that a table that goes meanwhile is not remembered. */
 static uint64_t nr_gone_of(const struct pgtable *pgt)
 {
-    return atomic_load_explicit(&pgt->nr_gone, memory_order_relaxed);
+    return atomic_load_explicit(&pgt->nr_gone, memory_order_acquire);
 }
 
 struct pt_walk pt_walk_remember(struct pgtable *pgt, struct pt_near *near, user_addr_t va)
