@@ -161,7 +161,7 @@ static int task_copy(const struct clone_args *a, struct task **out)
         frame->rsp = a->stack;
     if (a->flags & CLONE_SETTLS)
         task->context.fs_base = a->tls;
-    strlcpy(task->name, me->name, sizeof(task->name));
+    memcpy(task->name, me->name, sizeof(task->name));
     cred_put(task->cred);
     task->cred = cred_get(me->cred);
     task->sched.affinity = me->sched.affinity;

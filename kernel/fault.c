@@ -22,9 +22,9 @@
 
 static enum fault_access access_of(uint64_t error)
 {
-    if (error & FAULT_EXEC)
-        return ACCESS_EXEC;
-    return error & FAULT_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    if (error & FAULT_WRITE)
+        return ACCESS_WRITE;
+    return error & FAULT_EXEC ? ACCESS_EXEC : ACCESS_READ;
 }
 
 /* Does the key of the area at @address, which becomes *@key, refuse the access to the program? */

@@ -273,9 +273,12 @@ void task_rename(struct task *task, int tid)
 
 struct process *process_alloc(void)
 {
-    struct process *p = kmem_alloc(sizeof(*p), SLAB_ALLOC_ZERO);
+    struct process *p = kmem_alloc(sizeof(*p), SLAB_ALLOC_PLAIN);
     if (!p)
         return NULL;
+    char *rest = (char *)p->signals.action + sizeof(p->signals.action);
+    memset(p, 0, offsetof(struct process, signals.action));
+    memset(rest, 0, (size_t)((char *)(p + 1) - rest));
     atomic_store(&p->refcount, 1);
     p->born_ns = clock_ns();
     list_init(&p->children);
@@ -336,6 +339,7 @@ int process_create_init(void (*fn)(void *), void *arg)
 
     if (!p || !task)
         goto free_both;
+    memset(p->signals.action, 0, sizeof(p->signals.action));
     for (unsigned i = 0; i < RLIM_NLIMITS; i++)
         p->limits[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     for (unsigned i = 0; i < ARRAY_SIZE(finite); i++)

@@ -21,7 +21,7 @@ extern struct process *init_process;
 /* Zeroed but for what must never be zero; not in the tree yet. NULL: no memory. */
 struct task *task_alloc(void);
 void task_dealloc(struct task *task); /* one whose context was not made */
-struct process *process_alloc(void);
+struct process *process_alloc(void);  /* the actions of its signals are anything yet */
 
 /* Where a new process is, and what it runs: as @from. And the end of that. */
 void process_copy_places(struct process *process, const struct process *from);

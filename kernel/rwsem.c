@@ -13,7 +13,7 @@
  * Source: Linux percpu_rw_semaphore (the idea); Dekker's mutual exclusion.
  * Tour:   after kernel/sync.c; its user is mm.mmap_lock. docs/decisions/0006-ranges.md.
  */
-#include "task.h"
+#include "sync.h"
 #include <asm/cpu.h>
 #include <base/panic.h>
 #include <base/rwsem_seek.h>
@@ -127,15 +127,21 @@ bool rwsem_settle_for_more(struct rwsem *s, struct rwsem_line *line, uint64_t st
     return !has_writer(s, start, end);
 }
 
-static bool has_readers(const struct rwsem *s, uint64_t start, uint64_t end)
+static inline bool line_reads(const struct rwsem_line *line, uint64_t start, uint64_t end)
 {
-    for (unsigned i = 0; i < nr_cpus(); i++) {
-        const struct rwsem_line *line = &s->lines[i];
-        uint64_t from = atomic_load(&line->start);
-        if (atomic_load(&line->readers) ||
-            (from && (from & ~SLOT_FLAGS) < end && atomic_load(&line->end) > start))
+    uint64_t from = atomic_load(&line->start);
+    return atomic_load(&line->readers) ||
+           (from && (from & ~SLOT_FLAGS) < end && atomic_load(&line->end) > start);
+}
+
+static inline bool has_readers(const struct rwsem *s, uint64_t start, uint64_t end)
+{
+    const struct rwsem_line *line = s->lines, *last = line + nr_cpus();
+
+    do {
+        if (line_reads(line, start, end))
             return true;
-    }
+    } while (++line < last);
     return false;
 }
 
@@ -167,26 +173,33 @@ static __cold void wait_for_readers(struct rwsem *s, uint64_t start, uint64_t en
     waiting_set(s, NULL);
 }
 
-/* Somebody who passed on the turn has some of [start, end): wait for that without the turn, which
- * they need to get done. Meanwhile nobody else passes it on. */
-static __cold void wait_for_range(struct rwsem *s, unsigned i)
+/* As long as somebody who passed on the turn has some of [start, end): wait for that without the
+ * turn, which they need to get done. Meanwhile nobody else passes it on. */
+static __cold void wait_for_ranges(struct rwsem *s, uint64_t start, uint64_t end)
 {
-    s->nr_blocked++;
-    mutex_unlock(&s->busy[0]);
-    mutex_lock(&s->busy[i]);
-    mutex_unlock(&s->busy[i]);
-    mutex_lock(&s->busy[0]);
-    s->nr_blocked--;
+    unsigned i;
+
+    while ((i = find_writer(s, 1, start, end)) < RWSEM_WRITERS) {
+        s->nr_blocked++;
+        mutex_unlock(&s->busy[0]);
+        mutex_lock(&s->busy[i]);
+        mutex_unlock(&s->busy[i]);
+        mutex_lock(&s->busy[0]);
+        s->nr_blocked--;
+    }
+}
+
+static inline void turn_take(struct rwsem *s)
+{
+    if (unlikely(!mutex_take_free(&s->busy[0])))
+        mutex_lock(&s->busy[0]);
 }
 
 void rwsem_write_begin(struct rwsem *s, uint64_t start, uint64_t end)
 {
-    unsigned i;
-
-    mutex_lock(&s->busy[0]);
-    while (unlikely(atomic_load_explicit(&s->nr_writers, memory_order_relaxed)) &&
-           (i = find_writer(s, 1, start, end)) < RWSEM_WRITERS)
-        wait_for_range(s, i);
+    turn_take(s);
+    if (unlikely(atomic_load_explicit(&s->nr_writers, memory_order_relaxed)))
+        wait_for_ranges(s, start, end);
 }
 
 static void range_publish(struct rwsem *s, unsigned i, uint64_t start, uint64_t end)
@@ -244,10 +257,12 @@ void rwsem_write_unlock(struct rwsem *s)
 
     if (atomic_load_explicit(&s->ranges[mine].end, memory_order_relaxed))
         range_withdraw(s, mine);
-    s->resumed = 0;
-    if (mine)
+    if (unlikely(mine)) {
+        s->resumed = 0;
         mutex_unlock(&s->busy[mine]);
-    mutex_unlock(&s->busy[0]);
+    }
+    if (unlikely(!mutex_give_free(&s->busy[0])))
+        mutex_unlock(&s->busy[0]);
 }
 
 void rwsem_seekers_wait(struct rwsem *s)

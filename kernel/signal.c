@@ -66,7 +66,6 @@ void pending_drop(struct pending *pending)
 
 void signals_init(struct signal_state *state)
 {
-    memset(state, 0, sizeof(*state));
     spin_lock_init(&state->lock, LOCK_RANK_SIGNAL);
     pending_init(&state->shared);
 }
@@ -319,7 +318,7 @@ void signal_set_blocked(uint64_t blocked)
     bool alone = READ_ONCE(task->process->nr_tasks) == 1;
 
     blocked &= ~UNBLOCKABLE;
-    uint64_t added = blocked & ~task->signals.blocked;
+    uint64_t added = blocked & ~task->signals.blocked, removed = task->signals.blocked & ~blocked;
     if (alone || !(READ_ONCE(state->shared.mask) & added)) {
         task->signals.blocked = blocked;
     } else {
@@ -330,6 +329,8 @@ void signal_set_blocked(uint64_t blocked)
         spin_unlock_irqrestore(&state->lock, flags);
         tasks_unlock();
     }
+    if (!removed)
+        return; /* what waits has been waiting before, or waits for this task no more */
     WRITE_ONCE(task->signals.notified, true);
     sched_add_exit_work(task);
 }

@@ -84,6 +84,7 @@ static inline bool signal_is_restart(int64_t result)
            result == -ERESTART_RESTARTBLOCK;
 }
 
+/* @state: all zeros before, but for its actions, which are the caller's affair. */
 void signals_init(struct signal_state *state);
 
 /* Handlers back to default; what is ignored stays so. Signal lock held, or nobody else sees it. */

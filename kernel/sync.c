@@ -10,7 +10,7 @@
  * Source: docs/decisions/0001-sleeping-locks.md.
  * Tour:   after kernel/sched.c; then kernel/rwsem.c.
  */
-#include "task.h"
+#include "sync.h"
 #include <base/mutex.h>
 #include <base/panic.h>
 
@@ -75,11 +75,8 @@ static __cold void lock_contended(struct mutex *m, uintptr_t me)
 
 void mutex_lock(struct mutex *m)
 {
-    uintptr_t me = (uintptr_t)task_current(), free = 0;
-
-    if (unlikely(!atomic_compare_exchange_strong_explicit(&m->word, &free, me, memory_order_acquire,
-                                                          memory_order_relaxed)))
-        lock_contended(m, me);
+    if (unlikely(!mutex_take_free(m)))
+        lock_contended(m, (uintptr_t)task_current());
 }
 
 /* Claim 1. */
@@ -97,12 +94,10 @@ static __cold void hand_over(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
-    uintptr_t word = (uintptr_t)task_current();
-
-    if (likely(atomic_compare_exchange_strong_explicit(&m->word, &word, 0, memory_order_release,
-                                                       memory_order_relaxed)))
+    if (likely(mutex_give_free(m)))
         return;
-    ASSERT(word == ((uintptr_t)task_current() | WAITERS), "claim: who locked it unlocks it");
+    ASSERT(atomic_load(&m->word) == ((uintptr_t)task_current() | WAITERS),
+           "claim: who locked it unlocks it");
     hand_over(m);
 }
 

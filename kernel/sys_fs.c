@@ -12,6 +12,7 @@
 #include "sys_fs.h"
 
 #include "cred.h"
+#include "fd_loan.h"
 #include "file_lock.h"
 #include "files.h"
 #include "fs.h"
@@ -99,7 +100,7 @@ int64_t sys_dup2(int fd, int to)
     return fd_close_on_exec(fd) < 0 ? -EBADF : to;
 }
 
-static int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
+static __no_inline int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
 {
     if (from >= min(process_current()->limits[RLIMIT_NOFILE].soft, (uint64_t)FILES_MAX))
         return -EINVAL;
@@ -112,7 +113,7 @@ static int64_t fcntl_dup(struct file *f, uint64_t from, bool close_on_exec)
 #define SETTABLE            (O_APPEND | O_NONBLOCK | O_NOATIME)
 
 /* O_DIRECT means something to pipes only: packets. */
-static int set_flags(struct file *f, uint64_t flags)
+static __no_inline int set_flags(struct file *f, uint64_t flags)
 {
     uint32_t settable = SETTABLE | (pipe_of(f) ? O_DIRECT : 0);
 
@@ -124,10 +125,13 @@ static int set_flags(struct file *f, uint64_t flags)
     return 0;
 }
 
-static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
+static bool path_only(const struct file *f)
 {
-    bool path_only = f->flags & O_PATH;
+    return f->flags & O_PATH;
+}
 
+static __no_inline int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
+{
     switch (cmd) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
@@ -139,28 +143,29 @@ static int64_t fcntl_file(struct file *f, int fd, unsigned cmd, uint64_t arg)
     case F_GETFL:
         return f->flags;
     case F_SETFL:
-        return path_only ? -EBADF : set_flags(f, arg);
+        return path_only(f) ? -EBADF : set_flags(f, arg);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        return path_only ? -EBADF : file_lock_fcntl(f, fd, cmd, user(arg));
+        return path_only(f) ? -EBADF : file_lock_fcntl(f, fd, cmd, user(arg));
     case F_ADD_SEALS:
-        return path_only ? -EBADF : memfd_add_seals(f, arg);
+        return path_only(f) ? -EBADF : memfd_add_seals(f, arg);
     case F_GET_SEALS:
-        return path_only ? -EBADF : memfd_get_seals(f);
+        return path_only(f) ? -EBADF : memfd_get_seals(f);
     case F_SETPIPE_SZ:
         return pipe_of(f) ? pipe_set_size(pipe_of(f), arg) : -EBADF;
     case F_GETPIPE_SZ:
         return pipe_of(f) ? pipe_size(pipe_of(f)) : -EBADF;
     default:
-        return path_only ? -EBADF : -EINVAL;
+        return path_only(f) ? -EBADF : -EINVAL;
     }
 }
 
-int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg)
+/* Another task may close @fd meanwhile. */
+static __no_inline int64_t fcntl_shared(int fd, unsigned cmd, uint64_t arg)
 {
     struct file *f = fd_get(fd);
     if (!f)
@@ -168,6 +173,14 @@ int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg)
     int64_t result = fcntl_file(f, fd, cmd, arg);
     file_put(f);
     return result;
+}
+
+int64_t sys_fcntl(int fd, unsigned cmd, uint64_t arg)
+{
+    if (!fds_are_own())
+        return fcntl_shared(fd, cmd, arg);
+    struct file *f = fd_borrow(fd);
+    return f ? fcntl_file(f, fd, cmd, arg) : -EBADF;
 }
 
 static int set_nonblocking(struct file *f, uint64_t arg)

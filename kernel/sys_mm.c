@@ -335,6 +335,16 @@ int64_t sys_munmap(uint64_t addr, uint64_t len)
     return mm_unmap(task_current()->mm, addr, len);
 }
 
+/* The key of what may only be executed shuts it for reading, too. */
+static __no_inline int protect_exec_only(struct mm *mm, uint64_t addr, uint64_t len,
+                                         uint32_t rights, unsigned how)
+{
+    bool is_new = mm->exec_pkey == NO_PKEY;
+    int err = mm_protect_key(mm, addr, len, rights, how | PROTECT_EXEC_ONLY, NO_PKEY);
+    shut_exec_only(mm->exec_pkey, is_new);
+    return err;
+}
+
 int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
 {
     const uint64_t grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
@@ -354,16 +364,12 @@ int64_t sys_pkey_mprotect(uint64_t addr, uint64_t len, uint64_t prot, int pkey)
     if (pkey < NO_PKEY || pkey >= PKEYS)
         return -EINVAL;
     uint32_t rights = rights_of(prot) | (implies_exec(prot) ? VM_MAYEXEC : 0);
-    bool exec_only = prot == PROT_EXEC && pkey == NO_PKEY;
     unsigned how = (grows & PROT_GROWSDOWN ? PROTECT_GROWS : 0) |
-                   (grows & PROT_GROWSUP ? PROTECT_GROWS_UP : 0) |
-                   (exec_only ? PROTECT_EXEC_ONLY : 0);
+                   (grows & PROT_GROWSUP ? PROTECT_GROWS_UP : 0);
     struct mm *mm = task_current()->mm;
-    bool is_new = mm->exec_pkey == NO_PKEY;
-    int err = mm_protect_key(mm, addr, len, rights, how, pkey);
-    if (exec_only)
-        shut_exec_only(mm->exec_pkey, is_new);
-    return err;
+    if (unlikely(prot == PROT_EXEC) && pkey == NO_PKEY)
+        return protect_exec_only(mm, addr, len, rights, how);
+    return mm_protect_key(mm, addr, len, rights, how, pkey);
 }
 
 int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)

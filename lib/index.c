@@ -18,8 +18,6 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
-#define KEY_BITS 64
-
 static unsigned slot_of(const struct index_node *node, uint64_t key)
 {
     return (key >> node->shift) % INDEX_WAYS;
@@ -33,7 +31,7 @@ static uint64_t bit_of(unsigned slot)
 /* Does @key lie below a root of this shift? */
 static bool shift_covers(unsigned shift, uint64_t key)
 {
-    return shift + INDEX_SHIFT >= KEY_BITS || key >> (shift + INDEX_SHIFT) == 0;
+    return key >> shift >> INDEX_SHIFT == 0;
 }
 
 /* The lowest shift of a root that covers @key. */

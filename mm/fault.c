@@ -37,7 +37,7 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
     page->object = NULL;
     bug_moment(BUG_B16);
     bug_moment(BUG_B25);
-    if (unlikely(!publish_written(f, page, PUBLISH_OWN)))
+    if (unlikely(!publish_written(f, page, (struct folio *)page, PUBLISH_OWN)))
         page_put(page); /* somebody was faster */
     return FAULT_RESOLVED;
 }
@@ -182,9 +182,14 @@ static __cold enum fault_result fault_in_unit(struct fault *f)
     return slot_fault(f, pte);
 }
 
-/* @at: the unit of @vma that the fault is about, with a huge leaf if it may have one. */
-static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t at,
-                                                 enum fault_access access, bool huge)
+/* What a fault is about: a unit of its area, with a huge leaf if it may have one. */
+struct target {
+    uint64_t at;
+    bool huge;
+};
+
+static __force_inline enum fault_result fault_in(struct mm *mm, struct mm_cpu *cpu, struct vma *vma,
+                                                 struct target target, enum fault_access access)
 {
     struct fault f;
     pte_t pte;
@@ -193,12 +198,12 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
         return FAULT_NO_RIGHT;
     f.mm = mm;
     f.vma = vma;
-    f.va = at;
+    f.va = target.at;
     f.access = access;
     f.spare = NULL;
-    if (unlikely(huge))
+    if (unlikely(target.huge))
         return fault_in_unit(&f);
-    if (slot_find(&f, &pte))
+    if (slot_find(&f, &cpu->near, &pte))
         return FAULT_NO_MEMORY;
     return slot_fault(&f, pte);
 }
@@ -206,18 +211,20 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
                              enum fault_access access)
 {
-    return fault_in(mm, vma, round_down(addr, vma_unit(vma)), access,
-                    may_be_huge(vma, addr, access));
+    struct target target = {round_down(addr, vma_unit(vma)), may_be_huge(vma, addr, access)};
+
+    return fault_in(mm, &mm->cpus[cpu_id()], vma, target, access);
 }
 
 /* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
-static bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
+static inline bool changes_area(const struct vma *vma, enum fault_access access, bool huge)
 {
-    bool for_reads_too = vma->object ? vma->object->ops->get_copy != NULL : huge;
-    return !(vma->flags & VM_SHARED) && !vma->anon && (wants_own(access) || for_reads_too);
+    if ((vma->flags & VM_SHARED) || vma->anon)
+        return false;
+    return wants_own(access) || (vma->object ? vma->object->ops->get_copy != NULL : huge);
 }
 
-/* Will the fault at @addr fill in its page at most? Not its unit, a huge page, cached neighbours. */
+/* Will the fault fill in its page at most? Not its unit, a huge page, cached neighbours. */
 static inline bool fills_page(const struct vma *vma, enum fault_access access, bool huge)
 {
     if (vma->object)
@@ -239,22 +246,27 @@ static bool area_hold_more(struct mm *mm, struct rwsem_line *line, uint64_t addr
 }
 
 /* Find the area by a copy, and hold what the fault may reach. False: it takes everything. */
-static inline bool area_hold(struct mm *mm, struct rwsem_line *line, uint64_t addr,
-                             enum fault_access access, struct vma *area, bool *huge)
+static inline bool area_hold(struct mm *mm, struct mm_cpu *cpu, struct rwsem_line *line,
+                             uint64_t addr, enum fault_access access, struct vma *area,
+                             struct target *target)
 {
-    uint64_t when = vma_look(mm, addr, area);
-    if (unlikely(!vma_looked(when)))
+    uint64_t when;
+
+    if (unlikely(!vma_look(mm, cpu, addr, area, &when)))
         return false;
     bug_moment(BUG_B28);
-    *huge = may_be_huge(area, addr, access);
-    if (unlikely(changes_area(area, access, *huge)))
+    bool huge = may_be_huge(area, addr, access);
+    if (unlikely(changes_area(area, access, huge)))
         return false;
-    if (unlikely(!fills_page(area, access, *huge)))
-        return area_hold_more(mm, line, addr, access, area, *huge) &&
-               (vma_unchanged(mm, when) ||
-                bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
-    rwsem_read_settle(line, round_down(addr, PAGE_SIZE));
-    return true;
+    *target = (struct target){round_down(addr, PAGE_SIZE), huge};
+    if (likely(fills_page(area, access, huge))) {
+        rwsem_read_settle(line, target->at);
+        return true;
+    }
+    target->at = round_down(addr, vma_unit(area));
+    return area_hold_more(mm, line, addr, access, area, huge) &&
+           (vma_unchanged(mm, when) ||
+            bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
@@ -262,15 +274,16 @@ static __force_inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault
                                         enum fault_result *result)
 {
     uint64_t page = round_down(addr, PAGE_SIZE);
+    struct target target;
     struct vma area;
-    bool huge;
 
     struct rwsem_line *line = rwsem_read_seek(&mm->mmap_lock, page, page + PAGE_SIZE);
     if (unlikely(!line))
         return false;
-    bool held = area_hold(mm, line, addr, access, &area, &huge);
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()]; /* after the wait for a writer, if there was one */
+    bool held = area_hold(mm, cpu, line, addr, access, &area, &target);
     if (likely(held))
-        *result = fault_in(mm, &area, round_down(addr, vma_unit(&area)), access, huge);
+        *result = fault_in(mm, cpu, &area, target, access);
     rwsem_read_leave(&mm->mmap_lock, line);
     return held;
 }

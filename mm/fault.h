@@ -87,21 +87,24 @@ static __force_inline bool publish(const struct fault *f, struct page *page,
     return done;
 }
 
-enum publish_whose { PUBLISH_OWN, PUBLISH_SHARED };
+enum publish_whose {
+    PUBLISH_OWN,    /* it is new, and this address space's alone */
+    PUBLISH_SHARED, /* f->vma->object may have it, for all */
+    PUBLISH_INDEXED /* it has, and its index is locked */
+};
 
-/* The usual faults: publish() of a small page for the write that wants it. It is new, and this
- * address space's alone; or @f's object has it, for all. */
+/* The usual faults: publish() of a small page, of @folio, for the write that wants it. */
 static __force_inline bool publish_written(const struct fault *f, struct page *page,
-                                           enum publish_whose whose)
+                                           struct folio *folio, enum publish_whose whose)
 {
     bool own = whose == PUBLISH_OWN;
     struct page *table = f->walk.table;
-    struct folio *folio = own ? (struct folio *)page : page_folio(page);
+    struct mm_cpu *cpu = &f->mm->cpus[cpu_id()];
     pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
     pte = pte_made_dirty(pte_made_young(own ? pte_made_exclusive(pte) : pte));
 
     spin_lock(pt_lock(table));
-    bool valid = own || likely(READ_ONCE(page->object) == f->vma->object);
+    bool valid = whose != PUBLISH_SHARED || likely(READ_ONCE(page->object) == f->vma->object);
     valid = valid && likely(pte_is_none(pte_read(f->walk.slot)));
     if (valid) {
         pte_write(f->walk.slot, pte);
@@ -110,7 +113,7 @@ static __force_inline bool publish_written(const struct fault *f, struct page *p
             atomic_store_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
         else
             atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
-        rss_add(f->mm, folio, 1);
+        rss_count(own ? &cpu->rss_anon : &cpu->rss_file, 1);
     }
     spin_unlock(pt_lock(table));
     return valid;
@@ -123,10 +126,9 @@ int __must_check slot_make(struct fault *f, enum pt_level level, pte_t *pte);
 /* The same for the leaves of the area, if none is larger than it has to be. */
 int __must_check slot_find_far(struct fault *f, struct pt_near *near, pte_t *pte);
 
-static __force_inline int slot_find(struct fault *f, pte_t *pte)
+/* @near: this CPU's. */
+static __force_inline int slot_find(struct fault *f, struct pt_near *near, pte_t *pte)
 {
-    struct pt_near *near = &f->mm->cpus[cpu_id()].near;
-
     if (unlikely(!pt_is_near(&f->mm->pgtable, near, user(f->va))))
         return slot_find_far(f, near, pte);
     f->walk.table = near->table;

@@ -51,7 +51,7 @@ static __force_inline enum fault_result fault_page(struct fault *f, struct page 
         return result;
     }
     bool done = f->access == ACCESS_WRITE && f->walk.level == PT_4K
-                    ? publish_written(f, page, PUBLISH_SHARED)
+                    ? publish_written(f, page, page_folio(page), PUBLISH_SHARED)
                     : publish(f, page, page);
     if (unlikely(!done) && f->vma->object->ops->borrows)
         done = publish(f, page, NULL); /* another object has it, or none: it stays all the same */
@@ -90,15 +90,12 @@ static __cold enum fault_result fault_pool(struct fault *f)
  * truncation takes out of it first, it finds mapped afterwards. */
 static inline bool map_cached(struct fault *f, struct object *object, uint64_t index)
 {
-    bool found = false;
-
     spin_lock(&object->index_lock);
     struct page *page = index_find(&object->folios, index);
-    if (likely(page) && likely(!page_is_untouched(page))) {
-        found = true;
-        if (likely(publish_written(f, page, PUBLISH_SHARED))) /* else somebody was faster */
-            folio_get(page_folio(page));
-    }
+    struct folio *folio = likely(page) ? page_folio(page) : NULL;
+    bool found = likely(folio) && likely(!folio_is_untouched(folio));
+    if (found && likely(publish_written(f, page, folio, PUBLISH_INDEXED)))
+        folio_get(folio); /* else somebody was faster */
     spin_unlock(&object->index_lock);
     return found;
 }
@@ -106,7 +103,7 @@ static inline bool map_cached(struct fault *f, struct object *object, uint64_t i
 enum fault_result fault_shared_write(struct fault *f)
 {
     struct object *object = f->vma->object;
-    uint64_t index = vma_folio_index(f->vma, f->va);
+    uint64_t index = vma_page_index(f->vma, f->va); /* objects that can make_page() */
     struct page *page;
 
     if (is_beyond(f))

@@ -143,13 +143,16 @@ static int share_leaves(const struct vma *vma, const struct vma *copy, struct tl
 {
     struct mm *child = copy->mm;
     bool tells = copy->flags & VM_UFFD_WP; /* of first writes */
+    struct mm *mm = vma->mm;
     struct pt_run run;
 
-    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
-         pt_run_next(&run)) {
+    for (pt_run_first_near(&run, &mm->pgtable, &mm->cpus[cpu_id()].near, user(vma->start),
+                           user(vma->end));
+         run.nr; pt_run_next(&run)) {
         struct pt_walk to;
         split_kept(vma, &run);
-        int err = pt_walk_alloc(&child->pgtable, user(run.va), run.level, &to);
+        int err = pt_walk_alloc_near(&child->pgtable, &child->cpus[cpu_id()].near, user(run.va),
+                                     run.level, &to);
         struct page *spare = NULL;
         if (!err && leaf_keeps_table(pte_read(run.slot), run.level))
             err = pt_spare_get(&child->pgtable, &spare);
@@ -180,22 +183,16 @@ static int copy_area(struct mm *child, const struct vma *vma, struct list_node *
         return 0;
     if ((vma->flags & VM_ACCOUNT) && commit_charge(vma_pages(vma), 0))
         return -ENOMEM;
-    struct vma *copy = vma_alloc(child);
+    struct vma *copy = vma_copy(child, vma);
     if (!copy) {
         commit_release(vma->flags & VM_ACCOUNT ? vma_pages(vma) : 0);
         return -ENOMEM;
     }
-    copy->start = vma->start;
-    copy->end = vma->end;
+    bool inherits = vma->anon && !(vma->flags & VM_WIPEONFORK);
     copy->flags = vma->flags & ~FORK_FORGETS;
-    copy->pkey = vma->pkey;
-    copy->mempolicy = vma->mempolicy;
-    copy->pgoff = vma->pgoff;
-    copy->object = vma->object;
-    if (vma->anon && !(vma->flags & VM_WIPEONFORK)) {
-        atomic_store_explicit(&copy->anon, ++child->anon_last, memory_order_relaxed);
-        copy->anon_inherited = true;
-    }
+    atomic_store_explicit(&copy->anon, inherits ? ++child->anon_last : 0, memory_order_relaxed);
+    copy->anon_inherited = inherits;
+    copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     if (copy->object) {
         object_get(copy->object);
         vma_count_again(copy);
@@ -206,7 +203,6 @@ static int copy_area(struct mm *child, const struct vma *vma, struct list_node *
         vma_free(copy);
         return -ENOMEM;
     }
-    copy->guarded = vma->guarded && !(vma->flags & VM_WIPEONFORK);
     vma_append(child, copy);
     area_count(child, copy->flags, vma_pages(copy));
     bool shares = copy->anon || copy->guarded || copy->hugetlb || (copy->flags & VM_UFFD_WP);

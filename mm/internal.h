@@ -90,13 +90,22 @@ int __must_check frames_check(void);
 void vma_boot_init(void);
 void vma_tree_init(struct mm *mm);
 struct vma *vma_alloc(struct mm *mm);
+
+/* The same for a child: as @vma of its parent, without what that has a share of but its object. */
+struct vma *vma_copy(struct mm *mm, const struct vma *vma);
 void vma_free(struct vma *vma);
 
 /**
  * spares_get() - have at least @nr areas at hand, MM_SPARES at most: for vma_split()
  * They stay, for the next time. Return: 0, or -ENOMEM.
  */
-int __must_check spares_get(struct mm *mm, unsigned nr);
+int __must_check spares_fill(struct mm *mm, unsigned nr);
+
+static inline int __must_check spares_get(struct mm *mm, unsigned nr)
+{
+    return likely(mm->nr_spares >= nr) ? 0 : spares_fill(mm, nr);
+}
+
 void spares_free(struct mm *mm);
 
 /* One of them is the caller's; or at hand again, or freed. */
@@ -149,9 +158,9 @@ static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
 }
 
 /* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
-static inline const struct vma *vma_find_near(const struct mm *mm, uint64_t addr, uint64_t when)
+static inline const struct vma *vma_find_near(const struct mm *mm, struct mm_cpu *cpu,
+                                              uint64_t addr, uint64_t when)
 {
-    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
     const struct vma *vma = cpu->area;
 
     if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
@@ -164,28 +173,24 @@ static inline const struct vma *vma_find_near(const struct mm *mm, uint64_t addr
     return vma;
 }
 
-#define VMA_NOT_LOOKED 1UL
-
-/* False: there is no such area, or the tree just changes. */
-static inline bool vma_looked(uint64_t when)
-{
-    return !(when & 1);
-}
-
 /**
  * vma_look() - what a reader of a range sees while others change the tree
+ * @cpu: this CPU's part of @mm
  * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
+ * @when: for vma_unchanged()
  * Context: between rwsem_read_seek() and rwsem_read_settle().
- * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
+ * Return: false: there is no such area, or the tree just changes.
  */
-static inline uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
+static inline bool vma_look(struct mm *mm, struct mm_cpu *cpu, uint64_t addr, struct vma *copy,
+                            uint64_t *when)
 {
-    uint64_t when = READ_ONCE(mm->vmas_changed);
+    uint64_t now = *when = READ_ONCE(mm->vmas_changed);
     atomic_thread_fence(memory_order_acquire);
-    const struct vma *vma = vma_find_near(mm, addr, when);
+    const struct vma *vma = vma_find_near(mm, cpu, addr, now);
     if (unlikely(!vma))
-        return VMA_NOT_LOOKED;
-    copy->area_node.next = NULL; /* it has no neighbours */
+        return false;
+    if (DEBUG >= 1)
+        copy->area_node.next = NULL; /* it has no neighbours: nobody asks for them */
     copy->mm = mm;
     copy->start = vma->start;
     copy->end = vma->end;
@@ -196,7 +201,7 @@ static inline uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
     atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_thread_fence(memory_order_acquire);
-    return likely(vma_unchanged(mm, when)) ? when : VMA_NOT_LOOKED;
+    return likely(!(now & 1)) && likely(vma_unchanged(mm, now));
 }
 
 /* Could the two be one area, @right beginning where @left ends? */
@@ -249,11 +254,15 @@ static inline enum pt_level vma_level(const struct vma *vma)
     return unit == PAGE_SIZE ? PT_4K : unit == HUGE_SIZE ? PT_2M : PT_1G;
 }
 
-/* The object's index (in folios) for an address of the area. */
+/* Where in the object an address of the area lies, in pages; and in folios, as its index has it. */
+static inline uint64_t vma_page_index(const struct vma *vma, uint64_t addr)
+{
+    return vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
+}
+
 static inline uint64_t vma_folio_index(const struct vma *vma, uint64_t addr)
 {
-    uint64_t pgoff = vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
-    return pgoff >> vma->object->ops->folio_order;
+    return vma_page_index(vma, addr) >> vma->object->ops->folio_order;
 }
 
 /* Does the object of the area end before @addr, the start of one of its pages? */
@@ -327,12 +336,16 @@ void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
 void rss_peak_note(struct mm *mm);
 void peaks_note(struct mm *mm); /* mmap_lock held for writing */
 
-/* Account a leaf that appears or goes. */
+/* Account a leaf that appears or goes: by this CPU's counter of its kind. */
+static inline void rss_count(int64_t *counter, int64_t nr_leaves_4k)
+{
+    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
+}
+
 static inline void rss_add(struct mm *mm, const struct folio *folio, int64_t nr_leaves_4k)
 {
     struct mm_cpu *cpu = &mm->cpus[cpu_id()];
-    int64_t *counter = folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file;
-    WRITE_ONCE(*counter, *counter + nr_leaves_4k);
+    rss_count(folio->page.state == PAGE_ANON ? &cpu->rss_anon : &cpu->rss_file, nr_leaves_4k);
 }
 
 /* pkey.c */
@@ -348,7 +361,10 @@ bool pkey_is_given(const struct mm *mm, int key);
 int pkey_of_exec_only(struct mm *mm);
 
 /* wx.c: is an area that had the rights @before, or is new with @after, not to have @after? */
-bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after);
+static inline bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after)
+{
+    return (after & VM_EXEC) && ((after & VM_WRITE) || !(before & VM_EXEC)) && mm_mdwe(mm);
+}
 
 /* mseal.c: mmap_lock held. */
 
@@ -372,7 +388,14 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end);
  * Return: 0, or with nothing changed -ENOMEM; -EINVAL: a border lies inside a page of the area.
  * vma_merge() is the way back.
  */
-int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
+int __must_check vma_cut_out(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
+
+static inline int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start,
+                                           uint64_t end)
+{
+    bool is_all = (*at)->start == start && (*at)->end == end;
+    return is_all ? 0 : vma_cut_out(mm, at, start, end);
+}
 
 /* Fault everything in; what cannot be faulted is left to the program. @flags, @unit: the area's. */
 void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit);
@@ -401,7 +424,12 @@ static inline enum area_kind vma_kind(uint32_t flags)
 void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
 
 /* @nr_pages have other rights than before. */
-void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages);
+static inline void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages)
+{
+    DEBUG_ASSERT(!((before ^ after) & VM_LOCKED), "claim: rights change, nothing else");
+    mm->kind_pages[vma_kind(before)] -= nr_pages;
+    mm->kind_pages[vma_kind(after)] += nr_pages;
+}
 
 /* Does RLIMIT_MEMLOCK allow more locked memory? RLIMIT_AS and RLIMIT_DATA more of any? */
 bool limits_allow_locked(const struct mm *mm, uint64_t more_pages);

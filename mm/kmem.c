@@ -26,11 +26,19 @@ static const char *const class_names[] = {"kmem-16",  "kmem-32",   "kmem-64",  "
                                           "kmem-512", "kmem-1024", "kmem-2048"};
 static struct slab_cache classes[KMEM_CLASSES];
 
+/* By size in units of KMEM_ALIGN: the smallest class that holds it. */
+static uint8_t class_of[SLAB_OBJECT_MAX / KMEM_ALIGN + 1];
+
 void kmem_init(void)
 {
     for (unsigned i = 0; i < KMEM_CLASSES; i++)
         slab_cache_init(&classes[i], class_names[i], class_sizes[i],
                         is_aligned(class_sizes[i], CACHE_LINE_SIZE) ? CACHE_LINE_SIZE : KMEM_ALIGN);
+    for (unsigned units = 0, i = 0; units < ARRAY_SIZE(class_of); units++) {
+        while (class_sizes[i] < units * KMEM_ALIGN)
+            i++;
+        class_of[units] = (uint8_t)i;
+    }
 }
 
 /* The order of the smallest block that holds @len_bytes. */
@@ -57,15 +65,11 @@ static void *pages_alloc(size_t len_bytes, unsigned flags)
 
 void *kmem_alloc(size_t len_bytes, unsigned flags)
 {
-    unsigned i = 0;
-
     if (len_bytes == 0)
         return NULL;
     if (len_bytes > SLAB_OBJECT_MAX)
         return pages_alloc(len_bytes, flags);
-    while (class_sizes[i] < len_bytes)
-        i++;
-    return slab_alloc(&classes[i], flags);
+    return slab_alloc(&classes[class_of[round_up(len_bytes, KMEM_ALIGN) / KMEM_ALIGN]], flags);
 }
 
 void kmem_free(void *p)

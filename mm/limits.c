@@ -23,13 +23,6 @@ void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages)
         mm->locked_pages += nr_pages;
 }
 
-void area_recount(struct mm *mm, uint32_t before, uint32_t after, int64_t nr_pages)
-{
-    DEBUG_ASSERT(!((before ^ after) & VM_LOCKED), "claim: rights change, nothing else");
-    mm->kind_pages[vma_kind(before)] -= nr_pages;
-    mm->kind_pages[vma_kind(after)] += nr_pages;
-}
-
 bool limits_allow_locked(const struct mm *mm, uint64_t more_pages)
 {
     return mm->limits.locked_exempt ||

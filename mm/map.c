@@ -23,13 +23,11 @@
 
 #define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
 
-int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
+int vma_cut_out(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 {
     struct vma *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
-    if (!splits)
-        return 0;
     if (!is_aligned((start - vma->start) | (end - vma->start), vma_unit(vma)))
         return -EINVAL;
     if (mm->nr_vmas + splits > vm_settings.max_map_count)
@@ -45,10 +43,17 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
     return 0;
 }
 
+/* The first area that ends above @end; @first is the first that ends above an address below. */
+static struct vma *find_last(struct mm *mm, struct vma *first, uint64_t end)
+{
+    if (!first || first->end > end)
+        return first;
+    return first->end == end ? vma_next(first) : vma_find_from(mm, end);
+}
+
 int cut_prepare(struct mm *mm, uint64_t start, uint64_t end)
 {
-    struct vma *first = vma_find_from(mm, start);
-    struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
+    struct vma *first = vma_find_from(mm, start), *last = find_last(mm, first, end);
     bool cuts_first = first && first->start < start;
     bool cuts_last = last && last->start < end;
     bool hole = cuts_first && first->end > end; /* two areas of one */

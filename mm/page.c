@@ -201,14 +201,11 @@ uint64_t frames_end(void)
     return nr_chunks * CHUNK_PAGES;
 }
 
-void folio_get(struct folio *folio)
+__cold void folio_get_odd(struct folio *folio, uint32_t old)
 {
-    _Atomic uint32_t *count = &folio->page.refcount;
-    uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-
     ASSERT(old != 0, "frame %lx got a reference while free", page_to_pfn(&folio->page));
-    if (unlikely(old >= PAGE_COUNT_LIMIT) && !bug_is_back(BUG_B10))
-        atomic_store_explicit(count, PAGE_COUNT_LIMIT, memory_order_relaxed);
+    if (!bug_is_back(BUG_B10))
+        atomic_store_explicit(&folio->page.refcount, PAGE_COUNT_LIMIT, memory_order_relaxed);
 }
 
 /* The counters stay: as many frames as before are in the state. */

@@ -27,7 +27,8 @@ static struct pte_change change_for(const struct vma *vma, pgprot_t plain, pte_t
     return pte_change_of(pte, write ? pgprot_write(plain) : plain);
 }
 
-static void change_run(const struct vma *vma, const struct pt_run *run, struct tlb_gather *gather)
+static __no_inline void change_run(const struct vma *vma, const struct pt_run *run,
+                                   struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(run->level);
     unsigned first = 0, end = 0, alike; /* slots: to flush; of one class */
@@ -49,10 +50,12 @@ static void change_run(const struct vma *vma, const struct pt_run *run, struct t
 
 static void change_leaves(const struct vma *vma, struct tlb_gather *gather)
 {
+    struct mm *mm = vma->mm;
     struct pt_run run;
 
-    for (pt_run_first(&run, &vma->mm->pgtable, user(vma->start), user(vma->end)); run.nr;
-         pt_run_next(&run))
+    for (pt_run_first_near(&run, &mm->pgtable, &mm->cpus[cpu_id()].near, user(vma->start),
+                           user(vma->end));
+         run.nr; pt_run_next(&run))
         change_run(vma, &run, gather);
 }
 
@@ -204,18 +207,17 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, const str
     if (c->how & PROTECT_GROWS_UP)
         return -EINVAL;
     rwsem_write_range(&mm->mmap_lock, start, end);
-    for (uint64_t at = start; at < end;) {
-        if (!vma || vma->start > at)
-            return -ENOMEM;
+    for (uint64_t at = start;;) {
         uint64_t to = min(vma->end, end);
         int err = protect_area(&vma, at, to, c, gather);
-        if (err)
+        if (err || to == end)
             return err;
         at = to;
         if (vma->end <= at)
             vma = vma_next(vma);
+        if (!vma || vma->start > at)
+            return -ENOMEM;
     }
-    return 0;
 }
 
 int mm_protect_key(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t rights, unsigned how,

@@ -53,6 +53,19 @@ void vma_tree_init(struct mm *mm)
     list_init(&mm->areas);
 }
 
+struct vma *vma_copy(struct mm *mm, const struct vma *vma)
+{
+    struct vma *copy = slab_alloc(&vma_cache, 0);
+    if (copy) {
+        *copy = *vma;
+        copy->mm = mm;
+        list_init(&copy->mapping_node);
+        copy->userfault = NULL;
+        copy->hugetlb = NULL;
+    }
+    return copy;
+}
+
 struct vma *vma_alloc(struct mm *mm)
 {
     struct vma *vma = slab_alloc(&vma_cache, SLAB_ALLOC_ZERO);
@@ -63,7 +76,7 @@ struct vma *vma_alloc(struct mm *mm)
     return vma;
 }
 
-int spares_get(struct mm *mm, unsigned nr)
+int spares_fill(struct mm *mm, unsigned nr)
 {
     while (mm->nr_spares < nr) {
         struct vma *vma = slab_alloc(&vma_cache, 0);
@@ -201,8 +214,8 @@ static void gap_refresh(struct vma *vma)
 
 /* Into the tree and the list, between neighbours, of which one has a free place on that side. The
  * largest gaps are for the caller to note, then to balance. */
-static struct rb_node *link_between(struct mm *mm, struct vma *prev, struct vma *vma,
-                                    struct vma *next)
+static inline struct rb_node *link_between(struct mm *mm, struct vma *prev, struct vma *vma,
+                                           struct vma *next)
 {
     bool below = next && !next->node.left;
     struct rb_node *parent = below ? &next->node : prev ? &prev->node : NULL;
@@ -241,17 +254,24 @@ static struct vma *last_area(struct mm *mm)
     return list_empty(&mm->areas) ? NULL : list_last_entry(&mm->areas, struct vma, area_node);
 }
 
+/* An area with @gap below it came below @node, and nothing else changed. */
+static void gap_came(struct rb_node *node, uint64_t gap)
+{
+    for (; node && of(node)->max_gap < gap; node = rb_parent(node))
+        of(node)->max_gap = gap;
+}
+
 /* @next, if any, lies below @vma in the tree or above it: so one walk up notes both gaps. */
 static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
 {
     changes_begin(mm);
     struct rb_node *parent = link_between(mm, prev, vma, next);
-    if (next)
+    if (next) {
         next->gap = gap_between(vma, next);
-    if (next)
         rb_update_through(&mm->vmas, parent, &next->node);
-    else
-        rb_update(&mm->vmas, parent);
+    } else {
+        gap_came(parent, vma->gap);
+    }
     rb_balance(&mm->vmas, &vma->node);
     changes_end(mm);
     list_on_object(vma);
@@ -281,16 +301,23 @@ void vma_remove(struct mm *mm, struct vma *vma)
     changes_end(mm);
 }
 
-/* Those who walk an object's mappings see start, end and pgoff change together. */
-static void resize(struct vma *vma, uint64_t start, uint64_t end)
+static inline void move_borders(struct vma *vma, uint64_t start, uint64_t end)
 {
-    if (vma->object)
-        spin_lock(&vma->object->mappings_lock);
     vma->pgoff += (int64_t)(start - vma->start) >> PAGE_SHIFT;
     vma->start = start;
     vma->end = end;
-    if (vma->object)
-        spin_unlock(&vma->object->mappings_lock);
+}
+
+/* Those who walk an object's mappings see start, end and pgoff change together. */
+static inline void resize(struct vma *vma, uint64_t start, uint64_t end)
+{
+    if (!vma->object) {
+        move_borders(vma, start, end);
+        return;
+    }
+    spin_lock(&vma->object->mappings_lock);
+    move_borders(vma, start, end);
+    spin_unlock(&vma->object->mappings_lock);
 }
 
 /* @above, a copy, has its own share of all that it is listed or counted for. */
@@ -327,10 +354,10 @@ struct vma *vma_split(struct mm *mm, struct vma *vma, uint64_t addr)
 
 /* Does @right go on where @left ends, with the same flags except @ignored? That one is new does not
  * keep them apart. */
-static bool goes_on(const struct vma *left, const struct vma *right, uint32_t ignored)
+static inline bool goes_on(const struct vma *left, const struct vma *right, uint32_t ignored)
 {
     ignored |= VM_SOFT_DIRTY;
-    return left->end == right->start && !((left->flags ^ right->flags) & ~ignored) &&
+    return !((left->flags ^ right->flags) & ~ignored) && left->end == right->start &&
            left->pkey == right->pkey && left->mempolicy == right->mempolicy &&
            left->userfault == right->userfault && left->object == right->object &&
            (left->pgoff + vma_pages(left) == right->pgoff || bug_is_back(BUG_B35));
@@ -365,13 +392,18 @@ static bool histories_merge(const struct vma *left, const struct vma *right)
     return !left->anon_inherited && !right->anon_inherited;
 }
 
-bool vma_can_merge(const struct vma *left, const struct vma *right)
+static inline bool can_merge(const struct vma *left, const struct vma *right)
 {
     if (!goes_on(left, right, 0))
         return false;
     if (left->object && (left->object->unmapped || object_is_hugetlb(left->object)))
         return false; /* each counts; and huge pages are kept apart as on Linux */
     return histories_merge(left, right);
+}
+
+bool vma_can_merge(const struct vma *left, const struct vma *right)
+{
+    return can_merge(left, right);
 }
 
 /* What pages of @from tell about @vma, which gets them. */
@@ -393,11 +425,12 @@ static void absorb(struct mm *mm, struct vma *left, struct vma *right)
     mm->nr_vmas--;
     inherit_marks(left, right);
     changes_end(mm);
-    vma_unlist(right);
+    if (right->object)
+        vma_unlist(right);
 }
 
 /* It was absorbed. The next split is often where it was. */
-static void discard(struct mm *mm, struct vma *vma)
+static inline void discard(struct mm *mm, struct vma *vma)
 {
     if (has_shares(vma))
         shares_put(vma);
@@ -407,14 +440,14 @@ static void discard(struct mm *mm, struct vma *vma)
 struct vma *vma_merge(struct mm *mm, struct vma *vma)
 {
     struct vma *prev = vma_prev(vma), *next = vma_next(vma), *absorbed = NULL;
-    bool with_prev = prev && vma_can_merge(prev, vma);
+    bool with_prev = prev && can_merge(prev, vma);
 
     if (with_prev) {
         absorb(mm, prev, vma);
         absorbed = vma;
         vma = prev;
     }
-    bool with_next = next && vma_can_merge(vma, next);
+    bool with_next = next && can_merge(vma, next);
     if (with_next)
         absorb(mm, vma, next);
     if ((with_prev || with_next) && !bug_is_back(BUG_B27))

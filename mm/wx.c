@@ -39,13 +39,6 @@ void mm_inherit_mdwe(struct mm *mm, const struct mm *from)
     mm->mdwe = from->mdwe & PR_MDWE_NO_INHERIT ? 0 : from->mdwe;
 }
 
-bool mm_refuses_exec(const struct mm *mm, uint32_t before, uint32_t after)
-{
-    if (!(after & VM_EXEC) || !mm_mdwe(mm))
-        return false;
-    return (after & VM_WRITE) || !(before & VM_EXEC);
-}
-
 int object_executor_get(struct object *object)
 {
     return users_get(&object->executors, &object->writers);

@@ -196,9 +196,11 @@ static unsigned zap_slots(struct mm *mm, struct pt_run *run, unsigned from, enum
 void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
                struct tlb_gather *gather)
 {
+    struct pt_near *near = &mm->cpus[cpu_id()].near;
     struct pt_run run;
 
-    for (pt_run_first(&run, &mm->pgtable, user(start), user(end)); run.nr; pt_run_next(&run)) {
+    for (pt_run_first_near(&run, &mm->pgtable, near, user(start), user(end)); run.nr;
+         pt_run_next(&run)) {
         for (unsigned done = 0; done < run.nr;) {
             done = zap_slots(mm, &run, done, what, gather);
             if (!tlb_gather_room(gather))

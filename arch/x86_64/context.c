@@ -79,7 +79,7 @@ int context_init_user(struct context *c, void (*fn)(void *), void *arg)
 void context_destroy(struct context *c)
 {
     if (c->fpu) {
-        memset(c->fpu, 0, fpu_size());
+        fpu_area_wipe(c->fpu, c->fpu_written);
         page_free_blank(kva_to_page(c->fpu));
     }
     DEBUG_ASSERT(context_is_sound(c), "V30: the stack's end was written to");
@@ -110,6 +110,7 @@ void user_gs_base_set(uint64_t base)
 static void user_state_save(struct context *c)
 {
     fpu_save(c->fpu);
+    c->fpu_written |= fpu_area_present(c->fpu);
     c->fs_base = user_fs_base();
     c->gs_base = user_gs_base();
     if (cpu_has(CPU_PKU))
@@ -182,7 +183,8 @@ int context_xstate_set(struct context *c, const void *image)
     int err = fpu_image_check(image);
     if (err)
         return err;
-    memcpy(c->fpu, image, fpu_size());
+    fpu_area_set(c->fpu, image);
+    c->fpu_written |= fpu_area_present(c->fpu);
     c->pkru = fpu_area_pkru(c->fpu);
     return 0;
 }
@@ -195,7 +197,8 @@ void context_copy_user_state(struct context *to)
 void context_reset_user_state(struct context *c)
 {
     irq_flags_t flags = irq_save();
-    memset(c->fpu, 0, fpu_size());
+    fpu_area_wipe(c->fpu, c->fpu_written);
+    c->fpu_written = 0;
     fpu_area_init(c->fpu);
     c->fs_base = 0;
     c->gs_base = 0;

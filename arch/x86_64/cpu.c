@@ -33,7 +33,7 @@ _Static_assert(offsetof(struct cpu, user_rsp) == 32, "gs:32");
 _Static_assert(offsetof(struct cpu, copy_end) == 40, "gs:40");
 _Static_assert(sizeof(struct tss) == 104, "the hardware's size");
 
-static uint32_t features; /* bit n: enum cpu_feature n */
+uint32_t cpu_features;
 static uint32_t left_off; /* the same: what it has and the command line does not want */
 unsigned cpus_running = 1;
 
@@ -121,11 +121,6 @@ static uint32_t features_unwanted(const char *cmdline)
     return unwanted;
 }
 
-bool cpu_has(enum cpu_feature feature)
-{
-    return features & (1U << feature);
-}
-
 bool cpu_left_off(const char *name)
 {
     for (unsigned i = 0; i < CPU_FEATURES; i++)
@@ -204,7 +199,7 @@ static void patch_smap_sites(void)
 void cpu_early_init(const char *cmdline)
 {
     left_off = features_unwanted(cmdline);
-    features = features_read() & ~left_off;
+    cpu_features = features_read() & ~left_off;
     if (!cpu_has(CPU_NX))
         pte_supported_mask &= ~PTE_NX;
     if (!cpu_has(CPU_PGE))
@@ -225,7 +220,7 @@ void cpu_early_init(const char *cmdline)
 bool cpu_secondary_init(struct cpu *cpu)
 {
     descriptors_init(cpu);
-    if (features & ~features_read())
+    if (cpu_features & ~features_read())
         return false;
     control_registers_init();
     cpu->pgt = &kernel_pgtable;

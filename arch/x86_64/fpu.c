@@ -37,6 +37,23 @@ static uint64_t xcr0;                                 /* 0: FXSAVE only */
 static size_t area_size = FXSAVE_SIZE;
 static const uint32_t mxcsr_mask = 0xffff;
 
+#define FIRST_EXTENDED 2 /* components: 0 is x87, 1 is SSE */
+#define LAST_EXTENDED  XSTATE_PKRU
+#define SOFTWARE_WORDS 464 /* of the image: the first says which components it may have */
+
+/* Where an extended component lies in an area; filled by the boot CPU. */
+static struct component {
+    uint32_t offset, size;
+} components[LAST_EXTENDED + 1];
+
+static void components_read(void)
+{
+    for (unsigned n = FIRST_EXTENDED; n <= LAST_EXTENDED; n++) {
+        struct cpuid r = cpuid(0xd, n);
+        components[n] = (struct component){r.ebx, r.eax};
+    }
+}
+
 static void xsave_enable(void)
 {
     struct cpuid supported = cpuid(0xd, 0);
@@ -48,6 +65,8 @@ static void xsave_enable(void)
     xcr0 = wanted & supported.eax;
     xsetbv(0, xcr0);
     area_size = cpuid(0xd, 0).ebx; /* for what XCR0 has now */
+    if (cpu_id() == 0)
+        components_read();
 }
 
 void fpu_init_cpu(void)
@@ -113,22 +132,9 @@ int fpu_area_legacy_set(void *area, const void *image)
     return 0;
 }
 
-#define FIRST_EXTENDED 2 /* components: 0 is x87, 1 is SSE */
-#define LAST_EXTENDED  62
-#define SOFTWARE_WORDS 464 /* of the image: the first says which components it may have */
-
-/* Where an extended component lies in the area. */
-static void component_place(unsigned n, uint32_t *offset, uint32_t *size)
-{
-    struct cpuid r = cpuid(0xd, n);
-    *offset = r.ebx;
-    *size = r.eax;
-}
-
 void fpu_area_get(const void *area, void *out)
 {
     uint64_t present = *(const uint64_t *)((const char *)area + XSTATE_BV);
-    uint32_t offset, size;
 
     memcpy(out, area, area_size);
     fpu_area_legacy_get(area, out);
@@ -136,20 +142,41 @@ void fpu_area_get(const void *area, void *out)
     for (unsigned n = FIRST_EXTENDED; n <= LAST_EXTENDED; n++) {
         if (!(xcr0 & ~present & 1UL << n))
             continue;
-        component_place(n, &offset, &size);
-        memset((char *)out + offset, 0, size);
+        memset((char *)out + components[n].offset, 0, components[n].size);
     }
+}
+
+uint64_t fpu_area_present(const void *area)
+{
+    return xcr0 ? *(const uint64_t *)((const char *)area + XSTATE_BV) : 0;
+}
+
+void fpu_area_wipe(void *area, uint64_t written)
+{
+    memset(area, 0, xcr0 ? XSTATE_BV + XSAVE_HEADER : FXSAVE_SIZE);
+    for (unsigned n = FIRST_EXTENDED; n <= LAST_EXTENDED; n++)
+        if (written & xcr0 & 1UL << n)
+            memset((char *)area + components[n].offset, 0, components[n].size);
+}
+
+void fpu_area_set(void *area, const void *image)
+{
+    uint64_t present = fpu_area_present(image);
+
+    memcpy(area, image, xcr0 ? XSTATE_BV + XSAVE_HEADER : FXSAVE_SIZE);
+    for (unsigned n = FIRST_EXTENDED; n <= LAST_EXTENDED; n++)
+        if (present & 1UL << n)
+            memcpy((char *)area + components[n].offset, (const char *)image + components[n].offset,
+                   components[n].size);
 }
 
 uint32_t fpu_area_pkru(const void *area)
 {
     const char *bytes = area;
-    uint32_t offset, size;
 
     if (!(*(const uint64_t *)(bytes + XSTATE_BV) & XCR0_PKRU))
         return 0;
-    component_place(XSTATE_PKRU, &offset, &size);
-    return *(const uint32_t *)(bytes + offset);
+    return *(const uint32_t *)(bytes + components[XSTATE_PKRU].offset);
 }
 
 void fpu_load_initial(void)

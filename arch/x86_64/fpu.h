@@ -33,6 +33,15 @@ int __must_check fpu_area_legacy_set(void *area, const void *image);
 /* All of an area, as signal frames carry it: what XSAVE left out is as at exec. */
 void fpu_area_get(const void *area, void *out);
 
+/* The components that an area has; without XSAVE 0. */
+uint64_t fpu_area_present(const void *area);
+
+/* Fill an area with what @image has, for which fpu_image_check() said yes. */
+void fpu_area_set(void *area, const void *image);
+
+/* Make an area zeros again. @written: the components that it has, or ever had since it was. */
+void fpu_area_wipe(void *area, uint64_t written);
+
 /* PKRU in an area; 0 when it is not in it. */
 uint32_t fpu_area_pkru(const void *area);
 

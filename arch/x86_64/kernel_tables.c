@@ -201,6 +201,7 @@ void kernel_tables_init(const struct boot_info *info, const struct memmap *map)
     map_direct(info, map);
     reserve_root_entry(KMAP_BASE);
     reserve_root_entry(PAGE_ARRAY_BASE);
+    pgtable_boot_init();
     write_cr3(kernel_pgtable.root.raw);
     table_window = DIRECT_MAP_BASE;
     boot_alloc_unlimit();

@@ -67,6 +67,28 @@ static void table_free(struct pgtable *pgt, struct page *table)
     page_free_blank(table);
 }
 
+/* Claim 3 of asm/pgtable.h: the entries of the kernel's root, of which few are used. */
+static struct {
+    unsigned nr;
+    struct {
+        unsigned index;
+        pte_t pte;
+    } slots[PT_ENTRIES - KERNEL_ROOT_FIRST];
+} kernel_half;
+
+void pgtable_boot_init(void)
+{
+    const pte_t *root = kernel_table(kernel_pgtable.root);
+
+    kernel_half.nr = 0;
+    for (unsigned i = KERNEL_ROOT_FIRST; i < PT_ENTRIES; i++) {
+        if (pte_is_none(root[i]))
+            continue;
+        kernel_half.slots[kernel_half.nr].index = i;
+        kernel_half.slots[kernel_half.nr++].pte = root[i];
+    }
+}
+
 int pgtable_init(struct pgtable *pgt)
 {
     struct page *root;
@@ -74,17 +96,25 @@ int pgtable_init(struct pgtable *pgt)
     static _Atomic uint64_t last_id;
 
     *pgt = (struct pgtable){.id = atomic_fetch_add(&last_id, 1) + 1, .nr_gone = 1};
-    int err = table_page_alloc(pgt, PAGE_ALLOC_PLAIN, &root);
+    int err = table_alloc(pgt, &root);
     if (err)
         return err;
     pgt->root = page_to_phys(root);
     pgt->copy_end = USER_END;
     pte_t *slots = page_kva(root);
-    zero_words(slots, KERNEL_ROOT_FIRST);
-    const pte_t *kernel = kernel_table(kernel_pgtable.root);
-    memcpy(slots + KERNEL_ROOT_FIRST, kernel + KERNEL_ROOT_FIRST,
-           (PT_ENTRIES - KERNEL_ROOT_FIRST) * sizeof(*slots));
+    for (unsigned i = 0; i < kernel_half.nr; i++)
+        slots[kernel_half.slots[i].index] = kernel_half.slots[i].pte;
     return 0;
+}
+
+/* What pgtable_init() wrote goes: the page is as blank as it was. */
+static void root_free(struct page *root)
+{
+    pte_t *slots = page_kva(root);
+
+    for (unsigned i = 0; i < kernel_half.nr; i++)
+        slots[kernel_half.slots[i].index] = pte_none();
+    page_free_blank(root);
 }
 
 /* The tables that @table leads to go; it is empty then, its kernel half aside. */
@@ -109,7 +139,7 @@ void pgtable_destroy(struct pgtable *pgt)
     struct page *root = table_page(pgt->root);
     free_below(pgt, root, PT_512G);
     ASSERT(atomic_load(&pgt->nr_tables) == 1, "claim: only the root is left");
-    page_free(root, 0);
+    root_free(root);
 }
 
 struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
@@ -117,17 +147,29 @@ struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
     return pt_walk_down_to(pgt, va, PT_4K);
 }
 
+/* @slot, for @va, is of a table that was there at @nr_gone. */
+static void remember(struct pt_near *near, uint64_t nr_gone, uint64_t va, struct page *table,
+                     pte_t *slot)
+{
+    near->unit = va >> HUGE_SHIFT;
+    near->nr_gone = nr_gone;
+    near->table = table;
+    near->slots = slot - pt_index(va, PT_4K);
+}
+
+/* Before the walk, so that a table that goes meanwhile is not remembered. */
+static uint64_t nr_gone_of(const struct pgtable *pgt)
+{
+    return atomic_load_explicit(&pgt->nr_gone, memory_order_acquire);
+}
+
 struct pt_walk pt_walk_remember(struct pgtable *pgt, struct pt_near *near, user_addr_t va)
 {
-    uint64_t nr_gone = atomic_load_explicit(&pgt->nr_gone, memory_order_relaxed);
+    uint64_t nr_gone = nr_gone_of(pgt);
     struct pt_walk walk = pt_walk_down_to(pgt, va, PT_4K);
 
-    if (likely(walk.level == PT_4K)) {
-        near->unit = va.raw >> HUGE_SHIFT;
-        near->nr_gone = nr_gone;
-        near->table = walk.table;
-        near->slots = walk.slot - pt_index(va.raw, PT_4K);
-    }
+    if (likely(walk.level == PT_4K))
+        remember(near, nr_gone, va.raw, walk.table, walk.slot);
     return walk;
 }
 
@@ -144,20 +186,26 @@ void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table)
            "claim 2: nobody else takes a table; pte=%#lx", old.raw);
 }
 
-/* Put a new table into an empty slot, unless somebody else was faster. */
-static int table_publish(struct pgtable *pgt, struct page *parent, pte_t *slot)
+/* Put a new table into the empty slot where a walk to @va stopped, and go on to the slot in it.
+ * Unless somebody else was faster: then walk again. */
+static int table_publish(struct pgtable *pgt, user_addr_t va, struct pt_walk *walk)
 {
     struct page *table;
     int err = table_alloc(pgt, &table);
     if (err)
         return err;
-    spin_lock(pt_lock(parent));
-    bool mine = pte_is_none(*slot);
+    spin_lock(pt_lock(walk->table));
+    bool mine = pte_is_none(*walk->slot);
     if (mine)
-        pt_set(parent, slot, pte_user_table(page_to_phys(table)));
-    spin_unlock(pt_lock(parent));
-    if (!mine)
+        pt_set(walk->table, walk->slot, pte_user_table(page_to_phys(table)));
+    spin_unlock(pt_lock(walk->table));
+    if (mine) {
+        enum pt_level below = walk->level - 1;
+        *walk = (struct pt_walk){table, (pte_t *)page_kva(table) + pt_index(va.raw, below), below};
+    } else {
         table_free(pgt, table);
+        *walk = pt_walk(pgt, va);
+    }
     return 0;
 }
 
@@ -165,10 +213,9 @@ static int walk_and_make(struct pgtable *pgt, user_addr_t va, enum pt_level leve
                          struct pt_walk *out)
 {
     while (out->level > level && pte_is_none(pte_read(out->slot))) {
-        int err = table_publish(pgt, out->table, out->slot);
+        int err = table_publish(pgt, va, out);
         if (err)
             return err;
-        *out = pt_walk(pgt, va);
     }
     return 0;
 }
@@ -176,6 +223,17 @@ static int walk_and_make(struct pgtable *pgt, user_addr_t va, enum pt_level leve
 int pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_level level, struct pt_walk *out)
 {
     *out = pt_walk(pgt, va);
+    return likely(out->level <= level) ? 0 : walk_and_make(pgt, va, level, out);
+}
+
+int pt_walk_alloc_near(struct pgtable *pgt, struct pt_near *near, user_addr_t va,
+                       enum pt_level level, struct pt_walk *out)
+{
+    if (pt_is_near(pgt, near, va)) {
+        *out = (struct pt_walk){near->table, near->slots + pt_index(va.raw, PT_4K), PT_4K};
+        return 0;
+    }
+    *out = pt_walk_remember(pgt, near, va);
     return likely(out->level <= level) ? 0 : walk_and_make(pgt, va, level, out);
 }
 
@@ -207,6 +265,16 @@ void pt_run_first(struct pt_run *run, struct pgtable *pgt, user_addr_t start, us
     run->va = start.raw;
     run->end = end.raw;
     run_find(run);
+}
+
+void pt_run_first_remember(struct pt_run *run, struct pgtable *pgt, struct pt_near *near,
+                           user_addr_t start, user_addr_t end)
+{
+    uint64_t nr_gone = nr_gone_of(pgt);
+
+    pt_run_first(run, pgt, start, end);
+    if (run->nr && run->level == PT_4K)
+        remember(near, nr_gone, run->va, run->table, run->slot);
 }
 
 void pt_run_next(struct pt_run *run)

@@ -83,16 +83,16 @@ static __cold bool end_late(struct tlb_gather *g)
 
 static bool should_be_late(const struct tlb_gather *g)
 {
-    return g->may_be_late && tlb_settings.policy >= TLB_LATE && tlb_has_others(g->pgt) &&
-           (g->tables || !tlb_gather_is_empty(g));
+    return g->may_be_late && tlb_settings.policy >= TLB_LATE && tlb_has_others(g->pgt);
 }
 
 void tlb_gather_end(struct tlb_gather *g)
 {
-    if (unlikely(should_be_late(g)) && end_late(g))
-        return;
-    if (g->tables || !tlb_gather_is_empty(g))
+    if (g->tables || !tlb_gather_is_empty(g)) {
+        if (unlikely(should_be_late(g)) && end_late(g))
+            return;
         forget(g);
+    }
     if (g->nr_pages)
         folios_put(g->pages, g->nr_pages);
     if (g->tables)

@@ -104,11 +104,11 @@ struct mm {
     _Atomic uint32_t refcount;
     uint64_t id; /* no other ever has it [I] */
     struct rwsem mmap_lock;
-    struct rb_root vmas;          /* [m] */
-    uint64_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
-    struct list_node areas;       /* the same, in order [m] */
-    uint32_t nr_vmas;             /* [m] */
-    uint32_t nr_spares;           /* areas at hand for the next split [m] */
+    struct rb_root vmas;    /* [m] */
+    uint64_t vmas_changed;  /* odd: just now; rises with each change of the tree [m] */
+    struct list_node areas; /* the same, in order [m] */
+    uint32_t nr_vmas;       /* [m] */
+    uint32_t nr_spares;     /* areas at hand for the next split [m] */
     struct vma *spares[MM_SPARES];
     _Atomic uint64_t anon_last;   /* the last history that began [a] */
     bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */

@@ -269,13 +269,26 @@ static inline bool page_is_zeros(const struct page *page)
 }
 
 /* Did nobody look at it since fallocate(2) made it? A block is looked at as a whole. */
-static inline bool page_is_untouched(struct page *page)
+static inline bool folio_is_untouched(const struct folio *folio)
 {
-    return READ_ONCE(page_head(page)->flags) & PAGE_UNTOUCHED;
+    return READ_ONCE(folio->page.flags) & PAGE_UNTOUCHED;
 }
 
+static inline bool page_is_untouched(struct page *page)
+{
+    return folio_is_untouched(page_folio(page));
+}
+
+/* It had @old references, none or too many, before it got one more. */
+void folio_get_odd(struct folio *folio, uint32_t old);
+
 /* One more owner. The caller has a reference already. A saturated count stays: leak, not reuse. */
-void folio_get(struct folio *folio);
+static inline void folio_get(struct folio *folio)
+{
+    uint32_t old = atomic_fetch_add_explicit(&folio->page.refcount, 1, memory_order_relaxed);
+    if (unlikely(old == 0 || old >= PAGE_COUNT_LIMIT))
+        folio_get_odd(folio, old);
+}
 
 /* One owner less; the last one releases the folio as its state asks. */
 void folio_put(struct folio *folio);

@@ -64,11 +64,7 @@ pte_t *kernel_slot(uint64_t va, enum pt_level *level)
 
 unsigned cpus_running = 1;
 
-bool cpu_has(enum cpu_feature feature)
-{
-    (void)feature;
-    return true;
-}
+uint32_t cpu_features = ~0U;
 
 bool pkey_refuses(unsigned key, bool write)
 {

@@ -30,6 +30,7 @@ struct context {
     uint64_t gs_base;
     void *fpu; /* XSAVE area, 64-byte aligned; NULL for kernel threads */
     uint32_t pkru;
+    uint64_t fpu_written; /* components that the area ever had: the others of it are zeros */
 };
 
 struct task;

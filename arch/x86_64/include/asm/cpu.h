@@ -42,7 +42,12 @@ enum cpu_feature {
     CPU_FEATURES
 };
 
-bool cpu_has(enum cpu_feature feature);
+extern uint32_t cpu_features; /* bit n: enum cpu_feature n; set once at boot */
+
+static inline bool cpu_has(enum cpu_feature feature)
+{
+    return cpu_features & (1U << feature);
+}
 
 /* Does the CPU have the feature of this name, and the command line leaves it off? */
 bool cpu_left_off(const char *name);

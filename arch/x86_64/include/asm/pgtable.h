@@ -30,6 +30,9 @@ struct pgtable {
     _Atomic uint64_t nr_gone;   /* tables that were taken out, from 1: see struct pt_near [a] */
 };
 
+/* Boot: kernel_pgtable's root is as it stays; what is below may grow. */
+void pgtable_boot_init(void);
+
 /**
  * pgtable_init() - an empty address space with the kernel half in place
  * Return: 0, or -ENOMEM with nothing allocated.
@@ -89,8 +92,7 @@ struct pt_near {
  * Context: as pt_walk(). Who takes out the table of @va holds what it spans exclusively, and has
  *          counted that when the caller may come: so what is remembered is there.
  */
-static inline bool pt_is_near(const struct pgtable *pgt, const struct pt_near *near,
-                              user_addr_t va)
+static inline bool pt_is_near(const struct pgtable *pgt, const struct pt_near *near, user_addr_t va)
 {
     return likely(near->unit == va.raw >> HUGE_SHIFT) &&
            likely(near->nr_gone == atomic_load_explicit(&pgt->nr_gone, memory_order_relaxed));
@@ -106,6 +108,10 @@ struct pt_walk pt_walk_remember(struct pgtable *pgt, struct pt_near *near, user_
  */
 int __must_check pt_walk_alloc(struct pgtable *pgt, user_addr_t va, enum pt_level level,
                                struct pt_walk *out);
+
+/* The same of one of many addresses that lie near each other. */
+int __must_check pt_walk_alloc_near(struct pgtable *pgt, struct pt_near *near, user_addr_t va,
+                                    enum pt_level level, struct pt_walk *out);
 
 /* The lock of a walk's or run's table. */
 static inline spinlock_t *pt_lock(struct page *table)
@@ -154,6 +160,30 @@ struct pt_run {
 };
 
 void pt_run_first(struct pt_run *run, struct pgtable *pgt, user_addr_t start, user_addr_t end);
+
+/* The same, and @near remembers the first table. */
+void pt_run_first_remember(struct pt_run *run, struct pgtable *pgt, struct pt_near *near,
+                           user_addr_t start, user_addr_t end);
+
+/* The same of a range whose first table @near may know. */
+static inline void pt_run_first_near(struct pt_run *run, struct pgtable *pgt, struct pt_near *near,
+                                     user_addr_t start, user_addr_t end)
+{
+    uint64_t table_end = round_down(start.raw, HUGE_SIZE) + HUGE_SIZE;
+
+    if (!pt_is_near(pgt, near, start) || start.raw >= end.raw) {
+        pt_run_first_remember(run, pgt, near, start, end);
+        return;
+    }
+    run->pgt = pgt;
+    run->va = run->from = start.raw;
+    run->end = end.raw;
+    run->table = near->table;
+    run->slot = near->slots + pt_index(start.raw, PT_4K);
+    run->nr = (unsigned)((min(end.raw, table_end) - start.raw) >> PAGE_SHIFT);
+    run->level = PT_4K;
+}
+
 void pt_run_next(struct pt_run *run);
 
 /**

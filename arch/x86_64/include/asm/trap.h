@@ -53,7 +53,7 @@ struct trap_frame {
 
 static inline bool trap_from_user(const struct trap_frame *f)
 {
-    return (f->cs & 3) == 3;
+    return f->cs & 3; /* the ring: 3, or the kernel's 0 */
 }
 
 static inline unsigned trap_vector(const struct trap_frame *f)
