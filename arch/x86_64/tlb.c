@@ -172,33 +172,45 @@ static uint64_t awake(uint64_t users)
 }
 
 /* May @cpu use what left @space at @generation? In this order: see wake(), answer_early(). @walk:
- * may it still walk there, though it uses nothing? */
-static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, bool walk)
+ * may it still walk there, though it uses nothing? @changing: those who are about to flush count,
+ * for one who has not asked them: they may have looked at the generation before it began. For one
+ * who has, they are innocent, and so is who loaded another space while we looked. */
+static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, bool walk,
+                    bool changing)
 {
     const struct tlb_cpu *tlb = &cpu->tlb;
+    int64_t loads = READ_ONCE(tlb->events[TLB_SWITCH]);
+    uint64_t loaded = atomic_load(&tlb->space);
 
-    if (atomic_load(&tlb->space) != space || (!walk && atomic_load(&tlb->lazy)) ||
-        atomic_load(&tlb->behind))
+    if (loaded == TLB_LOADING)
+        return changing;
+    if (loaded != space || (!walk && atomic_load(&tlb->lazy)) ||
+        (!changing && atomic_load(&tlb->behind)) || atomic_load(&tlb->seen) >= generation)
         return false;
-    return atomic_load(&tlb->seen) < generation && atomic_load(&tlb->space) == space;
+    return changing ||
+           (atomic_load(&tlb->space) == space && READ_ONCE(tlb->events[TLB_SWITCH]) == loads);
+}
+
+static uint64_t suspects(uint64_t space, uint64_t generation, bool walk, bool changing)
+{
+    uint64_t found = 0;
+
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        found |= (uint64_t)may_use(&cpus[i], space, generation, walk, changing) << i;
+    return found;
 }
 
 uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk)
 {
-    uint64_t users = 0;
-
-    for (unsigned i = 0; i < nr_cpus(); i++)
-        users |= (uint64_t)may_use(&cpus[i], space, generation, walk) << i;
-    return users;
+    return suspects(space, generation, walk, true);
 }
 
 /* The ledger (V25), in debug builds. */
 static void ledger_assert(const struct pgtable *pgt, uint64_t generation, bool tables)
 {
-    if (DEBUG >= 1)
-        ASSERT(!tlb_users(pgt->id, generation, tables),
-               "V25: CPUs %#lx have not flushed for generation %lu",
-               tlb_users(pgt->id, generation, tables), generation);
+    uint64_t guilty = DEBUG >= 1 ? suspects(pgt->id, generation, tables, false) : 0;
+
+    ASSERT(!guilty, "V25: CPUs %#lx have not flushed for generation %lu", guilty, generation);
 }
 
 static void follow_here(const struct pgtable *pgt, uint64_t generation, uint64_t start,

@@ -16,6 +16,8 @@
 #include <asm/pgtable.h>
 #include <asm/tlb.h>
 
+#define TLB_LOADING (~0UL) /* a root is being left, another loaded: either may be walked */
+
 #define TLB_SLOTS 6 /* address spaces a CPU with PCIDs remembers; slot n is PCID n + 1 */
 
 /* An address space that is not loaded, as its slot knows it. */
@@ -25,13 +27,12 @@ struct tlb_slot {
 };
 
 struct tlb_cpu {
-    _Atomic uint64_t space; /* cpu->pgt->id [a] */
+    _Atomic uint64_t space; /* cpu->pgt->id, or TLB_LOADING [a] */
     _Atomic uint64_t seen;  /* generation of cpu->pgt that this CPU has flushed for [a] */
     _Atomic bool lazy;      /* cpu->pgt is loaded, and not used [a] */
-    _Atomic bool
-        behind;    /* it flushes before it uses cpu->pgt again: it is in the middle of it [a] */
-    unsigned slot; /* of cpu->pgt */
-    unsigned next_slot; /* the one to be given away next */
+    _Atomic bool behind;    /* in the middle of flushing, before it uses cpu->pgt again [a] */
+    unsigned slot;          /* of cpu->pgt */
+    unsigned next_slot;     /* the one to be given away next */
     struct tlb_slot slots[TLB_SLOTS];
     int64_t events[TLB_EVENTS];
 };

@@ -6,10 +6,12 @@
  * Owns:   CR3, PCIDs, cpu->pgt, pgt->cpus.
  * Locks:  none: each CPU its own, IRQs off.
  * Always: (1) a CPU sets its bit in pgt->cpus before it looks at pgt->generation: either an
- *             initiator sees the bit, or the CPU sees the generation;
+ *             initiator sees the bit, or the CPU sees the generation; he who asks nobody sees that
+ *             the CPU is loading, or has loaded;
  *         (2) what a slot remembers is used only if nothing was taken out meanwhile.
  * Source: Intel SDM 3A, "Process-Context Identifiers (PCIDs)"; Linux commits 94b1b03b519b
- *         (generations), 10af6235e0d3 (PCIDs), for the idea.
+ *         (generations), 10af6235e0d3 (PCIDs), for the idea. The order of steps is looked at in all
+ *         states by tests/models/tlb_*.pml.
  * Tour:   after arch/x86_64/tlb_local.c.
  */
 #include "tlb_local.h"
@@ -69,16 +71,16 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
 
     if (cpu_has(CPU_PCID) && old != &kernel_pgtable)
         tlb->slots[tlb->slot].seen = atomic_load(&tlb->seen);
-    atomic_store(&tlb->seen, ~0UL); /* nobody waits for what is about to be caught up with */
+    atomic_store(&tlb->space, TLB_LOADING);
     if (!late)
         atomic_fetch_or(&pgt->cpus, bit);
     uint64_t generation = atomic_load(&pgt->generation);
     WRITE_ONCE(cpu->pgt, pgt);
-    atomic_store(&tlb->space, pgt->id);
     atomic_store(&tlb->lazy, false);
     cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
     root_load(cpu, pgt, generation);
     atomic_store(&tlb->seen, generation);
+    atomic_store(&tlb->space, pgt->id);
     bug_moment(BUG_B20);
     if (late)
         atomic_fetch_or(&pgt->cpus, bit);
