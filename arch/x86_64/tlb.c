@@ -21,7 +21,11 @@
 #include "percpu.h"
 #include "tlb_local.h"
 #include "tlb_probe.h"
+#include <asm/time.h>
+#include <base/bug.h>
 #include <base/panic.h>
+
+#define PATIENCE_NS (10 * 1000 * 1000 * 1000UL)
 
 enum tlb_wish {
     TLB_FORGET, /* user addresses of pgt, up to generation */
@@ -99,7 +103,8 @@ static void answer_early(struct tlb_cpu *tlb, struct tlb_request *r, uint64_t bi
 
     atomic_store_explicit(&tlb->behind, true, memory_order_relaxed);
     atomic_fetch_and_explicit(&r->pending, ~bit, memory_order_release);
-    do_wish(&copy);
+    if (!bug_is_back(BUG_B79))
+        do_wish(&copy);
     atomic_store_explicit(&tlb->behind, false, memory_order_release);
 }
 
@@ -127,7 +132,19 @@ static void interrupt_targets(uint64_t targets)
         if (atomic_fetch_or(&cpus[cpu].tlb_wanted, bit))
             continue; /* an interrupt is on its way already, and will find this request too */
         count(TLB_REMOTE_IPI);
-        apic_send_ipi(cpu, VECTOR_TLB);
+        if (!bug_is_back(BUG_B70))
+            apic_send_ipi(cpu, VECTOR_TLB);
+    }
+}
+
+/* Debug builds do not wait for ever. */
+static void wait_for_all(const struct tlb_request *r)
+{
+    uint64_t deadline = DEBUG >= 1 ? clock_ns() + PATIENCE_NS : 0, left;
+
+    while ((left = atomic_load_explicit(&r->pending, memory_order_acquire))) {
+        ASSERT(DEBUG == 0 || clock_ns() < deadline, "CPUs %#lx do not answer a shootdown", left);
+        cpu_relax();
     }
 }
 
@@ -144,8 +161,8 @@ static void request_do(struct tlb_request *r, uint64_t targets)
     irq_flags_t flags = irq_save();
     do_wish(r);
     irq_restore(flags);
-    while (targets && atomic_load_explicit(&r->pending, memory_order_acquire))
-        cpu_relax();
+    if (targets)
+        wait_for_all(r);
 }
 
 static struct tlb_request *own_request(enum tlb_wish wish, struct pgtable *pgt)
@@ -191,7 +208,7 @@ static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, 
            (atomic_load(&tlb->space) == space && READ_ONCE(tlb->events[TLB_SWITCH]) == loads);
 }
 
-static uint64_t suspects(uint64_t space, uint64_t generation, bool walk, bool changing)
+static uint64_t users_of(uint64_t space, uint64_t generation, bool walk, bool changing)
 {
     uint64_t found = 0;
 
@@ -202,13 +219,18 @@ static uint64_t suspects(uint64_t space, uint64_t generation, bool walk, bool ch
 
 uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk)
 {
-    return suspects(space, generation, walk, true);
+    return users_of(space, generation, walk, true);
+}
+
+uint64_t tlb_suspects(uint64_t space, uint64_t generation, bool walk)
+{
+    return users_of(space, generation, walk, false);
 }
 
 /* The ledger (V25), in debug builds. */
 static void ledger_assert(const struct pgtable *pgt, uint64_t generation, bool tables)
 {
-    uint64_t guilty = DEBUG >= 1 ? suspects(pgt->id, generation, tables, false) : 0;
+    uint64_t guilty = DEBUG >= 1 ? tlb_suspects(pgt->id, generation, tables) : 0;
 
     ASSERT(!guilty, "V25: CPUs %#lx have not flushed for generation %lu", guilty, generation);
 }
@@ -239,6 +261,8 @@ void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t 
     bug_moment(BUG_B18);
     if (others && !tables)
         others = awake(others);
+    if (bug_is_back(BUG_B71))
+        others &= others - 1;
     if (others) {
         struct tlb_request *r = own_request(TLB_FORGET, pgt);
         r->early = !tables && tlb_settings.policy == TLB_EARLY;
@@ -317,7 +341,8 @@ void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level l
     r->start = (uint64_t)start;
     r->end = (uint64_t)end;
     r->stride = pt_level_size(level);
-    request_do(r, online_cpus());
+    if (!bug_is_back(BUG_B76))
+        request_do(r, online_cpus());
 }
 
 void tlb_flush_kernel(const void *start, const void *end)

@@ -71,6 +71,13 @@ void tlb_follow(const struct pgtable *pgt, uint64_t generation, uint64_t start, 
 void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
                     bool tables);
 
+/* Debug builds, V25: the CPUs that use what left @space at @generation, though they should have
+ * forgotten it. @walk: or may walk the tables that were there then. */
+uint64_t tlb_suspects(uint64_t space, uint64_t generation, bool walk);
+
+/* The frames and tables of a gather that is about to end: see arch/x86_64/tlb_ledger.c. */
+void tlb_ledger_note(const struct tlb_gather *g);
+
 /* What tlb_shoot_down() begins with: a generation, and this CPU's part of it. */
 uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride);
 

@@ -106,7 +106,8 @@ static void wake(struct cpu *cpu)
     atomic_store(&cpu->tlb.behind, true);
     atomic_store(&cpu->tlb.lazy, false);
     cpu->copy_end = atomic_load(&cpu->pgt->copy_end);
-    tlb_catch_up();
+    if (!bug_is_back(BUG_B80))
+        tlb_catch_up();
     atomic_store(&cpu->tlb.behind, false);
 }
 
@@ -152,7 +153,7 @@ void tlb_follow(const struct pgtable *pgt, uint64_t generation, uint64_t start, 
         generation = atomic_load(&pgt->generation);
         tlb_forget_space();
     }
-    atomic_store(&cpu->tlb.seen, generation);
+    atomic_store(&cpu->tlb.seen, generation + bug_is_back(BUG_B75));
 }
 
 static int check_pcid(const struct cpu *me)

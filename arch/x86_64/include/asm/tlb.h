@@ -202,6 +202,10 @@ enum tlb_event {
 /* Sum over all CPUs since boot. */
 uint64_t tlb_events(enum tlb_event event);
 
+/* Debug builds, V25: @page, a block of @order, is given out: no CPU may use what left an address
+ * space with it. */
+void tlb_ledger_look(const struct page *page, unsigned order);
+
 /* V25, V26: each CPU is known to the address space it has loaded, and has flushed for it. 0 or
  * -EUCLEAN. */
 int __must_check tlb_check(void);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/tlb_others.c - what one CPU takes away, the others do not use
+ *
+ * Room:   tests/kernel.
+ * Owns:   nothing.
+ * Locks:  none.
+ * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B80.
+ * Source: asm/tlb.h, trust.md V25, T3.
+ * Tour:   after tests/kernel/tlb_space.c.
+ */
+#include "crew.h"
+
+#include <asm/smp.h>
+#include <mm/limbo.h>
+
+#define PAGES  4
+#define ROUNDS 12
+
+static _Atomic unsigned reads, writes;
+
+/* In an interrupt: load the space, and count what can be read and written of the first pages. */
+static void use(void *mm)
+{
+    irq_flags_t flags = irq_save();
+    uint64_t word;
+
+    tlb_switch(&((struct mm *)mm)->pgtable);
+    for (uint64_t i = 0; i < PAGES; i++) {
+        atomic_fetch_add(&reads, kit_probe_read(AT(i), &word));
+        atomic_fetch_add(&writes, kit_probe_write(AT(i), i));
+    }
+    irq_restore(flags);
+}
+
+/* @pages of the first can be read by each of the others, @writable of them written. */
+static void expect_others(struct mm *mm, unsigned pages, unsigned writable, const char *what)
+{
+    unsigned others = nr_cpus() - 1;
+
+    atomic_store(&reads, 0);
+    atomic_store(&writes, 0);
+    smp_call_others(use, mm);
+    EXPECT(atomic_load(&reads) == pages * others && atomic_load(&writes) == writable * others,
+           "%s: %u reads and %u writes by %u CPUs, not %u and %u of each", what,
+           atomic_load(&reads), atomic_load(&writes), others, pages, writable);
+}
+
+static bool fill(struct mm *mm)
+{
+    for (uint64_t i = 0; i < PAGES; i++)
+        if (!EXPECT(kit_write(mm, i, i)))
+            return false;
+    return true;
+}
+
+/* Three generations, one after the other: each has its own leaves. */
+static void take_away(struct mm *mm)
+{
+    REQUIRE(fill(mm));
+    expect_others(mm, PAGES, PAGES, "all there");
+    EXPECT(mm_discard(mm, AT(0), PAGE_SIZE) == 0);
+    limbo_drain();
+    expect_others(mm, PAGES - 1, PAGES - 1, "one discarded");
+    EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ, 0) == 0);
+    expect_others(mm, PAGES - 1, PAGES - 2, "one to be read only");
+    EXPECT(mm_discard(mm, AT(2), 2 * PAGE_SIZE) == 0);
+    limbo_drain();
+    expect_others(mm, 1, 0, "two discarded");
+    EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ | VM_WRITE, 0) == 0);
+}
+
+static void others_forget_under(unsigned policy)
+{
+    unsigned usual = tlb_settings.policy;
+    struct mm *mm = kit_mm();
+
+    REQUIRE(mm && kit_map(mm, 0, PAGES, RW) == 0);
+    if (nr_cpus() == 1)
+        ktest_skip("no other CPU");
+    tlb_settings.policy = policy;
+    for (unsigned round = 0; round < ROUNDS && nr_cpus() > 1; round++)
+        take_away(mm);
+    tlb_settings.policy = usual;
+    tlb_leave(&mm->pgtable);
+    kit_mm_put(mm);
+}
+
+KTEST(others_forget_before_a_call_returns)
+{
+    others_forget_under(TLB_SYNC);
+}
+
+KTEST(others_forget_before_they_go_on)
+{
+    others_forget_under(TLB_EARLY);
+}
+
+KTEST(others_forget_before_frames_are_free)
+{
+    others_forget_under(TLB_REUSE);
+}
+
+/* Global translations of many pages, at once. */
+KTEST(a_hidden_block_is_forgotten_whole)
+{
+    uint64_t usual = tlb_settings.ceiling, word;
+    struct direct_map_change change;
+    struct page *page;
+    REQUIRE(page_alloc(0, PAGE_ALLOC_PLAIN, &page) == 0);
+    uint64_t va = (uint64_t)page_kva(page);
+
+    EXPECT(kit_probe_read(va, &word));
+    tlb_settings.ceiling = 0;
+    direct_map_change_begin(&change);
+    REQUIRE(direct_map_hide_noflush(&change, page_to_pfn(page), 1) == 0);
+    direct_map_change_end(&change);
+    tlb_settings.ceiling = usual;
+    EXPECT(!kit_probe_read(va, &word));
+    direct_map_change_begin(&change);
+    direct_map_restore_noflush(&change, page_to_pfn(page), 1);
+    direct_map_change_end(&change);
+    EXPECT(kit_probe_read(va, &word));
+    page_free(page, 0);
+}
+
+/* One discards, the others want what is free: the ledger looks at each frame. */
+
+#define DISCARDED 32
+#define WANTED    64
+
+static _Atomic bool over;
+
+static void discard_again_and_again(struct crew *crew)
+{
+    kit_load(crew->mm);
+    for (unsigned round = 0; round < 4 * ROUNDS; round++) {
+        for (uint64_t i = 0; i < DISCARDED; i++)
+            atomic_fetch_add(&crew->wrong, !kit_write(crew->mm, i, i));
+        atomic_fetch_add(&crew->wrong, mm_discard(crew->mm, AT(0), DISCARDED * PAGE_SIZE) != 0);
+    }
+    kit_unload();
+    atomic_store(&over, true);
+}
+
+static void want_frames(struct crew *crew)
+{
+    struct page *pages[WANTED];
+
+    while (!atomic_load(&over)) {
+        buddy_reclaim();
+        for (unsigned i = 0; i < WANTED; i++)
+            atomic_fetch_add(&crew->wrong, page_alloc(0, PAGE_ALLOC_PLAIN, &pages[i]) != 0);
+        for (unsigned i = 0; i < WANTED; i++)
+            page_free(pages[i], 0);
+    }
+}
+
+static void discard_or_want(struct crew *crew, unsigned who)
+{
+    who ? want_frames(crew) : discard_again_and_again(crew);
+}
+
+KTEST(frames_are_given_out_when_all_have_forgotten)
+{
+    struct crew crew = {.work = discard_or_want, .mm = kit_mm()};
+
+    REQUIRE(crew.mm && kit_map(crew.mm, 0, DISCARDED, RW) == 0);
+    if (nr_cpus() < 3)
+        ktest_skip("one discards, another wants frames: three CPUs");
+    atomic_store(&over, false);
+    if (nr_cpus() >= 3)
+        crew_run(&crew);
+    kit_mm_put(crew.mm);
+}
