@@ -67,11 +67,11 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
     struct tlb_cpu *tlb = &cpu->tlb;
     struct pgtable *old = cpu->pgt;
     uint64_t bit = 1UL << cpu->id;
-    bool late = bug_is_back(BUG_B20);
+    bool late = bug_is_back(BUG_B20), unseen = bug_is_back(BUG_B81);
 
     if (cpu_has(CPU_PCID) && old != &kernel_pgtable)
         tlb->slots[tlb->slot].seen = atomic_load(&tlb->seen);
-    atomic_store(&tlb->space, TLB_LOADING);
+    atomic_store(unseen ? &tlb->seen : &tlb->space, TLB_LOADING);
     if (!late)
         atomic_fetch_or(&pgt->cpus, bit);
     uint64_t generation = atomic_load(&pgt->generation);
@@ -79,6 +79,9 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
     atomic_store(&tlb->lazy, false);
     cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
     root_load(cpu, pgt, generation);
+    if (unseen)
+        atomic_store(&tlb->space, pgt->id);
+    bug_moment(BUG_B81);
     atomic_store(&tlb->seen, generation);
     atomic_store(&tlb->space, pgt->id);
     bug_moment(BUG_B20);
@@ -108,6 +111,7 @@ static void wake(struct cpu *cpu)
     cpu->copy_end = atomic_load(&cpu->pgt->copy_end);
     if (!bug_is_back(BUG_B80))
         tlb_catch_up();
+    bug_moment(BUG_B82);
     atomic_store(&cpu->tlb.behind, false);
 }
 

@@ -90,7 +90,9 @@ enum bug {
     BUG_B77,      /* global translations are to go by a load of CR3 */
     BUG_B78,      /* a sweep leaves out a CPU */
     BUG_B79,      /* who answers early does not flush before he returns */
-    BUG_B80       /* a lazy CPU wakes, and goes on with what it remembers */
+    BUG_B80,      /* a lazy CPU wakes, and goes on with what it remembers */
+    BUG_B81,      /* a CPU that is loading a space is taken for one that does not use it */
+    BUG_B82       /* a CPU that is catching up is taken for one that has */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

@@ -5,7 +5,7 @@
  * Room:   tests/kernel.
  * Owns:   nothing.
  * Locks:  none.
- * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B80.
+ * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B82.
  * Source: asm/tlb.h, trust.md V25, T3.
  * Tour:   after tests/kernel/tlb_space.c.
  */
@@ -124,20 +124,43 @@ KTEST(a_hidden_block_is_forgotten_whole)
     page_free(page, 0);
 }
 
-/* One discards, the others want what is free: the ledger looks at each frame. */
+/* Crews, of which the ledger (V25) looks at each frame that they are given. */
+
+static _Atomic bool over;
+
+static void crew_of_two_or_more(struct crew *crew, uint64_t pages)
+{
+    REQUIRE(crew->mm && kit_map(crew->mm, 0, pages, RW) == 0);
+    if (nr_cpus() < 3)
+        ktest_skip("one waits, two work: three CPUs");
+    atomic_store(&over, false);
+    if (nr_cpus() >= 3)
+        crew_run(crew);
+    kit_mm_put(crew->mm);
+}
+
+static void write_all(struct crew *crew, uint64_t pages)
+{
+    for (uint64_t i = 0; i < pages; i++)
+        atomic_fetch_add(&crew->wrong, !kit_write(crew->mm, i, i));
+}
+
+static void discard_all(struct crew *crew, uint64_t pages)
+{
+    atomic_fetch_add(&crew->wrong, mm_discard(crew->mm, AT(0), pages * PAGE_SIZE) != 0);
+}
+
+/* One discards, the others want what is free. */
 
 #define DISCARDED 32
 #define WANTED    64
-
-static _Atomic bool over;
 
 static void discard_again_and_again(struct crew *crew)
 {
     kit_load(crew->mm);
     for (unsigned round = 0; round < 4 * ROUNDS; round++) {
-        for (uint64_t i = 0; i < DISCARDED; i++)
-            atomic_fetch_add(&crew->wrong, !kit_write(crew->mm, i, i));
-        atomic_fetch_add(&crew->wrong, mm_discard(crew->mm, AT(0), DISCARDED * PAGE_SIZE) != 0);
+        write_all(crew, DISCARDED);
+        discard_all(crew, DISCARDED);
     }
     kit_unload();
     atomic_store(&over, true);
@@ -165,11 +188,72 @@ KTEST(frames_are_given_out_when_all_have_forgotten)
 {
     struct crew crew = {.work = discard_or_want, .mm = kit_mm()};
 
-    REQUIRE(crew.mm && kit_map(crew.mm, 0, DISCARDED, RW) == 0);
-    if (nr_cpus() < 3)
-        ktest_skip("one discards, another wants frames: three CPUs");
-    atomic_store(&over, false);
-    if (nr_cpus() >= 3)
-        crew_run(&crew);
-    kit_mm_put(crew.mm);
+    crew_of_two_or_more(&crew, DISCARDED);
+}
+
+/* One loads the space, is lazy, and wakes; another takes pages away meanwhile, asks nobody, drains,
+ * and is given the frames again when the first has what it was about to load. */
+
+#define PATIENCE 20000 /* pauses */
+
+static _Atomic unsigned begun, looked;
+
+static void stay(void)
+{
+    unsigned nr = atomic_fetch_add(&begun, 1) + 1;
+
+    for (unsigned i = 0; i < PATIENCE && atomic_load(&looked) != nr; i++)
+        cpu_relax();
+}
+
+static void idle_with_irqs_off(void)
+{
+    irq_flags_t flags = irq_save();
+
+    tlb_idle();
+    irq_restore(flags);
+}
+
+static void come_and_go(struct crew *crew)
+{
+    while (!atomic_load(&over)) {
+        kit_load(crew->mm);
+        stay();
+        idle_with_irqs_off();
+        kit_load(crew->mm);
+        stay();
+        kit_unload();
+    }
+}
+
+static void take_and_be_given(struct crew *crew)
+{
+    for (unsigned round = 0; round < 8 * ROUNDS; round++) {
+        write_all(crew, PAGES);
+        unsigned nr = atomic_load(&begun);
+        atomic_store(&looked, nr);
+        discard_all(crew, PAGES);
+        limbo_drain();
+        while (atomic_load(&begun) == nr)
+            cpu_relax();
+    }
+    atomic_store(&over, true);
+}
+
+static void come_or_take(struct crew *crew, unsigned who)
+{
+    if (who == 0)
+        come_and_go(crew);
+    else if (who == 1)
+        take_and_be_given(crew);
+}
+
+KTEST(who_loads_a_space_is_asked_to_forget)
+{
+    struct crew crew = {.work = come_or_take, .mm = kit_mm()};
+    unsigned usual = tlb_settings.policy;
+
+    tlb_settings.policy = TLB_REUSE;
+    crew_of_two_or_more(&crew, PAGES);
+    tlb_settings.policy = usual;
 }
