@@ -202,7 +202,8 @@ static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, 
     if (loaded == TLB_LOADING)
         return changing;
     if (loaded != space || (!walk && atomic_load(&tlb->lazy)) ||
-        ((!changing || bug_is_back(BUG_B82)) && atomic_load(&tlb->behind)) || atomic_load(&tlb->seen) >= generation)
+        ((!changing || bug_is_back(BUG_B82)) && atomic_load(&tlb->behind)) ||
+        atomic_load(&tlb->seen) >= generation)
         return false;
     return changing ||
            (atomic_load(&tlb->space) == space && READ_ONCE(tlb->events[TLB_SWITCH]) == loads);

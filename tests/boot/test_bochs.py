@@ -2,7 +2,8 @@
 """One boot on Bochs, the emulator that has PCID, INVPCID, x2APIC and the TSC deadline timer.
 
 The ISO runs the greeting as its job; Bochs has no way to return a status, so the lines of init on
-the log port are read. Needs build, build/test, build/bugs and user programs. Run by: /usr/bin/python3 -m pytest
+the log port are read. Needs build, build/test, build/bugs and user programs.
+Run by: /usr/bin/python3 -m pytest
 """
 import os
 import pathlib
