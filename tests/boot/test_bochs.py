@@ -81,7 +81,7 @@ def test_page_table_bits_mean_what_the_manual_says(tmp_path):
 @needs_bochs
 @pytest.mark.parametrize("bug, test", [
     (22, "each_of_many_spaces_sees_its_own_words"),
-    (77, "a_hidden_block_is_forgotten_whole"),
+    (77, "global_translations_fall_to_a_flush_of_all"),
 ])
 def test_faults_that_qemu_cannot_show_are_seen(tmp_path, bug, test):
     """A PCID that is reused; global translations that CR3 is to forget: see tests/bugs/run."""

@@ -101,29 +101,6 @@ KTEST(others_forget_before_frames_are_free)
     others_forget_under(TLB_REUSE);
 }
 
-/* Global translations of many pages, at once. */
-KTEST(a_hidden_block_is_forgotten_whole)
-{
-    uint64_t usual = tlb_settings.ceiling, word;
-    struct direct_map_change change;
-    struct page *page;
-    REQUIRE(page_alloc(0, PAGE_ALLOC_PLAIN, &page) == 0);
-    uint64_t va = (uint64_t)page_kva(page);
-
-    EXPECT(kit_probe_read(va, &word));
-    tlb_settings.ceiling = 0;
-    direct_map_change_begin(&change);
-    REQUIRE(direct_map_hide_noflush(&change, page_to_pfn(page), 1) == 0);
-    direct_map_change_end(&change);
-    tlb_settings.ceiling = usual;
-    EXPECT(!kit_probe_read(va, &word));
-    direct_map_change_begin(&change);
-    direct_map_restore_noflush(&change, page_to_pfn(page), 1);
-    direct_map_change_end(&change);
-    EXPECT(kit_probe_read(va, &word));
-    page_free(page, 0);
-}
-
 /* Crews, of which the ledger (V25) looks at each frame that they are given. */
 
 static _Atomic bool over;
