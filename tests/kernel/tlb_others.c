@@ -19,28 +19,34 @@
 
 static _Atomic unsigned reads, writes;
 
-/* In an interrupt: load the space, and count what can be read and written of the first pages. */
-static void use(void *mm)
+/* In an interrupt: count what can be read and written of the first pages. */
+static void use(void *arg)
 {
-    irq_flags_t flags = irq_save();
     uint64_t word;
 
-    tlb_switch(&((struct mm *)mm)->pgtable);
+    (void)arg;
     for (uint64_t i = 0; i < PAGES; i++) {
         atomic_fetch_add(&reads, kit_probe_read(AT(i), &word));
         atomic_fetch_add(&writes, kit_probe_write(AT(i), i));
     }
-    irq_restore(flags);
 }
 
-/* @pages of the first can be read by each of the others, @writable of them written. */
-static void expect_others(struct mm *mm, unsigned pages, unsigned writable, const char *what)
+/* As if a task of the space came there. */
+static void load_and_use(void *mm)
+{
+    kit_load(mm);
+    use(mm);
+}
+
+/* @pages of the first can be read by each of the others, @writable of them written, by @how. */
+static void expect_others(struct mm *mm, void (*how)(void *mm), unsigned pages, unsigned writable,
+                          const char *what)
 {
     unsigned others = nr_cpus() - 1;
 
     atomic_store(&reads, 0);
     atomic_store(&writes, 0);
-    smp_call_others(use, mm);
+    smp_call_others(how, mm);
     EXPECT(atomic_load(&reads) == pages * others && atomic_load(&writes) == writable * others,
            "%s: %u reads and %u writes by %u CPUs, not %u and %u of each", what,
            atomic_load(&reads), atomic_load(&writes), others, pages, writable);
@@ -58,15 +64,15 @@ static bool fill(struct mm *mm)
 static void take_away(struct mm *mm)
 {
     REQUIRE(fill(mm));
-    expect_others(mm, PAGES, PAGES, "all there");
+    expect_others(mm, load_and_use, PAGES, PAGES, "all there");
     EXPECT(mm_discard(mm, AT(0), PAGE_SIZE) == 0);
     limbo_drain();
-    expect_others(mm, PAGES - 1, PAGES - 1, "one discarded");
+    expect_others(mm, use, PAGES - 1, PAGES - 1, "one discarded");
     EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ, 0) == 0);
-    expect_others(mm, PAGES - 1, PAGES - 2, "one to be read only");
+    expect_others(mm, use, PAGES - 1, PAGES - 2, "one to be read only");
     EXPECT(mm_discard(mm, AT(2), 2 * PAGE_SIZE) == 0);
     limbo_drain();
-    expect_others(mm, 1, 0, "two discarded");
+    expect_others(mm, use, 1, 0, "two discarded");
     EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ | VM_WRITE, 0) == 0);
 }
 
@@ -94,6 +100,28 @@ KTEST(others_forget_before_a_call_returns)
 KTEST(others_forget_before_they_go_on)
 {
     others_forget_under(TLB_EARLY);
+}
+
+/* The one who calls has no later moment: not where he is, nor where he goes. */
+KTEST(who_was_late_sees_nothing_of_it_elsewhere)
+{
+    unsigned usual = tlb_settings.policy;
+    struct mm *mm = kit_mm();
+
+    REQUIRE(mm && kit_map(mm, 0, PAGES, RW) == 0);
+    if (nr_cpus() == 1)
+        ktest_skip("no other CPU");
+    tlb_settings.policy = TLB_REUSE;
+    for (unsigned round = 0; round < ROUNDS && nr_cpus() > 1; round++) {
+        REQUIRE(fill(mm));
+        expect_others(mm, load_and_use, PAGES, PAGES, "all there");
+        EXPECT(mm_discard(mm, AT(0), PAGE_SIZE) == 0);
+        expect_others(mm, load_and_use, PAGES - 1, PAGES - 1, "discarded, and then switched to");
+    }
+    tlb_settings.policy = usual;
+    limbo_drain();
+    tlb_leave(&mm->pgtable);
+    kit_mm_put(mm);
 }
 
 KTEST(others_forget_before_frames_are_free)
