@@ -123,7 +123,8 @@ void tlb_switch(struct pgtable *pgt)
         load(cpu, pgt);
     else if (atomic_load_explicit(&cpu->tlb.lazy, memory_order_relaxed))
         wake(cpu);
-    else if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)))
+    else if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)) &&
+             !bug_is_back(BUG_B83))
         tlb_catch_up(); /* the task may have taken something away elsewhere, and been late */
 }
 

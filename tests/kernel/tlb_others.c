@@ -5,7 +5,7 @@
  * Room:   tests/kernel.
  * Owns:   nothing.
  * Locks:  none.
- * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B82.
+ * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B83.
  * Source: asm/tlb.h, trust.md V25, T3.
  * Tour:   after tests/kernel/tlb_space.c.
  */
