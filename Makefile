@@ -66,7 +66,7 @@ deps:
 
 kernel: build/bulla.elf build/bulla-pvh.elf
 kernel-test: build/test/bulla.elf build/test/bulla-pvh.elf
-kernel-bugs: build/bugs/bulla-pvh.elf
+kernel-bugs: build/bugs/bulla-pvh.elf build/bugs/bulla.elf
 user: $(USER)
 
 # One flavour of the kernel: $(1) its folder, $(2) its preprocessor flags, $(3) its sources.

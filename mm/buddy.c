@@ -75,6 +75,19 @@ void buddy_init(const struct memmap *map)
 
 /* Poison (debug builds): what is written to a frame after it was freed shows when it is reused. */
 
+static void look_at_nothing(const struct page *page, unsigned order)
+{
+    (void)page;
+    (void)order;
+}
+
+static void (*watcher)(const struct page *page, unsigned order) = look_at_nothing;
+
+void buddy_watch_by(void (*look)(const struct page *page, unsigned order))
+{
+    watcher = look;
+}
+
 static void poison(struct page *page)
 {
     memset(page_kva(page), POISON_BYTE, PAGE_SIZE << page->order);
@@ -485,8 +498,10 @@ static struct page *take(unsigned order, unsigned flags)
 
 static inline struct page *made_used(struct page *page, unsigned order, unsigned flags)
 {
-    if (DEBUG >= 1)
+    if (DEBUG >= 1) {
+        watcher(page, order);
         check_poison(page);
+    }
     bool blank = page->flags & PAGE_BLANK;
     page->flags = 0;
     atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);

@@ -15,6 +15,7 @@
 #include "internal.h"
 #include <asm/cpu.h>
 #include <asm/tlb.h>
+#include <base/bug.h>
 #include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/page.h>
@@ -136,7 +137,7 @@ static uint64_t who_may_use(const struct list_node *batches)
 
     list_for_each_entry (batch, batches, list)
         users |= tlb_users(batch->space, batch->generation, batch->nr_tables);
-    return users;
+    return bug_is_back(BUG_B78) ? users & (users - 1) : users;
 }
 
 static void batch_free(struct limbo_batch *batch)

@@ -38,6 +38,8 @@ void mm_boot_init(void)
 {
     zeros_boot_init();
     limbo_boot_init();
+    if (DEBUG >= 1)
+        buddy_watch_by(tlb_ledger_look);
     slab_cache_init(&mm_cache, "mm", sizeof(struct mm), 0);
     vma_boot_init();
     thp_boot_init();

@@ -114,7 +114,8 @@ static void stop_execution(const struct vma *vma, const struct pt_walk *walk, ui
     if (pte_kind(pte, walk->level) == PTE_KIND_LEAF) {
         pt_set(walk->table, walk->slot,
                pte_with_prot(pte, pte_is_writable(pte) ? pgprot_write(prot) : prot));
-        tlb_gather_leaf(&gather, round_down(va, HUGE_SIZE), PT_2M);
+        if (!bug_is_back(BUG_B73))
+            tlb_gather_leaf(&gather, round_down(va, HUGE_SIZE), PT_2M);
     }
     spin_unlock(pt_lock(walk->table));
     tlb_gather_end(&gather);

@@ -21,7 +21,11 @@
 #include "percpu.h"
 #include "tlb_local.h"
 #include "tlb_probe.h"
+#include <asm/time.h>
+#include <base/bug.h>
 #include <base/panic.h>
+
+#define PATIENCE_NS (10 * 1000 * 1000 * 1000UL)
 
 enum tlb_wish {
     TLB_FORGET,       /* user addresses of pgt, up to generation */
@@ -106,7 +110,8 @@ static void answer_early(struct tlb_cpu *tlb, struct tlb_request *r, uint64_t bi
 
     atomic_store_explicit(&tlb->behind, true, memory_order_relaxed);
     atomic_fetch_and_explicit(&r->pending, ~bit, memory_order_release);
-    tlb_follow(&copy);
+    if (!bug_is_back(BUG_B79))
+        tlb_follow(&copy);
     atomic_store_explicit(&tlb->behind, false, memory_order_release);
 }
 
@@ -145,14 +150,21 @@ static __force_inline void ask(struct cpu *me, struct tlb_request *r, uint64_t t
         if (atomic_fetch_add(&cpu->tlb_wanted, 1UL << me->id))
             continue; /* an interrupt is on its way already, and will find this request too */
         tlb_count(me->tlb.events, TLB_REMOTE_IPI);
-        apic_send_ipi(cpu, VECTOR_TLB);
+        if (!bug_is_back(BUG_B70))
+            apic_send_ipi(cpu, VECTOR_TLB);
     }
 }
 
+/* Debug builds do not wait for ever. */
 static void wait_for(const struct tlb_request *r)
 {
-    while (atomic_load_explicit(&r->pending, memory_order_acquire))
+    uint64_t deadline = DEBUG >= 1 ? clock_ns() + PATIENCE_NS : 0, left;
+
+    while ((left = atomic_load_explicit(&r->pending, memory_order_acquire))) {
+        if (DEBUG >= 1)
+            ASSERT(clock_ns() < deadline, "CPUs %#lx do not answer a shootdown", left);
         cpu_relax();
+    }
 }
 
 /* @own, which is this CPU's part, and, at the same time, everybody else's. @targets may name this
@@ -190,33 +202,51 @@ static struct tlb_request *own_request(enum tlb_wish wish, struct pgtable *pgt)
 }
 
 /* May @cpu use what left @space at @generation? In this order: see wake(), answer_early(). @walk:
- * may it still walk there, though it uses nothing? */
-static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, bool walk)
+ * may it still walk there, though it uses nothing? @changing: those who are about to flush count,
+ * for one who has not asked them: they may have looked at the generation before it began. For one
+ * who has, they are innocent, and so is who loaded another space while we looked. */
+static bool may_use(const struct cpu *cpu, uint64_t space, uint64_t generation, bool walk,
+                    bool changing)
 {
     const struct tlb_cpu *tlb = &cpu->tlb;
+    int64_t loads = READ_ONCE(tlb->events[TLB_SWITCH]);
+    uint64_t loaded = atomic_load(&tlb->space);
 
-    if (atomic_load(&tlb->space) != space || (!walk && atomic_load(&tlb->lazy)) ||
-        atomic_load(&tlb->behind))
+    if (loaded == TLB_LOADING)
+        return changing;
+    if (loaded != space || (!walk && atomic_load(&tlb->lazy)) ||
+        ((!changing || bug_is_back(BUG_B82)) && atomic_load(&tlb->behind)) ||
+        atomic_load(&tlb->seen) >= generation)
         return false;
-    return atomic_load(&tlb->seen) < generation && atomic_load(&tlb->space) == space;
+    return changing ||
+           (atomic_load(&tlb->space) == space && READ_ONCE(tlb->events[TLB_SWITCH]) == loads);
+}
+
+static uint64_t users_of(uint64_t space, uint64_t generation, bool walk, bool changing)
+{
+    uint64_t found = 0;
+
+    for (unsigned i = 0; i < nr_cpus(); i++)
+        found |= (uint64_t)may_use(&cpus[i], space, generation, walk, changing) << i;
+    return found;
 }
 
 uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk)
 {
-    uint64_t users = 0;
+    return users_of(space, generation, walk, true);
+}
 
-    for (unsigned i = 0; i < nr_cpus(); i++)
-        users |= (uint64_t)may_use(&cpus[i], space, generation, walk) << i;
-    return users;
+uint64_t tlb_suspects(uint64_t space, uint64_t generation, bool walk)
+{
+    return users_of(space, generation, walk, false);
 }
 
 /* The ledger (V25), in debug builds. */
 static void ledger_assert(const struct pgtable *pgt, uint64_t generation, bool tables)
 {
-    if (DEBUG >= 1)
-        ASSERT(!tlb_users(pgt->id, generation, tables),
-               "V25: CPUs %#lx have not flushed for generation %lu",
-               tlb_users(pgt->id, generation, tables), generation);
+    uint64_t guilty = DEBUG >= 1 ? tlb_suspects(pgt->id, generation, tables) : 0;
+
+    ASSERT(!guilty, "V25: CPUs %#lx have not flushed for generation %lu", guilty, generation);
 }
 
 /* What was put off before @generation has been made up for. */
@@ -249,13 +279,16 @@ static void follow(const struct tlb_request *r)
 void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride, bool tables)
 {
     struct tlb_request *r = new_change(pgt, start, end, stride);
+    uint64_t users = atomic_load(&pgt->cpus);
 
     bug_moment(BUG_B17);
     bug_moment(BUG_B18);
     r->may_spare = !tables;
     if (tlb_settings.policy == TLB_EARLY && !tables)
         r->wish = TLB_FORGET_EARLY;
-    request_with(r, atomic_load(&pgt->cpus), follow);
+    if (bug_is_back(BUG_B71))
+        users &= ~(1UL << (cpu_id() ? 0 : 1));
+    request_with(r, users, follow);
     note_settled(pgt, r->change.generation);
     ledger_assert(pgt, r->change.generation, tables);
 }
@@ -323,7 +356,8 @@ void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level l
     r->change.start = (uint64_t)start;
     r->change.end = (uint64_t)end;
     r->change.stride = pt_level_size(level);
-    request_do(r, online_cpus());
+    if (!bug_is_back(BUG_B76))
+        request_do(r, online_cpus());
 }
 
 void tlb_flush_kernel(const void *start, const void *end)

@@ -11,6 +11,7 @@
  */
 #include "percpu.h"
 #include "tlb_local.h"
+#include <base/bug.h>
 #include <mm/buddy.h>
 #include <mm/limbo.h>
 #include <mm/page.h>
@@ -40,6 +41,12 @@ void tlb_gather_table(struct tlb_gather *g, struct page *table)
     g->tables = true;
 }
 
+/* By which one address in each leaf is found. */
+static uint64_t stride_of(const struct tlb_gather *g)
+{
+    return bug_is_back(BUG_B74) ? pt_level_size(PT_2M) : g->stride;
+}
+
 /* INVLPG of any address drops the paging-structure caches; without a leaf, flush all. */
 static void forget(const struct tlb_gather *g)
 {
@@ -47,8 +54,21 @@ static void forget(const struct tlb_gather *g)
         tlb_shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, true);
         return;
     }
-    tlb_shoot_down(g->pgt, g->start, g->end, g->stride, g->tables);
+    tlb_shoot_down(g->pgt, g->start, g->end, stride_of(g), g->tables);
     atomic_fetch_sub(&g->pgt->unflushed, 1);
+}
+
+static void free_pages(struct tlb_gather *g)
+{
+    if (g->nr_pages)
+        folios_put(g->pages, g->nr_pages);
+}
+
+static void free_too_early(struct tlb_gather *g)
+{
+    free_pages(g);
+    g->nr_pages = 0;
+    bug_moment(BUG_B72);
 }
 
 /* They are empty. */
@@ -88,13 +108,16 @@ static bool should_be_late(const struct tlb_gather *g)
 
 void tlb_gather_end(struct tlb_gather *g)
 {
+    if (DEBUG >= 1)
+        tlb_ledger_note(g);
+    if (bug_is_back(BUG_B72))
+        free_too_early(g);
     if (g->tables || !tlb_gather_is_empty(g)) {
         if (unlikely(should_be_late(g)) && end_late(g))
             return;
         forget(g);
     }
-    if (g->nr_pages)
-        folios_put(g->pages, g->nr_pages);
+    free_pages(g);
     if (g->tables)
         free_tables(g);
     if (DEBUG >= 1 && unlikely(tlb_probe_every))

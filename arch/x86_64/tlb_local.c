@@ -14,6 +14,7 @@
 
 #include "insn.h"
 #include "percpu.h"
+#include <base/bug.h>
 
 struct tlb_settings tlb_settings = {.ceiling = TLB_CEILING, .lazy = 1};
 
@@ -38,7 +39,9 @@ void tlb_forget_space(void)
 /* A change of CR4.PGE reaches all; where nothing is global and nothing has a PCID, CR3 does. */
 void tlb_forget_all(void)
 {
-    if (cpu_has(CPU_INVPCID)) {
+    if (bug_is_back(BUG_B77)) {
+        write_cr3(read_cr3());
+    } else if (cpu_has(CPU_INVPCID)) {
         invpcid(INVPCID_ALL, 0, 0);
     } else if (cpu_has(CPU_PGE)) {
         uint64_t cr4 = read_cr4();

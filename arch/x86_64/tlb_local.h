@@ -17,6 +17,8 @@
 #include <asm/pgtable.h>
 #include <asm/tlb.h>
 
+#define TLB_LOADING (~0UL) /* a root is being left, another loaded: either may be walked */
+
 #define TLB_SLOTS 6 /* address spaces a CPU with PCIDs remembers; slot n is PCID n + 1 */
 
 /* An address space that is not loaded, as its slot knows it. */
@@ -26,13 +28,12 @@ struct tlb_slot {
 };
 
 struct tlb_cpu {
-    _Atomic uint64_t space; /* cpu->pgt->id [a] */
+    _Atomic uint64_t space; /* cpu->pgt->id, or TLB_LOADING [a] */
     _Atomic uint64_t seen;  /* generation of cpu->pgt that this CPU has flushed for [a] */
     _Atomic bool lazy;      /* cpu->pgt is loaded, and not used [a] */
-    _Atomic bool
-        behind;    /* it flushes before it uses cpu->pgt again: it is in the middle of it [a] */
-    unsigned slot; /* of cpu->pgt */
-    unsigned next_slot; /* the one to be given away next */
+    _Atomic bool behind;    /* in the middle of flushing, before it uses cpu->pgt again [a] */
+    unsigned slot;          /* of cpu->pgt */
+    unsigned next_slot;     /* the one to be given away next */
     struct tlb_slot slots[TLB_SLOTS];
     int64_t events[TLB_EVENTS];
 };
@@ -94,6 +95,13 @@ void tlb_follow(const struct tlb_change *change);
  */
 void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
                     bool tables);
+
+/* Debug builds, V25: the CPUs that use what left @space at @generation, though they should have
+ * forgotten it. @walk: or may walk the tables that were there then. */
+uint64_t tlb_suspects(uint64_t space, uint64_t generation, bool walk);
+
+/* The frames and tables of a gather that is about to end: see arch/x86_64/tlb_ledger.c. */
+void tlb_ledger_note(const struct tlb_gather *g);
 
 /* What tlb_shoot_down() begins with: a generation, and this CPU's part of it. */
 uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride);

@@ -6,10 +6,12 @@
  * Owns:   CR3, PCIDs, cpu->pgt, pgt->cpus.
  * Locks:  none: each CPU its own, IRQs off.
  * Always: (1) a CPU sets its bit in pgt->cpus before it looks at pgt->generation: either an
- *             initiator sees the bit, or the CPU sees the generation;
+ *             initiator sees the bit, or the CPU sees the generation; he who asks nobody sees that
+ *             the CPU is loading, or has loaded;
  *         (2) what a slot remembers is used only if nothing was taken out meanwhile.
  * Source: Intel SDM 3A, "Process-Context Identifiers (PCIDs)"; Linux commits 94b1b03b519b
- *         (generations), 10af6235e0d3 (PCIDs), for the idea.
+ *         (generations), 10af6235e0d3 (PCIDs), for the idea. The order of steps is looked at in all
+ *         states by tests/models/tlb_*.pml.
  * Tour:   after arch/x86_64/tlb_local.c.
  */
 #include "tlb_local.h"
@@ -65,20 +67,23 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
     struct tlb_cpu *tlb = &cpu->tlb;
     struct pgtable *old = cpu->pgt;
     uint64_t bit = 1UL << cpu->id;
-    bool late = bug_is_back(BUG_B20);
+    bool late = bug_is_back(BUG_B20), unseen = bug_is_back(BUG_B81);
 
     if (cpu_has(CPU_PCID) && old != &kernel_pgtable)
         tlb->slots[tlb->slot].seen = atomic_load(&tlb->seen);
-    atomic_store(&tlb->seen, ~0UL); /* nobody waits for what is about to be caught up with */
+    atomic_store(unseen ? &tlb->seen : &tlb->space, TLB_LOADING);
     if (!late)
         atomic_fetch_or(&pgt->cpus, bit);
     uint64_t generation = atomic_load(&pgt->generation);
     WRITE_ONCE(cpu->pgt, pgt);
-    atomic_store(&tlb->space, pgt->id);
     atomic_store(&tlb->lazy, false);
     cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
     root_load(cpu, pgt, generation);
+    if (unseen)
+        atomic_store(&tlb->space, pgt->id);
+    bug_moment(BUG_B81);
     atomic_store(&tlb->seen, generation);
+    atomic_store(&tlb->space, pgt->id);
     bug_moment(BUG_B20);
     if (late)
         atomic_fetch_or(&pgt->cpus, bit);
@@ -111,7 +116,9 @@ static void wake(struct cpu *cpu)
     atomic_store(&cpu->tlb.behind, true);
     atomic_store(&cpu->tlb.lazy, false);
     cpu->copy_end = atomic_load(&cpu->pgt->copy_end);
-    tlb_catch_up();
+    if (!bug_is_back(BUG_B80))
+        tlb_catch_up();
+    bug_moment(BUG_B82);
     atomic_store(&cpu->tlb.behind, false);
 }
 
@@ -123,6 +130,9 @@ void tlb_switch(struct pgtable *pgt)
         load(cpu, pgt);
     else if (atomic_load_explicit(&cpu->tlb.lazy, memory_order_relaxed))
         wake(cpu);
+    else if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)) &&
+             !bug_is_back(BUG_B83))
+        tlb_catch_up(); /* the task may have taken something away elsewhere, and been late */
 }
 
 void tlb_idle(void)
@@ -155,7 +165,8 @@ void tlb_follow(const struct tlb_change *change)
         return;
     }
     tlb_forget_pages(&cpu->tlb, change->start, change->end, change->stride);
-    atomic_store_explicit(&cpu->tlb.seen, change->generation, memory_order_release);
+    atomic_store_explicit(&cpu->tlb.seen, change->generation + bug_is_back(BUG_B75),
+                          memory_order_release);
 }
 
 static int check_pcid(const struct cpu *me)

@@ -78,7 +78,22 @@ enum bug {
     BUG_B62 = 62, /* a protection key is freed while areas have it, though that is not wanted */
     BUG_B63 = 63, /* a child does not know which keys its parent has given out */
     BUG_B64 = 64, /* the kernel touches for a program what the program has shut for itself */
-    BUG_B65 = 65  /* a handler goes on with the rights by key that were in force */
+    BUG_B65 = 65, /* a handler goes on with the rights by key that were in force */
+
+    BUG_B70 = 70, /* a shootdown's interrupt is not sent */
+    BUG_B71,      /* a shootdown leaves out a CPU */
+    BUG_B72,      /* frames are free before the flush */
+    BUG_B73,      /* what a huge leaf lost before it was split is not flushed */
+    BUG_B74,      /* small leaves are forgotten in steps of large ones */
+    BUG_B75,      /* who flushed for one generation takes the next for flushed, too */
+    BUG_B76,      /* kernel addresses are not flushed */
+    BUG_B77,      /* global translations are to go by a load of CR3 */
+    BUG_B78,      /* a sweep leaves out a CPU */
+    BUG_B79,      /* who answers early does not flush before he returns */
+    BUG_B80,      /* a lazy CPU wakes, and goes on with what it remembers */
+    BUG_B81,      /* a CPU that is loading a space is taken for one that does not use it */
+    BUG_B82,      /* a CPU that is catching up is taken for one that has */
+    BUG_B83       /* who was late sees what he took away when he comes to another CPU */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

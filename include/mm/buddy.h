@@ -106,6 +106,9 @@ bool buddy_take_chunk(uint64_t first_pfn);
 /* Free frames outside of any CPU's list, by order; the part never touched yet is not among them. */
 void buddy_free_blocks(uint64_t nr_blocks[]);
 
+/* Debug builds: @look is called with each block that page_alloc() is about to give out. */
+void buddy_watch_by(void (*look)(const struct page *page, unsigned order));
+
 /**
  * buddy_check() - V21: free lists and free frames are the same thing, and well formed
  * Context: nobody allocates or frees meanwhile. Debug builds also look at the poison.

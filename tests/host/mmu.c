@@ -322,6 +322,12 @@ uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk)
     return 0;
 }
 
+void tlb_ledger_look(const struct page *page, unsigned order)
+{
+    (void)page;
+    (void)order;
+}
+
 void tlb_sweep(uint64_t targets)
 {
     panic("CPUs %#lx are behind, and none can be", targets);

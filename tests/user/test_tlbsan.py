@@ -20,7 +20,7 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 STALE = os.path.join(TOP, "build", "tests", "stale")
 FOUND = re.compile(r"tlbsan: CPU \d+: (\w+) at 0x\w+ reached frame 0x\w+, which is (\w+): (\w+)")
-CHANCES = 4  # to meet a race
+CHANCES = 12  # to meet a race
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,6 +51,10 @@ def test_nobody_reaches_what_is_free():
     (16, "2", "tables_stay_while_a_neighbour_faults", "mm_fault"),
     (19, "2", "discarding_several_areas_forgets_them_all",
      "discarding_several_areas_forgets_them_all"),
+    (72, "4", "what_moved_is_forgotten_before_it_can_be_cut_off", "hammer"),
+    (74, "2", "discarding_several_areas_forgets_them_all",
+     "discarding_several_areas_forgets_them_all"),
+    (75, "4", "what_moved_is_forgotten_before_it_can_be_cut_off", "hammer"),
 ])
 def test_who_reaches_what_is_free_is_named(bug, smp, test, function):
     for _ in range(CHANCES):

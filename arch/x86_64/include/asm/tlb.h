@@ -81,22 +81,21 @@ static inline void tlb_gather_settles(struct tlb_gather *g, uint64_t start, uint
 /**
  * tlb_gather_others() - nobody uses what was in [start, end), whoever took it out
  * A leaf that is not there any more may be one that somebody took out a moment ago, and will flush
- * in another. For a caller who promises that the range is empty, or refuses, when he returns.
+ * in another. For a caller who promises that the range is empty, or refuses, when he returns: for
+ * his own CPU he does even if his gather may be late.
  * Context: before tlb_gather_end(), after the range was looked at under its tables' locks.
  */
 static inline void tlb_gather_others(struct tlb_gather *g, uint64_t start, uint64_t end)
 {
     bool others = atomic_load(&g->pgt->unflushed) > !tlb_gather_is_empty(g);
 
-    bool late = atomic_load(&g->pgt->late) && !g->may_be_late;
-
-    if (unlikely(others || late) && start < end)
+    if (unlikely(others || atomic_load(&g->pgt->late)) && start < end)
         tlb_gather_range(g, start, end, PT_4K);
     tlb_gather_settles(g, start, end);
 }
 
 /* It is private memory that goes, and what else its threads see of it until all have forgotten,
- * they could have seen a moment earlier. */
+ * they could have seen a moment earlier; but not the thread that calls: see tlb_switch(). */
 static inline void tlb_gather_may_be_late(struct tlb_gather *g, bool may)
 {
     g->may_be_late = may;
@@ -201,6 +200,10 @@ enum tlb_event {
 
 /* Sum over all CPUs since boot. */
 uint64_t tlb_events(enum tlb_event event);
+
+/* Debug builds, V25: @page, a block of @order, is given out: no CPU may use what left an address
+ * space with it. */
+void tlb_ledger_look(const struct page *page, unsigned order);
 
 /* V25, V26: each CPU is known to the address space it has loaded, and has flushed for it. 0 or
  * -EUCLEAN. */
