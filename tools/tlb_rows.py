@@ -50,7 +50,8 @@ class Results:
             elif match[1] == "row" and len(fields) == len(COLUMNS) - 2:
                 rows.append(fields)
         key = machine_key(dict(facts))
-        self.machines[key] = facts
+        known = self.machines.setdefault(key, [])
+        known += [fact for fact in facts if fact not in known]
         for fields in rows:
             self._add_fields(key, dict(facts), fields)
         return len(rows)

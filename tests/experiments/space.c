@@ -149,6 +149,15 @@ void lab_space_unload(void)
     irq_restore(flags);
 }
 
+void lab_space_forget(struct lab_space *s, uint64_t nr)
+{
+    struct tlb_gather gather;
+
+    tlb_gather_begin(&gather, &s->pgt);
+    tlb_gather_range(&gather, lab_space_va(s, 0), lab_space_va(s, nr), s->level);
+    tlb_gather_end(&gather);
+}
+
 void lab_space_chase(const struct lab_space *s)
 {
     void *at = s->first;

@@ -39,5 +39,9 @@ void lab_space_unload(void);
 /* The page's address, and its end. */
 uint64_t lab_space_va(const struct lab_space *s, uint64_t i);
 
+/* Forget the first @nr pages on every CPU that has the space loaded, as the kernel does after their
+ * leaves changed. IRQs on. */
+void lab_space_forget(struct lab_space *s, uint64_t nr);
+
 /* Read each page once, each read after the one before. */
 void lab_space_chase(const struct lab_space *s);
