@@ -12,6 +12,7 @@
 #include "kit.h"
 
 #include "machine.h"
+#include "others.h"
 #include <asm/spinlock.h>
 #include <base/lab.h>
 #include <lib/format.h>
@@ -51,5 +52,7 @@ void lab_start(const char *cmdline)
         return;
     lab_reps_set(parse_option_or(cmdline, "lab.reps", 31));
     lab_machine_print(cmdline);
+    lab_others_begin(NULL, 0, LAB_HALTED); /* what caches keep of threads, they keep from here on */
+    lab_others_end();
     ktest_run(names);
 }
