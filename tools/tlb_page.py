@@ -90,7 +90,7 @@ def experiment_part(results, name, plots, folder):
     return "".join(parts)
 
 
-def write_page(results, folder, model_part=""):
+def write_page(results, folder):
     plots = plots_of(results)
     names = list(dict.fromkeys(row["experiment"] for row in results.rows))
     links = "".join(f"<a href='#{esc(name)}'>{esc(name)}</a>\n" for name in names)
@@ -104,8 +104,8 @@ def write_page(results, folder, model_part=""):
 machines. p50 is the median of n repetitions; <i>control</i> is the median of the same thing measured
 once more, <i>empty</i> that of an empty body.</p>
 <p><label>Show only what says <input id=filter></label></p>
-<nav><a href='#machines'>machines</a> <a href='#model'>model</a>
+<nav><a href='#machines'>machines</a>
 {links}</nav>
-{machines_part(results)}{body}{model_part}<script>{SCRIPT}</script>
+{machines_part(results)}{body}<script>{SCRIPT}</script>
 </body></html>
 """)

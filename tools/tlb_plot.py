@@ -29,64 +29,52 @@ class Plot:
     def _points(self):
         return [point for line in self.lines.values() for point in line]
 
-    def _is_categories(self):
-        return len({point[0] for point in self._points()}) == 1
-
-    def _wants_log(self, values):
-        values = [value for value in values if value > 0]
-        return bool(values) and max(values) / min(values) >= 30
-
-    def _shift(self):
-        """0 has no logarithm: it is drawn where there is room for it, and its label says 0."""
-        return 0.5
+    def _x_positions(self):
+        """Where each x is drawn: in order of size, one beside the other."""
+        return {x: i for i, x in enumerate(sorted({point[0] for point in self._points()}))}
 
     def _head(self):
-        points = self._points()
+        values = [figure for point in self._points() for figure in point[1:] if figure > 0]
         head = [f"set title {quoted(self.title)} . \"\\n\" . {quoted(self.where)}",
-                f"set ylabel {quoted(self.unit)}", "set grid", "set key outside right top Left reverse",
-                "unset logscale", "unset xtics", "set xtics", "unset xlabel"]
-        if self._wants_log([point[1] for point in points]):
-            head.append("set logscale y")
-        else:
-            head.append("set yrange [0:*]")
-        return head
+                f"set ylabel {quoted(self.unit)}", "set grid",
+                "set key outside right top Left reverse",
+                "set bmargin 5"]
+        if values and max(values) / min(values) >= 30:
+            return [*head, "set logscale y", f"set yrange [{max(min(values) / 2, 0.5)}:*]"]
+        return [*head, "set yrange [0:*]"]
+
+    def _bars(self):
+        """All at one x: a bar for each line."""
+        rows = [f"{i} {p50} {low} {high} {quoted(line)}"
+                for i, (line, ((_, p50, low, high), *_)) in enumerate(self.lines.items())]
+        head = [f"set xrange [-0.6:{len(rows) - 0.4}]", "set xtics rotate by -35", "unset key",
+                "set style fill solid 0.6", "set boxwidth 0.6", "set bmargin 9"]
+        return head, [rows], [f"$d0 using 1:2:xtic(5) with boxes lc rgb '{COLOURS[1]}' notitle",
+                              "$d0 using 1:2:3:4 with yerrorbars lc rgb '#333333' pt 0 notitle"]
+
+    def _curves(self):
+        positions = self._x_positions()
+        tics = ", ".join(f"'{x}' {i}" for x, i in positions.items())
+        head = [f"set xlabel {quoted(self.x_axis)}", f"set xtics ({tics})",
+                f"set xrange [-0.3:{len(positions) - 0.7}]"]
+        data = [[f"{positions[x]} {p50} {low} {high}" for x, p50, low, high in sorted(points)]
+                for points in self.lines.values()]
+        return head, data, [
+            f"$d{i} using 1:2:3:4 with yerrorlines pt {4 + i % 10} ps 0.7 lw 1.5 "
+            f"lc rgb '{COLOURS[i % len(COLOURS)]}' title {quoted(line)}"
+            for i, line in enumerate(self.lines)]
 
     def script(self, folder):
-        head = self._head()
-        data, plots = [], []
-        if self._is_categories():
-            rows = [f"{i} {value(p50)} {value(low)} {value(high)} {quoted(line)}"
-                    for i, (line, ((_, p50, low, high), *_)) in enumerate(self.lines.items())]
-            data.append("$d0 << EOD\n" + "\n".join(rows) + "\nEOD")
-            head += [f"set xrange [-0.6:{len(rows) - 0.4}]", "set xtics rotate by -35",
-                     "unset key", "set style fill solid 0.6", "set boxwidth 0.6"]
-            plots.append(f"$d0 using 1:2:xtic(5) with boxes lc rgb '{COLOURS[1]}' notitle")
-            plots.append("$d0 using 1:2:3:4 with yerrorbars lc rgb '#333333' pt 0 notitle")
-        else:
-            head.append(f"set xlabel {quoted(self.x_axis)}")
-            xs = [point[0] for point in self._points()]
-            positive = [x for x in xs if x > 0]
-            if max(positive) / min(positive) >= 16 and min(xs) > 0:
-                head.append("set logscale x 2")
-            for i, (line, points) in enumerate(self.lines.items()):
-                rows = [f"{x} {value(p50)} {value(low)} {value(high)}"
-                        for x, p50, low, high in sorted(points)]
-                data.append(f"$d{i} << EOD\n" + "\n".join(rows) + "\nEOD")
-                plots.append(f"$d{i} using 1:2:3:4 with yerrorlines pt {4 + i % 10} ps 0.6 "
-                             f"lc rgb '{COLOURS[i % len(COLOURS)]}' title {quoted(line)}")
-        text = "reset\n" + "\n".join(data + head) + "\n"
-        for terminal, suffix in (("svg noenhanced size 900,480 font 'sans,12' "
-                                  f"name '{self.name}_' background '#ffffff'", "svg"),
+        head, data, plots = self._bars() if len(self._x_positions()) == 1 else self._curves()
+        blocks = [f"$d{i} << EOD\n" + "\n".join(rows) + "\nEOD" for i, rows in enumerate(data)]
+        text = "\n".join(["reset", *blocks, *self._head(), *head]) + "\n"
+        for terminal, suffix in ((f"svg noenhanced size 900,480 font 'sans,12' name '{self.name}_' "
+                                  "background '#ffffff'", "svg"),
                                  ("pngcairo noenhanced size 900,480 font 'sans,10'", "png")):
             path = os.path.join(folder, f"{self.name}.{suffix}")
-            text += f"set terminal {terminal}\nset output {quoted(path)}\nplot " \
-                    + ", ".join(plots) + "\nunset output\n"
+            text += f"set terminal {terminal}\nset output {quoted(path)}\n" \
+                    f"plot {', '.join(plots)}\nunset output\n"
         return text
-
-
-def value(figure):
-    """A logarithmic axis has no 0."""
-    return max(figure, 0.5)
 
 
 def quoted(text):

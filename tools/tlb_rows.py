@@ -105,7 +105,7 @@ def machine_key(facts):
 def validity(facts):
     """What its figures mean: "emulated", "virt" or "bare"."""
     hypervisor = facts.get("hypervisor", "none")
-    if hypervisor in EMULATORS or facts.get("clock") in ("instructions", "bochs"):
+    if hypervisor in EMULATORS or facts.get("clock") in ("instructions", "bochs", "model"):
         return "emulated"
     return "bare" if hypervisor == "none" else "virt"
 
@@ -116,6 +116,8 @@ def verdict(facts):
             "bare": "hardware"}[validity(facts)]
     if facts.get("clock") == "instructions":
         what = "instructions of the guest, exact; misses and flushes cost nothing here"
+    elif facts.get("clock") == "model":
+        what = "its figures, made of published costs: neither QEMU's nor a CPU's"
     elif facts.get("clock") == "bochs":
         what = "Bochs' cost, not a CPU's"
     return f"{facts.get('cpu', 'unknown CPU')}, {facts.get('cpus', '?')} CPU: {what}"
