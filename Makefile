@@ -43,7 +43,7 @@ FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
 .PHONY: all deps kernel kernel-test kernel-bugs user efi iso run gdb help clean
 .DELETE_ON_ERROR:
 
-all: kernel kernel-test kernel-bugs user efi
+all: kernel kernel-test kernel-bugs user efi lab
 
 help:
 	@echo "make              kernel (both flavours), user programs, UEFI loader"

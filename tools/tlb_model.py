@@ -52,7 +52,7 @@ def trace_rows(workload, kernel):
 def trace_log(kernel_name, kernel):
     """The traces of one kernel, as lines of the laboratory."""
     lines = [f"lab|machine|kernel|{kernel_name}", "lab|machine|clock|model", "lab|machine|cpus|1",
-             "lab|machine|cpu|a model of Skylake's TLB, tools/tlbmodel/parameters.h"]
+             "lab|machine|cpu|a model of a TLB (skylake)"]
     for workload, title in WORKLOADS:
         rows = trace_rows(workload, kernel)
         for column, unit, means in FIGURES:
@@ -66,10 +66,11 @@ def trace_log(kernel_name, kernel):
     return "\n".join(lines)
 
 
-def add_model(results, linux, say):
+def model_logs(linux, say):
+    """(title, text) of each."""
     say("model: published shapes")
-    results.add_log(shapes_log())
+    yield "model", shapes_log()
     for name, kernel in (("Bulla", None), ("Linux", linux)):
         if name == "Bulla" or kernel:
             say(f"model: {len(WORKLOADS)} traces of {name}")
-            results.add_log(trace_log(name, kernel))
+            yield f"model traces {name}", trace_log(name, kernel)

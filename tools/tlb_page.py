@@ -11,11 +11,10 @@ import html
 import os
 import re
 
-from tlb_plot import plots_of
 from tlb_rows import FIGURES, validity, verdict
 
 STYLE = """
-body { font: 15px/1.45 sans-serif; margin: 1.5em auto; max-width: 62em; padding: 0 1em; color: #222 }
+body { font: 15px/1.45 sans-serif; margin: 1.5em auto; max-width: 62em; padding: 0 1em }
 h2 { border-top: 1px solid #ccc; padding-top: .8em; margin-top: 2em }
 table { border-collapse: collapse; font-size: 13px; margin: .6em 0 }
 th, td { border: 1px solid #ddd; padding: 2px 7px; text-align: left }
@@ -61,11 +60,10 @@ def machines_part(results):
     return "".join(parts)
 
 
-def meanings(results, name):
+def meanings(results, name, rows):
     """What its figures mean on the machines that they come from."""
     experiment = results.experiments.get(name, {})
-    kinds = dict.fromkeys(validity(dict(results.machines.get(row["machine"], [])))
-                          for row in results.rows if row["experiment"] == name)
+    kinds = dict.fromkeys(validity(results.facts(row)) for row in rows)
     words = {"bare": "On bare metal", "virt": "Under hardware virtualisation",
              "emulated": "Under an emulator"}
     shown = "".join(f"<p class=warn><b>{words[kind]}:</b> {esc(experiment.get(kind, ''))}</p>\n"
@@ -74,15 +72,14 @@ def meanings(results, name):
         + f"<b>{words['virt']}:</b> {esc(experiment.get('virt', ''))}</p>\n"
 
 
-def experiment_part(results, name, plots, folder):
-    rows = [row for row in results.rows if row["experiment"] == name]
+def experiment_part(results, name, rows, plots, folder):
     title = results.experiments.get(name, {}).get("title", name)
     parts = [f"<section class=experiment id={esc(name)} data-rows={len(rows)}>\n"
-             f"<h2>{esc(title)}</h2>\n<p><code>{esc(name)}</code></p>\n", meanings(results, name)]
-    for (experiment, _), plot in plots.items():
-        if experiment == name:
-            parts.append(f"<figure class=plot data-plot={esc(plot.name)}>\n"
-                         + inline_svg(os.path.join(folder, plot.name + ".svg")) + "</figure>\n")
+             f"<h2>{esc(title)}</h2>\n<p><code>{esc(name)}</code></p>\n",
+             meanings(results, name, rows)]
+    for plot in plots:
+        parts.append(f"<figure class=plot data-plot={esc(plot.name)}>\n"
+                     + inline_svg(os.path.join(folder, plot.name + ".svg")) + "</figure>\n")
     columns = ("machine", "series", "x", "unit", *FIGURES, "note")
     parts.append(f"<details><summary>{len(rows)} rows</summary>\n"
                  + table(columns, [[row[c] for c in columns] for row in rows], ("x", *FIGURES))
@@ -90,19 +87,22 @@ def experiment_part(results, name, plots, folder):
     return "".join(parts)
 
 
-def write_page(results, folder):
-    plots = plots_of(results)
-    names = list(dict.fromkeys(row["experiment"] for row in results.rows))
-    links = "".join(f"<a href='#{esc(name)}'>{esc(name)}</a>\n" for name in names)
-    body = "".join(experiment_part(results, name, plots, folder) for name in names)
+def write_page(results, plots, folder):
+    experiments = results.by_experiment()
+    links = "".join(f"<a href='#{esc(name)}'>{esc(name)}</a>\n" for name in experiments)
+    body = ""
+    for name, rows in experiments.items():
+        own = [plot for (experiment, _), plot in plots.items() if experiment == name]
+        body += experiment_part(results, name, rows, own, folder)
     with open(os.path.join(folder, "index.html"), "w", encoding="utf-8") as file:
         file.write(f"""<!DOCTYPE html>
 <html lang=en><head><meta charset=utf-8><title>Bulla: the TLB laboratory</title>
 <style>{STYLE}</style></head><body>
 <h1>The TLB laboratory</h1>
-<p>What it costs to forget a translation, by {len(names)} experiments on {len(results.machines)}
-machines. p50 is the median of n repetitions; <i>control</i> is the median of the same thing measured
-once more, <i>empty</i> that of an empty body.</p>
+<p>What it costs to forget a translation: {len(experiments)} experiments on {len(results.machines)}
+machines. p50 is the median of n repetitions; <i>control</i> is the median of the same thing,
+machines. p50 is the median of n repetitions; <i>control</i> is the median of the same thing,
+measured once more, <i>empty</i> that of an empty body.</p>
 <p><label>Show only what says <input id=filter></label></p>
 <nav><a href='#machines'>machines</a>
 {links}</nav>

@@ -3,11 +3,12 @@
 
 Room:   tools. Python standard library, gnuplot; a module for tools/tlb.
 Owns:   build/tlb/*.svg and *.png.
-Always: (1) the same CSV gives the same bytes; (2) each plot says where it was measured and what that
-            is worth.
+Always: (1) the same CSV gives the same bytes;
+        (2) each plot says where it was measured and what that is worth.
 Tour:   after tools/tlb_rows.py.
 """
 import os
+import re
 import subprocess
 
 from tlb_rows import verdict
@@ -41,7 +42,7 @@ class Plot:
                 "set bmargin 5"]
         if values and max(values) / min(values) >= 30:
             return [*head, "set logscale y", f"set yrange [{max(min(values) / 2, 0.5)}:*]"]
-        return [*head, "set yrange [0:*]"]
+        return [*head, "set yrange [0:*]" if values else "set yrange [0:1]"]
 
     def _bars(self):
         """All at one x: a bar for each line."""
@@ -81,30 +82,39 @@ def quoted(text):
     return '"' + str(text).replace("\\", "\\\\").replace('"', "'") + '"'
 
 
+def place_of(facts):
+    """Figures of one place may stand in one plot: the kernels of one machine, by one clock."""
+    return tuple(facts.get(name, "") for name in ("clock", "hypervisor", "cpu", "cpus"))
+
+
+def plot_name(experiment, clock, taken):
+    """As experiment_clock; the second place of that clock gets a number."""
+    name = f"{experiment}_{clock}"
+    number = sum(1 for other in taken if other == name or re.fullmatch(name + r"_\d+", other))
+    return f"{name}_{number + 1}" if number else name
+
+
 def plots_of(results):
-    """One for each experiment and unit: machines of one clock side by side. {(experiment, unit)}."""
+    """One for each experiment and place: {(experiment, place): Plot}."""
     plots = {}
+    kernels = {name: len({results.facts(row).get("kernel") for row in rows})
+               for name, rows in results.by_experiment().items()}
     for row in results.rows:
         if not row["p50"]:
             continue
-        facts = dict(results.machines.get(row["machine"], []))
-        key = (row["experiment"], row["unit"])
+        name, facts = row["experiment"], results.facts(row)
+        key = (name, place_of(facts))
         if key not in plots:
-            experiment = results.experiments.get(row["experiment"], {})
-            plots[key] = Plot(f"{row['experiment']}_{row['unit']}".replace(" ", "_"),
-                              experiment.get("title", row["experiment"]),
-                              experiment.get("x_axis", "x"), f"{row['unit']}, p50 (min to p90)",
-                              verdict(facts))
-        kernel = facts.get("kernel", "").split(" ")[0]
-        line = f"{kernel}: {row['series']}" if of_user(results, row["experiment"]) else row["series"]
+            experiment = results.experiments.get(name, {})
+            plots[key] = Plot(plot_name(name, facts.get("clock", "unknown"),
+                                        [plot.name for plot in plots.values()]),
+                              experiment.get("title", name), experiment.get("x_axis", "x"),
+                              f"{row['unit']}, p50 (min to p90)", verdict(facts))
+        line = row["series"]
+        if kernels[name] > 1:
+            line = f"{facts.get('kernel', '').split(' ')[0]}: {line}"
         plots[key].add(line, int(row["x"]), int(row["p50"]), int(row["min"]), int(row["p90"]))
     return plots
-
-
-def of_user(results, experiment):
-    """Was it measured on more than one kernel?"""
-    return len({dict(results.machines.get(row["machine"], [])).get("kernel")
-                for row in results.rows if row["experiment"] == experiment}) > 1
 
 
 def draw(plots, folder):

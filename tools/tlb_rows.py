@@ -20,7 +20,7 @@ EMULATORS = ("TCGTCGTCGTCG", "Bochs")
 
 
 class Results:
-    """Machines {key: [(name, value)]}, experiments {name: {column: text}}, rows [{column: text}]."""
+    """Machines {key: [(name, value)]}, experiments {name: {column: text}}, rows of columns."""
 
     def __init__(self):
         self.machines, self.experiments, self._rows = {}, {}, {}
@@ -28,6 +28,17 @@ class Results:
     @property
     def rows(self):
         return list(self._rows.values())
+
+    def facts(self, row):
+        """Those of the row's machine."""
+        return dict(self.machines.get(row["machine"], []))
+
+    def by_experiment(self):
+        """{name: rows}, in the order in which they were measured."""
+        found = {}
+        for row in self.rows:
+            found.setdefault(row["experiment"], []).append(row)
+        return found
 
     def add_row(self, row):
         self._rows[row["machine"], row["experiment"], row["series"], row["x"]] = row
@@ -99,6 +110,8 @@ def machine_key(facts):
     where = {"emulated": "emulated", "virt": "virtual", "bare": "hardware"}[validity(facts)]
     words = [facts.get("kernel", "unknown").split(" ")[0], where,
              facts.get("clock", "unknown"), facts.get("cpus", "?") + "cpu"]
+    if where != "emulated":
+        words.append(re.sub(r"\W+", "-", facts.get("cpu", "unknown")))
     return "-".join(words).lower()
 
 

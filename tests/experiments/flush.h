@@ -5,7 +5,7 @@
  * Room:   tests/experiments.
  * Owns:   enum lab_flush.
  * Locks:  none. IRQs off.
- * Always: (1) LAB_NOTHING is the control; LAB_CR3_KEEP forgets nothing either, and costs a CR3 write.
+ * Always: (1) LAB_NOTHING is the control; LAB_CR3_KEEP forgets nothing either, at the price of CR3.
  * Source: Intel SDM 3A, "Operations that Invalidate TLBs and Paging-Structure Caches".
  * Tour:   after tests/experiments/space.h.
  */

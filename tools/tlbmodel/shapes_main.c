@@ -75,7 +75,7 @@ int main(void)
 {
     puts("lab|machine|kernel|model");
     puts("lab|machine|clock|model");
-    puts("lab|machine|cpu|a model of two Intel TLBs, tools/tlbmodel/parameters.h");
+    puts("lab|machine|cpu|a model of a TLB");
     puts("lab|machine|cpus|1");
     refill();
     turns();
