@@ -71,3 +71,19 @@ def test_page_table_bits_mean_what_the_manual_says(tmp_path):
     print(log[-2000:])
     assert " cases, 0 differences" in log
     assert "\nok 1 a_part_of_the_page_table_bits" in log.replace("\r", "")
+
+
+@pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed (Debian: bochs)")
+def test_each_way_to_forget_forgets_what_the_manual_says(tmp_path):
+    """Global entries stay where they must, and no way is missing on this CPU."""
+    make_iso(tmp_path, "build/lab/bulla.elf", "lab=stale_entry lab.clock=bochs")
+    log = run_bochs(tmp_path)
+    print(log[-4000:])
+    assert "\nok 1 stale_entry" in log.replace("\r", "")
+    gone = {tuple(line.split("|")[3:5]): line.split("|")[7]
+            for line in log.split("\n") if "lab|row|stale_entry|" in line}
+    reach_global = {"invlpg", "invpcid 2", "cr4.pge"}
+    ways = {way for way, _ in gone}
+    assert len(ways) == 9
+    assert {way for way in ways if gone[way, "1"] == "1"} == reach_global
+    assert {way for way in ways if gone[way, "0"] == "0"} <= {"nothing", "cr3 no-flush"}

@@ -43,8 +43,7 @@ EXPERIMENT(catch_up, .title = "Back from idle, a flush missed or not", .x_axis =
            .bare = "What is missed is made up for by a full flush, whatever it was: a refill.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 512)
-    {
+    LAB_FOR_SIZES (nr, 8, 512) {
         struct missed m = {.space = {.level = PT_4K, .nr = nr, .stride = 1}};
         REQUIRE(!lab_space_make(&m.space));
         lab_space_load(&m.space);

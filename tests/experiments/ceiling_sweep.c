@@ -39,8 +39,7 @@ EXPERIMENT(ceiling_sweep, .title = "33 pages forgotten under each ceiling, then 
         uint64_t ceiling;
     } ceilings[] = {{"ceiling 0", 0}, {"ceiling 8", 8}, {"ceiling 33", 33}, {"ceiling 512", 512}};
 
-    LAB_FOR_SIZES(nr, 64, 2048)
-    {
+    LAB_FOR_SIZES (nr, 64, 2048) {
         struct lab_space s = {.level = PT_4K, .nr = nr, .stride = 1};
         REQUIRE(!lab_space_make(&s));
         lab_space_load(&s);

@@ -30,8 +30,7 @@ static void write_all(void *memory)
 EXPERIMENT(copy_on_write, .title = "Copy on write, for each page", .x_axis = "pages written",
            .bare = "A frame, a copy of 4 KiB, one flush of one page.", .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 1, 256)
-    {
+    LAB_FOR_SIZES (nr, 1, 256) {
         struct lab_memory m = {.nr = nr};
         lab_measure(&(struct lab_probe){.series = "write",
                                         .x = nr,

@@ -47,8 +47,7 @@ EXPERIMENT(direct_map_hide, .title = "Hiding pages from the direct map, and back
     struct page *block;
 
     REQUIRE(page_alloc(9, PAGE_ALLOC_PLAIN, &block) == 0);
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct hiding h = {page_to_pfn(block), nr};
         lab_measure(&(struct lab_probe){.series = "hide",
                                         .x = nr,

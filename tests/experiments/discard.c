@@ -20,8 +20,7 @@ static void throw_away(void *memory)
 EXPERIMENT(discard, .title = "MADV_DONTNEED, for each page", .x_axis = "pages touched",
            .bare = "As unmapping, without the area's end.", .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct lab_memory m = {.nr = nr};
         lab_measure(&(struct lab_probe){.series = "discard",
                                         .x = nr,

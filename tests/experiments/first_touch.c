@@ -31,8 +31,7 @@ static void touch_all(void *memory)
 EXPERIMENT(first_touch, .title = "The first write to a page", .x_axis = "pages written",
            .bare = "A frame, 4 KiB of zeros, a leaf. No flush.", .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct lab_memory m = {.nr = nr};
         lab_measure(&(struct lab_probe){.series = "write",
                                         .x = nr,

@@ -21,8 +21,7 @@ EXPERIMENT(fork_space, .title = "fork of an address space", .x_axis = "pages tou
            .bare = "A leaf read, changed and copied for each page; one flush.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct lab_memory m = {.nr = nr};
         lab_measure(&(struct lab_probe){.series = "fork",
                                         .x = nr,

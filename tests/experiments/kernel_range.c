@@ -29,9 +29,9 @@ static void rows(enum lab_state state, uint64_t others, const char *series)
         return;
     }
     REQUIRE(lab_others_begin(NULL, others, state));
-    LAB_FOR_SIZES(nr, 1, 512)
-    lab_measure(
-        &(struct lab_probe){.series = series, .x = nr, .body = flush, .arg = &nr, .irqs_on = true});
+    LAB_FOR_SIZES (nr, 1, 512)
+        lab_measure(&(struct lab_probe){
+            .series = series, .x = nr, .body = flush, .arg = &nr, .irqs_on = true});
     lab_others_end();
 }
 

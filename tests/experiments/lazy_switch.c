@@ -27,8 +27,7 @@ EXPERIMENT(lazy_switch, .title = "Idle for a moment, then the same program", .x_
            .bare = "Lazy: nothing is loaded and nothing lost. Else: two loads of CR3 and a refill.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 512)
-    {
+    LAB_FOR_SIZES (nr, 8, 512) {
         struct lab_space s = {.level = PT_4K, .nr = nr, .stride = 1};
         REQUIRE(!lab_space_make(&s));
         lab_space_load(&s);

@@ -32,8 +32,7 @@ static void make_read_only(void *memory)
 EXPERIMENT(protect, .title = "mprotect down and up", .x_axis = "pages touched",
            .bare = "Down needs a flush, up none.", .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct lab_memory m = {.nr = nr};
         struct lab_probe p = {.series = "down, flushed",
                               .x = nr,

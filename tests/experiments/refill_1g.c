@@ -17,6 +17,6 @@ EXPERIMENT(
     .bare = "Few entries for such pages: most CPUs miss from 5 or 17 pages on without any flush.",
     .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 128)
-    lab_refill_rows(PT_1G, nr, 1, false);
+    LAB_FOR_SIZES (nr, 8, 128)
+        lab_refill_rows(PT_1G, nr, 1, false);
 }

@@ -16,6 +16,6 @@ EXPERIMENT(refill_2m, .title = "Refill of 2 MiB pages, by what was flushed",
            .bare = "As for small pages; the walk ends one level higher, and fewer entries fit.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 4096)
-    lab_refill_rows(PT_2M, nr, 1, false);
+    LAB_FOR_SIZES (nr, 8, 4096)
+        lab_refill_rows(PT_2M, nr, 1, false);
 }

@@ -16,6 +16,6 @@ EXPERIMENT(refill_4k, .title = "Refill of 4 KiB pages, by what was flushed",
            .bare = "A read after the flush: a walk where the entry is gone, a hit where it is not.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 4096)
-    lab_refill_rows(PT_4K, nr, 1, false);
+    LAB_FOR_SIZES (nr, 8, 4096)
+        lab_refill_rows(PT_4K, nr, 1, false);
 }

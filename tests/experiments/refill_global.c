@@ -17,6 +17,6 @@ EXPERIMENT(refill_global, .title = "Refill of global pages, by what was flushed"
                    "like nothing.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 4096)
-    lab_refill_rows(PT_4K, nr, 1, true);
+    LAB_FOR_SIZES (nr, 8, 4096)
+        lab_refill_rows(PT_4K, nr, 1, true);
 }

@@ -17,6 +17,6 @@ EXPERIMENT(
     .bare = "With all pages in one set there are misses from a few pages on, whatever was flushed.",
     .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 512)
-    lab_refill_rows(PT_4K, nr, 128, false);
+    LAB_FOR_SIZES (nr, 8, 512)
+        lab_refill_rows(PT_4K, nr, 128, false);
 }

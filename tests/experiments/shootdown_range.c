@@ -32,8 +32,7 @@ static void rows(struct shot *s, uint64_t others, const char *series)
         return;
     }
     REQUIRE(lab_others_begin(&s->space.pgt, others, LAB_KERNEL));
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         s->nr = nr;
         lab_measure(&(struct lab_probe){
             .series = series, .x = nr, .body = forget, .arg = s, .irqs_on = true});

@@ -71,6 +71,6 @@ EXPERIMENT(space_switch, .title = "A switch of address spaces, and the reads aft
            .virt = LAB_VIRT_LOCAL)
 {
     rows(0);
-    LAB_FOR_SIZES(nr, 8, 512)
-    rows(nr);
+    LAB_FOR_SIZES (nr, 8, 512)
+        rows(nr);
 }

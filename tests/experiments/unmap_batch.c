@@ -21,8 +21,7 @@ EXPERIMENT(unmap_batch, .title = "Unmapping, for each page", .x_axis = "pages to
            .bare = "A flush for each batch of 240 pages: what one page pays falls, then is flat.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 1, 2048)
-    {
+    LAB_FOR_SIZES (nr, 1, 2048) {
         struct lab_memory m = {.nr = nr};
         lab_measure(&(struct lab_probe){.series = "unmap",
                                         .x = nr,

@@ -51,6 +51,6 @@ EXPERIMENT(unrelated_page, .title = "Reads after an unrelated page was flushed",
            .bare = "More than nothing: the paging-structure caches went, and misses walk further.",
            .virt = LAB_VIRT_LOCAL)
 {
-    LAB_FOR_SIZES(nr, 8, 4096)
-    rows(nr);
+    LAB_FOR_SIZES (nr, 8, 4096)
+        rows(nr);
 }

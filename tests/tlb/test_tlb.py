@@ -43,7 +43,7 @@ def rows_of(folder):
 def written_experiments():
     """By the sources."""
     for path in (ROOT / "tests/experiments").rglob("*.c"):
-        yield from re.findall(r"^EXPERIMENT\((\w+),", path.read_text(), re.M)
+        yield from re.findall(r"^EXPERIMENT\(\s*(\w+),", path.read_text(), re.M)
 
 
 def test_every_experiment_has_rows_on_every_machine_that_runs_it(lab):

@@ -35,8 +35,7 @@ EXPERIMENT(dontneed_pages, .title = "MADV_DONTNEED, another thread running", .x_
     char *shared = pages_make(16);
 
     readers_start(shared, 16, nr_cpus() - 1);
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct dropping c = {pages_make(nr), nr};
         struct lab_probe p = {.x = nr, .prepare = touch, .body = drop, .arg = &c};
         measure_by_policy(&p);

@@ -33,8 +33,7 @@ static void to_read_only(void *arg)
 EXPERIMENT(mprotect_pages, .title = "mprotect to read-only, another thread reading the pages",
            .x_axis = "pages", .bare = "The call with its shootdown.", .virt = LAB_VIRT_IPI)
 {
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct protecting c = {pages_make(nr), nr};
         struct lab_probe p = {.x = nr, .prepare = make_writable, .body = to_read_only, .arg = &c};
         readers_start(c.p, nr, nr_cpus() - 1);

@@ -32,8 +32,7 @@ EXPERIMENT(mprotect_upgrade, .title = "mprotect to writable, another thread read
            .x_axis = "pages", .bare = "Linux 6.1 flushes here as it does on the way down.",
            .virt = LAB_VIRT_CALL)
 {
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct upgrading c = {pages_make(nr), nr};
         struct lab_probe p = {.x = nr, .prepare = make_read_only, .body = to_writable, .arg = &c};
         readers_start(c.p, nr, nr_cpus() - 1);

@@ -37,8 +37,7 @@ EXPERIMENT(mremap_pages, .title = "mremap to another address, another thread run
     char *shared = pages_make(16);
 
     readers_start(shared, 16, nr_cpus() - 1);
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct moving m = {pages_make(nr), pages_make(nr), nr};
         struct lab_probe p = {.x = nr, .body = move, .settle = move_back, .arg = &m};
         munmap(m.to, nr * PAGE);

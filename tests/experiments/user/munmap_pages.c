@@ -34,8 +34,7 @@ EXPERIMENT(munmap_pages, .title = "munmap, another thread running", .x_axis = "p
     char *shared = pages_make(16);
 
     readers_start(shared, 16, nr_cpus() - 1);
-    LAB_FOR_SIZES(nr, 1, 512)
-    {
+    LAB_FOR_SIZES (nr, 1, 512) {
         struct unmapping u = {.nr = nr};
         struct lab_probe p = {.x = nr, .prepare = prepare, .body = body, .arg = &u};
         measure_by_policy(&p);

@@ -44,8 +44,7 @@ static void rows(uint64_t unmapped, const char *series)
 {
     pthread_t thread;
 
-    LAB_FOR_SIZES(nr, 64, 1024)
-    {
+    LAB_FOR_SIZES (nr, 64, 1024) {
         struct reading r = {pages_make(nr), nr};
         atomic_store(&stop, false);
         MUST(pthread_create(&thread, NULL, unmap_again_and_again, &unmapped) == 0);
