@@ -14,22 +14,11 @@
 
 #include <asm/tlb.h>
 
-struct shot {
-    struct lab_space space;
-    uint64_t nr;
-};
-
-static void forget(void *arg)
-{
-    struct shot *s = arg;
-    lab_space_forget(&s->space, s->nr);
-}
-
-static void row(struct shot *s, const char *series, unsigned policy)
+static void row(struct lab_shot *s, const char *series, unsigned policy)
 {
     lab_settings_begin(policy, 512);
     lab_measure(&(struct lab_probe){
-        .series = series, .x = s->nr, .body = forget, .arg = s, .irqs_on = true});
+        .series = series, .x = s->nr, .body = lab_shot_body, .arg = s, .irqs_on = true});
     lab_settings_end();
 }
 
@@ -37,7 +26,7 @@ EXPERIMENT(acknowledgement, .title = "Early against late acknowledgement", .x_ax
            .bare = "What early saves is what the responder needs to forget, here one by one.",
            .virt = LAB_VIRT_IPI)
 {
-    struct shot s = {.space = {.level = PT_4K, .nr = 512, .stride = 1}};
+    struct lab_shot s = {.space = {.level = PT_4K, .nr = 512, .stride = 1}};
 
     if (nr_cpus() == 1) {
         lab_absent("all", 1, "one CPU");

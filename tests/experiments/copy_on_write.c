@@ -19,14 +19,6 @@ static void share(void *memory)
     EXPECT(mm_fork(m->mm, &m->child) == 0);
 }
 
-static void write_all(void *memory)
-{
-    const struct lab_memory *m = memory;
-
-    for (uint64_t i = 0; i < m->nr; i++)
-        EXPECT(mm_fault(m->mm, user(AT(i)), ACCESS_WRITE) == FAULT_RESOLVED);
-}
-
 EXPERIMENT(copy_on_write, .title = "Copy on write, for each page", .x_axis = "pages written",
            .bare = "A frame, a copy of 4 KiB, one flush of one page.", .virt = LAB_VIRT_LOCAL)
 {
@@ -35,7 +27,7 @@ EXPERIMENT(copy_on_write, .title = "Copy on write, for each page", .x_axis = "pa
         lab_measure(&(struct lab_probe){.series = "write",
                                         .x = nr,
                                         .prepare = share,
-                                        .body = write_all,
+                                        .body = lab_memory_write,
                                         .settle = lab_memory_drop,
                                         .arg = &m,
                                         .per = nr,

@@ -20,14 +20,6 @@ static void map(void *memory)
     kit_load(m->mm);
 }
 
-static void touch_all(void *memory)
-{
-    const struct lab_memory *m = memory;
-
-    for (uint64_t i = 0; i < m->nr; i++)
-        EXPECT(mm_fault(m->mm, user(AT(i)), ACCESS_WRITE) == FAULT_RESOLVED);
-}
-
 EXPERIMENT(first_touch, .title = "The first write to a page", .x_axis = "pages written",
            .bare = "A frame, 4 KiB of zeros, a leaf. No flush.", .virt = LAB_VIRT_LOCAL)
 {
@@ -36,7 +28,7 @@ EXPERIMENT(first_touch, .title = "The first write to a page", .x_axis = "pages w
         lab_measure(&(struct lab_probe){.series = "write",
                                         .x = nr,
                                         .prepare = map,
-                                        .body = touch_all,
+                                        .body = lab_memory_write,
                                         .settle = lab_memory_drop,
                                         .arg = &m,
                                         .per = nr,

@@ -115,6 +115,22 @@ void lab_refill_body(void *refill)
     lab_space_chase(&((const struct lab_refill *)refill)->space);
 }
 
+void lab_refill_row(struct lab_refill *r, enum lab_flush how, void (*prepare)(void *refill))
+{
+    struct lab_probe p = {.series = lab_flush_name(how),
+                          .x = r->space.nr,
+                          .prepare = prepare,
+                          .body = lab_refill_body,
+                          .arg = r,
+                          .per = r->space.nr};
+
+    r->how = how;
+    if (lab_flush_absent(how))
+        lab_absent(p.series, p.x, lab_flush_absent(how));
+    else
+        lab_measure(&p);
+}
+
 void lab_refill_rows(enum pt_level level, uint64_t nr, uint64_t stride, bool global)
 {
     struct lab_refill r = {.space = {.level = level, .nr = nr, .stride = stride, .global = global}};
@@ -125,18 +141,8 @@ void lab_refill_rows(enum pt_level level, uint64_t nr, uint64_t stride, bool glo
         return;
     }
     lab_space_load(&r.space);
-    for (r.how = 0; r.how < LAB_FLUSHES; r.how++) {
-        struct lab_probe p = {.series = lab_flush_name(r.how),
-                              .x = nr,
-                              .prepare = lab_refill_prepare,
-                              .body = lab_refill_body,
-                              .arg = &r,
-                              .per = nr};
-        if (lab_flush_absent(r.how))
-            lab_absent(p.series, nr, lab_flush_absent(r.how));
-        else
-            lab_measure(&p);
-    }
+    for (enum lab_flush how = 0; how < LAB_FLUSHES; how++)
+        lab_refill_row(&r, how, lab_refill_prepare);
     lab_space_unload();
     lab_space_drop(&r.space);
 }

@@ -53,5 +53,8 @@ struct lab_refill {
 void lab_refill_prepare(void *refill); /* know all pages, then forget them by @how */
 void lab_refill_body(void *refill);    /* walk them */
 
-/* One row for each way: what a page costs after it. */
+/* One row: what a page costs after @prepare, or that the CPU cannot do @how. */
+void lab_refill_row(struct lab_refill *r, enum lab_flush how, void (*prepare)(void *refill));
+
+/* One row for each way, in a space of its own. */
 void lab_refill_rows(enum pt_level level, uint64_t nr, uint64_t stride, bool global);

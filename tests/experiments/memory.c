@@ -22,6 +22,14 @@ void lab_memory_make(void *memory)
     kit_load(m->mm);
 }
 
+void lab_memory_write(void *memory)
+{
+    const struct lab_memory *m = memory;
+
+    for (uint64_t i = 0; i < m->nr; i++)
+        EXPECT(mm_fault(m->mm, user(AT(i)), ACCESS_WRITE) == FAULT_RESOLVED);
+}
+
 void lab_memory_drop(void *memory)
 {
     struct lab_memory *m = memory;

@@ -28,6 +28,9 @@ struct lab_memory {
 void lab_memory_make(void *memory);
 void lab_memory_drop(void *memory);
 
+/* A body: each page is faulted in for writing. */
+void lab_memory_write(void *memory);
+
 /* Bytes that the body works on. */
 static inline uint64_t lab_memory_bytes(const struct lab_memory *m)
 {

@@ -15,14 +15,9 @@
 
 #include <asm/tlb.h>
 
-struct shot {
-    struct lab_space space;
-    uint64_t nr;
-};
-
 static uint64_t longest_gap(void *arg)
 {
-    struct shot *s = arg;
+    struct lab_shot *s = arg;
 
     lab_others_longest_gap();
     if (s->nr)
@@ -36,7 +31,7 @@ EXPERIMENT(responder_cost, .title = "How long the responder is held up", .x_axis
            .bare = "Interrupt, flush and return on the other CPU; 0 pages: nobody asked it.",
            .virt = LAB_VIRT_IPI)
 {
-    struct shot s = {.space = {.level = PT_4K, .nr = 512, .stride = 1}};
+    struct lab_shot s = {.space = {.level = PT_4K, .nr = 512, .stride = 1}};
 
     if (nr_cpus() == 1) {
         lab_absent("one other CPU", 0, "one CPU");

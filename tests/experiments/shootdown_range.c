@@ -14,18 +14,7 @@
 
 #include <asm/tlb.h>
 
-struct shot {
-    struct lab_space space;
-    uint64_t nr;
-};
-
-static void forget(void *arg)
-{
-    struct shot *s = arg;
-    lab_space_forget(&s->space, s->nr);
-}
-
-static void rows(struct shot *s, uint64_t others, const char *series)
+static void rows(struct lab_shot *s, uint64_t others, const char *series)
 {
     if (others >= nr_cpus()) {
         lab_absent(series, 1, "one CPU");
@@ -35,7 +24,7 @@ static void rows(struct shot *s, uint64_t others, const char *series)
     LAB_FOR_SIZES (nr, 1, 512) {
         s->nr = nr;
         lab_measure(&(struct lab_probe){
-            .series = series, .x = nr, .body = forget, .arg = s, .irqs_on = true});
+            .series = series, .x = nr, .body = lab_shot_body, .arg = s, .irqs_on = true});
     }
     lab_others_end();
 }
@@ -45,7 +34,7 @@ EXPERIMENT(
     .bare = "Grows by one INVLPG a page on each side up to the ceiling, 33; then it is flat.",
     .virt = LAB_VIRT_IPI)
 {
-    struct shot s = {.space = {.level = PT_4K, .nr = 512, .stride = 1}};
+    struct lab_shot s = {.space = {.level = PT_4K, .nr = 512, .stride = 1}};
 
     REQUIRE(!lab_space_make(&s.space));
     lab_space_load(&s.space);

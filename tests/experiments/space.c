@@ -158,6 +158,12 @@ void lab_space_forget(struct lab_space *s, uint64_t nr)
     tlb_gather_end(&gather);
 }
 
+void lab_shot_body(void *shot)
+{
+    struct lab_shot *s = shot;
+    lab_space_forget(&s->space, s->nr);
+}
+
 void lab_space_chase(const struct lab_space *s)
 {
     void *at = s->first;

@@ -43,5 +43,13 @@ uint64_t lab_space_va(const struct lab_space *s, uint64_t i);
  * leaves changed. IRQs on. */
 void lab_space_forget(struct lab_space *s, uint64_t nr);
 
+/* A probe's argument and body: so many pages are forgotten everywhere. */
+struct lab_shot {
+    struct lab_space space;
+    uint64_t nr;
+};
+
+void lab_shot_body(void *shot);
+
 /* Read each page once, each read after the one before. */
 void lab_space_chase(const struct lab_space *s);

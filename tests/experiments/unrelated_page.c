@@ -29,19 +29,8 @@ static void rows(uint64_t nr)
 
     REQUIRE(!lab_space_make(&r.space));
     lab_space_load(&r.space);
-    for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        r.how = ways[i];
-        struct lab_probe p = {.series = lab_flush_name(r.how),
-                              .x = nr,
-                              .prepare = know_then_forget_another,
-                              .body = lab_refill_body,
-                              .arg = &r,
-                              .per = nr};
-        if (lab_flush_absent(r.how))
-            lab_absent(p.series, nr, lab_flush_absent(r.how));
-        else
-            lab_measure(&p);
-    }
+    for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        lab_refill_row(&r, ways[i], know_then_forget_another);
     lab_space_unload();
     lab_space_drop(&r.space);
 }
