@@ -2,8 +2,8 @@
 /*
  * kernel/rwsem.c - many readers or one writer of a range; readers do not disturb each other
  *
- * Room:   kernel. The contract is include/base/mutex.h.
- * Owns:   the readers' lines, one per CPU.
+ * Room:   kernel. The contract is include/base/mutex.h, and base/rwsem_seek.h beside it.
+ * Owns:   who waits for whom; the readers' lines are of base/rwsem_seek.h.
  * Locks:  busy[0] among writers, busy[i] while one works on range i without having the turn; the
  *         spinlock (rank WAIT) around the wake-up.
  * Always: (1) a reader says where it reads, then looks for a writer there; a writer says what it
@@ -15,41 +15,13 @@
  */
 #include "task.h"
 #include <asm/cpu.h>
-#include <base/mutex.h>
 #include <base/panic.h>
+#include <base/rwsem_seek.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-/* In the low bits of a slot's start. */
-#define SLOT_TAKEN 1UL
-#define SLOT_SEEKS 2UL
-#define SLOT_FLAGS 3UL
-
-/*
- * One reader of a range has the slot; a second on the same CPU, while the first sleeps, reads
- * everything. The end is written before the start: who reads them the other way round sees a
- * range that somebody has, or one that begins after its own publication.
- */
-struct rwsem_line {
-    _Atomic uint32_t readers; /* of everything */
-    _Atomic uint64_t start;   /* with flags; 0: free */
-    _Atomic uint64_t end;
-} __aligned(CACHE_LINE_SIZE);
-
-/* How a reader came in: on which CPU, as the distance of its line, and whether by the slot. */
-#define READER_SLOT    1U
-#define reader_cpu(r)  ((r) / CACHE_LINE_SIZE)
-#define reader_of(cpu) ((rwsem_reader_t)(cpu)*CACHE_LINE_SIZE)
-
 /* What others need for a fault, and a bit: to sleep and be woken costs far more. */
 #define SPINS 200
-
-_Static_assert(sizeof(struct rwsem_line) == CACHE_LINE_SIZE, "reader_of()");
-
-static struct rwsem_line *line_of(const struct rwsem *s, rwsem_reader_t reader)
-{
-    return (struct rwsem_line *)((char *)s->lines + (reader & ~READER_SLOT));
-}
 
 int rwsem_init(struct rwsem *s)
 {
@@ -105,7 +77,7 @@ static __cold void wait_for_writer(struct rwsem *s, uint64_t start, uint64_t end
 }
 
 /* Claim 2. The writer's task may be gone as soon as the lock is free again. */
-static __cold void wake_writer(struct rwsem *s)
+__cold void rwsem_wake_writer(struct rwsem *s)
 {
     irq_flags_t flags = spin_lock_irqsave(&s->lock);
     if (s->waiting)
@@ -119,79 +91,40 @@ rwsem_reader_t rwsem_read_lock(struct rwsem *s)
         unsigned cpu = cpu_id();
         atomic_fetch_add(&s->lines[cpu].readers, 1);
         if (likely(!has_writer(s, 0, RWSEM_EVERYTHING)))
-            return reader_of(cpu);
-        rwsem_read_unlock(s, reader_of(cpu));
+            return cpu;
+        rwsem_read_unlock(s, cpu);
         wait_for_writer(s, 0, RWSEM_EVERYTHING);
     }
 }
 
-/* Exchanged, not stored: what it says is seen before the writer is looked for. */
-static void slot_set(struct rwsem_line *line, uint64_t start, uint64_t end)
-{
-    atomic_store_explicit(&line->end, end, memory_order_relaxed);
-    atomic_exchange(&line->start, start);
-}
-
-/* Come in; false: but a writer has some of the range. */
-static inline bool seek_once(struct rwsem *s, uint64_t start, uint64_t end, rwsem_reader_t *reader)
-{
-    *reader = reader_of(cpu_id()) | READER_SLOT;
-    struct rwsem_line *line = line_of(s, *reader);
-    if (unlikely(atomic_load_explicit(&line->start, memory_order_relaxed))) {
-        *reader = rwsem_read_lock(s);
-        return true;
-    }
-    slot_set(line, start | SLOT_TAKEN | SLOT_SEEKS, end);
-    return !has_writer(s, start, end);
-}
-
-static __cold rwsem_reader_t seek_again(struct rwsem *s, rwsem_reader_t reader, uint64_t start,
-                                        uint64_t end)
-{
-    do {
-        rwsem_read_unlock(s, reader);
-        wait_for_writer(s, start, end);
-    } while (!seek_once(s, start, end, &reader));
-    return reader;
-}
-
-rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end)
-{
-    rwsem_reader_t reader;
-    return likely(seek_once(s, start, end, &reader)) ? reader : seek_again(s, reader, start, end);
-}
-
-bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, uint64_t end)
-{
-    struct rwsem_line *line = line_of(s, reader);
-
-    if (unlikely(!(reader & READER_SLOT)))
-        return true;
-    uint64_t sought = atomic_load_explicit(&line->start, memory_order_relaxed);
-    if (likely(sought == (start | SLOT_TAKEN | SLOT_SEEKS)) &&
-        likely(atomic_load_explicit(&line->end, memory_order_relaxed) == end)) {
-        atomic_store_explicit(&line->start, start | SLOT_TAKEN, memory_order_release);
-        return true;
-    }
-    slot_set(line, start | SLOT_TAKEN, end);
-    return !has_writer(s, start, end);
-}
-
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
 {
-    struct rwsem_line *line = line_of(s, reader);
-
-    if (reader & READER_SLOT) {
-        uint64_t before = atomic_exchange(&line->start, 0);
-        DEBUG_ASSERT(before & SLOT_TAKEN, "claim 3: cpu=%u", reader_cpu(reader));
-        (void)before;
-    } else {
-        uint32_t before = atomic_fetch_sub(&line->readers, 1);
-        DEBUG_ASSERT(before > 0, "claim: who leaves came in; cpu=%u", reader_cpu(reader));
-        (void)before;
-    }
+    uint32_t before = atomic_fetch_sub(&s->lines[reader].readers, 1);
+    DEBUG_ASSERT(before > 0, "claim: who leaves came in; cpu=%u", reader);
+    (void)before;
     if (unlikely(atomic_load(&s->waiting)))
-        wake_writer(s);
+        rwsem_wake_writer(s);
+}
+
+/* @line names the range. As long as somebody writes there: back out, and wait. */
+__cold struct rwsem_line *rwsem_seek_beside_writers(struct rwsem *s, struct rwsem_line *line,
+                                                    uint64_t start, uint64_t end)
+{
+    while (has_writer(s, start, end)) {
+        rwsem_read_leave(s, line);
+        wait_for_writer(s, start, end);
+        line = rwsem_line_own(s);
+        if (atomic_load_explicit(&line->start, memory_order_relaxed))
+            return NULL;
+        rwsem_slot_set(line, start | SLOT_TAKEN | SLOT_SEEKS, end);
+    }
+    return line;
+}
+
+bool rwsem_settle_for_more(struct rwsem *s, struct rwsem_line *line, uint64_t start, uint64_t end)
+{
+    rwsem_slot_set(line, start | SLOT_TAKEN, end);
+    return !has_writer(s, start, end);
 }
 
 static bool has_readers(const struct rwsem *s, uint64_t start, uint64_t end)
@@ -330,7 +263,7 @@ rwsem_reader_t rwsem_downgrade(struct rwsem *s)
     unsigned cpu = cpu_id();
     atomic_fetch_add(&s->lines[cpu].readers, 1);
     rwsem_write_unlock(s);
-    return reader_of(cpu);
+    return cpu;
 }
 
 bool rwsem_is_held(const struct rwsem *s)

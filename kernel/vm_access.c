@@ -86,7 +86,8 @@ static size_t side_ready(struct mm *mm, struct side *side, uint64_t addr, size_t
         size_t rest = side->vector[side->at].len - side->offset;
         rest = min(rest, PAGES_AT_ONCE * PAGE_SIZE);
         if (addr + rest >= addr)
-            side->ready += mm_fault_in(mm, addr, rest, write ? ACCESS_WRITE : ACCESS_READ);
+            side->ready += write ? mm_fault_in(mm, addr, rest, ACCESS_WRITE)
+                                 : mm_pin_in(mm, addr, rest);
     }
     return min(len, side->ready - side->offset);
 }

@@ -88,9 +88,17 @@ static inline struct index_node *find_leaf(const struct index *index, uint64_t k
 
 void *index_find(const struct index *index, uint64_t key)
 {
-    const struct index_node *leaf = leaf_of(index, key);
+    const struct index_node *node = index->root;
 
-    return leaf != NULL ? leaf->slots[key % INDEX_WAYS] : NULL;
+    if (node == NULL || !shift_covers(node->shift, key))
+        return NULL;
+    for (unsigned shift = node->shift;; shift -= INDEX_SHIFT) {
+        void *item = node->slots[(key >> shift) % INDEX_WAYS];
+
+        if (shift == 0 || item == NULL)
+            return item;
+        node = item;
+    }
 }
 
 void *index_replace(struct index *index, uint64_t key, void *item)

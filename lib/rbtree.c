@@ -72,6 +72,12 @@ void rb_update(struct rb_root *root, struct rb_node *node)
         node = rb_parent(node);
 }
 
+void rb_update_through(struct rb_root *root, struct rb_node *node, struct rb_node *above)
+{
+    update_path(root, node, above);
+    rb_update(root, above);
+}
+
 /*
  *     top               child
  *    /   \             /     \
@@ -127,7 +133,7 @@ static struct rb_node *child_of(const struct rb_node *node, bool left)
 }
 
 /* @node is red; its parent may be red too, which is the only claim that may be broken. */
-static void balance_insert(struct rb_root *root, struct rb_node *node)
+void rb_balance(struct rb_root *root, struct rb_node *node)
 {
     struct rb_node *parent;
 
@@ -153,17 +159,6 @@ static void balance_insert(struct rb_root *root, struct rb_node *node)
         break;
     }
     set_black(root->node);
-}
-
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-               struct rb_node **link)
-{
-    node->parent_colour = (uintptr_t)parent; /* red */
-    node->left = NULL;
-    node->right = NULL;
-    *link = node;
-    rb_update(root, parent);
-    balance_insert(root, node);
 }
 
 /*

@@ -144,6 +144,35 @@ static int copy_in_page(struct mm *mm, struct transfer *t)
     return err;
 }
 
+/* A private page that a later write would copy? */
+static bool is_shared_copy(struct mm *mm, uint64_t addr)
+{
+    rwsem_reader_t reader = rwsem_read_lock(&mm->mmap_lock);
+    const struct vma *vma = vma_find(mm, addr);
+    struct pt_walk walk = pt_walk(&mm->pgtable, user(addr));
+    bool is = false;
+
+    spin_lock(pt_lock(walk.table));
+    pte_t pte = pte_read(walk.slot);
+    if (vma && !(vma->flags & VM_SHARED) && pte_kind(pte, walk.level) == PTE_KIND_LEAF)
+        is = !pte_is_exclusive(pte) &&
+             page_is_private(page_head(phys_to_page(pte_phys(pte, walk.level))));
+    spin_unlock(pt_lock(walk.table));
+    rwsem_read_unlock(&mm->mmap_lock, reader);
+    return is;
+}
+
+size_t mm_pin_in(struct mm *mm, uint64_t addr, size_t len)
+{
+    size_t in = mm_fault_in(mm, addr, len, ACCESS_READ);
+
+    for (uint64_t at = addr; at < addr + in; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
+        if (is_shared_copy(mm, at) &&
+            mm_fault_and_ask(mm, user(at), ACCESS_UNSHARE) != FAULT_RESOLVED)
+            return at - addr;
+    return in;
+}
+
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access)
 {
     uint64_t end = addr + len;

@@ -16,6 +16,7 @@
  */
 #include "fault.h"
 #include <base/bug.h>
+#include <base/rwsem_seek.h>
 #include <uapi/errno.h>
 
 static enum fault_result fault_zeros(struct fault *f)
@@ -36,7 +37,7 @@ static __force_inline enum fault_result fault_anonymous(struct fault *f)
     page->object = NULL;
     bug_moment(BUG_B16);
     bug_moment(BUG_B25);
-    if (unlikely(!publish_written(f, page, NULL)))
+    if (unlikely(!publish_written(f, page, PUBLISH_OWN)))
         page_put(page); /* somebody was faster */
     return FAULT_RESOLVED;
 }
@@ -97,6 +98,13 @@ static bool grants(const struct vma *vma, enum fault_access access)
     return vma->flags & needed[access];
 }
 
+int slot_find_far(struct fault *f, struct pt_near *near, pte_t *pte)
+{
+    f->walk = pt_walk_remember(&f->mm->pgtable, near, user(f->va));
+    *pte = pte_read(f->walk.slot);
+    return likely(f->walk.level == PT_4K) ? 0 : slot_make(f, vma_level(f->vma), pte);
+}
+
 __cold int slot_make(struct fault *f, enum pt_level level, pte_t *pte)
 {
     enum pte_kind kind;
@@ -110,27 +118,21 @@ __cold int slot_make(struct fault *f, enum pt_level level, pte_t *pte)
     return 0;
 }
 
-/* What a fault may fill in: the unit it is about, the huge page, or cached neighbours. */
-struct reach {
-    uint64_t start, end;
-    bool huge;
-};
-
-static struct reach fault_reach(const struct vma *vma, uint64_t addr, enum fault_access access)
+/* Where nothing is mapped. */
+static __force_inline enum fault_result fault_missing(struct fault *f)
 {
-    bool huge = may_be_huge(vma, addr, access);
-    uint64_t unit = huge ? HUGE_SIZE : vma_unit(vma), start = round_down(addr, unit);
+    const struct object *object = f->vma->object;
 
-    if (vma->object && access != ACCESS_WRITE && unit < FAULT_AROUND_REACH) {
-        start = round_down(addr, FAULT_AROUND_REACH);
-        unit = 2 * FAULT_AROUND_REACH;
-    }
-    return (struct reach){start, start + unit, huge};
+    if (!object)
+        return fault_anonymous(f);
+    if (f->access == ACCESS_WRITE && (f->vma->flags & VM_SHARED) && object->ops->make_page)
+        return fault_shared_write(f);
+    return fault_object(f);
 }
 
 __cold enum fault_result fault_vacant(struct fault *f)
 {
-    return f->vma->object ? fault_object(f) : fault_anonymous(f);
+    return fault_missing(f);
 }
 
 /* What the slot holds, which decides about f->va, says what is to be done. */
@@ -140,7 +142,7 @@ static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
     case PTE_KIND_NONE:
         if (unlikely(f->vma->flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)))
             return fault_watched(f, pte);
-        return f->vma->object ? fault_object(f) : fault_anonymous(f);
+        return fault_missing(f);
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
         return fault_present(f, pte);
@@ -163,7 +165,7 @@ static __cold enum fault_result fault_in_unit(struct fault *f)
     uint64_t va = f->va;
     pte_t pte;
 
-    if (slot_find(f, PT_2M, &pte))
+    if (slot_make(f, PT_2M, &pte))
         return FAULT_NO_MEMORY;
     if (f->walk.level == PT_4K)
         thp_scan_add(f->mm);
@@ -174,13 +176,14 @@ static __cold enum fault_result fault_in_unit(struct fault *f)
             return FAULT_RESOLVED;
         thp_scan_add(f->mm);
         f->va = va;
-        if (slot_find(f, PT_4K, &pte))
+        if (slot_make(f, PT_4K, &pte))
             return FAULT_NO_MEMORY;
     }
     return slot_fault(f, pte);
 }
 
-static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t addr,
+/* @at: the unit of @vma that the fault is about, with a huge leaf if it may have one. */
+static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma, uint64_t at,
                                                  enum fault_access access, bool huge)
 {
     struct fault f;
@@ -190,12 +193,12 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
         return FAULT_NO_RIGHT;
     f.mm = mm;
     f.vma = vma;
-    f.va = round_down(addr, vma_unit(vma));
+    f.va = at;
     f.access = access;
     f.spare = NULL;
     if (unlikely(huge))
         return fault_in_unit(&f);
-    if (slot_find(&f, vma_level(f.vma), &pte))
+    if (slot_find(&f, &pte))
         return FAULT_NO_MEMORY;
     return slot_fault(&f, pte);
 }
@@ -203,7 +206,8 @@ static __force_inline enum fault_result fault_in(struct mm *mm, struct vma *vma,
 enum fault_result area_fault(struct mm *mm, struct vma *vma, uint64_t addr,
                              enum fault_access access)
 {
-    return fault_in(mm, vma, addr, access, may_be_huge(vma, addr, access));
+    return fault_in(mm, vma, round_down(addr, vma_unit(vma)), access,
+                    may_be_huge(vma, addr, access));
 }
 
 /* Might the fault change the area itself, and look at its neighbours? vma_anon_begin() does. */
@@ -213,21 +217,44 @@ static bool changes_area(const struct vma *vma, enum fault_access access, bool h
     return !(vma->flags & VM_SHARED) && !vma->anon && (wants_own(access) || for_reads_too);
 }
 
+/* Will the fault at @addr fill in its page at most? Not its unit, a huge page, cached neighbours. */
+static inline bool fills_page(const struct vma *vma, enum fault_access access, bool huge)
+{
+    if (vma->object)
+        return !huge && access == ACCESS_WRITE && !vma->object->ops->folio_order;
+    return !huge;
+}
+
+/* What else it may fill in. False: somebody changes some of that. */
+static bool area_hold_more(struct mm *mm, struct rwsem_line *line, uint64_t addr,
+                           enum fault_access access, const struct vma *area, bool huge)
+{
+    uint64_t unit = huge ? HUGE_SIZE : vma_unit(area), start = round_down(addr, unit);
+
+    if (area->object && access != ACCESS_WRITE && unit < FAULT_AROUND_REACH) {
+        start = round_down(addr, FAULT_AROUND_REACH);
+        unit = 2 * FAULT_AROUND_REACH;
+    }
+    return rwsem_settle_for_more(&mm->mmap_lock, line, start, start + unit);
+}
+
 /* Find the area by a copy, and hold what the fault may reach. False: it takes everything. */
-static inline bool area_hold(struct mm *mm, rwsem_reader_t reader, uint64_t addr,
+static inline bool area_hold(struct mm *mm, struct rwsem_line *line, uint64_t addr,
                              enum fault_access access, struct vma *area, bool *huge)
 {
     uint64_t when = vma_look(mm, addr, area);
     if (unlikely(!vma_looked(when)))
         return false;
     bug_moment(BUG_B28);
-    struct reach reach = fault_reach(area, addr, access);
-    *huge = reach.huge;
-    if (unlikely(changes_area(area, access, reach.huge)))
+    *huge = may_be_huge(area, addr, access);
+    if (unlikely(changes_area(area, access, *huge)))
         return false;
-    return rwsem_read_settle(&mm->mmap_lock, reader, reach.start, reach.end) &&
-           (vma_unchanged(mm, when) ||
-            bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
+    if (unlikely(!fills_page(area, access, *huge)))
+        return area_hold_more(mm, line, addr, access, area, *huge) &&
+               (vma_unchanged(mm, when) ||
+                bug_is_back(BUG_B28)); /* what was added to its reach is as it was seen */
+    rwsem_read_settle(line, round_down(addr, PAGE_SIZE));
+    return true;
 }
 
 /* Beside mapping calls elsewhere, on a copy of the area. False: it takes everything to decide. */
@@ -238,11 +265,13 @@ static __force_inline bool fault_beside(struct mm *mm, uint64_t addr, enum fault
     struct vma area;
     bool huge;
 
-    rwsem_reader_t reader = rwsem_read_seek(&mm->mmap_lock, page, page + PAGE_SIZE);
-    bool held = area_hold(mm, reader, addr, access, &area, &huge);
+    struct rwsem_line *line = rwsem_read_seek(&mm->mmap_lock, page, page + PAGE_SIZE);
+    if (unlikely(!line))
+        return false;
+    bool held = area_hold(mm, line, addr, access, &area, &huge);
     if (likely(held))
-        *result = fault_in(mm, &area, addr, access, huge);
-    rwsem_read_unlock(&mm->mmap_lock, reader);
+        *result = fault_in(mm, &area, round_down(addr, vma_unit(&area)), access, huge);
+    rwsem_read_leave(&mm->mmap_lock, line);
     return held;
 }
 

@@ -87,26 +87,29 @@ static __force_inline bool publish(const struct fault *f, struct page *page,
     return done;
 }
 
-/* The usual faults: publish() of a small page for the write that wants it. @source: its object,
- * shared; NULL: it is new, and this address space's alone. */
+enum publish_whose { PUBLISH_OWN, PUBLISH_SHARED };
+
+/* The usual faults: publish() of a small page for the write that wants it. It is new, and this
+ * address space's alone; or @f's object has it, for all. */
 static __force_inline bool publish_written(const struct fault *f, struct page *page,
-                                           const struct object *source)
+                                           enum publish_whose whose)
 {
+    bool own = whose == PUBLISH_OWN;
     struct page *table = f->walk.table;
-    struct folio *folio = source ? page_folio(page) : (struct folio *)page;
+    struct folio *folio = own ? (struct folio *)page : page_folio(page);
     pte_t pte = pte_leaf(page_to_phys(page), pgprot_write(vma_pgprot(f->vma)), PT_4K);
-    pte = pte_made_dirty(pte_made_young(source ? pte : pte_made_exclusive(pte)));
+    pte = pte_made_dirty(pte_made_young(own ? pte_made_exclusive(pte) : pte));
 
     spin_lock(pt_lock(table));
-    bool valid = !source || likely(READ_ONCE(page->object) == source);
+    bool valid = own || likely(READ_ONCE(page->object) == f->vma->object);
     valid = valid && likely(pte_is_none(pte_read(f->walk.slot)));
     if (valid) {
         pte_write(f->walk.slot, pte);
         pt_entries_came(table, 1);
-        if (source)
-            atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
-        else
+        if (own)
             atomic_store_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
+        else
+            atomic_fetch_add_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
         rss_add(f->mm, folio, 1);
     }
     spin_unlock(pt_lock(table));
@@ -117,11 +120,20 @@ static __force_inline bool publish_written(const struct fault *f, struct page *p
  * 0 or -ENOMEM. */
 int __must_check slot_make(struct fault *f, enum pt_level level, pte_t *pte);
 
-static inline int slot_find(struct fault *f, enum pt_level level, pte_t *pte)
+/* The same for the leaves of the area, if none is larger than it has to be. */
+int __must_check slot_find_far(struct fault *f, struct pt_near *near, pte_t *pte);
+
+static __force_inline int slot_find(struct fault *f, pte_t *pte)
 {
-    f->walk = pt_walk_down_to(&f->mm->pgtable, user(f->va), PT_4K);
+    struct pt_near *near = &f->mm->cpus[cpu_id()].near;
+
+    if (unlikely(!pt_is_near(&f->mm->pgtable, near, user(f->va))))
+        return slot_find_far(f, near, pte);
+    f->walk.table = near->table;
+    f->walk.slot = near->slots + pt_index(f->va, PT_4K);
+    f->walk.level = PT_4K;
     *pte = pte_read(f->walk.slot);
-    return likely(f->walk.level == PT_4K) ? 0 : slot_make(f, level, pte);
+    return 0;
 }
 
 /* fault.c: where nothing is mapped, and nobody is asked. */
@@ -135,6 +147,9 @@ enum fault_result fault_told(struct fault *f);
 
 /* fault_object.c: what an object has, or makes, where nothing is mapped. */
 enum fault_result fault_object(struct fault *f);
+
+/* The same for a write to shared pages of an object that can make_page(). */
+enum fault_result fault_shared_write(struct fault *f);
 
 /* Its huge page, if it has one there or gets one now. False: none. */
 bool fault_huge_object(struct fault *f);

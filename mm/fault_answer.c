@@ -54,7 +54,7 @@ int page_install(struct vma *vma, uint64_t addr, struct page *page, enum install
 
     if (!(vma->flags & VM_SHARED))
         vma_anon_begin(vma);
-    if (slot_find(&f, vma_level(f.vma), &pte))
+    if (slot_find(&f, &pte))
         return -ENOMEM;
     if (f.walk.level > vma_level(f.vma))
         return -EEXIST; /* a huge page */
@@ -68,7 +68,7 @@ int poison_install(struct vma *vma, uint64_t addr)
 
     if (!vma->object)
         vma_anon_begin(vma); /* children inherit it */
-    if (slot_find(&f, vma_level(f.vma), &pte))
+    if (slot_find(&f, &pte))
         return -ENOMEM;
     spin_lock(pt_lock(f.walk.table));
     bool none = f.walk.level == vma_level(f.vma) && pte_is_none(pte_read(f.walk.slot));
@@ -83,7 +83,7 @@ static int install_copy(struct fault *f, const struct page *from, enum install_h
     struct page *page;
     pte_t pte;
 
-    if (slot_find(f, vma_level(f->vma), &pte))
+    if (slot_find(f, &pte))
         return -ENOMEM;
     if (pte_has_frame(pte))
         return -EEXIST;

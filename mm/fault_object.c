@@ -51,7 +51,7 @@ static __force_inline enum fault_result fault_page(struct fault *f, struct page 
         return result;
     }
     bool done = f->access == ACCESS_WRITE && f->walk.level == PT_4K
-                    ? publish_written(f, page, f->vma->object)
+                    ? publish_written(f, page, PUBLISH_SHARED)
                     : publish(f, page, page);
     if (unlikely(!done) && f->vma->object->ops->borrows)
         done = publish(f, page, NULL); /* another object has it, or none: it stays all the same */
@@ -84,6 +84,42 @@ static __cold enum fault_result fault_pool(struct fault *f)
     enum fault_result result = fault_pool_locked(f);
     mutex_unlock(&f->vma->hugetlb->lock);
     return result;
+}
+
+/* The object's page at @index gets its leaf, if it is there. Its index is locked meanwhile: what
+ * truncation takes out of it first, it finds mapped afterwards. */
+static inline bool map_cached(struct fault *f, struct object *object, uint64_t index)
+{
+    bool found = false;
+
+    spin_lock(&object->index_lock);
+    struct page *page = index_find(&object->folios, index);
+    if (likely(page) && likely(!page_is_untouched(page))) {
+        found = true;
+        if (likely(publish_written(f, page, PUBLISH_SHARED))) /* else somebody was faster */
+            folio_get(page_folio(page));
+    }
+    spin_unlock(&object->index_lock);
+    return found;
+}
+
+enum fault_result fault_shared_write(struct fault *f)
+{
+    struct object *object = f->vma->object;
+    uint64_t index = vma_folio_index(f->vma, f->va);
+    struct page *page;
+
+    if (is_beyond(f))
+        return FAULT_BEYOND;
+    if (map_cached(f, object, index))
+        return FAULT_RESOLVED;
+    enum object_get how = thp_wanted(f->vma);
+    int err = object->ops->make_page(object, index, how, &page);
+    if (unlikely(err == -EEXIST))
+        err = object->ops->get_page(object, index, how, &page);
+    if (err)
+        return err == -ENOSPC ? FAULT_BEYOND : FAULT_NO_MEMORY;
+    return fault_page(f, page);
 }
 
 enum fault_result fault_object(struct fault *f)

@@ -92,9 +92,16 @@ void vma_tree_init(struct mm *mm);
 struct vma *vma_alloc(struct mm *mm);
 void vma_free(struct vma *vma);
 
-/* Only for vma_split(), which fills it, or to be freed as it is. */
-struct vma *vma_spare_alloc(void);
-void vma_spare_free(struct vma *spare);
+/**
+ * spares_get() - have at least @nr areas at hand, MM_SPARES at most: for vma_split()
+ * They stay, for the next time. Return: 0, or -ENOMEM.
+ */
+int __must_check spares_get(struct mm *mm, unsigned nr);
+void spares_free(struct mm *mm);
+
+/* One of them is the caller's; or at hand again, or freed. */
+struct vma *spare_take(struct mm *mm);
+void spare_put(struct mm *mm, struct vma *vma);
 
 /* Put into the tree and on its object's list; takes over the caller's reference on the object. */
 void vma_insert(struct mm *mm, struct vma *vma);
@@ -110,10 +117,10 @@ void vma_unlist(struct vma *vma);
 void vma_remove(struct mm *mm, struct vma *vma);
 
 /**
- * vma_split() - one area becomes two at @addr
- * @above: of vma_spare_alloc(); becomes [addr, end), @vma keeps [start, addr)
+ * vma_split() - one area becomes two at @addr: a spare one becomes [addr, end)
+ * Return: that; @vma keeps [start, addr).
  */
-void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above);
+struct vma *vma_split(struct mm *mm, struct vma *vma, uint64_t addr);
 
 /* Give @vma, which has none, its history. */
 void vma_anon_choose(struct vma *vma);
@@ -132,13 +139,32 @@ static inline void vma_anon_begin(struct vma *vma)
         vma_anon_choose(vma);
 }
 
-/**
- * vma_look() - what a reader of a range sees while others change the tree
- * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
- * Context: between rwsem_read_seek() and rwsem_read_settle().
- * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
- */
-uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy);
+/* vma_find() in a tree that others change: what was the answer at some moment, or NULL. */
+const struct vma *vma_find_unlocked(const struct mm *mm, uint64_t addr);
+
+/* Has no area changed since? Of the range that is read none can, but of those around it. */
+static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
+{
+    return READ_ONCE(mm->vmas_changed) == when;
+}
+
+/* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
+static inline const struct vma *vma_find_near(const struct mm *mm, uint64_t addr, uint64_t when)
+{
+    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
+    const struct vma *vma = cpu->area;
+
+    if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
+        vma = vma_find_unlocked(mm, addr);
+        if (!vma)
+            return NULL;
+        cpu->area = vma;
+        cpu->looked = when;
+    }
+    return vma;
+}
+
+#define VMA_NOT_LOOKED 1UL
 
 /* False: there is no such area, or the tree just changes. */
 static inline bool vma_looked(uint64_t when)
@@ -146,10 +172,31 @@ static inline bool vma_looked(uint64_t when)
     return !(when & 1);
 }
 
-/* Has no area changed since? Of the range that is read none can, but of those around it. */
-static inline bool vma_unchanged(const struct mm *mm, uint64_t when)
+/**
+ * vma_look() - what a reader of a range sees while others change the tree
+ * @copy: the area that holds @addr; of the copy only [m] and [I] fields but links and gaps are set
+ * Context: between rwsem_read_seek() and rwsem_read_settle().
+ * Return: for vma_looked(): does @copy hold it? And for vma_unchanged().
+ */
+static inline uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
 {
-    return READ_ONCE(mm->vmas_changed) == when;
+    uint64_t when = READ_ONCE(mm->vmas_changed);
+    atomic_thread_fence(memory_order_acquire);
+    const struct vma *vma = vma_find_near(mm, addr, when);
+    if (unlikely(!vma))
+        return VMA_NOT_LOOKED;
+    copy->area_node.next = NULL; /* it has no neighbours */
+    copy->mm = mm;
+    copy->start = vma->start;
+    copy->end = vma->end;
+    copy->flags = vma->flags;
+    copy->pkey = vma->pkey;
+    copy->object = vma->object;
+    copy->pgoff = vma->pgoff;
+    atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    return likely(vma_unchanged(mm, when)) ? when : VMA_NOT_LOOKED;
 }
 
 /* Could the two be one area, @right beginning where @left ends? */
@@ -312,15 +359,12 @@ bool vma_may_discard(const struct vma *vma);
 
 /* map.c: cutting ranges out of the tree. mmap_lock held for writing. */
 
-#define SPARES 2 /* a range has two borders, each of which may split an area */
-
 /**
- * cut_prepare() - whatever unmap_areas() of [start, end) needs: areas, and no huge leaf in the way
- * @spare: of SPARES, all NULL before
- * Return: 0, or with none taken -ENOMEM; -EINVAL: a border lies inside a page of its area; -EPERM:
- *         something there is sealed.
+ * cut_prepare() - whatever unmap_areas() of [start, end) needs: spares, and no huge leaf in the way
+ * Return: 0, -ENOMEM; -EINVAL: a border lies inside a page of its area; -EPERM: something there is
+ *         sealed.
  */
-int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare);
+int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end);
 
 /**
  * vma_isolate() - split an area so that [start, end), which lies in it, is an area of its own
@@ -330,24 +374,15 @@ int __must_check cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct
  */
 int __must_check vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end);
 
-/* Have at least @nr areas in spare[SPARES], counting those that are there. 0, or -ENOMEM with none
- * left. */
-int __must_check spares_get(unsigned nr, struct vma **spare);
-
-/* Free those that were not used. */
-void spares_put(struct vma **spare);
-
 /* Fault everything in; what cannot be faulted is left to the program. @flags, @unit: the area's. */
 void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit);
 
 /**
- * unmap_areas() - remove everything in [start, end); cannot fail any more
- * @spare: of cut_prepare()
+ * unmap_areas() - remove everything in [start, end); after cut_prepare() it cannot fail
  * @dead: the removed areas; free_dead() them when mmap_lock is released
  * TLB: flushed on return.
  */
-void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
-                 struct list_node *dead);
+void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead);
 void free_dead(struct mm *mm, struct list_node *dead);
 
 /* limits.c: what an address space may have. mmap_lock held for writing. */

@@ -23,43 +23,9 @@
 
 #define LINUX_ERRORS (-4096UL) /* what lies above is an error and no address */
 
-/* Allocate @nr areas into spare[SPARES] (all NULL before). 0, or -ENOMEM with none taken. */
-int spares_get(unsigned nr, struct vma **spare)
-{
-    for (unsigned i = 0; i < nr; i++) {
-        spare[i] = spare[i] ? spare[i] : vma_spare_alloc();
-        if (!spare[i]) {
-            spares_put(spare);
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
-void spares_put(struct vma **spare)
-{
-    for (unsigned i = 0; i < SPARES; i++) {
-        if (spare[i])
-            vma_spare_free(spare[i]);
-        spare[i] = NULL;
-    }
-}
-
-static struct vma *spare_take(struct vma **spare)
-{
-    for (unsigned i = 0; i < SPARES; i++) {
-        struct vma *vma = spare[i];
-        if (vma) {
-            spare[i] = NULL;
-            return vma;
-        }
-    }
-    panic("claim: cut_prepare() counted right");
-}
-
 int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
 {
-    struct vma *spare[SPARES] = {NULL}, *vma = *at;
+    struct vma *vma = *at;
     unsigned splits = (start > vma->start) + (end < vma->end);
 
     if (!splits)
@@ -68,20 +34,18 @@ int vma_isolate(struct mm *mm, struct vma **at, uint64_t start, uint64_t end)
         return -EINVAL;
     if (mm->nr_vmas + splits > vm_settings.max_map_count)
         return -ENOMEM;
-    int err = spares_get(splits, spare);
+    int err = spares_get(mm, splits);
     if (err)
         return err;
     thp_split_borders(mm, start, end);
     if (end < vma->end)
-        vma_split(mm, vma, end, spare[splits - 1]);
-    if (start > vma->start) {
-        *at = spare[0];
-        vma_split(mm, vma, start, *at);
-    }
+        vma_split(mm, vma, end);
+    if (start > vma->start)
+        *at = vma_split(mm, vma, start);
     return 0;
 }
 
-int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
+int cut_prepare(struct mm *mm, uint64_t start, uint64_t end)
 {
     struct vma *first = vma_find_from(mm, start);
     struct vma *last = !first || first->end > end ? first : vma_find_from(mm, end);
@@ -96,7 +60,7 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
     if ((cuts_first && !is_aligned(start - first->start, vma_unit(first))) ||
         (cuts_last && !is_aligned(end - last->start, vma_unit(last))))
         return -EINVAL;
-    int err = spares_get(cuts_first + cuts_last, spare);
+    int err = spares_get(mm, cuts_first + cuts_last);
     if (err)
         return err;
     thp_split_borders(mm, start, end);
@@ -104,23 +68,20 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
     return 0;
 }
 
-void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
-                 struct list_node *dead)
+void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
 {
     struct tlb_gather gather;
     struct vma *vma = vma_find_from(mm, start);
     if (!vma || vma->start >= end)
         return;
-    if (vma->start < start) {
-        vma_split(mm, vma, start, spare_take(spare));
-        vma = vma_next(vma);
-    }
+    if (vma->start < start)
+        vma = vma_split(mm, vma, start);
     const struct vma *before = vma_prev(vma);
     tlb_gather_begin(&gather, &mm->pgtable);
     tlb_gather_may_be_late(&gather, true);
     while (vma && vma->start < end) {
         if (vma->end > end)
-            vma_split(mm, vma, end, spare_take(spare));
+            vma_split(mm, vma, end);
         struct vma *next = vma_next(vma);
         tlb_gather_may_be_late(&gather, gather.may_be_late && !vma->object);
         zap_range(mm, vma->start, vma->end, ZAP_AREA, &gather);
@@ -310,12 +271,11 @@ static int area_make(struct mm *mm, const struct map_request *r, uint64_t addr, 
 }
 
 /* Huge pages are promised to whoever replaces them: as on Linux, those go first, come what may. */
-static void unmap_before(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare,
-                         struct list_node *dead)
+static void unmap_before(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
 {
     struct vma *vma;
 
-    unmap_areas(mm, start, end, spare, dead);
+    unmap_areas(mm, start, end, dead);
     list_for_each_entry (vma, dead, mapping_node)
         if (vma->hugetlb)
             hugetlb_area_end(vma);
@@ -331,7 +291,6 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
                       struct list_node *dead)
 {
     uint64_t unit = r->object ? object_folio_bytes(r->object) : PAGE_SIZE;
-    struct vma *spare[SPARES] = {NULL};
     uint64_t addr;
 
     if (mm->nr_vmas > vm_settings.max_map_count)
@@ -344,9 +303,9 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     rwsem_write_range(&mm->mmap_lock, addr, addr + len);
     bool replaces = r->place == MAP_FIXED_REPLACE;
     if (replaces)
-        err = cut_prepare(mm, addr, addr + len, spare);
+        err = cut_prepare(mm, addr, addr + len);
     if (!err && replaces && unit > PAGE_SIZE) {
-        unmap_before(mm, addr, addr + len, spare, dead);
+        unmap_before(mm, addr, addr + len, dead);
         replaces = false;
     }
     struct vma *vma;
@@ -359,12 +318,10 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
         else if (err)
             vma_free(vma);
     }
-    if (err) {
-        spares_put(spare);
+    if (err)
         return err;
-    }
     if (replaces)
-        unmap_areas(mm, addr, addr + len, spare, dead);
+        unmap_areas(mm, addr, addr + len, dead);
     if (r->object && r->object->ops->grows_mapped && (r->flags & VM_WRITE))
         object_cover(r->object, (r->pgoff << PAGE_SHIFT) + len);
     vma_insert(mm, vma);
@@ -420,19 +377,26 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
 }
 
 /* The pages of a part of one area go while other calls have their turn. It lies in one area, so
- * nobody finds a free place there; the area may be cut, or merged, until it is our turn again. */
-static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, struct vma **spare)
+ * nobody finds a free place there; the area may be cut, or merged, until it is our turn again: for
+ * that nobody else gets the spares. */
+static int zap_aside(struct mm *mm, uint64_t start, uint64_t end)
 {
+    struct vma *spares[MM_SPARES];
     struct tlb_gather gather;
-    int err = spares_get(SPARES, spare);
-    int passed = err ? err : rwsem_write_pass(&mm->mmap_lock);
 
-    if (passed < 0)
-        return err;
-    tlb_gather_begin(&gather, &mm->pgtable);
-    zap_range(mm, start, end, ZAP_AREA, &gather);
-    tlb_gather_end(&gather);
-    rwsem_write_resume(&mm->mmap_lock, passed);
+    if (spares_get(mm, MM_SPARES))
+        return -ENOMEM;
+    for (unsigned i = 0; i < MM_SPARES; i++)
+        spares[i] = spare_take(mm);
+    int passed = rwsem_write_pass(&mm->mmap_lock);
+    if (passed >= 0) {
+        tlb_gather_begin(&gather, &mm->pgtable);
+        zap_range(mm, start, end, ZAP_AREA, &gather);
+        tlb_gather_end(&gather);
+        rwsem_write_resume(&mm->mmap_lock, passed);
+    }
+    for (unsigned i = 0; i < MM_SPARES; i++)
+        spare_put(mm, spares[i]);
     return 0;
 }
 
@@ -443,20 +407,18 @@ static bool is_shared(const struct mm *mm)
 
 static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
 {
-    struct vma *spare[SPARES] = {NULL};
     struct vma *first = vma_find_from(mm, start);
 
     if (!first || first->start >= end)
         return 0;
     rwsem_write_range(&mm->mmap_lock, start, end);
     bool within = first->start <= start && first->end >= end;
-    int err = cut_prepare(mm, start, end, spare);
+    int err = cut_prepare(mm, start, end);
     if (!err && within && is_shared(mm))
-        err = zap_aside(mm, start, end, spare);
+        err = zap_aside(mm, start, end);
     if (err)
         return err;
-    unmap_areas(mm, start, end, spare, dead);
-    spares_put(spare);
+    unmap_areas(mm, start, end, dead);
     return 0;
 }
 

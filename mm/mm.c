@@ -177,6 +177,7 @@ void mm_put(struct mm *mm)
     tlb_leave(&mm->pgtable);
     unmap_all(mm);
     free_areas(mm);
+    spares_free(mm);
     zeros_put(mm);
     pgtable_destroy(&mm->pgtable);
     rwsem_destroy(&mm->mmap_lock);

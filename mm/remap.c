@@ -245,10 +245,9 @@ static void leave_empty(struct mm *mm, const struct remap *r)
 }
 
 /* What was moved leaves its old place, where it was one area. */
-static void unmap_moved(struct mm *mm, const struct remap *r, struct vma **spare,
-                        struct list_node *dead)
+static void unmap_moved(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
-    unmap_areas(mm, r->old, r->old + r->old_len, spare, dead);
+    unmap_areas(mm, r->old, r->old + r->old_len, dead);
     struct vma *vma = list_last_entry(dead, struct vma, mapping_node);
     if (vma->hugetlb)
         hugetlb_area_replaced(vma);
@@ -256,7 +255,6 @@ static void unmap_moved(struct mm *mm, const struct remap *r, struct vma **spare
 
 static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct list_node *dead)
 {
-    struct vma *spare[SPARES] = {NULL};
     uint64_t moved = min(r->old_len, r->new_len); /* 0: a second mapping of the same object */
     bool keeps_old = r->old_len == 0 || (r->flags & REMAP_DONTUNMAP);
     int err = 0;
@@ -266,16 +264,14 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     if (!err)
         err = tables_for(mm, vma, r->old, r->to, moved);
     if (!err && !keeps_old)
-        err = cut_prepare(mm, r->old, r->old + r->old_len, spare);
+        err = cut_prepare(mm, r->old, r->old + r->old_len);
     if (!err && !keeps_old)
-        err = spares_get(SPARES, spare); /* the new area may merge with the old one */
+        err = spares_get(mm, MM_SPARES); /* the new area may merge with the old one */
     if (err)
         return err;
     struct vma *new = area_like(mm, vma, r);
-    if (!new) {
-        spares_put(spare);
+    if (!new)
         return -ENOMEM;
-    }
     vma_insert(mm, new);
     area_count(mm, new->flags, vma_pages(new));
     if (!keeps_old && (new->flags &VM_ACCOUNT))
@@ -284,10 +280,9 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     if (moved)
         move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved, tells);
     if (!keeps_old)
-        unmap_moved(mm, r, spare, dead);
+        unmap_moved(mm, r, dead);
     else if (r->old_len)
         leave_empty(mm, r);
-    spares_put(spare);
     return 0;
 }
 
@@ -309,24 +304,22 @@ static int move_area(struct mm *mm, struct vma *vma, struct remap *r, struct lis
 
 static int shrink(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
-    struct vma *spare[SPARES] = {NULL};
     uint64_t start = r->old + r->new_len, end = r->old + r->old_len;
     if (start > USER_END || r->old_len - r->new_len > USER_END - start)
         return -EINVAL;
-    int err = cut_prepare(mm, start, end, spare);
+    int err = cut_prepare(mm, start, end);
     if (!err)
-        unmap_areas(mm, start, end, spare, dead);
+        unmap_areas(mm, start, end, dead);
     return err;
 }
 
 /* Make room at r->to, which the caller named. */
 static int clear_target(struct mm *mm, const struct remap *r, struct list_node *dead)
 {
-    struct vma *spare[SPARES] = {NULL};
     uint64_t end = r->to + r->new_len;
-    int err = cut_prepare(mm, r->to, end, spare);
+    int err = cut_prepare(mm, r->to, end);
     if (!err)
-        unmap_areas(mm, r->to, end, spare, dead);
+        unmap_areas(mm, r->to, end, dead);
     return err;
 }
 

@@ -96,6 +96,7 @@ static int shmem_get_page(struct object *object, uint64_t index, enum object_get
 const struct object_ops shmem_ops = {
     .name = "shmem",
     .get_page = shmem_get_page,
+    .make_page = make_page,
     .remove_folios = object_remove_folios,
     .promises = true,
     .kernel_access = true,

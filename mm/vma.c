@@ -63,17 +63,44 @@ struct vma *vma_alloc(struct mm *mm)
     return vma;
 }
 
-struct vma *vma_spare_alloc(void)
+int spares_get(struct mm *mm, unsigned nr)
 {
-    return slab_alloc(&vma_cache, 0);
+    while (mm->nr_spares < nr) {
+        struct vma *vma = slab_alloc(&vma_cache, 0);
+        if (!vma)
+            return -ENOMEM;
+        mm->spares[mm->nr_spares++] = vma;
+    }
+    return 0;
 }
 
-void vma_spare_free(struct vma *spare)
+struct vma *spare_take(struct mm *mm)
 {
-    slab_free(&vma_cache, spare);
+    ASSERT(mm->nr_spares, "claim: spares_get() was asked for enough");
+    return mm->spares[--mm->nr_spares];
 }
 
-void vma_free(struct vma *vma)
+void spare_put(struct mm *mm, struct vma *vma)
+{
+    if (mm->nr_spares < MM_SPARES)
+        mm->spares[mm->nr_spares++] = vma;
+    else
+        slab_free(&vma_cache, vma);
+}
+
+void spares_free(struct mm *mm)
+{
+    while (unlikely(mm->nr_spares))
+        slab_free(&vma_cache, spare_take(mm));
+}
+
+/* Is there anything but memory that it has a part of? */
+static inline bool has_shares(const struct vma *vma)
+{
+    return vma->object || vma->userfault || vma->hugetlb;
+}
+
+static void shares_put(struct vma *vma)
 {
     if (unlikely(vma->hugetlb))
         hugetlb_area_end(vma);
@@ -88,6 +115,12 @@ void vma_free(struct vma *vma)
     }
     if (unlikely(vma->userfault))
         userfault_put(vma->userfault);
+}
+
+void vma_free(struct vma *vma)
+{
+    if (has_shares(vma))
+        shares_put(vma);
     slab_free(&vma_cache, vma);
 }
 
@@ -129,8 +162,8 @@ static void changes_end(struct mm *mm)
 
 #define MAX_DEPTH 64 /* of a tree of 2^32 areas; deeper: the tree turned under our feet */
 
-/* vma_find() in a tree that may change: each step leads to an area, or to one that was. */
-static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
+/* Each step leads to an area, or to one that was. */
+const struct vma *vma_find_unlocked(const struct mm *mm, uint64_t addr)
 {
     const struct rb_node *node = READ_ONCE(mm->vmas.node);
 
@@ -147,45 +180,6 @@ static const struct vma *find_unlocked(const struct mm *mm, uint64_t addr)
             break;
     }
     return NULL;
-}
-
-/* The same in a tree that was as it is now at @when: a fault is often where this CPU's last was. */
-static const struct vma *find_near(const struct mm *mm, uint64_t addr, uint64_t when)
-{
-    struct mm_cpu *cpu = &mm->cpus[cpu_id()];
-    const struct vma *vma = cpu->area;
-
-    if (cpu->looked != when || addr < vma->start || addr >= vma->end) {
-        vma = find_unlocked(mm, addr);
-        if (!vma)
-            return NULL;
-        cpu->area = vma;
-        cpu->looked = when;
-    }
-    return vma;
-}
-
-#define NOT_LOOKED 1UL
-
-uint64_t vma_look(struct mm *mm, uint64_t addr, struct vma *copy)
-{
-    uint64_t when = READ_ONCE(mm->vmas_changed);
-    atomic_thread_fence(memory_order_acquire);
-    const struct vma *vma = find_near(mm, addr, when);
-    if (unlikely(!vma))
-        return NOT_LOOKED;
-    copy->area_node.next = NULL; /* it has no neighbours */
-    copy->mm = mm;
-    copy->start = vma->start;
-    copy->end = vma->end;
-    copy->flags = vma->flags;
-    copy->pkey = vma->pkey;
-    copy->object = vma->object;
-    copy->pgoff = vma->pgoff;
-    atomic_store_explicit(&copy->anon, atomic_load_explicit(&vma->anon, memory_order_relaxed),
-                          memory_order_relaxed);
-    atomic_thread_fence(memory_order_acquire);
-    return likely(vma_unchanged(mm, when)) ? when : NOT_LOOKED;
 }
 
 static uint64_t gap_between(const struct vma *prev, const struct vma *vma)
@@ -205,22 +199,22 @@ static void gap_refresh(struct vma *vma)
     rb_update(&vma->mm->vmas, &vma->node);
 }
 
-/* Into the tree and the list, between neighbours, of which one has a free place on that side. What
- * is left of the gap below @next is for the caller to note. */
-static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
+/* Into the tree and the list, between neighbours, of which one has a free place on that side. The
+ * largest gaps are for the caller to note, then to balance. */
+static struct rb_node *link_between(struct mm *mm, struct vma *prev, struct vma *vma,
+                                    struct vma *next)
 {
+    bool below = next && !next->node.left;
+    struct rb_node *parent = below ? &next->node : prev ? &prev->node : NULL;
+
     ASSERT((!prev || prev->end <= vma->start) && (!next || vma->end <= next->start),
            "claim 1: %#lx-%#lx is not free", vma->start, vma->end);
     list_insert_between(&vma->area_node, prev ? &prev->area_node : &mm->areas,
                         next ? &next->area_node : &mm->areas);
     vma->gap = vma->max_gap = gap_between(prev, vma);
-    if (next && !next->node.left)
-        rb_insert(&mm->vmas, &vma->node, &next->node, &next->node.left);
-    else if (prev)
-        rb_insert(&mm->vmas, &vma->node, &prev->node, &prev->node.right);
-    else
-        rb_insert(&mm->vmas, &vma->node, NULL, &mm->vmas.node);
+    rb_link(&vma->node, parent, below ? &parent->left : parent ? &parent->right : &mm->vmas.node);
     mm->nr_vmas++;
+    return parent;
 }
 
 static void list_on_object(struct vma *vma)
@@ -247,22 +241,31 @@ static struct vma *last_area(struct mm *mm)
     return list_empty(&mm->areas) ? NULL : list_last_entry(&mm->areas, struct vma, area_node);
 }
 
-void vma_insert(struct mm *mm, struct vma *vma)
+/* @next, if any, lies below @vma in the tree or above it: so one walk up notes both gaps. */
+static void insert_between(struct mm *mm, struct vma *prev, struct vma *vma, struct vma *next)
 {
-    struct vma *next = vma_find_from(mm, vma->start);
     changes_begin(mm);
-    insert_between(mm, next ? vma_prev(next) : last_area(mm), vma, next);
-    gap_refresh(next);
+    struct rb_node *parent = link_between(mm, prev, vma, next);
+    if (next)
+        next->gap = gap_between(vma, next);
+    if (next)
+        rb_update_through(&mm->vmas, parent, &next->node);
+    else
+        rb_update(&mm->vmas, parent);
+    rb_balance(&mm->vmas, &vma->node);
     changes_end(mm);
     list_on_object(vma);
 }
 
+void vma_insert(struct mm *mm, struct vma *vma)
+{
+    struct vma *next = vma_find_from(mm, vma->start);
+    insert_between(mm, next ? vma_prev(next) : last_area(mm), vma, next);
+}
+
 void vma_append(struct mm *mm, struct vma *vma)
 {
-    changes_begin(mm);
     insert_between(mm, last_area(mm), vma, NULL);
-    changes_end(mm);
-    list_on_object(vma);
 }
 
 void vma_remove(struct mm *mm, struct vma *vma)
@@ -290,13 +293,9 @@ static void resize(struct vma *vma, uint64_t start, uint64_t end)
         spin_unlock(&vma->object->mappings_lock);
 }
 
-void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
+/* @above, a copy, has its own share of all that it is listed or counted for. */
+static void shares_get(struct vma *above)
 {
-    ASSERT(addr > vma->start && addr < vma->end, "%#lx-%#lx at %#lx", vma->start, vma->end, addr);
-    *above = *vma;
-    list_init(&above->mapping_node);
-    above->start = addr;
-    above->pgoff += (addr - vma->start) >> PAGE_SHIFT;
     if (above->object) {
         object_get(above->object);
         vma_count_again(above);
@@ -305,12 +304,25 @@ void vma_split(struct mm *mm, struct vma *vma, uint64_t addr, struct vma *above)
         userfault_get(above->userfault);
     if (above->hugetlb)
         hugetlb_area_split(above);
-    list_on_object(above); /* before @vma shrinks: no page is ever outside of both */
-    struct vma *next = vma_next(vma);
+    list_on_object(above);
+}
+
+struct vma *vma_split(struct mm *mm, struct vma *vma, uint64_t addr)
+{
+    ASSERT(addr > vma->start && addr < vma->end, "%#lx-%#lx at %#lx", vma->start, vma->end, addr);
+    struct vma *above = spare_take(mm), *next = vma_next(vma);
+    *above = *vma;
+    list_init(&above->mapping_node);
+    above->start = addr;
+    above->pgoff += (addr - vma->start) >> PAGE_SHIFT;
+    if (has_shares(above))
+        shares_get(above); /* before @vma shrinks: no page is ever outside of both */
     changes_begin(mm);
     resize(vma, vma->start, addr);
-    insert_between(mm, vma, above, next);
+    link_between(mm, vma, above, next); /* no gap is another than it was */
+    rb_balance(&mm->vmas, &above->node);
     changes_end(mm);
+    return above;
 }
 
 /* Does @right go on where @left ends, with the same flags except @ignored? That one is new does not
@@ -384,6 +396,14 @@ static void absorb(struct mm *mm, struct vma *left, struct vma *right)
     vma_unlist(right);
 }
 
+/* It was absorbed. The next split is often where it was. */
+static void discard(struct mm *mm, struct vma *vma)
+{
+    if (has_shares(vma))
+        shares_put(vma);
+    spare_put(mm, vma);
+}
+
 struct vma *vma_merge(struct mm *mm, struct vma *vma)
 {
     struct vma *prev = vma_prev(vma), *next = vma_next(vma), *absorbed = NULL;
@@ -400,9 +420,9 @@ struct vma *vma_merge(struct mm *mm, struct vma *vma)
     if ((with_prev || with_next) && !bug_is_back(BUG_B27))
         rwsem_seekers_wait(&mm->mmap_lock);
     if (with_prev)
-        vma_free(absorbed);
+        discard(mm, absorbed);
     if (with_next)
-        vma_free(next);
+        discard(mm, next);
     return vma;
 }
 

@@ -63,31 +63,31 @@ enum apic_register {
 
 #define ACCEPT_WAIT_MAX 100000
 
-static char *local_registers; /* NULL with x2APIC, and before apic_init() */
+char *apic_registers; /* NULL with x2APIC, and before apic_init(); entry.asm uses it */
 
 static uint32_t apic_read(enum apic_register r)
 {
-    if (!local_registers)
+    if (!apic_registers)
         return rdmsr(MSR_X2APIC + r / 16);
-    return *(volatile uint32_t *)(local_registers + r);
+    return *(volatile uint32_t *)(apic_registers + r);
 }
 
 static void apic_write(enum apic_register r, uint32_t v)
 {
-    if (!local_registers)
+    if (!apic_registers)
         wrmsr(MSR_X2APIC + r / 16, v);
     else
-        *(volatile uint32_t *)(local_registers + r) = v;
+        *(volatile uint32_t *)(apic_registers + r) = v;
 }
 
 uint32_t apic_own_id(void)
 {
-    return local_registers ? apic_read(APIC_ID) >> 24 : apic_read(APIC_ID);
+    return apic_registers ? apic_read(APIC_ID) >> 24 : apic_read(APIC_ID);
 }
 
 bool apic_reaches(uint32_t apic_id)
 {
-    return !local_registers || apic_id < 0xff;
+    return !apic_registers || apic_id < 0xff;
 }
 
 static void wait_accepted(void)
@@ -96,31 +96,29 @@ static void wait_accepted(void)
         cpu_relax();
 }
 
+/* IRQs off, or nothing that they do sends. */
 static void send(uint32_t target, uint32_t command)
 {
-    if (!local_registers) {
+    if (!apic_registers) {
         /* Unlike a store to the memory form, this WRMSR does not wait for earlier stores. */
         __asm__ volatile("mfence; lfence" ::: "memory");
         wrmsr(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
         return;
     }
-    irq_flags_t flags = irq_save();
     wait_accepted();
     apic_write(APIC_COMMAND_TARGET, target << 24);
     apic_write(APIC_COMMAND, command);
-    wait_accepted();
-    irq_restore(flags);
 }
 
-void apic_send_ipi(unsigned cpu, unsigned vector)
+void apic_send_ipi(const struct cpu *cpu, unsigned vector)
 {
-    send(cpus[cpu].apic_id, COMMAND_FIXED | COMMAND_ASSERT | vector);
+    send(cpu->apic_id, COMMAND_FIXED | COMMAND_ASSERT | vector);
 }
 
 void apic_send_init(uint32_t apic_id)
 {
     send(apic_id, COMMAND_INIT | COMMAND_LEVEL | COMMAND_ASSERT);
-    if (local_registers)
+    if (apic_registers)
         send(apic_id, COMMAND_INIT | COMMAND_LEVEL); /* de-assert, which old controllers want */
 }
 
@@ -251,8 +249,8 @@ void apic_init(void)
 {
     if (!cpu_has(CPU_X2APIC)) {
         phys_addr_t base = phys(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS);
-        local_registers = device_map(base, APIC_WINDOW_BYTES);
-        ASSERT(local_registers, "the first window of many never fails");
+        apic_registers = device_map(base, APIC_WINDOW_BYTES);
+        ASSERT(apic_registers, "the first window of many never fails");
     }
     pic_disable();
     apic_init_cpu();
@@ -272,6 +270,8 @@ static void count(enum cpu_interrupt kind)
 
 uint64_t cpu_nr_interrupts(unsigned cpu, enum cpu_interrupt kind)
 {
+    if (kind == CPU_INTERRUPT_TLB) /* entry.asm counts most of them */
+        return (uint64_t)READ_ONCE(cpus[cpu].tlb.events[TLB_REMOTE_HANDLED]);
     return READ_ONCE(interrupts[cpu].by_kind[kind]);
 }
 
@@ -286,7 +286,6 @@ void interrupt_dispatch(struct trap_frame *frame, unsigned vector)
         count(CPU_INTERRUPT_TIMER);
         upcall_interrupt(frame, INTERRUPT_TIMER);
     } else if (vector == VECTOR_TLB) {
-        count(CPU_INTERRUPT_TLB);
         tlb_answer();
     } else if (vector == VECTOR_RESCHEDULE) {
         count(CPU_INTERRUPT_RESCHEDULE);

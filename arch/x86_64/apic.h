@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+extern char *apic_registers;
+
 /* Enable the local APIC of this CPU. */
 void apic_init_cpu(void);
 
@@ -23,8 +25,10 @@ uint32_t apic_own_id(void);
 /* Can interrupts be sent to this APIC id? Not above 254 without x2APIC. */
 bool apic_reaches(uint32_t apic_id);
 
-/* Any context. Returns when the controller accepted it. */
-void apic_send_ipi(unsigned cpu, unsigned vector);
+struct cpu;
+
+/* IRQs off. */
+void apic_send_ipi(const struct cpu *cpu, unsigned vector);
 
 /* INIT and start-up, by APIC id, for processors that do not run yet. */
 void apic_send_init(uint32_t apic_id);

@@ -18,6 +18,8 @@ extern trap_dispatch_ist
 extern syscall_table
 extern upcall_syscall
 extern upcall_exit
+extern tlb_requests
+extern apic_registers
 ; Debug builds look at locks on every way out, so that no value of the flag is the right one.
 %if DEBUG >= 1
 NO_EXIT_WORK    equ 2
@@ -157,6 +159,86 @@ entry_ist:
         add     rsp, 16
         iretq
 
+; A shootdown as it mostly is: one CPU asks for a few pages of the loaded space, of which this one
+; has missed nothing. It is answered here; all else is left for tlb_answer(), by way of a frame.
+;   | ss | rsp | rflags | cs | rip | rax | rcx | rdx | rsi | <- rsp
+;
+; Entry:    VECTOR_TLB, IRQs off; from ring 3 GS is the user's
+; Exit:     IRET to whatever was interrupted, or the general entry
+; Clobbers: -
+%define INTERRUPTED_CS rsp + 5 * 8
+entry_tlb:
+        push    rax
+        push    rcx
+        push    rdx
+        push    rsi
+        test    byte [INTERRUPTED_CS], 3
+        jz      .from_kernel
+        swapgs
+.from_kernel:
+        xor     esi, esi
+        xchg    [gs:CPU_TLB_WANTED], rsi
+        bsf     rcx, rsi
+        jz      .otherwise              ; nobody: an earlier interrupt found the request
+        lea     rax, [rsi - 1]
+        test    rax, rsi
+        jnz     .otherwise              ; more than one
+        shl     ecx, REQUEST_SHIFT
+        lea     rdx, [tlb_requests + rcx]
+        cmp     dword [rdx + REQUEST_WISH], TLB_FORGET
+        jne     .otherwise
+        mov     rax, [rdx + REQUEST_PGT]
+        cmp     rax, [gs:CPU_PGT]
+        jne     .otherwise
+        mov     rax, [gs:CPU_TLB_SEEN]
+        inc     rax
+        cmp     rax, [rdx + REQUEST_GENERATION]
+        jne     .otherwise
+        cmp     qword [rdx + REQUEST_END], -1
+        je      .otherwise              ; so many that all go at once
+        mov     rcx, [rdx + REQUEST_START]
+.page:
+        invlpg  [rcx]
+        inc     qword [gs:CPU_TLB_ONES]
+        add     rcx, [rdx + REQUEST_STRIDE]
+        cmp     rcx, [rdx + REQUEST_END]
+        jb      .page
+        mov     [gs:CPU_TLB_SEEN], rax
+        inc     qword [gs:CPU_TLB_HANDLED]
+        mov     eax, [gs:CPU_ID]
+        lock btr [rdx + REQUEST_PENDING], rax
+        mov     rdx, [apic_registers]
+        test    rdx, rdx
+        jz      .x2apic
+        mov     dword [rdx + APIC_EOI], 0
+.back:
+        test    byte [INTERRUPTED_CS], 3
+        jz      .registers
+        swapgs
+.registers:
+        pop     rsi
+        pop     rdx
+        pop     rcx
+        pop     rax
+        iretq
+.x2apic:
+        mov     ecx, MSR_X2APIC_EOI
+        xor     eax, eax
+        xor     edx, edx
+        wrmsr
+        jmp     .back
+.otherwise:
+        lock or [gs:CPU_TLB_WANTED], rsi
+        test    byte [INTERRUPTED_CS], 3
+        jz      .as_others
+        swapgs
+.as_others:
+        pop     rsi
+        pop     rdx
+        pop     rcx
+        pop     rax
+        jmp     entry_vector_ %+ VECTOR_TLB
+
 ; void return_to_user(struct trap_frame *frame)
 ;
 ; Entry:    RDI = frame at the top of this task's stack, complete; IRQs off
@@ -192,7 +274,11 @@ align 8
 entry_vectors:
 %assign vector 0
 %rep 0x30
+%if vector == VECTOR_TLB && !BUGS       ; switches of bugs are in C
+        dq      entry_tlb
+%else
         dq      entry_vector_ %+ vector
+%endif
 %assign vector vector + 1
 %endrep
 

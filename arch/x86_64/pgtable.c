@@ -73,7 +73,7 @@ int pgtable_init(struct pgtable *pgt)
 
     static _Atomic uint64_t last_id;
 
-    *pgt = (struct pgtable){.id = atomic_fetch_add(&last_id, 1) + 1};
+    *pgt = (struct pgtable){.id = atomic_fetch_add(&last_id, 1) + 1, .nr_gone = 1};
     int err = table_page_alloc(pgt, PAGE_ALLOC_PLAIN, &root);
     if (err)
         return err;
@@ -117,6 +117,20 @@ struct pt_walk pt_walk(struct pgtable *pgt, user_addr_t va)
     return pt_walk_down_to(pgt, va, PT_4K);
 }
 
+struct pt_walk pt_walk_remember(struct pgtable *pgt, struct pt_near *near, user_addr_t va)
+{
+    uint64_t nr_gone = atomic_load_explicit(&pgt->nr_gone, memory_order_relaxed);
+    struct pt_walk walk = pt_walk_down_to(pgt, va, PT_4K);
+
+    if (likely(walk.level == PT_4K)) {
+        near->unit = va.raw >> HUGE_SHIFT;
+        near->nr_gone = nr_gone;
+        near->table = walk.table;
+        near->slots = walk.slot - pt_index(va.raw, PT_4K);
+    }
+    return walk;
+}
+
 void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table)
 {
     struct pt_walk walk = pt_walk_down_to(pgt, va, PT_2M);
@@ -124,6 +138,7 @@ void pt_detach(struct pgtable *pgt, user_addr_t va, struct page *table)
     spin_lock(pt_lock(walk.table));
     pte_t old = pt_set(walk.table, walk.slot, pte_none());
     spin_unlock(pt_lock(walk.table));
+    atomic_fetch_add_explicit(&pgt->nr_gone, 1, memory_order_relaxed);
     ASSERT(pte_kind(old, PT_2M) == PTE_KIND_TABLE &&
                pte_table_phys(old).raw == page_to_phys(table).raw,
            "claim 2: nobody else takes a table; pte=%#lx", old.raw);
@@ -286,6 +301,7 @@ static void sweep_table(const struct sweep *sweep, struct page *table, enum pt_l
         pt_set(table, slot, pte_none());
         spin_unlock(pt_lock(table));
         atomic_fetch_sub_explicit(&sweep->pgt->nr_tables, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&sweep->pgt->nr_gone, 1, memory_order_relaxed);
         tlb_gather_table(sweep->gather, below);
     }
 }

@@ -316,7 +316,9 @@ void smp_start(unsigned max_cpus)
 
 void smp_reschedule(unsigned cpu)
 {
-    apic_send_ipi(cpu, VECTOR_RESCHEDULE);
+    irq_flags_t flags = irq_save();
+    apic_send_ipi(&cpus[cpu], VECTOR_RESCHEDULE);
+    irq_restore(flags);
 }
 
 struct call_request {
@@ -350,11 +352,13 @@ void smp_call_others(void (*fn)(void *arg), void *arg)
     r->fn = fn;
     r->arg = arg;
     atomic_store_explicit(&r->pending, others, memory_order_release);
+    irq_flags_t flags = irq_save();
     for (uint64_t left = others; left; left &= left - 1) {
         unsigned cpu = __builtin_ctzl(left);
         atomic_fetch_or(&call_wanted[cpu], 1UL << self);
-        apic_send_ipi(cpu, VECTOR_CALL);
+        apic_send_ipi(&cpus[cpu], VECTOR_CALL);
     }
+    irq_restore(flags);
     while (atomic_load_explicit(&r->pending, memory_order_acquire))
         cpu_relax();
 }

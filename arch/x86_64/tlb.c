@@ -24,29 +24,38 @@
 #include <base/panic.h>
 
 enum tlb_wish {
-    TLB_FORGET, /* user addresses of pgt, up to generation */
-    TLB_SWEEP,  /* all that was taken from what is loaded */
-    TLB_LEAVE,  /* pgt is not to be loaded */
-    TLB_KERNEL, /* kernel addresses */
-    TLB_ALL,    /* everything */
-    TLB_PROBE   /* nothing: is something remembered? */
+    TLB_FORGET,       /* user addresses of pgt, up to generation */
+    TLB_FORGET_EARLY, /* .. and say so before: claim 2 */
+    TLB_SWEEP,        /* all that was taken from what is loaded */
+    TLB_LEAVE,        /* pgt is not to be loaded */
+    TLB_KERNEL,       /* kernel addresses */
+    TLB_ALL,          /* everything */
+    TLB_PROBE         /* nothing: is something remembered? */
 };
 
 struct tlb_request {
     enum tlb_wish wish;
-    bool early;          /* claim 2 */
-    struct pgtable *pgt; /* of FORGET, LEAVE, PROBE */
-    uint64_t generation; /* of FORGET */
-    uint64_t start, end, stride;
+    bool may_spare;           /* lazy CPUs need not know */
+    struct tlb_change change; /* without what the wish does not need */
     _Atomic uint64_t pending; /* bit n: CPU n has not done it yet */
 } __aligned(CACHE_LINE_SIZE);
 
-static struct tlb_request requests[MAX_CPUS]; /* index: the initiator */
+struct tlb_request tlb_requests[MAX_CPUS]; /* index: the initiator; entry.asm reads it */
 
-static void count(enum tlb_event event)
-{
-    tlb_count(this_cpu()->tlb.events, event);
-}
+/* What entry_tlb relies on. */
+_Static_assert(TLB_FORGET == 0 && sizeof(struct tlb_request) == 1 << 6, "REQUEST_SHIFT");
+_Static_assert(offsetof(struct tlb_request, change.pgt) == 8, "REQUEST_PGT");
+_Static_assert(offsetof(struct tlb_request, change.generation) == 16, "REQUEST_GENERATION");
+_Static_assert(offsetof(struct tlb_request, change.start) == 24, "REQUEST_START");
+_Static_assert(offsetof(struct tlb_request, change.end) == 32, "REQUEST_END");
+_Static_assert(offsetof(struct tlb_request, change.stride) == 40, "REQUEST_STRIDE");
+_Static_assert(offsetof(struct tlb_request, pending) == 48, "REQUEST_PENDING");
+_Static_assert(VECTOR_TLB == 35, "percpu.inc");
+_Static_assert(offsetof(struct cpu, pgt) == 48, "CPU_PGT");
+_Static_assert(offsetof(struct cpu, tlb_wanted) == 64, "CPU_TLB_WANTED");
+_Static_assert(offsetof(struct cpu, tlb.seen) == 80, "CPU_TLB_SEEN");
+_Static_assert(offsetof(struct cpu, tlb.events[TLB_LOCAL_ONE]) == 200, "CPU_TLB_ONES");
+_Static_assert(offsetof(struct cpu, tlb.events[TLB_REMOTE_HANDLED]) == 232, "CPU_TLB_HANDLED");
 
 uint64_t tlb_events(enum tlb_event event)
 {
@@ -59,24 +68,27 @@ uint64_t tlb_events(enum tlb_event event)
 /* This CPU's part. IRQs off. */
 static void do_wish(const struct tlb_request *r)
 {
+    const struct tlb_change *change = &r->change;
+
     switch (r->wish) {
     case TLB_FORGET:
-        tlb_follow(r->pgt, r->generation, r->start, r->end, r->stride);
+    case TLB_FORGET_EARLY:
+        tlb_follow(change);
         break;
     case TLB_SWEEP:
         tlb_catch_up();
         break;
     case TLB_LEAVE:
-        tlb_leave_here(r->pgt);
+        tlb_leave_here(change->pgt);
         break;
     case TLB_KERNEL:
-        tlb_forget_range(r->start, r->end, r->stride, true);
+        tlb_forget_kernel_range(change->start, change->end, change->stride);
         break;
     case TLB_ALL:
         tlb_forget_all();
         break;
     case TLB_PROBE:
-        tlb_probe_here(r->pgt, r->start, r->end);
+        tlb_probe_here(change->pgt, change->start, change->end);
         break;
     }
 }
@@ -90,85 +102,91 @@ static void answer_late(struct tlb_request *r, uint64_t bit)
 /* The request may be another as soon as the bit is clear. */
 static void answer_early(struct tlb_cpu *tlb, struct tlb_request *r, uint64_t bit)
 {
-    struct tlb_request copy = {.wish = r->wish,
-                               .pgt = r->pgt,
-                               .generation = r->generation,
-                               .start = r->start,
-                               .end = r->end,
-                               .stride = r->stride};
+    struct tlb_change copy = r->change;
 
     atomic_store_explicit(&tlb->behind, true, memory_order_relaxed);
     atomic_fetch_and_explicit(&r->pending, ~bit, memory_order_release);
-    do_wish(&copy);
+    tlb_follow(&copy);
     atomic_store_explicit(&tlb->behind, false, memory_order_release);
 }
 
-/* The other side: answer everybody who asked. Interrupt context. */
+/* The other side: answer everybody who asked, where entry.asm has not. Interrupt context. */
 void tlb_answer(void)
 {
     struct cpu *cpu = this_cpu();
     uint64_t initiators = atomic_exchange(&cpu->tlb_wanted, 0), bit = 1UL << cpu->id;
 
-    while (initiators) {
-        struct tlb_request *r = &requests[__builtin_ctzl(initiators)];
-        initiators &= initiators - 1;
-        tlb_count(cpu->tlb.events, TLB_REMOTE_HANDLED);
-        r->early ? answer_early(&cpu->tlb, r, bit) : answer_late(r, bit);
+    tlb_count(cpu->tlb.events, TLB_REMOTE_HANDLED);
+    for (; initiators; initiators &= initiators - 1) {
+        struct tlb_request *r = &tlb_requests[__builtin_ctzl(initiators)];
+        r->wish == TLB_FORGET_EARLY ? answer_early(&cpu->tlb, r, bit) : answer_late(r, bit);
     }
 }
 
-static void interrupt_targets(uint64_t targets)
+/* Who is lazy will catch up before it uses what it has loaded. */
+static bool may_be_spared(const struct tlb_request *r, const struct cpu *cpu)
 {
-    uint64_t bit = 1UL << cpu_id();
+    return r->may_spare && atomic_load(&cpu->tlb.lazy);
+}
 
-    count(TLB_REMOTE_REQUEST);
+/* IRQs off. */
+static __force_inline void ask(struct cpu *me, struct tlb_request *r, uint64_t targets)
+{
+    tlb_count(me->tlb.events, TLB_REMOTE_REQUEST);
+    atomic_store_explicit(&r->pending, targets, memory_order_release);
     for (; targets; targets &= targets - 1) {
-        unsigned cpu = __builtin_ctzl(targets);
-        if (atomic_fetch_or(&cpus[cpu].tlb_wanted, bit))
+        struct cpu *cpu = &cpus[__builtin_ctzl(targets)];
+        if (unlikely(may_be_spared(r, cpu))) {
+            atomic_fetch_and(&r->pending, ~(targets & -targets));
+            tlb_count(me->tlb.events, TLB_LAZY_SPARED);
+            continue;
+        }
+        /* Our bit was clear: who takes it answers, and we waited for that the last time. */
+        if (atomic_fetch_add(&cpu->tlb_wanted, 1UL << me->id))
             continue; /* an interrupt is on its way already, and will find this request too */
-        count(TLB_REMOTE_IPI);
+        tlb_count(me->tlb.events, TLB_REMOTE_IPI);
         apic_send_ipi(cpu, VECTOR_TLB);
     }
 }
 
-/* This CPU's part and, at the same time, everybody else's. @targets may name this CPU. */
+static void wait_for(const struct tlb_request *r)
+{
+    while (atomic_load_explicit(&r->pending, memory_order_acquire))
+        cpu_relax();
+}
+
+/* @own, which is this CPU's part, and, at the same time, everybody else's. @targets may name this
+ * CPU. */
+static __force_inline void request_with(struct tlb_request *r, uint64_t targets,
+                                        void (*own)(const struct tlb_request *))
+{
+    struct cpu *me = this_cpu();
+
+    if (DEBUG >= 1)
+        ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
+    targets &= ~(1UL << me->id);
+    irq_flags_t flags = irq_save();
+    if (targets)
+        ask(me, r, targets);
+    own(r);
+    irq_restore(flags);
+    if (targets)
+        wait_for(r);
+}
+
 static void request_do(struct tlb_request *r, uint64_t targets)
 {
-    ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
-
-    targets &= ~(1UL << cpu_id());
-    if (targets) {
-        atomic_store_explicit(&r->pending, targets, memory_order_release);
-        interrupt_targets(targets);
-    }
-    irq_flags_t flags = irq_save();
-    do_wish(r);
-    irq_restore(flags);
-    while (targets && atomic_load_explicit(&r->pending, memory_order_acquire))
-        cpu_relax();
+    request_with(r, targets, do_wish);
 }
 
 static struct tlb_request *own_request(enum tlb_wish wish, struct pgtable *pgt)
 {
-    struct tlb_request *r = &requests[cpu_id()];
+    struct tlb_request *r = &tlb_requests[cpu_id()];
 
     r->wish = wish;
-    r->pgt = pgt;
-    r->early = false;
+    r->may_spare = false;
+    r->change.pgt = pgt;
     return r;
-}
-
-/* Without those who are lazy: they will catch up before they use what they have loaded. */
-static uint64_t awake(uint64_t users)
-{
-    for (uint64_t left = users; left; left &= left - 1) {
-        unsigned cpu = __builtin_ctzl(left);
-        if (!atomic_load(&cpus[cpu].tlb.lazy))
-            continue;
-        users &= ~(1UL << cpu);
-        count(TLB_LAZY_SPARED);
-    }
-    return users;
 }
 
 /* May @cpu use what left @space at @generation? In this order: see wake(), answer_early(). @walk:
@@ -201,14 +219,6 @@ static void ledger_assert(const struct pgtable *pgt, uint64_t generation, bool t
                tlb_users(pgt->id, generation, tables), generation);
 }
 
-static void follow_here(const struct pgtable *pgt, uint64_t generation, uint64_t start,
-                        uint64_t end, uint64_t stride)
-{
-    irq_flags_t flags = irq_save();
-    tlb_follow(pgt, generation, start, end, stride);
-    irq_restore(flags);
-}
-
 /* What was put off before @generation has been made up for. */
 static void note_settled(struct pgtable *pgt, uint64_t generation)
 {
@@ -218,36 +228,44 @@ static void note_settled(struct pgtable *pgt, uint64_t generation)
         atomic_compare_exchange_strong(&pgt->late, &late, 0);
 }
 
+/* The next generation of @pgt, whose range this is, as our request. */
+static __force_inline struct tlb_request *new_change(struct pgtable *pgt, uint64_t start,
+                                                     uint64_t end, uint64_t stride)
+{
+    struct tlb_request *r = own_request(TLB_FORGET, pgt);
+
+    r->change.generation = atomic_fetch_add(&pgt->generation, 1) + 1;
+    r->change.start = start;
+    r->change.end = tlb_is_too_much(start, end, stride) ? TLB_ALL_OF_IT : end;
+    r->change.stride = stride;
+    return r;
+}
+
+static void follow(const struct tlb_request *r)
+{
+    tlb_follow(&r->change);
+}
+
 void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride, bool tables)
 {
-    uint64_t generation = atomic_fetch_add(&pgt->generation, 1) + 1;
-    uint64_t others = atomic_load(&pgt->cpus) & ~(1UL << cpu_id());
+    struct tlb_request *r = new_change(pgt, start, end, stride);
 
     bug_moment(BUG_B17);
     bug_moment(BUG_B18);
-    if (others && !tables)
-        others = awake(others);
-    if (others) {
-        struct tlb_request *r = own_request(TLB_FORGET, pgt);
-        r->early = !tables && tlb_settings.policy == TLB_EARLY;
-        r->generation = generation;
-        r->start = start;
-        r->end = end;
-        r->stride = stride;
-        request_do(r, others);
-    } else {
-        follow_here(pgt, generation, start, end, stride);
-    }
-    note_settled(pgt, generation);
-    ledger_assert(pgt, generation, tables);
+    r->may_spare = !tables;
+    if (tlb_settings.policy == TLB_EARLY && !tables)
+        r->wish = TLB_FORGET_EARLY;
+    request_with(r, atomic_load(&pgt->cpus), follow);
+    note_settled(pgt, r->change.generation);
+    ledger_assert(pgt, r->change.generation, tables);
 }
 
 uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride)
 {
-    uint64_t generation = atomic_fetch_add(&pgt->generation, 1) + 1;
+    struct tlb_request *r = new_change(pgt, start, end, stride);
 
-    follow_here(pgt, generation, start, end, stride);
-    return generation;
+    request_do(r, 0);
+    return r->change.generation;
 }
 
 bool tlb_has_others(const struct pgtable *pgt)
@@ -293,8 +311,8 @@ void tlb_probe(struct pgtable *pgt, uint64_t start, uint64_t end)
     if (start >= end || atomic_fetch_add(&nr, 1) % tlb_probe_every)
         return;
     struct tlb_request *r = own_request(TLB_PROBE, pgt);
-    r->start = start;
-    r->end = end;
+    r->change.start = start;
+    r->change.end = end;
     request_do(r, online_cpus());
 }
 
@@ -302,9 +320,9 @@ void tlb_flush_kernel_leaves(const void *start, const void *end, enum pt_level l
 {
     struct tlb_request *r = own_request(TLB_KERNEL, NULL);
 
-    r->start = (uint64_t)start;
-    r->end = (uint64_t)end;
-    r->stride = pt_level_size(level);
+    r->change.start = (uint64_t)start;
+    r->change.end = (uint64_t)end;
+    r->change.stride = pt_level_size(level);
     request_do(r, online_cpus());
 }
 

@@ -50,12 +50,10 @@ void tlb_forget_all(void)
     count(TLB_LOCAL_ALL);
 }
 
-void tlb_forget_range(uint64_t start, uint64_t end, uint64_t stride, bool kernel)
+void tlb_forget_kernel_range(uint64_t start, uint64_t end, uint64_t stride)
 {
-    if (end - start > READ_ONCE(tlb_settings.ceiling) * stride) {
-        kernel ? tlb_forget_all() : tlb_forget_space();
-        return;
-    }
-    for (uint64_t va = start; va < end; va += stride)
-        tlb_forget_address(va);
+    if (tlb_is_too_much(start, end, stride))
+        tlb_forget_all();
+    else
+        tlb_forget_pages(&this_cpu()->tlb, start, end, stride);
 }

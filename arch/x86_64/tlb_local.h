@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "insn.h"
 #include <asm/pgtable.h>
 #include <asm/tlb.h>
 
@@ -44,22 +45,46 @@ static inline void tlb_count(int64_t *events, enum tlb_event event)
 /* This CPU's translations of one address, global or not, and the upper entries it remembers. */
 void tlb_forget_address(uint64_t va);
 
+/* Those of a range, one by one. @tlb: this CPU's. */
+static inline void tlb_forget_pages(struct tlb_cpu *tlb, uint64_t start, uint64_t end,
+                                    uint64_t stride)
+{
+    for (uint64_t va = start; va < end; va += stride) {
+        invlpg(va);
+        tlb_count(tlb->events, TLB_LOCAL_ONE);
+    }
+}
+
 /* Those of the loaded address space. */
 void tlb_forget_space(void);
 
 /* All: global ones, and those of every address space. */
 void tlb_forget_all(void);
 
-/* Those of a range; singly or at once, as tlb_settings.ceiling says. @kernel: they are global. */
-void tlb_forget_range(uint64_t start, uint64_t end, uint64_t stride, bool kernel);
+/* Is one after the other the longer way? As tlb_settings.ceiling says. */
+static inline bool tlb_is_too_much(uint64_t start, uint64_t end, uint64_t stride)
+{
+    return end - start > READ_ONCE(tlb_settings.ceiling) * stride;
+}
+
+/* Those of a range of the kernel's: singly or all at once, for they are global. */
+void tlb_forget_kernel_range(uint64_t start, uint64_t end, uint64_t stride);
+
+/* What was taken from an address space; entry.asm reads it. */
+struct tlb_change {
+    struct pgtable *pgt;
+    uint64_t generation;
+    uint64_t start, end, stride; /* end TLB_ALL_OF_IT: so much that all goes at once */
+};
+
+#define TLB_ALL_OF_IT (~0UL)
 
 /**
- * tlb_follow() - what was taken from @pgt up to @generation is forgotten here
- * The range is that of @generation alone; who missed one before it forgets the whole space.
+ * tlb_follow() - what was taken up to @change's generation is forgotten here
+ * Its range is that of its generation alone; who missed one before it forgets the whole space.
  * Context: IRQs off. Nothing where it is not loaded: it is caught up with when it is.
  */
-void tlb_follow(const struct pgtable *pgt, uint64_t generation, uint64_t start, uint64_t end,
-                uint64_t stride);
+void tlb_follow(const struct tlb_change *change);
 
 /**
  * tlb_shoot_down() - nobody uses what was taken from [start, end) of @pgt

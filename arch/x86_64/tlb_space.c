@@ -86,15 +86,22 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
     tlb_count(tlb->events, TLB_SWITCH);
 }
 
+/* All that was taken from the loaded space until now. */
+static __no_inline void forget_all(struct cpu *cpu)
+{
+    uint64_t generation = atomic_load(&cpu->pgt->generation);
+
+    tlb_forget_space();
+    atomic_store(&cpu->tlb.seen, generation);
+}
+
 void tlb_catch_up(void)
 {
     struct cpu *cpu = this_cpu();
-    uint64_t generation = atomic_load(&cpu->pgt->generation);
 
-    if (generation == atomic_load(&cpu->tlb.seen))
+    if (atomic_load(&cpu->pgt->generation) == atomic_load(&cpu->tlb.seen))
         return;
-    tlb_forget_space();
-    atomic_store(&cpu->tlb.seen, generation);
+    forget_all(cpu);
     tlb_count(cpu->tlb.events, TLB_LAZY_CAUGHT_UP);
 }
 
@@ -136,21 +143,19 @@ void tlb_leave_here(const struct pgtable *pgt)
         load(cpu, &kernel_pgtable);
 }
 
-void tlb_follow(const struct pgtable *pgt, uint64_t generation, uint64_t start, uint64_t end,
-                uint64_t stride)
+void tlb_follow(const struct tlb_change *change)
 {
     struct cpu *cpu = this_cpu();
     uint64_t seen = atomic_load_explicit(&cpu->tlb.seen, memory_order_relaxed);
 
-    if (cpu->pgt != pgt || seen >= generation)
+    if (cpu->pgt != change->pgt || seen >= change->generation)
         return;
-    if (seen + 1 == generation) {
-        tlb_forget_range(start, end, stride, false);
-    } else {
-        generation = atomic_load(&pgt->generation);
-        tlb_forget_space();
+    if (seen + 1 != change->generation || change->end == TLB_ALL_OF_IT) {
+        forget_all(cpu);
+        return;
     }
-    atomic_store(&cpu->tlb.seen, generation);
+    tlb_forget_pages(&cpu->tlb, change->start, change->end, change->stride);
+    atomic_store_explicit(&cpu->tlb.seen, change->generation, memory_order_release);
 }
 
 static int check_pcid(const struct cpu *me)

@@ -62,7 +62,7 @@ struct rwsem {
     struct task *_Atomic waiting;
 };
 
-/* Where a reader counted itself: it may leave on another CPU. */
+/* The CPU where a reader counted itself: it may leave on another. */
 typedef unsigned rwsem_reader_t;
 
 #define RWSEM_EVERYTHING (~0UL) /* as the end of a range that starts at 0 */
@@ -74,27 +74,10 @@ int __must_check rwsem_init(struct rwsem *s);
 void rwsem_destroy(struct rwsem *s);
 
 /* Everything. */
-rwsem_reader_t rwsem_read_lock(struct rwsem *s);
+rwsem_reader_t rwsem_read_lock(struct rwsem *s); /* of a range: base/rwsem_seek.h */
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader);
 void rwsem_write_lock(struct rwsem *s);
 void rwsem_write_unlock(struct rwsem *s);
-
-/**
- * rwsem_read_seek() - read [start, end), once what is there has been found
- * Writers of other ranges change the way there meanwhile, but free nothing that leads along it.
- * @start: a multiple of 4; @end: above it
- * Context: up to rwsem_read_settle(), or rwsem_read_unlock() if nothing was found, the caller
- *          neither sleeps nor takes a lock.
- */
-rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end);
-
-/**
- * rwsem_read_settle() - the search is over; [start, end) is what will be read
- * @start, @end: what was named to rwsem_read_seek(), or more
- * Return: false when a writer has some of it: it is held as before; read nothing, unlock.
- */
-bool __must_check rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start,
-                                    uint64_t end);
 
 /**
  * rwsem_write_begin() - have the turn among writers: look at everything, change nothing yet

@@ -42,19 +42,30 @@ static inline struct rb_node *rb_parent(const struct rb_node *node)
 }
 
 /**
- * rb_insert() - put a node where the caller's search ended, and balance
+ * rb_link() - put a node where the caller's search ended
  * @node: not in a tree; its summary is that of a node without children
  * @parent: last node of the search, NULL when the tree is empty
  * @link: the empty place: &@parent->left, &@parent->right, or &@root->node
+ * What comes next: where summaries above have to count @node, they are corrected; rb_balance().
  */
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-               struct rb_node **link);
+static inline void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
+{
+    node->parent_colour = (uintptr_t)parent; /* red */
+    node->left = NULL;
+    node->right = NULL;
+    *link = node;
+}
+
+void rb_balance(struct rb_root *root, struct rb_node *node);
 
 /* Takes @node out and balances. @node's links are stale afterwards. */
 void rb_erase(struct rb_root *root, struct rb_node *node);
 
 /* After the element of @node changed its own part of the summary: corrects it up to the root. */
 void rb_update(struct rb_root *root, struct rb_node *node);
+
+/* The same of two elements, @node and @above, which lies above it. */
+void rb_update_through(struct rb_root *root, struct rb_node *node, struct rb_node *above);
 
 /* In order. NULL past either end. */
 struct rb_node *rb_first(const struct rb_root *root);

@@ -93,7 +93,10 @@ struct mm_cpu {
     int64_t rss_anon, rss_file; /* leaves of 4 KiB; only the sums over all CPUs mean much */
     const struct vma *area;     /* where its last fault was; good while vmas_changed is */
     uint64_t looked;            /* this */
+    struct pt_near near;        /* and the table there */
 } __aligned(CACHE_LINE_SIZE);
+
+#define MM_SPARES 2 /* a range has two borders, each of which may split an area */
 
 struct mm {
     struct pgtable pgtable;
@@ -105,6 +108,8 @@ struct mm {
     uint64_t vmas_changed;        /* odd: just now; rises with each change of the tree [m] */
     struct list_node areas;       /* the same, in order [m] */
     uint32_t nr_vmas;             /* [m] */
+    uint32_t nr_spares;           /* areas at hand for the next split [m] */
+    struct vma *spares[MM_SPARES];
     _Atomic uint64_t anon_last;   /* the last history that began [a] */
     bool reaped;                  /* its program is killed, its pages are gone: faults fail [a] */
     bool has_huge;                /* there was a huge leaf of small pages once; never cleared [a] */
@@ -411,6 +416,10 @@ size_t mm_copyable(struct mm *mm, uint64_t addr, size_t len);
  * Return: how many bytes from @addr on could be accessed.
  */
 size_t mm_fault_in(struct mm *mm, uint64_t addr, size_t len, enum fault_access access);
+
+/* The same for who reads through references on the pages: of a private page that others have too
+ * the program gets a copy first, so that it goes on to see the page that is read. */
+size_t mm_pin_in(struct mm *mm, uint64_t addr, size_t len);
 
 /* Resident pages: private ones, and those of objects. Exact while nobody faults. */
 void mm_rss(const struct mm *mm, int64_t *anon, int64_t *file);

@@ -49,6 +49,13 @@ struct object_ops {
     int (*get_page)(struct object *object, uint64_t index, enum object_get how, struct page **out);
 
     /**
+     * make_page() - the page at @index, which the index had not a moment ago. NULL but for objects
+     * whose small pages are all that the index holds.
+     * Context: as get_page(). Return: 0 with a reference in *@out; -EEXIST: it has it now; -ENOMEM.
+     */
+    int (*make_page)(struct object *object, uint64_t index, enum object_get how, struct page **out);
+
+    /**
      * get_copy() - a folio for the own bytes of @vma, a private mapping, at @index. May be NULL:
      * then a page of the system does. Context: the lock of vma->hugetlb held until it is mapped.
      * Return: 0 with a reference and PAGE_COPY set, its contents anything; or -ENOMEM.

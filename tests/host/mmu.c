@@ -474,24 +474,37 @@ rwsem_reader_t rwsem_read_lock(struct rwsem *s)
     return 0;
 }
 
-rwsem_reader_t rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end)
+struct rwsem_line *rwsem_read_seek(struct rwsem *s, uint64_t start, uint64_t end)
 {
-    rwsem_reader_t reader = rwsem_read_lock(s);
+    rwsem_read_lock(s);
     s->lines->seekers++;
     s->lines->start = start;
     s->lines->end = end;
-    return reader;
+    return s->lines;
 }
 
-bool rwsem_read_settle(struct rwsem *s, rwsem_reader_t reader, uint64_t start, uint64_t end)
+void rwsem_read_settle(struct rwsem_line *line, uint64_t start)
 {
-    (void)reader;
-    if (!s->lines->seekers)
+    if (!line->seekers)
         panic("a reader settles that did not seek");
-    if (start > s->lines->start || end < s->lines->end)
+    if (start != line->start)
+        panic("a reader settles for what it did not seek");
+    line->seekers--;
+}
+
+bool rwsem_settle_for_more(struct rwsem *s, struct rwsem_line *line, uint64_t start, uint64_t end)
+{
+    (void)s;
+    if (start > line->start || end < line->end)
         panic("a reader settles for less than it sought");
-    s->lines->seekers--;
+    rwsem_read_settle(line, line->start);
     return true;
+}
+
+void rwsem_read_leave(struct rwsem *s, struct rwsem_line *line)
+{
+    line->seekers = 0;
+    rwsem_read_unlock(s, 0);
 }
 
 void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
@@ -500,7 +513,6 @@ void rwsem_read_unlock(struct rwsem *s, rwsem_reader_t reader)
     if (!s->lines->readers)
         panic("a reader leaves that never came");
     s->lines->readers--;
-    s->lines->seekers = 0;
 }
 
 void rwsem_write_begin(struct rwsem *s, uint64_t start, uint64_t end)

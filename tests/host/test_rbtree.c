@@ -58,7 +58,9 @@ static void insert(struct span *span)
         link = span->key < span_of(parent)->key ? &parent->left : &parent->right;
     }
     span->longest = span->len;
-    rb_insert(&root, &span->node, parent, link);
+    rb_link(&span->node, parent, link);
+    rb_update(&root, parent);
+    rb_balance(&root, &span->node);
     span->present = true;
     nr_present++;
 }

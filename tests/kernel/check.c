@@ -257,7 +257,7 @@ KTEST(everybody_stands_while_it_is_quiet)
     }
 }
 
-KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPU 1 has flushed for generation")
+KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPUs 0x2 have not flushed")
 {
     struct mm *mm = kit_mm();
 
@@ -266,7 +266,9 @@ KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPU 1 has flushed
         return;
     }
     EXPECT(kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
-    cpus[1].pgt = &mm->pgtable; /* loaded, but the space's mask does not say so */
+    atomic_store(&cpus[1].tlb.lazy, false);
+    atomic_store(&cpus[1].tlb.seen, 0);
+    atomic_store(&cpus[1].tlb.space, mm->pgtable.id); /* loaded, but the mask does not say so */
     EXPECT(mm_unmap(mm, AT(0), PAGE_SIZE) == 0);
 }
 

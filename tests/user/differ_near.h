@@ -171,6 +171,9 @@ static void step_register(void)
 
     arg.mode = pick(30) ? arg.mode : pick(16);
     say(" mode %lu", (unsigned long)arg.mode);
+    /* Linux leaves marks where an area is registered anew without them, and they ask nobody. */
+    if (!(arg.mode & 2))
+        ioctl(fd, (int)UFFDIO_UNREGISTER, &arg.range);
     int result = ioctl(fd, (int)UFFDIO_REGISTER, &arg);
     say(" ioctls %#lx", result ? 0 : (unsigned long)arg.ioctls);
     say_result(result);

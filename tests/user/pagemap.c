@@ -12,6 +12,8 @@
 #define _GNU_SOURCE
 #include "ktap.h"
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #define RW      PROT_READ | PROT_WRITE
@@ -227,6 +229,31 @@ static void neighbours_of_the_end_are_mapped(void)
     close(fd);
 }
 
+static int own_after_being_read(char *p, char *to)
+{
+    struct iovec local = {to, 1}, remote = {p, 1};
+
+    syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
+    return kind(p) == (PRESENT | ALONE);
+}
+
+/* Who is read by a stranger keeps the page that was read: even of a read that then fails. */
+static void who_is_read_has_a_page_of_his_own(void)
+{
+    char *p = map(3, MAP_PRIVATE | MAP_ANONYMOUS, -1), byte;
+    int status;
+
+    p[0] = p[PAGE] = 1;
+    pid_t pid = fork();
+    if (!pid) {
+        munmap(p + 2 * PAGE, PAGE);
+        _exit(own_after_being_read(p, &byte) + 2 * own_after_being_read(p + PAGE, p + 2 * PAGE));
+    }
+    waitpid(pid, &status, 0);
+    EXPECT_IS(status >> 8, 3);
+    munmap(p, 3 * PAGE);
+}
+
 int main(void)
 {
     static const struct ktap_test tests[] = {
@@ -240,6 +267,7 @@ int main(void)
         TEST(mem_reads_of_nothing_make_no_page),
         TEST(mem_grows_stacks),
         TEST(neighbours_of_the_end_are_mapped),
+        TEST(who_is_read_has_a_page_of_his_own),
     };
     pagemap = open("/proc/self/pagemap", O_RDONLY);
     return KTAP_MAIN(tests);

@@ -379,6 +379,7 @@ static void without_keys(void)
 
     if (keys_exist())
         SKIP("there are keys");
+    key_alloc(0, 0); /* Linux says EINVAL the first time, as if key 0 had been given by mistake */
     EXPECT_ERR(key_alloc(1, 0), EINVAL);
     EXPECT_ERR(key_alloc(0, 0), ENOSPC);
     EXPECT_ERR(key_free(0), EINVAL);

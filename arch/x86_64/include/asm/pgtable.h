@@ -27,6 +27,7 @@ struct pgtable {
     _Atomic uint32_t unflushed; /* gathers with translations that CPUs may still have [a] */
     _Atomic uint64_t nr_tables; /* table pages below and with the root, kept ones too [a] */
     _Atomic uint64_t copy_end;  /* what lies below is copied without asking: asm/uaccess.h [a] */
+    _Atomic uint64_t nr_gone;   /* tables that were taken out, from 1: see struct pt_near [a] */
 };
 
 /**
@@ -73,6 +74,30 @@ static inline struct pt_walk pt_walk_down_to(const struct pgtable *pgt, user_add
     }
     return (struct pt_walk){phys_to_page(table), slot, floor};
 }
+
+/* The table that a walk led to, remembered by those who look near that place again. A table stays
+ * where it is until it is taken out, which pgtable.nr_gone counts. */
+struct pt_near {
+    uint64_t unit;    /* address in units of what a table of 4K leaves spans */
+    uint64_t nr_gone; /* when it was looked for; 0: nobody looked */
+    struct page *table;
+    pte_t *slots;
+};
+
+/**
+ * pt_is_near() - does @near know the table of 4K leaves that spans @va?
+ * Context: as pt_walk(). Who takes out the table of @va holds what it spans exclusively, and has
+ *          counted that when the caller may come: so what is remembered is there.
+ */
+static inline bool pt_is_near(const struct pgtable *pgt, const struct pt_near *near,
+                              user_addr_t va)
+{
+    return likely(near->unit == va.raw >> HUGE_SHIFT) &&
+           likely(near->nr_gone == atomic_load_explicit(&pgt->nr_gone, memory_order_relaxed));
+}
+
+/* pt_walk(), and @near remembers the table that it led to. */
+struct pt_walk pt_walk_remember(struct pgtable *pgt, struct pt_near *near, user_addr_t va);
 
 /**
  * pt_walk_alloc() - find or make the slot for a leaf of @level at @va

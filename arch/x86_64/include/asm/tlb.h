@@ -189,9 +189,9 @@ extern uint64_t tlb_probe_every;
 enum tlb_event {
     TLB_LOCAL_ONE,      /* one translation, this CPU */
     TLB_LOCAL_ALL,      /* a whole address space or everything, this CPU */
-    TLB_REMOTE_REQUEST, /* shootdowns that had to ask other CPUs */
+    TLB_REMOTE_REQUEST, /* shootdowns of what other CPUs have loaded, lazily or not */
     TLB_REMOTE_IPI,     /* interrupts sent for that */
-    TLB_REMOTE_HANDLED, /* requests answered */
+    TLB_REMOTE_HANDLED, /* .. and taken, each with an answer to all who asked by then */
     TLB_SWITCH,         /* another root was loaded */
     TLB_SWITCH_KEPT,    /* .. whose translations this CPU still had */
     TLB_LAZY_SPARED,    /* CPUs not asked, because they did not use what they had loaded */
