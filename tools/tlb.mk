@@ -9,7 +9,7 @@ TLBFLAGS ?=
 LAB_USER := $(sort $(wildcard tests/experiments/user/*.c)) tests/experiments/measure.c
 
 .PHONY: tlb lab lab-iso
-lab: build/lab/bulla-pvh.elf build/lab/lab
+lab: build/lab/bulla.elf build/lab/bulla-pvh.elf build/lab/lab
 
 build/lab/lab: $(LAB_USER) $(wildcard tests/experiments/*.h tests/experiments/user/*.h) Makefile
 	@mkdir -p $(@D)

@@ -10,6 +10,7 @@ Tour:   after tools/tlb_plot.py.
 import html
 import os
 import re
+import statistics
 
 from tlb_rows import FIGURES, validity, verdict
 
@@ -72,6 +73,14 @@ def meanings(results, name, rows):
         + f"<b>{words['virt']}:</b> {esc(experiment.get('virt', ''))}</p>\n"
 
 
+def apart(rows):
+    """How far the same thing, measured twice, lies apart: the A/A control of all rows."""
+    ratios = [abs(int(row["control"]) / int(row["p50"]) - 1) for row in rows
+              if row["control"] and int(row["p50"])]
+    return f"; A/A control: {statistics.median(ratios):.1%} apart, at most {max(ratios):.0%}" \
+        if ratios else ""
+
+
 def experiment_part(results, name, rows, plots, folder):
     title = results.experiments.get(name, {}).get("title", name)
     parts = [f"<section class=experiment id={esc(name)} data-rows={len(rows)}>\n"
@@ -81,7 +90,7 @@ def experiment_part(results, name, rows, plots, folder):
         parts.append(f"<figure class=plot data-plot={esc(plot.name)}>\n"
                      + inline_svg(os.path.join(folder, plot.name + ".svg")) + "</figure>\n")
     columns = ("machine", "series", "x", "unit", *FIGURES, "note")
-    parts.append(f"<details><summary>{len(rows)} rows</summary>\n"
+    parts.append(f"<details><summary>{len(rows)} rows{apart(rows)}</summary>\n"
                  + table(columns, [[row[c] for c in columns] for row in rows], ("x", *FIGURES))
                  + "</details>\n</section>\n")
     return "".join(parts)

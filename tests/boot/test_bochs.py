@@ -4,7 +4,6 @@
 The ISO runs the greeting as its job; Bochs has no way to return a status, so the lines of init on
 the log port are read. Needs build/bulla.elf and user programs. Run by: /usr/bin/python3 -m pytest
 """
-import os
 import pathlib
 import shutil
 import subprocess
@@ -14,24 +13,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+import bochs  # noqa: E402
 from initramfs import Initramfs  # noqa: E402
 
 TIMEOUT_S = 240
-RC = """\
-plugin_ctrl: unmapped=true, serial=true, speaker=false, sb16=false
-display_library: term
-memory: guest=128, host=128
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: model=corei7_icelake_u, count={cpus}, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=1
-clock: sync=none, time0=1600000000
-ata0-master: type=cdrom, path=bulla.iso, status=inserted
-boot: cdrom
-com1: enabled=1, mode=file, dev=log.txt
-com2: enabled=1, mode=file, dev=job.txt
-panic: action=fatal
-log: bochs.log
-"""
 
 
 def make_iso(path, kernel="build/bulla.elf", cmdline=""):
@@ -46,13 +31,7 @@ def make_iso(path, kernel="build/bulla.elf", cmdline=""):
 
 def run_bochs(path):
     """The kernel's log."""
-    (path / "bochsrc").write_text(RC.format(cpus=1))
-    (path / "go").write_text("c\n")
-    bochs = ["bochs", "-q", "-f", "bochsrc", "-rc", "go"]
-    subprocess.run(["script", "-qfec", " ".join(bochs), "typescript"], cwd=path,
-                   env={**os.environ, "TERM": "xterm"}, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False)
-    return (path / "log.txt").read_text(errors="replace")
+    return bochs.run(path, TIMEOUT_S)
 
 
 @pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed (Debian: bochs)")

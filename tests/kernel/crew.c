@@ -40,14 +40,15 @@ static uint64_t nr_tasks(void)
 
 bool crew_start(struct crew *crew)
 {
-    crew->deadline = clock_ns() + 60 * SECOND;
+    uint64_t deadline = clock_ns() + 60 * SECOND;
+
     crew->tasks_before = nr_tasks();
     crew->size = nr_cpus() - 1;
     for (unsigned i = 0; i < crew->size; i++) {
         struct task *task;
         if (!EXPECT(kernel_thread("crew", crew_member, crew, &task) == 0))
             return false;
-        while (atomic_load(&crew->there) <= i && clock_ns() < crew->deadline)
+        while (atomic_load(&crew->there) <= i && clock_ns() < deadline)
             cpu_relax(); /* its CPU is busy now: the next one goes elsewhere */
     }
     return true;
@@ -55,8 +56,10 @@ bool crew_start(struct crew *crew)
 
 bool crew_join(struct crew *crew)
 {
+    uint64_t deadline = clock_ns() + 60 * SECOND;
+
     while ((atomic_load(&crew->finished) < crew->size || nr_tasks() != crew->tasks_before) &&
-           clock_ns() < crew->deadline)
+           clock_ns() < deadline)
         cpu_relax();
     return EXPECT(atomic_load(&crew->finished) == crew->size, "%u of %u came back",
                   atomic_load(&crew->finished), crew->size) &&

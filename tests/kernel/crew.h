@@ -20,7 +20,7 @@ struct crew {
     _Atomic unsigned there, finished;
     _Atomic unsigned wrong;
     unsigned size;
-    uint64_t deadline, tasks_before;
+    uint64_t tasks_before;
 };
 
 /* One thread per CPU but this one, which waits with interrupts on. False: something was wrong, or
