@@ -12,6 +12,8 @@
  */
 #include "flush.h"
 
+#include <lib/format.h>
+
 #define OLD 0UL
 #define NEW 1UL
 
@@ -50,14 +52,16 @@ static bool is_gone_after(struct lab_space *s, enum lab_flush how)
 static void row(struct lab_space *s, enum lab_flush how)
 {
     bool must = lab_flush_forgets(how, s->global);
+    char series[32];
 
+    snprintf(series, sizeof(series), "%s%s", lab_flush_name(how), s->global ? ", global" : "");
     if (lab_flush_absent(how)) {
-        lab_absent(lab_flush_name(how), s->global, lab_flush_absent(how));
+        lab_absent(series, 0, lab_flush_absent(how));
         return;
     }
     bool gone = is_gone_after(s, how);
-    EXPECT(gone || !must, "%s leaves what it must forget", lab_flush_name(how));
-    lab_count(lab_flush_name(how), s->global, gone,
+    EXPECT(gone || !must, "%s leaves what it must forget", series);
+    lab_count(series, 0, gone,
               must   ? "must be 1"
               : gone ? "forgets more than it must"
                      : "proves that it was there");
@@ -70,7 +74,7 @@ static void mark(struct lab_space *s)
         *(uint64_t *)lab_space_va(s, i) = 0x57a1e + i;
 }
 
-EXPERIMENT(stale_entry, .title = "Is the old entry gone?", .x_axis = "global", .unit = "gone",
+EXPERIMENT(stale_entry, .title = "Is the old entry gone?", .x_axis = "mechanism", .unit = "gone",
            .bare = "1 after every flush that must reach the entry. 0 after nothing: it was there.",
            .virt = LAB_VIRT_LOCAL, .emulated = "QEMU forgets global entries with CR3, too.")
 {
