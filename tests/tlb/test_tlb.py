@@ -10,10 +10,14 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from tlb_model import flush_sizes  # noqa: E402
+
 LINUX = sorted(glob.glob("/boot/vmlinuz-*-cloud-amd64")
                + glob.glob(str(ROOT / "build/bench/linux/boot/vmlinuz-*-cloud-amd64")))
 CHROMIUM = shutil.which("chromium")
@@ -104,6 +108,19 @@ def test_instructions_are_the_same_on_every_repetition(lab):
     assert exact
     for row in exact:
         assert row["min"] == row["max"] == row["control"], row
+
+
+def test_flushes_of_a_trace_are_counted_by_their_size():
+    """Two in a loop; the root again, which is all; another root, which is none; one alone."""
+    trace = ["i 0 1", "a 0 1 1 0", "i 0 2", "l 0 1000", "l 0 1000", "l 0 2000", "i 0 5",
+             *["a 0 1 1 0"] * 9]
+    assert flush_sizes(trace) == [2, 512, 1]
+
+
+def test_what_was_published_stands_beside_what_was_traced(lab):
+    rows = [row for row in rows_of(lab) if row["experiment"] == "trace_flush_sizes"]
+    assert {row["series"] for row in rows} == {"a shell's work", "a compiler, published"}
+    assert all(row["p50"] == "1000" for row in rows if row["x"] == "512")
 
 
 def test_logs_alone_give_the_same_csv(lab, tmp_path):
