@@ -60,7 +60,7 @@ help:
 	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\""
 	@echo "make gdb          boots, and waits for the gdb that it starts"
 	@echo "make tlb          the TLB laboratory: build/tlb/index.html, CSV and plots; TLBFLAGS=\"--reps 101\""
-	@echo "make lab-iso      the same experiments for a real machine: build/lab.iso, then tools/tlb log FILE"
+	@echo "make lab-iso      for a real machine: build/lab.iso, build/lab-program.iso; then tools/tlb log FILE"
 	@echo "make deps         installs the Debian packages of tools/deps that are missing"
 	@echo "make clean        removes build/"
 	@echo "Variables: V=1 shows commands; CC=clang picks a compiler"

@@ -21,8 +21,14 @@ tlb: deps
 	@$(MAKE) --no-print-directory kernel user lab
 	@tools/tlb $(TLBFLAGS)
 
-# It says what it is, runs all experiments, writes to screen and serial line, and switches off.
-lab-iso: build/lab/bulla.elf
+build/lab/initramfs: build/lab/lab tools/initramfs.py
+	@echo "  CPIO  $@"
+	$(Q)/usr/bin/python3 tools/initramfs.py $@ init=$<
+
+# They say what they are, run all experiments, write to screen and serial line, and switch off.
+lab-iso: build/lab/bulla.elf build/bulla.elf build/lab/initramfs
+	@echo "  ISO   build/lab-program.iso"
+	$(Q)tools/mkiso build/lab-program.iso build/bulla.elf build/lab/initramfs ""
 	@echo "  ISO   build/lab.iso"
 	$(Q)tools/mkiso build/lab.iso $< "" \
 	    "lab=* lab.clock=time lab.commit=$(shell git describe --always --dirty 2>/dev/null)"
