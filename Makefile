@@ -4,6 +4,7 @@
 #
 #   build/bulla.elf       release            build/test/bulla.elf       DEBUG=2, with tests/kernel
 #   build/bugs/...        as build/test, and bug=N puts a bug back: tests/bugs/run
+#   build/lab/...         release, with the experiments of tests/experiments: tools/tlb
 #   build/bulla-pvh.elf   the same, without the multiboot 1 header: QEMU prefers that to a PVH note
 #   build/user/NAME       one static Linux program per user/NAME.c
 #   build/BOOTX64.EFI     the UEFI loader    build/bulla.iso            CD and USB, BIOS and UEFI
@@ -34,6 +35,7 @@ USERFLAGS := -std=gnu17 -static -O2 -g -Wall -Wextra -Werror -Iinclude
 KERNEL_SRC := $(sort $(wildcard boot/*.c boot/*.asm arch/x86_64/*.c arch/x86_64/*.asm \
                 mm/*.c kernel/*.c lib/*.c))
 KTEST_SRC  := $(sort $(wildcard tests/kernel/*.c))
+LAB_SRC    := $(sort $(wildcard tests/experiments/*.c)) tests/kernel/kit.c tests/kernel/crew.c
 USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
 FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
@@ -41,7 +43,7 @@ FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
 .PHONY: all deps kernel kernel-test kernel-bugs user efi iso run gdb help clean
 .DELETE_ON_ERROR:
 
-all: kernel kernel-test kernel-bugs user efi
+all: kernel kernel-test kernel-bugs user efi lab
 
 help:
 	@echo "make              kernel (both flavours), user programs, UEFI loader"
@@ -57,6 +59,8 @@ help:
 	@echo "make conformance  what others wrote: Linux's memory tests beside Linux, Go programs, trinity"
 	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\""
 	@echo "make gdb          boots, and waits for the gdb that it starts"
+	@echo "make tlb          the TLB laboratory: build/tlb/index.html, CSV and plots; TLBFLAGS=\"--reps 101\""
+	@echo "make lab-iso      for a real machine: build/lab.iso, build/lab-program.iso; then tools/tlb log FILE"
 	@echo "make deps         installs the Debian packages of tools/deps that are missing"
 	@echo "make clean        removes build/"
 	@echo "Variables: V=1 shows commands; CC=clang picks a compiler"
@@ -96,9 +100,10 @@ $(1)/made/symbols.asm: $(1)/nameless.elf tools/symbols
 -include $(3:%=$(1)/obj/%.d)
 endef
 
-$(eval $(call flavour,build,-DDEBUG=0 -DBUGS=0,$(KERNEL_SRC)))
-$(eval $(call flavour,build/test,-DDEBUG=2 -DBUGS=0,$(KERNEL_SRC) $(KTEST_SRC)))
-$(eval $(call flavour,build/bugs,-DDEBUG=2 -DBUGS=1,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build,-DDEBUG=0 -DBUGS=0 -DLAB=0,$(KERNEL_SRC)))
+$(eval $(call flavour,build/test,-DDEBUG=2 -DBUGS=0 -DLAB=0,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build/bugs,-DDEBUG=2 -DBUGS=1 -DLAB=0,$(KERNEL_SRC) $(KTEST_SRC)))
+$(eval $(call flavour,build/lab,-DDEBUG=0 -DBUGS=0 -DLAB=1,$(KERNEL_SRC) $(LAB_SRC)))
 
 build/made/font.asm: tools/font $(wildcard $(FONT))
 	@mkdir -p $(@D)
@@ -164,6 +169,7 @@ FORCE:
 
 include tests/tests.mk
 include tools/bench.mk
+include tools/tlb.mk
 include tests/conformance/conformance.mk
 
 clean:

@@ -85,7 +85,7 @@ void ktest_skip(const char *why)
 
 void ktest_note(const char *fmt, ...)
 {
-    char text[200];
+    char text[280];
     va_list args;
 
     va_start(args, fmt);
@@ -113,9 +113,27 @@ static bool matches(const char *pattern, const char *name)
     return *pattern == *name && (!*name || matches(pattern + 1, name + 1));
 }
 
-static bool is_asked_for(const struct ktest *test, const char *pattern)
+/* One of "a,b*,c". */
+static bool matches_any(const char *patterns, const char *name)
 {
-    return test->ends_machine ? !strcmp(pattern, test->name) : matches(pattern, test->name);
+    char pattern[64];
+
+    while (*patterns) {
+        size_t len = 0;
+        for (; *patterns && *patterns != ','; patterns++)
+            if (len < sizeof(pattern) - 1)
+                pattern[len++] = *patterns;
+        pattern[len] = '\0';
+        patterns += *patterns == ',';
+        if (matches(pattern, name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_asked_for(const struct ktest *test, const char *patterns)
+{
+    return test->ends_machine ? !strcmp(patterns, test->name) : matches_any(patterns, test->name);
 }
 
 /* Free frames when no cache holds any back. */
@@ -156,17 +174,17 @@ static bool run_one(const struct ktest *test, unsigned number)
     return !now.failed;
 }
 
-void ktest_run(const char *pattern)
+void ktest_run(const char *patterns)
 {
     unsigned asked = 0, number = 0, failed = 0;
 
     log_tap_set(take_log_line);
     for (const struct ktest *test = __ktest_start; test < __ktest_end; test++)
-        asked += is_asked_for(test, pattern);
+        asked += is_asked_for(test, patterns);
     print("KTAP version 1");
     print("1..%u", asked);
     for (const struct ktest *test = __ktest_start; test < __ktest_end; test++)
-        if (is_asked_for(test, pattern))
+        if (is_asked_for(test, patterns))
             failed += !run_one(test, ++number);
     print("# kernel: %u passed, %u failed", asked - failed, failed);
     machine_power_off(failed || !asked ? EXIT_CODE_FAILED : EXIT_CODE_OK);

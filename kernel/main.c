@@ -35,6 +35,7 @@
 #include <base/bug.h>
 #include <base/fail.h>
 #include <base/ktest.h>
+#include <base/lab.h>
 #include <base/log.h>
 #include <base/panic.h>
 #include <boot_info.h>
@@ -89,6 +90,8 @@ static void run_tests(void)
 {
     char pattern[128];
 
+    if (LAB)
+        lab_start(cmdline);
     if (!parse_option(cmdline, "ktest", pattern, sizeof(pattern)))
         ktest_run(pattern);
 }

@@ -79,9 +79,9 @@ bool ktest_log_seen(void);
 
 /**
  * ktest_run() - run the tests whose names match, print KTAP, leave the machine
- * @pattern: a name; '*' stands for anything. "*" is all of them.
+ * @patterns: names, parted by commas; '*' stands for anything. "*" is all of them.
  *
  * Context: task context, boot CPU. Kernel log lines come with "# " in front from here on.
  * Exit status: EXIT_CODE_OK when some test ran and none failed, else EXIT_CODE_FAILED.
  */
-_Noreturn void ktest_run(const char *pattern);
+_Noreturn void ktest_run(const char *patterns);

@@ -19,7 +19,7 @@ HOST_CFLAGS   := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-re
 HOST_SOURCES_test_initramfs := kernel/cpio.c
 HOST_SOURCES_test_mm        := tests/host/mmu.c arch/x86_64/pgtable.c arch/x86_64/check.c
 HOST_SOURCES_test_table     := $(HOST_SOURCES_test_mm) tests/host/reference.c
-HOST_SOURCES_test_tlbmodel  := $(addprefix tools/tlbmodel/,array.c model.c replay.c)
+HOST_SOURCES_test_tlbmodel  := $(addprefix tools/tlbmodel/,array.c model.c replay.c shapes.c)
 
 HOST_CFLAGS_debug   := -DDEBUG=2 -DBUGS=0
 HOST_CFLAGS_release := -DDEBUG=0 -DBUGS=0

@@ -11,10 +11,11 @@
  * Tour:   with tools/tlbmodel/model.h.
  */
 #include "../../tools/tlbmodel/replay.h"
+#include "../../tools/tlbmodel/shapes.h"
 #include "machine.h"
 
-#define PAGE 4096UL
-#define BASE 0x7f0000000000UL
+#define PAGE SHAPE_PAGE
+#define BASE SHAPE_BASE
 
 static const struct tlb_machine *ivybridge, *skylake;
 
@@ -24,21 +25,6 @@ static int find_machines(void **state)
     ivybridge = tlb_machine_find("ivybridge");
     skylake = tlb_machine_find("skylake");
     return ivybridge && skylake ? 0 : -1;
-}
-
-static unsigned touch(struct tlb_model *m, unsigned cpu, uint64_t va)
-{
-    struct tlb_page page = {va, TLB_4K, false};
-    return tlb_access(m, cpu, &page);
-}
-
-/* Touches @nr addresses, @stride apart: the cycles. */
-static uint64_t touch_each(struct tlb_model *m, uint64_t va, unsigned nr, uint64_t stride)
-{
-    uint64_t cycles = 0;
-    for (unsigned i = 0; i < nr; i++)
-        cycles += touch(m, 0, va + i * stride);
-    return cycles;
 }
 
 /* Walks since @before. */
@@ -52,10 +38,10 @@ static void a_translation_is_walked_once(void **state)
     (void)state;
     struct tlb_model *m = tlb_model_new(skylake, 2, false);
 
-    assert_true(touch(m, 0, BASE) == skylake->walk_start + 4 * skylake->walk_step);
-    assert_true(touch(m, 0, BASE + 8) == 0);
-    assert_true(touch(m, 0, BASE + PAGE) == skylake->walk_start + skylake->walk_step);
-    assert_true(touch(m, 1, BASE) > 0);
+    assert_true(shape_touch(m, 0, BASE) == skylake->walk_start + 4 * skylake->walk_step);
+    assert_true(shape_touch(m, 0, BASE + 8) == 0);
+    assert_true(shape_touch(m, 0, BASE + PAGE) == skylake->walk_start + skylake->walk_step);
+    assert_true(shape_touch(m, 1, BASE) > 0);
     assert_true(tlb_counts(m)->walks == 3 && tlb_counts(m)->refills == 0);
     tlb_model_free(m);
 }
@@ -124,10 +110,10 @@ static void an_unrelated_flush_makes_walks_longer(void **state)
     (void)state;
     struct tlb_model *m = tlb_model_new(skylake, 1, true);
 
-    touch(m, 0, BASE);
+    shape_touch(m, 0, BASE);
     tlb_flush(m, 0, TLB_INVLPG, 0, 1UL << 40);
-    assert_true(touch(m, 0, BASE) == 0);
-    assert_true(touch(m, 0, BASE + PAGE) == skylake->walk_start + 4 * skylake->walk_step);
+    assert_true(shape_touch(m, 0, BASE) == 0);
+    assert_true(shape_touch(m, 0, BASE + PAGE) == skylake->walk_start + 4 * skylake->walk_step);
     tlb_model_free(m);
 }
 
@@ -136,9 +122,9 @@ static void without_pcids_a_root_drops_all_but_global(void **state)
     (void)state;
     struct tlb_model *m = tlb_model_new(skylake, 1, false);
 
-    touch(m, 0, BASE);
+    shape_touch(m, 0, BASE);
     tlb_load(m, 0, 2, TLB_ROOT_KEEP);
-    assert_true(touch(m, 0, BASE) > 0);
+    assert_true(shape_touch(m, 0, BASE) > 0);
     assert_int_equal(tlb_counts(m)->refills, 1);
     assert_int_equal(tlb_counts(m)->lost[TLB_ROOT], 1);
     tlb_model_free(m);
@@ -153,13 +139,13 @@ static void one_set_is_smaller_than_all(void **state)
         struct tlb_model *m = tlb_model_new(machine, 1, false);
         unsigned nr = machine->l2.ways * 4;
 
-        touch_each(m, BASE, nr, PAGE);
+        shape_touch_each(m, BASE, nr, PAGE);
         uint64_t before = tlb_counts(m)->walks;
-        touch_each(m, BASE, nr, PAGE);
+        shape_touch_each(m, BASE, nr, PAGE);
         assert_int_equal(walks_since(m, before), 0);
-        touch_each(m, BASE, nr, tlb_set_stride(machine));
+        shape_touch_each(m, BASE, nr, tlb_set_stride(machine));
         before = tlb_counts(m)->walks;
-        touch_each(m, BASE, nr, tlb_set_stride(machine));
+        shape_touch_each(m, BASE, nr, tlb_set_stride(machine));
         assert_true(walks_since(m, before) > nr / 2);
         tlb_model_free(m);
     }
@@ -171,36 +157,14 @@ static void refilling_512_entries_is_worth_85_invlpgs(void **state)
     (void)state;
     struct tlb_model *m = tlb_model_new(ivybridge, 1, false);
 
-    touch_each(m, BASE, 512, PAGE);
-    assert_true(touch_each(m, BASE, 512, PAGE) <= 512UL * ivybridge->l2_hit);
-    tlb_load(m, 0, 0, TLB_ROOT);
-    uint64_t cycles = touch_each(m, BASE, 512, PAGE), invlpgs = cycles / ivybridge->flush[0];
+    shape_touch_each(m, BASE, 512, PAGE);
+    assert_true(shape_touch_each(m, BASE, 512, PAGE) <= 512UL * ivybridge->l2_hit);
+    tlb_model_free(m);
+    uint64_t cycles = shape_refill(ivybridge, 512), invlpgs = cycles / ivybridge->flush[0];
 
     print_message("# refill of 512: %lu cycles, %lu INVLPGs\n", cycles, invlpgs);
     assert_in_range(cycles, 19800, 24200);
     assert_in_range(invlpgs, 77, 94);
-    tlb_model_free(m);
-}
-
-/* Two spaces take turns with 512 pages each, and with @others that nobody has seen before: the
- * walks in one turn, the others' own left out. */
-static double walks_in_a_turn(bool pcid, unsigned others)
-{
-    enum { TURNS = 200, WARM = 20 };
-    struct tlb_model *m = tlb_model_new(skylake, 1, pcid);
-    uint64_t fresh = 1UL << 30, before = 0;
-
-    for (unsigned turn = 0; turn < TURNS; turn++) {
-        if (turn == WARM)
-            before = tlb_counts(m)->walks;
-        tlb_load(m, 0, 1 + turn % 2, TLB_ROOT_KEEP);
-        touch_each(m, BASE, 512, PAGE);
-        for (unsigned i = 0; i < others; i++)
-            touch(m, 0, fresh += 3 * PAGE);
-    }
-    double walks = (double)walks_since(m, before) / (TURNS - WARM) - others;
-    tlb_model_free(m);
-    return walks;
 }
 
 /* Published: 17 times fewer misses. What ran beside is not: with nothing there are none at all, and
@@ -208,62 +172,16 @@ static double walks_in_a_turn(bool pcid, unsigned others)
 static void pcids_keep_what_others_leave(void **state)
 {
     (void)state;
-    double without = walks_in_a_turn(false, 0);
+    double without = shape_walks_in_a_turn(skylake, false, 0);
 
     assert_true(without == 512);
-    assert_true(walks_in_a_turn(true, 0) == 0);
-    double fewer128 = without / walks_in_a_turn(true, 128);
-    double fewer256 = without / walks_in_a_turn(true, 256);
+    assert_true(shape_walks_in_a_turn(skylake, true, 0) == 0);
+    double fewer128 = without / shape_walks_in_a_turn(skylake, true, 128);
+    double fewer256 = without / shape_walks_in_a_turn(skylake, true, 256);
     print_message("# with PCIDs %.1f times fewer walks beside 128 pages, %.1f beside 256\n",
                   fewer128, fewer256);
-    assert_true(without / walks_in_a_turn(true, 64) > fewer128);
+    assert_true(without / shape_walks_in_a_turn(skylake, true, 64) > fewer128);
     assert_true(fewer128 > 17 && fewer256 < 17);
-}
-
-/* Numbers that follow each other as if by chance, the same in each run. */
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005 + 1442695040888963407;
-    return *seed >> 33;
-}
-
-/* How many pages are flushed at once while Linux is compiled: published shares, in thousandths. */
-static unsigned flush_size(uint64_t *seed)
-{
-    static const struct {
-        unsigned up_to, from, to;
-    } shares[] = {{569, 1, 1}, {886, 2, 4}, {955, 5, 32}, {986, 33, 33}, {1000, 34, 512}};
-    uint64_t lot = next_random(seed) % 1000;
-    unsigned i = 0;
-
-    while (lot >= shares[i].up_to)
-        i++;
-    return shares[i].from + (unsigned)(next_random(seed) % (shares[i].to - shares[i].from + 1));
-}
-
-/* A program goes on with 256 pages of its own between flushes, 2.2 % of them of global pages: the
- * cycles of all, when up to @ceiling pages are flushed one by one. */
-static uint64_t cost_of_ceiling(const struct tlb_machine *machine, unsigned ceiling)
-{
-    enum { FLUSHES = 2000, OWN = 256, TOUCHES = 600 };
-    struct tlb_model *m = tlb_model_new(machine, 1, false);
-    uint64_t seed = 1;
-
-    for (unsigned i = 0; i < FLUSHES; i++) {
-        unsigned nr = flush_size(&seed);
-        bool global = next_random(&seed) % 1000 < 22;
-        for (unsigned n = 0; n < TOUCHES; n++)
-            touch(m, 0, BASE + next_random(&seed) % OWN * PAGE);
-        for (unsigned n = 0; n < nr && nr <= ceiling; n++)
-            tlb_flush(m, 0, TLB_INVLPG, 0, (1UL << 40) + n * PAGE);
-        if (nr > ceiling && global)
-            tlb_flush(m, 0, TLB_PGE, 0, 0);
-        else if (nr > ceiling)
-            tlb_load(m, 0, 0, TLB_ROOT);
-    }
-    uint64_t cycles = tlb_counts(m)->access_cycles + tlb_counts(m)->flush_cycles;
-    tlb_model_free(m);
-    return cycles;
 }
 
 /* Published: a ceiling of 33, and that there is no right one. Bounds: the best one is at neither
@@ -275,7 +193,7 @@ static void the_best_ceiling_lies_between_the_ends(void **state)
     uint64_t costs[ARRAY_SIZE(ceilings)], best = ~0UL;
 
     for (unsigned i = 0; i < ARRAY_SIZE(ceilings); i++) {
-        costs[i] = cost_of_ceiling(ivybridge, ceilings[i]);
+        costs[i] = shape_cost_of_ceiling(ivybridge, ceilings[i]);
         best = costs[i] < best ? costs[i] : best;
         print_message("# ceiling %3u: %lu cycles\n", ceilings[i], costs[i]);
     }

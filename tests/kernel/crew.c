@@ -5,7 +5,7 @@
  * Room:   tests/kernel.
  * Owns:   nothing.
  * Locks:  none.
- * Always: (1) when crew_run() returns true no thread of the crew is left.
+ * Always: (1) when crew_join() returns true no thread of the crew is left.
  * Source: -
  * Tour:   with tests/kernel/crew.h.
  */
@@ -38,10 +38,11 @@ static uint64_t nr_tasks(void)
     return 0;
 }
 
-bool crew_run(struct crew *crew)
+bool crew_start(struct crew *crew)
 {
-    uint64_t deadline = clock_ns() + 60 * SECOND, tasks = nr_tasks();
+    uint64_t deadline = clock_ns() + 60 * SECOND;
 
+    crew->tasks_before = nr_tasks();
     crew->size = nr_cpus() - 1;
     for (unsigned i = 0; i < crew->size; i++) {
         struct task *task;
@@ -50,10 +51,22 @@ bool crew_run(struct crew *crew)
         while (atomic_load(&crew->there) <= i && clock_ns() < deadline)
             cpu_relax(); /* its CPU is busy now: the next one goes elsewhere */
     }
-    while ((atomic_load(&crew->finished) < crew->size || nr_tasks() != tasks) &&
+    return true;
+}
+
+bool crew_join(struct crew *crew)
+{
+    uint64_t deadline = clock_ns() + 60 * SECOND;
+
+    while ((atomic_load(&crew->finished) < crew->size || nr_tasks() != crew->tasks_before) &&
            clock_ns() < deadline)
         cpu_relax();
     return EXPECT(atomic_load(&crew->finished) == crew->size, "%u of %u came back",
                   atomic_load(&crew->finished), crew->size) &&
            EXPECT(atomic_load(&crew->wrong) == 0, "%u wrong", atomic_load(&crew->wrong));
+}
+
+bool crew_run(struct crew *crew)
+{
+    return crew_start(crew) && crew_join(crew);
 }

@@ -20,8 +20,13 @@ struct crew {
     _Atomic unsigned there, finished;
     _Atomic unsigned wrong;
     unsigned size;
+    uint64_t tasks_before;
 };
 
 /* One thread per CPU but this one, which waits with interrupts on. False: something was wrong, or
  * they did not come back in time: the test has failed. */
 bool crew_run(struct crew *crew);
+
+/* Its two halves, for a caller who has something to do meanwhile. */
+bool crew_start(struct crew *crew);
+bool crew_join(struct crew *crew);
