@@ -207,7 +207,10 @@ static void step_madvise(void)
     int advice = PICK(advices);
 
     say(" advice %d", advice);
-    say_result(madvise((void *)r.start, r.len, advice));
+    if (advice == 102 && guards_never_end(r))
+        say(" not tried\n");
+    else
+        say_result(madvise((void *)r.start, r.len, advice));
 }
 
 static void step_mlock(void)
@@ -345,6 +348,9 @@ static void step_fallocate(void)
     int fd = pick_memfd(), mode = PICK(modes);
     long offset = pick_bytes(10), len = pick_bytes(6);
 
+    /* Of a hole within the first page Linux 6.18 unmaps all of the object, for a moment. */
+    if (offset + len < (long)PAGE && mode & 2)
+        len = PAGE;
     say(" mode %#x", mode);
     say_result(syscall(SYS_fallocate, fd, mode, offset, len));
 }

@@ -176,7 +176,10 @@ static void on_refusal(int sig, siginfo_t *info, void *context)
     (void)context;
     refusal.sig = sig;
     refusal.code = info->si_code;
-    refusal.key = info->si_code == SEGV_BY_KEY ? *(int *)((char *)info + SIGINFO_PKEY) : -1;
+    if (sig == SIGBUS && refusal.code == BUS_MCEERR_AR) /* as poison is told only by some Linuxes */
+        refusal.code = BUS_ADRERR;
+    refusal.key =
+        sig == SIGSEGV && info->si_code == SEGV_BY_KEY ? *(int *)((char *)info + SIGINFO_PKEY) : -1;
     refusal.addr = (uintptr_t)info->si_addr;
     siglongjmp(refused_to, 1);
 }

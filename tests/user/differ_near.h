@@ -75,6 +75,27 @@ static int open_own(const char *path, int flags)
     return open(path, flags | O_CLOEXEC);
 }
 
+/* Is there a page of @r whose word in pagemap, of these bits, is @wanted? */
+static bool has_page(struct range r, uint64_t bits, uint64_t wanted)
+{
+    int fd = open_own("/proc/self/pagemap", O_RDONLY);
+    uint64_t word;
+    bool has = false;
+
+    for (size_t at = 0; at < r.len && at < ARENA_PAGES * PAGE; at += PAGE)
+        if (pread(fd, &word, sizeof word, (off_t)((r.start + at) / PAGE * 8)) == sizeof word)
+            has |= (word & bits) == wanted;
+    close(fd);
+    return has;
+}
+
+/* Linux 6.18 comes back from no GUARD_INSTALL over what an object's zap leaves there: it takes
+ * everything away, finds a mark or poison, and begins again. */
+static bool guards_never_end(struct range r)
+{
+    return has_page(r, PM_UFFD_WP, PM_UFFD_WP) || has_page(r, PM_SWAP | PM_GUARD, PM_SWAP);
+}
+
 /* Call the first byte of a page, if it is a return. The page is there then: who calls what is not
  * there, and may not be executed, is told so by Bulla; Linux looks for the page first. */
 static void step_call(void)
@@ -286,6 +307,8 @@ static void step_scan(void)
                                .return_mask = PAGE_CATEGORIES & ~PAGE_IS_SOFT_DIRTY};
     int fd = open_own("/proc/self/pagemap", O_RDONLY);
 
+    if (has_page(r, PM_GUARD, PM_GUARD)) /* Linux notes writes of guards, too: there are none */
+        arg.flags &= ~(uint64_t)PM_SCAN_WP_MATCHING;
     /* Without room, what Linux protects beside what is asked for depends on where it has tables. */
     if (!arg.vec_len)
         arg.category_mask = arg.category_anyof_mask = 0;
@@ -327,6 +350,8 @@ static void step_process_madvise(void)
     for (unsigned i = 0; i < nr; i++) {
         struct range r = pick_range();
         ranges[i] = (struct iovec){(void *)r.start, r.len};
+        if (advice == 102 && guards_never_end(r))
+            advice = 99;
     }
     say_result(syscall(SYS_PROCESS_MADVISE, fd, ranges, nr, advice, pick(30) == 0));
     close(fd);
