@@ -336,18 +336,24 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     return 0;
 }
 
+/* Only what is private needs pages of its own: what is shared is read, and no write is noted. */
+static bool is_populated_by_writes(uint32_t flags)
+{
+    return (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+}
+
 /* Does the key of a new area keep the program itself out of it? */
 static bool is_locked_up(struct mm *mm, uint64_t addr, uint32_t flags)
 {
     if (likely(!READ_ONCE(mm->keyed)))
         return false;
     int key = mm_pkey_at(mm, addr);
-    return key != NO_PKEY && pkey_refuses(key, (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+    return key != NO_PKEY && pkey_refuses(key, is_populated_by_writes(flags));
 }
 
 void populate(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags, uint64_t unit)
 {
-    enum fault_access access = flags & VM_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    enum fault_access access = is_populated_by_writes(flags) ? ACCESS_WRITE : ACCESS_READ;
     if (is_locked_up(mm, start, flags))
         return;
     for (uint64_t va = start; va < end; va += unit)

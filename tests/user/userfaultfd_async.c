@@ -98,6 +98,18 @@ static void what_was_not_there_counts_too(void)
     }
 }
 
+static void what_is_locked_is_there_and_not_written(void)
+{
+    NEED_ASYNC;
+    char *p = watched_map(MAP_SHARED);
+    EXPECT_IS(protect(p, LEN, UFFDIO_WRITEPROTECT_WP), 0);
+    EXPECT_IS(mlockall(MCL_CURRENT), 0);
+    munlockall();
+    EXPECT((pagemap_of(p) & (PM_PRESENT | PM_UFFD_WP)) == (PM_PRESENT | PM_UFFD_WP));
+    EXPECT_TEXT(written(p, LEN / PAGE, 0), "");
+    done_with(p);
+}
+
 static void a_scan_protects_what_it_tells(void)
 {
     for (int flags = MAP_SHARED; flags <= MAP_PRIVATE; flags++) {
@@ -265,6 +277,7 @@ static void no_write_is_missed(void)
 static const struct ktap_test tests[] = {
     TEST(nobody_waits_for_an_answer),
     TEST(what_was_not_there_counts_too),
+    TEST(what_is_locked_is_there_and_not_written),
     TEST(a_scan_protects_what_it_tells),
     TEST(only_what_is_told_is_protected),
     TEST(areas_that_note_nothing_are_passed_over_or_refused),
