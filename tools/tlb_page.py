@@ -110,7 +110,6 @@ def write_page(results, plots, folder):
 <h1>The TLB laboratory</h1>
 <p>What it costs to forget a translation: {len(experiments)} experiments on {len(results.machines)}
 machines. p50 is the median of n repetitions; <i>control</i> is the median of the same thing,
-machines. p50 is the median of n repetitions; <i>control</i> is the median of the same thing,
 measured once more, <i>empty</i> that of an empty body.</p>
 <p><label>Show only what says <input id=filter></label></p>
 <nav><a href='#machines'>machines</a>
