@@ -167,9 +167,9 @@ size_t mm_pin_in(struct mm *mm, uint64_t addr, size_t len)
     size_t in = mm_fault_in(mm, addr, len, ACCESS_READ);
 
     for (uint64_t at = addr; at < addr + in; at = round_down(at, PAGE_SIZE) + PAGE_SIZE)
-        if (is_shared_copy(mm, at) &&
-            mm_fault_and_ask(mm, user(at), ACCESS_UNSHARE) != FAULT_RESOLVED)
-            return at - addr;
+        while (is_shared_copy(mm, at)) /* a huge page is split first */
+            if (mm_fault_and_ask(mm, user(at), ACCESS_UNSHARE) != FAULT_RESOLVED)
+                return at - addr;
     return in;
 }
 

@@ -233,6 +233,7 @@ static int own_after_being_read(char *p, char *to)
 {
     struct iovec local = {to, 1}, remote = {p, 1};
 
+    pagemap = open("/proc/self/pagemap", O_RDONLY); /* the parent's is of its memory */
     syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
     return kind(p) == (PRESENT | ALONE);
 }
@@ -254,6 +255,24 @@ static void who_is_read_has_a_page_of_his_own(void)
     munmap(p, 3 * PAGE);
 }
 
+static void even_of_a_huge_one(void)
+{
+    huge_pages_allow();
+    size_t huge = 512 * PAGE;
+    char *p = mmap(NULL, 2 * huge, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
+    char *at = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+    int status;
+
+    madvise(at, huge, MADV_HUGEPAGE);
+    memset(at, 1, huge);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(own_after_being_read(at + 7 * PAGE, &byte));
+    waitpid(pid, &status, 0);
+    EXPECT_IS(status >> 8, 1);
+    munmap(p, 2 * huge);
+}
+
 int main(void)
 {
     static const struct ktap_test tests[] = {
@@ -268,6 +287,7 @@ int main(void)
         TEST(mem_grows_stacks),
         TEST(neighbours_of_the_end_are_mapped),
         TEST(who_is_read_has_a_page_of_his_own),
+        TEST(even_of_a_huge_one),
     };
     pagemap = open("/proc/self/pagemap", O_RDONLY);
     return KTAP_MAIN(tests);
