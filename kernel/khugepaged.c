@@ -6,7 +6,8 @@
  * Owns:   the thread, and when it sleeps.
  * Locks:  none while it scans.
  * Always: (1) it exists from the first moment at which the policy wants huge pages;
- *         (2) it sleeps without a timer as long as no address space can have huge pages;
+ *         (2) it sleeps without a timer as long as no address space can have huge pages, or its
+ *             pace is KHUGEPAGED_NEVER;
  *         (3) between two steps it holds nothing, and stands when the machine is to be quiet.
  * Source: Linux Documentation/admin-guide/mm/transhuge.rst, "Khugepaged controls".
  * Tour:   after mm/collapse_scan.c, kernel/worker.h.
@@ -28,13 +29,18 @@ static void wake(void)
     worker_call(&worker);
 }
 
+static bool scans_at_all(void)
+{
+    return thp_scan_wanted() && READ_ONCE(khugepaged_pace.scan_sleep_ms) != KHUGEPAGED_NEVER;
+}
+
 /* As many pages as the pace says, but no address space twice. Returns how long to sleep. */
 static uint64_t scan(void)
 {
     uint64_t looked = 0;
     unsigned ends = 0; /* of the list of address spaces */
 
-    while (looked < READ_ONCE(khugepaged_pace.pages_to_scan) && ends < 2 && thp_scan_wanted()) {
+    while (looked < READ_ONCE(khugepaged_pace.pages_to_scan) && ends < 2 && scans_at_all()) {
         int64_t nr = thp_scan();
         if (nr == -ENOMEM)
             return READ_ONCE(khugepaged_pace.alloc_sleep_ms);
@@ -50,7 +56,7 @@ static void thread(void *arg)
     (void)arg;
     for (;;) {
         worker_begin(&worker);
-        if (!thp_scan_wanted()) {
+        if (!scans_at_all()) {
             worker_rest(&worker, 0);
             continue;
         }

@@ -14,6 +14,8 @@
 #include <lib/compiler.h>
 #include <stdint.h>
 
+#define KHUGEPAGED_NEVER UINT32_MAX /* as scan_sleep_ms: it does not look at all */
+
 struct khugepaged_pace {
     uint64_t scan_sleep_ms, alloc_sleep_ms; /* between scans; after a lack of memory */
     uint64_t pages_to_scan;                 /* at a time */

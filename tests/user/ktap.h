@@ -95,11 +95,13 @@ __attribute__((unused)) static bool huge_pages_set(const char *name, const char 
 }
 
 /* Transparent huge pages where madvise() asks, and only there: small machines say "never", large
- * ones "always". What has holes is not collapsed behind the back of a test. */
+ * ones "always". Nothing is collapsed behind the back of a test: khugepaged sleeps (Linux would for
+ * 49 days, after a last look). */
 __attribute__((unused)) static void huge_pages_allow(void)
 {
-    if (machine_is_ours() &&
-        !(huge_pages_set("khugepaged/max_ptes_none", "0") && huge_pages_set("enabled", "madvise")))
+    if (machine_is_ours() && !(huge_pages_set("khugepaged/scan_sleep_millisecs", "4294967295") &&
+                               huge_pages_set("khugepaged/max_ptes_none", "0") &&
+                               huge_pages_set("enabled", "madvise")))
         printf("# huge pages cannot be had\n");
 }
 

@@ -425,7 +425,6 @@ static void moves_in_parts_elsewhere(void)
     char *p = map_huge(2), *to = room(4, PROT_NONE) + PAGE;
 
     mark(p, 1024);
-    EXPECT_IS(madvise(p, 2 * HUGE, MADV_NOHUGEPAGE), 0); /* khugepaged is to let the parts be */
     EXPECT(mremap(p, 2 * HUGE, 2 * HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
     EXPECT_IS(RSS_KIB(to - PAGE, 4), 4096);
     EXPECT_IS(HUGE_KIB(to - PAGE, 4), 0);

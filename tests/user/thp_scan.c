@@ -337,7 +337,7 @@ int main(void)
     int failed = KTAP_MAIN(tests);
     if (machine_is_ours()) {
         set("khugepaged/pages_to_scan", "4096");
-        set("khugepaged/scan_sleep_millisecs", "10000");
+        huge_pages_allow();
     }
     return failed;
 }
