@@ -81,11 +81,21 @@ static void unmark(const struct fault *f)
     spin_unlock(pt_lock(f->walk.table));
 }
 
+/* A mark that is to be written to: as on Linux its page comes first, and is marked instead. */
+static enum fault_result fill_and_ask(struct fault *f)
+{
+    f->access = ACCESS_FORCE; /* a page to be written to, and not yet written */
+    enum fault_result result = fault_vacant(f);
+    return result == FAULT_RESOLVED ? FAULT_ASKED : result;
+}
+
 __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
 {
     enum userfault_reason reason = userfault_reason(f->vma, f->va, f->access);
+    if (reason == USERFAULT_PROTECTED)
+        return fill_and_ask(f);
     if (reason) {
-        if (reason != USERFAULT_PROTECTED && wants_own(f->access) && !(f->vma->flags & VM_SHARED))
+        if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
             vma_anon_begin(f->vma); /* Linux does, before it asks */
         return FAULT_ASKED;
     }

@@ -388,12 +388,19 @@ static void step_seek(void)
     say_result(lseek(fd, offset, whence));
 }
 
-/* Linux 6.18 grows the file up to @offset before it finds that it cannot read the first byte. */
-static bool grows_for_nothing(int fd, uintptr_t source, long offset)
+/* A write that grows the file needs a source that is there. Else Linux 6.18 grows it up to @offset
+ * before it finds that it cannot read the first byte; and where the source is the file itself, how
+ * far it has grown at each fault decides which of its pages are mapped around. */
+static bool grows_by_what_is_missing(int fd, struct range source, long offset)
 {
     struct stat st;
+    bool there = true;
 
-    return fstat(fd, &st) == 0 && offset > st.st_size && !goes_through(source, PROBE_READ);
+    if (fstat(fd, &st) < 0 || offset + (long)source.len <= st.st_size)
+        return false;
+    for (uintptr_t at = source.start; there && at < source.start + source.len; at += PAGE)
+        there = goes_through(at, PROBE_READ);
+    return !there;
 }
 
 /* Memory of the arena is the buffer: the kernel meets what a touch would meet. */
@@ -403,7 +410,7 @@ static void step_pwrite(void)
     int fd = pick_memfd();
     long offset = pick_bytes(8);
 
-    if (grows_for_nothing(fd, r.start, offset))
+    if (grows_by_what_is_missing(fd, r, offset))
         say(" not tried\n");
     else
         say_result(pwrite(fd, (void *)r.start, r.len, offset));

@@ -275,6 +275,23 @@ static void a_signal_can_be_asked_for_instead(void)
     done_with(p);
 }
 
+static void a_marked_page_is_there_before_its_question(void)
+{
+    for (enum kind kind = ANON; kind <= FILE_PRIVATE; kind++) {
+        NEED_FILE(0, UFFD_FEATURE_SIGBUS | UFFD_FEATURE_WP_UNPOPULATED);
+        char *p = map_told(kind, 0);
+        EXPECT_IS(probe(p + 9, PROBE_WRITE).sig, SIGBUS);
+        EXPECT(is_marked(p) && is_marked(p + PAGE));
+        EXPECT_IS(!!(pagemap_of(p) & PM_PRESENT), 1);
+        EXPECT_IS(!!(pagemap_of(p + PAGE) & PM_PRESENT), 0);
+        EXPECT_IS(p[9], 0);
+        EXPECT_IS(protect(p, PAGE, 0), 0);
+        EXPECT_IS(probe(p + 9, PROBE_WRITE).sig, 0);
+        EXPECT(!is_marked(p));
+        done_with(p);
+    }
+}
+
 /* trust.md B08. */
 static void mprotect_never_grants_what_is_told(void)
 {
@@ -589,6 +606,7 @@ static const struct ktap_test tests[] = {
     TEST(the_kernel_waits_too),
     TEST(who_forces_his_way_does_not),
     TEST(a_signal_can_be_asked_for_instead),
+    TEST(a_marked_page_is_there_before_its_question),
     TEST(mprotect_never_grants_what_is_told),
     TEST(what_moves_away_is_not_marked),
     TEST(what_is_discarded_stays_marked_if_it_is_an_objects),
