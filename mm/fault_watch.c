@@ -97,6 +97,8 @@ __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
     if (reason) {
         if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
             vma_anon_begin(f->vma); /* Linux does, before it asks */
+        if (f->vma->object && !wants_own(f->access))
+            fault_around(f->vma, f->va, &f->walk); /* and maps the neighbours */
         return FAULT_ASKED;
     }
     if (!pte_is_uffd_wp(seen) || !access_writes(f->access) || is_beyond_all(f->vma, f->va))
