@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/experiments/user/program_collector.c - a collector that learns by faults which pages are written
+ * tests/experiments/user/program_collector.c - faults tell a collector which pages are written
  *
  * Room:   user.
  * Owns:   the heap.

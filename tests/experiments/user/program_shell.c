@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/experiments/user/program_shell.c - one process for each command, and its output through a pipe
+ * tests/experiments/user/program_shell.c - a process for each command, output through a pipe
  *
  * Room:   user.
  * Owns:   nothing.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/experiments/user/program_snapshot.c - a store that writes on while its child saves a snapshot
+ * tests/experiments/user/program_snapshot.c - a store writes on while its child saves it
  *
  * Room:   user.
  * Owns:   the store.
