@@ -359,7 +359,7 @@ static inline bool goes_on(const struct vma *left, const struct vma *right, uint
     ignored |= VM_SOFT_DIRTY;
     return !((left->flags ^ right->flags) & ~ignored) && left->end == right->start &&
            left->pkey == right->pkey && left->mempolicy == right->mempolicy &&
-           left->userfault == right->userfault && left->object == right->object &&
+           left->object == right->object &&
            (left->pgoff + vma_pages(left) == right->pgoff || bug_is_back(BUG_B35));
 }
 
@@ -370,15 +370,16 @@ static bool has_own_history(const struct vma *vma)
 
 void vma_anon_choose(struct vma *vma)
 {
+    const uint32_t ignored = VM_RIGHTS | VM_UFFD_ASYNC; /* and who watches, as on Linux */
     uint64_t none = 0, history;
 
     DEBUG_ASSERT(vma->area_node.next, "claim: a copy of vma_look() begins no history");
     if (vma->hugetlb)
         return; /* which is its history */
     struct vma *next = vma_next(vma), *prev = vma_prev(vma);
-    if (has_own_history(next) && goes_on(vma, next, VM_RIGHTS))
+    if (has_own_history(next) && goes_on(vma, next, ignored))
         history = next->anon;
-    else if (has_own_history(prev) && goes_on(prev, vma, VM_RIGHTS))
+    else if (has_own_history(prev) && goes_on(prev, vma, ignored))
         history = prev->anon;
     else
         history = atomic_fetch_add(&vma->mm->anon_last, 1) + 1;
@@ -394,7 +395,7 @@ static bool histories_merge(const struct vma *left, const struct vma *right)
 
 static inline bool can_merge(const struct vma *left, const struct vma *right)
 {
-    if (!goes_on(left, right, 0))
+    if (!goes_on(left, right, 0) || left->userfault != right->userfault)
         return false;
     if (left->object && (left->object->unmapped || object_is_hugetlb(left->object)))
         return false; /* each counts; and huge pages are kept apart as on Linux */

@@ -360,6 +360,42 @@ static void only_holes_of_shared_memory_are_asked_about(void)
     done_with(p);
 }
 
+/* How many areas lie in the @len bytes from @p on. */
+static int areas_of(const char *p, size_t len)
+{
+    static char all[1 << 14];
+    int nr = 0;
+
+    if (slurp("/proc/self/maps", all, sizeof(all)) < 0)
+        return -1;
+    for (char *line = strtok(all, "\n"); line; line = strtok(NULL, "\n")) {
+        uintptr_t start = strtoul(line, NULL, 16);
+        nr += start >= (uintptr_t)p && start < (uintptr_t)p + len;
+    }
+    return nr;
+}
+
+static void who_watched_does_not_keep_areas_apart(void)
+{
+    NEED_FILE(0, 0);
+    int first = uffd;
+    NEED_FILE(0, 0);
+    char *room = mmap(NULL, LEN + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = mmap(room + PAGE, LEN, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    int second = uffd;
+    EXPECT_IS(ask_about(p + LEN / 2, LEN / 2), 0);
+    EXPECT_IS(zero(p + LEN / 2, PAGE), 0);
+    uffd = first;
+    EXPECT_IS(ask_about(p, LEN / 2), 0);
+    EXPECT_IS(zero(p, PAGE), 0);
+    EXPECT_IS(areas_of(p, LEN), 2);
+    close(second);
+    EXPECT_IS(ask_no_more(p, LEN / 2), 0);
+    EXPECT_IS(areas_of(p, LEN), 1); /* the first written joined the history of the other */
+    munmap(room, LEN + 2 * PAGE);
+    close(uffd);
+}
+
 static void neighbours_of_a_hole_are_mapped_before_its_question(void)
 {
     int fd = memfd_create("neighbours", 0);
@@ -587,6 +623,7 @@ static const struct ktap_test tests[] = {
     TEST(nor_for_a_range_that_asks_no_more),
     TEST(only_holes_of_shared_memory_are_asked_about),
     TEST(neighbours_of_a_hole_are_mapped_before_its_question),
+    TEST(who_watched_does_not_keep_areas_apart),
     TEST(what_was_given_up_is_asked_about_again),
     TEST(children_and_moved_memory_ask_nobody),
     TEST(areas_that_ask_stay_apart),
