@@ -297,7 +297,10 @@ uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint
 {
     struct tlb_request *r = new_change(pgt, start, end, stride);
 
-    request_do(r, 0);
+    tlb_log_write(&r->change);
+    irq_flags_t flags = irq_save();
+    tlb_follow(&r->change);
+    irq_restore(flags);
     return r->change.generation;
 }
 
