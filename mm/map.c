@@ -390,7 +390,7 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
 /* The pages of a part of one area go while other calls have their turn. It lies in one area, so
  * nobody finds a free place there; the area may be cut, or merged, until it is our turn again: for
  * that nobody else gets the spares. */
-static int zap_aside(struct mm *mm, uint64_t start, uint64_t end)
+static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, bool may_be_late)
 {
     struct vma *spares[MM_SPARES];
     struct tlb_gather gather;
@@ -402,6 +402,7 @@ static int zap_aside(struct mm *mm, uint64_t start, uint64_t end)
     int passed = rwsem_write_pass(&mm->mmap_lock);
     if (passed >= 0) {
         tlb_gather_begin(&gather, &mm->pgtable);
+        tlb_gather_may_be_late(&gather, may_be_late);
         zap_range(mm, start, end, ZAP_AREA, &gather);
         tlb_gather_end(&gather);
         rwsem_write_resume(&mm->mmap_lock, passed);
@@ -426,7 +427,7 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     bool within = first->start <= start && first->end >= end;
     int err = cut_prepare(mm, start, end);
     if (!err && within && is_shared(mm))
-        err = zap_aside(mm, start, end);
+        err = zap_aside(mm, start, end, !first->object);
     if (err)
         return err;
     unmap_areas(mm, start, end, dead);
