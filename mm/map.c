@@ -417,6 +417,18 @@ static bool is_shared(const struct mm *mm)
     return atomic_load_explicit(&mm->refcount, memory_order_relaxed) > 1;
 }
 
+/* With tables there would be two flushes, one aside: where one gather holds all, one does. */
+static bool wants_one_flush(const struct vma *area, uint64_t start, uint64_t end)
+{
+    const struct vma *below = vma_prev(area), *above = vma_next(area);
+    uint64_t floor = below ? below->end : 0, ceiling = above ? above->start : USER_END;
+
+    floor = area->start < start ? start : floor;
+    ceiling = area->end > end ? end : ceiling;
+    return end - start <= TLB_GATHER_PAGES * PAGE_SIZE &&
+           round_up(floor, HUGE_SIZE) + HUGE_SIZE <= ceiling;
+}
+
 static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
 {
     struct vma *first = vma_find_from(mm, start);
@@ -426,7 +438,7 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     rwsem_write_range(&mm->mmap_lock, start, end);
     bool within = first->start <= start && first->end >= end;
     int err = cut_prepare(mm, start, end);
-    if (!err && within && is_shared(mm))
+    if (!err && within && is_shared(mm) && !wants_one_flush(first, start, end))
         err = zap_aside(mm, start, end, !first->object);
     if (err)
         return err;
