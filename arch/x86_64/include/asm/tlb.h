@@ -162,7 +162,17 @@ static inline void tlb_settle(struct pgtable *pgt)
         tlb_settle_late(pgt);
 }
 
-#define TLB_CEILING 33 /* Linux's */
+#define TLB_CEILING       33UL /* Linux's */
+#define TLB_CEILING_LEAST 8UL  /* between these lies one that was measured */
+#define TLB_CEILING_MOST  512UL
+
+/**
+ * tlb_measure_ceiling() - from how many pages on forgetting everything is cheaper on this CPU
+ * One line of the log says what was measured. Context: a task; memory is allocated, and IRQs are
+ * off for some microseconds at a time.
+ * Return: 0, or -ENOMEM with *@ceiling as it was.
+ */
+int __must_check tlb_measure_ceiling(uint64_t *ceiling);
 
 /* When other CPUs forget what a call took away: docs/tlb.md. */
 enum tlb_policy {
