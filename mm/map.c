@@ -108,6 +108,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *
     pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
     tlb_gather_settles(&gather, start, end);
     tlb_gather_end(&gather);
+    late_note(mm, start, end);
 }
 
 void free_dead(struct mm *mm, struct list_node *dead)
@@ -303,6 +304,8 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     int err = choose_place(mm, r, len, unit, &addr);
     if (err)
         return err;
+    if (r->place == MAP_ANYWHERE && !r->addr && !r->object)
+        late_avoid(mm, len, unit, &addr);
     if (mm_refuses_exec(mm, r->flags, r->flags) && !stack_is_exempt(r->flags))
         return -EACCES;
     rwsem_write_range(&mm->mmap_lock, addr, addr + len);
@@ -330,6 +333,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (r->object && r->object->ops->grows_mapped && (r->flags & VM_WRITE))
         object_cover(r->object, (r->pgoff << PAGE_SHIFT) + len);
     vma_insert(mm, vma);
+    late_settle(mm, addr, addr + len);
     area_count(mm, vma->flags, vma_pages(vma));
     vma_merge(mm, vma);
     *out = addr;

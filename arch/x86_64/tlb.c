@@ -314,6 +314,13 @@ void tlb_sweep(uint64_t targets)
     request_do(own_request(TLB_SWEEP, NULL), targets);
 }
 
+bool tlb_late_is_over(struct pgtable *pgt)
+{
+    uint64_t late = atomic_load(&pgt->late);
+
+    return !tlb_users(pgt->id, late, false) && atomic_compare_exchange_strong(&pgt->late, &late, 0);
+}
+
 void tlb_settle_late(struct pgtable *pgt)
 {
     uint64_t late = atomic_load(&pgt->late), users = tlb_users(pgt->id, late, false);

@@ -89,3 +89,48 @@ KTEST(a_call_among_threads_sends_each_user_one_interrupt_or_none)
 {
     count_all(true);
 }
+
+static int map_anywhere(struct mm *mm, uint64_t *at)
+{
+    return mm_map(mm, &(struct map_request){.len_bytes = PAGE_SIZE, .flags = RW}, at);
+}
+
+static int map_there(struct mm *mm, uint64_t at)
+{
+    struct map_request r = {
+        .addr = at, .len_bytes = PAGE_SIZE, .flags = RW, .place = MAP_FIXED_NEW};
+    return mm_map(mm, &r, &at);
+}
+
+static void map_unmap_map(void)
+{
+    unsigned usual = tlb_settings.policy;
+    struct mm *mm = kit_mm();
+    uint64_t first, second;
+    REQUIRE(mm && map_anywhere(mm, &first) == 0);
+
+    uint64_t page = (first - AT(0)) / PAGE_SIZE;
+    REQUIRE(kit_write(mm, page, 1));
+    kit_load(mm);
+    smp_call_others(load_there, mm);
+    tlb_settings.policy = TLB_REUSE;
+    uint64_t before = ipis_of_ours();
+    EXPECT(mm_unmap(mm, first, PAGE_SIZE) == 0 && map_anywhere(mm, &second) == 0);
+    EXPECT_EQ(ipis_of_ours() - before, 0);
+    EXPECT(second != first, "%#lx again", first);
+    EXPECT(map_there(mm, first) == 0); /* but where something was all are asked */
+    EXPECT_EQ(ipis_of_ours() - before, nr_cpus() - 1);
+    tlb_settings.policy = usual;
+    limbo_drain();
+    kit_unload();
+    tlb_leave(&mm->pgtable);
+    kit_mm_put(mm);
+}
+
+KTEST(what_is_new_comes_where_nobody_is_asked)
+{
+    if (nr_cpus() == 1)
+        ktest_skip("no other CPU");
+    else
+        map_unmap_map();
+}

@@ -153,14 +153,12 @@ uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk);
  * tlb_flush_kernel(). */
 void tlb_sweep(uint64_t targets);
 
+/* Something new comes to @pgt where something was: nobody uses what was put off. Context: as
+ * tlb_flush_kernel(). */
 void tlb_settle_late(struct pgtable *pgt);
 
-/* Something new comes to @pgt where something may have been: nobody uses what was put off. */
-static inline void tlb_settle(struct pgtable *pgt)
-{
-    if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)))
-        tlb_settle_late(pgt);
-}
+/* Does nobody any more? Then nothing is put off. */
+bool tlb_late_is_over(struct pgtable *pgt);
 
 #define TLB_CEILING       33UL /* Linux's */
 #define TLB_CEILING_LEAST 8UL  /* between these lies one that was measured */
