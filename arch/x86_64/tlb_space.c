@@ -92,7 +92,7 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
 }
 
 /* The generations after @from up to @to, one by one; false if that cannot be, or takes long. */
-static bool forget_logged(struct cpu *cpu, uint64_t from, uint64_t to)
+static __no_inline bool forget_logged(struct cpu *cpu, uint64_t from, uint64_t to)
 {
     uint64_t left = READ_ONCE(tlb_settings.ceiling);
     struct tlb_change missed;
@@ -183,7 +183,10 @@ void tlb_follow(const struct tlb_change *change)
 
     if (cpu->pgt != change->pgt || seen >= change->generation)
         return;
-    if (change->end == TLB_ALL_OF_IT || !forget_logged(cpu, seen, change->generation - 1)) {
+    bool missed = unlikely(seen + 1 != change->generation);
+
+    if (change->end == TLB_ALL_OF_IT ||
+        (missed && !forget_logged(cpu, seen, change->generation - 1))) {
         forget_all(cpu);
         return;
     }
