@@ -17,6 +17,7 @@
 #include <asm/tlb.h>
 #include <base/log.h>
 #include <lib/parse.h>
+#include <lib/string.h>
 #include <mm/limbo.h>
 #include <uapi/errno.h>
 
@@ -50,11 +51,21 @@ static void option_number(const char *cmdline, const char *name, const struct se
         log_warn("%s=%lu is too much", name, number);
 }
 
+static void option_ceiling(const char *cmdline)
+{
+    char word[8];
+
+    if (parse_option(cmdline, "tlb.ceiling", word, sizeof(word)) || strcmp(word, "auto"))
+        option_number(cmdline, "tlb.ceiling", &ceiling);
+    else if (tlb_measure_ceiling(&tlb_settings.ceiling))
+        log_warn("tlb.ceiling=auto: no memory to measure in");
+}
+
 void tlb_boot_options(const char *cmdline)
 {
     char word[16];
 
-    option_number(cmdline, "tlb.ceiling", &ceiling);
+    option_ceiling(cmdline);
     option_number(cmdline, "tlb.lazy", &lazy);
     if (!parse_option(cmdline, "tlb.policy", word, sizeof(word)) &&
         choice_store(&policy.kind, word))

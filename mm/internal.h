@@ -419,8 +419,39 @@ static inline enum area_kind vma_kind(uint32_t flags)
     return (flags & (VM_EXEC | VM_WRITE)) == VM_EXEC ? AREA_CODE : AREA_OTHER;
 }
 
-/* @nr_pages more, or fewer, in areas of these flags. TLB: where memory comes, everybody has
- * forgotten what was there before. */
+/* late.c. mmap_lock held for writing. */
+
+void late_note_range(struct mm *mm, uint64_t start, uint64_t end);
+void late_settle_range(struct mm *mm, uint64_t start, uint64_t end);
+void late_avoid_range(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *at);
+
+static inline bool late_is_any(const struct mm *mm)
+{
+    return unlikely(atomic_load_explicit(&mm->pgtable.late, memory_order_relaxed));
+}
+
+/* [start, end) was unmapped. After the gather's end. */
+static inline void late_note(struct mm *mm, uint64_t start, uint64_t end)
+{
+    if (late_is_any(mm))
+        late_note_range(mm, start, end);
+}
+
+/* An area comes to [start, end). TLB: everybody forgets what was there before. */
+static inline void late_settle(struct mm *mm, uint64_t start, uint64_t end)
+{
+    if (late_is_any(mm))
+        late_settle_range(mm, start, end);
+}
+
+/* Another place for what would have to be settled at *@at. */
+static inline void late_avoid(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *at)
+{
+    if (late_is_any(mm))
+        late_avoid_range(mm, len_bytes, align, at);
+}
+
+/* @nr_pages more, or fewer, in areas of these flags. Of more: after late_settle(). */
 void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages);
 
 /* @nr_pages have other rights than before. */

@@ -15,8 +15,6 @@
 
 void area_count(struct mm *mm, uint32_t flags, int64_t nr_pages)
 {
-    if (nr_pages > 0)
-        tlb_settle(&mm->pgtable);
     mm->total_pages += nr_pages;
     mm->kind_pages[vma_kind(flags)] += nr_pages;
     if (flags & VM_LOCKED)

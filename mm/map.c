@@ -108,6 +108,7 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *
     pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
     tlb_gather_settles(&gather, start, end);
     tlb_gather_end(&gather);
+    late_note(mm, start, end);
 }
 
 void free_dead(struct mm *mm, struct list_node *dead)
@@ -303,6 +304,8 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     int err = choose_place(mm, r, len, unit, &addr);
     if (err)
         return err;
+    if (r->place == MAP_ANYWHERE && !r->addr && !r->object)
+        late_avoid(mm, len, unit, &addr);
     if (mm_refuses_exec(mm, r->flags, r->flags) && !stack_is_exempt(r->flags))
         return -EACCES;
     rwsem_write_range(&mm->mmap_lock, addr, addr + len);
@@ -330,6 +333,7 @@ static int map_locked(struct mm *mm, const struct map_request *r, uint64_t len, 
     if (r->object && r->object->ops->grows_mapped && (r->flags & VM_WRITE))
         object_cover(r->object, (r->pgoff << PAGE_SHIFT) + len);
     vma_insert(mm, vma);
+    late_settle(mm, addr, addr + len);
     area_count(mm, vma->flags, vma_pages(vma));
     vma_merge(mm, vma);
     *out = addr;
@@ -390,7 +394,7 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
 /* The pages of a part of one area go while other calls have their turn. It lies in one area, so
  * nobody finds a free place there; the area may be cut, or merged, until it is our turn again: for
  * that nobody else gets the spares. */
-static int zap_aside(struct mm *mm, uint64_t start, uint64_t end)
+static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, bool may_be_late)
 {
     struct vma *spares[MM_SPARES];
     struct tlb_gather gather;
@@ -402,6 +406,7 @@ static int zap_aside(struct mm *mm, uint64_t start, uint64_t end)
     int passed = rwsem_write_pass(&mm->mmap_lock);
     if (passed >= 0) {
         tlb_gather_begin(&gather, &mm->pgtable);
+        tlb_gather_may_be_late(&gather, may_be_late);
         zap_range(mm, start, end, ZAP_AREA, &gather);
         tlb_gather_end(&gather);
         rwsem_write_resume(&mm->mmap_lock, passed);
@@ -416,6 +421,18 @@ static bool is_shared(const struct mm *mm)
     return atomic_load_explicit(&mm->refcount, memory_order_relaxed) > 1;
 }
 
+/* With tables there would be two flushes, one aside: where one gather holds all, one does. */
+static bool wants_one_flush(const struct vma *area, uint64_t start, uint64_t end)
+{
+    const struct vma *below = vma_prev(area), *above = vma_next(area);
+    uint64_t floor = below ? below->end : 0, ceiling = above ? above->start : USER_END;
+
+    floor = area->start < start ? start : floor;
+    ceiling = area->end > end ? end : ceiling;
+    return end - start <= TLB_GATHER_PAGES * PAGE_SIZE &&
+           round_up(floor, HUGE_SIZE) + HUGE_SIZE <= ceiling;
+}
+
 static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
 {
     struct vma *first = vma_find_from(mm, start);
@@ -425,8 +442,8 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     rwsem_write_range(&mm->mmap_lock, start, end);
     bool within = first->start <= start && first->end >= end;
     int err = cut_prepare(mm, start, end);
-    if (!err && within && is_shared(mm))
-        err = zap_aside(mm, start, end);
+    if (!err && within && is_shared(mm) && !wants_one_flush(first, start, end))
+        err = zap_aside(mm, start, end, !first->object);
     if (err)
         return err;
     unmap_areas(mm, start, end, dead);

@@ -179,6 +179,7 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
     int err = area_may_grow(mm, vma, end - vma->end);
     if (err)
         return err;
+    late_settle(mm, vma->end, end);
     area_count(mm, vma->flags, (end - vma->end) >> PAGE_SHIFT);
     vma_set_end(vma, end);
     vma_merge(mm, vma);
@@ -273,6 +274,7 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     if (!new)
         return -ENOMEM;
     vma_insert(mm, new);
+    late_settle(mm, new->start, new->end);
     area_count(mm, new->flags, vma_pages(new));
     if (!keeps_old && (new->flags &VM_ACCOUNT))
         commit_twice(moved >> PAGE_SHIFT); /* the old area gives them back */

@@ -38,6 +38,7 @@ bool stack_grow(struct mm *mm, uint64_t addr)
     if (vma->end - start > mm->limits.stack || area_may_grow(mm, vma, vma->start - start))
         return false;
     uint64_t pages = (vma->start - start) >> PAGE_SHIFT;
+    late_settle(mm, start, vma->start);
     area_count(mm, vma->flags, pages);
     vma_set_start(vma, start);
     return true;

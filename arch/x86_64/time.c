@@ -67,15 +67,6 @@ struct sample {
 
 static struct sample first_sample;
 
-/* In program order with the loads around it. */
-static uint64_t tsc_read_ordered(void)
-{
-    __asm__ volatile("lfence" ::: "memory");
-    uint64_t tsc = tsc_read();
-    __asm__ volatile("lfence" ::: "memory");
-    return tsc;
-}
-
 static struct rate rate_from(uint64_t hz, uint64_t tsc, uint64_t ns)
 {
     return (struct rate){.tsc = tsc,

@@ -297,7 +297,10 @@ uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint
 {
     struct tlb_request *r = new_change(pgt, start, end, stride);
 
-    request_do(r, 0);
+    tlb_log_write(&r->change);
+    irq_flags_t flags = irq_save();
+    tlb_follow(&r->change);
+    irq_restore(flags);
     return r->change.generation;
 }
 
@@ -309,6 +312,13 @@ bool tlb_has_others(const struct pgtable *pgt)
 void tlb_sweep(uint64_t targets)
 {
     request_do(own_request(TLB_SWEEP, NULL), targets);
+}
+
+bool tlb_late_is_over(struct pgtable *pgt)
+{
+    uint64_t late = atomic_load(&pgt->late);
+
+    return !tlb_users(pgt->id, late, false) && atomic_compare_exchange_strong(&pgt->late, &late, 0);
 }
 
 void tlb_settle_late(struct pgtable *pgt)

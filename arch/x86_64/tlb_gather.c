@@ -97,7 +97,7 @@ static __cold bool end_late(struct tlb_gather *g)
         ;
     if (!tlb_gather_is_empty(g))
         atomic_fetch_sub(&pgt->unflushed, 1);
-    limbo_add(batch, pgt->id, generation);
+    limbo_add(batch, generation);
     return true;
 }
 

@@ -80,9 +80,16 @@ struct tlb_change {
 
 #define TLB_ALL_OF_IT (~0UL)
 
+/* A change that its maker asks nobody to follow, for tlb_log_read(). After its generation began. */
+void tlb_log_write(const struct tlb_change *change);
+
+/* The range of a change, if it is still there. */
+bool tlb_log_read(uint64_t space, uint64_t generation, struct tlb_change *out);
+
 /**
  * tlb_follow() - what was taken up to @change's generation is forgotten here
- * Its range is that of its generation alone; who missed one before it forgets the whole space.
+ * Its range is that of its generation alone; who missed one before it that is not in the log
+ * forgets the whole space.
  * Context: IRQs off. Nothing where it is not loaded: it is caught up with when it is.
  */
 void tlb_follow(const struct tlb_change *change);

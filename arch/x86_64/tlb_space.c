@@ -91,6 +91,24 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
     tlb_count(tlb->events, TLB_SWITCH);
 }
 
+/* The generations after @from up to @to, one by one; false if that cannot be, or takes long. */
+static __no_inline bool forget_logged(struct cpu *cpu, uint64_t from, uint64_t to)
+{
+    uint64_t left = READ_ONCE(tlb_settings.ceiling);
+    struct tlb_change missed;
+
+    for (uint64_t generation = from + 1; generation <= to; generation++) {
+        if (!tlb_log_read(cpu->pgt->id, generation, &missed))
+            return false;
+        uint64_t nr = (missed.end - missed.start) / missed.stride;
+        if (nr > left)
+            return false;
+        left -= nr;
+        tlb_forget_pages(&cpu->tlb, missed.start, missed.end, missed.stride);
+    }
+    return true;
+}
+
 /* All that was taken from the loaded space until now. */
 static __no_inline void forget_all(struct cpu *cpu)
 {
@@ -104,9 +122,14 @@ void tlb_catch_up(void)
 {
     struct cpu *cpu = this_cpu();
 
-    if (atomic_load(&cpu->pgt->generation) == atomic_load(&cpu->tlb.seen))
+    uint64_t generation = atomic_load(&cpu->pgt->generation), seen = atomic_load(&cpu->tlb.seen);
+
+    if (generation == seen)
         return;
-    forget_all(cpu);
+    if (forget_logged(cpu, seen, generation))
+        atomic_store(&cpu->tlb.seen, generation);
+    else
+        forget_all(cpu);
     tlb_count(cpu->tlb.events, TLB_LAZY_CAUGHT_UP);
 }
 
@@ -160,7 +183,10 @@ void tlb_follow(const struct tlb_change *change)
 
     if (cpu->pgt != change->pgt || seen >= change->generation)
         return;
-    if (seen + 1 != change->generation || change->end == TLB_ALL_OF_IT) {
+    bool missed = unlikely(seen + 1 != change->generation);
+
+    if (change->end == TLB_ALL_OF_IT ||
+        (missed && !forget_logged(cpu, seen, change->generation - 1))) {
         forget_all(cpu);
         return;
     }

@@ -18,17 +18,19 @@
 
 struct tlb_gather;
 
-/* What one gather took away. */
+/* What one gather took away, or some that came after each other. */
 struct limbo_batch;
 
 /**
  * limbo_batch_of() - the pages and tables of @g, to be freed later; @g keeps none
+ * With them what waits already and can wait a little longer. What this CPU has there and all have
+ * forgotten meanwhile is freed now and then.
  * Return: NULL: no memory; nothing has changed.
  */
 struct limbo_batch *limbo_batch_of(struct tlb_gather *g);
 
-/* It left the address space with the id @space at @generation: this CPU's from now on. */
-void limbo_add(struct limbo_batch *batch, uint64_t space, uint64_t generation);
+/* It left the address space at @generation, or before: this CPU's from now on. */
+void limbo_add(struct limbo_batch *batch, uint64_t generation);
 
 /**
  * limbo_drain() - free all that is there now
@@ -36,6 +38,9 @@ void limbo_add(struct limbo_batch *batch, uint64_t space, uint64_t generation);
  * Return: how many frames went.
  */
 uint64_t limbo_drain(void);
+
+/* Free what came before the last sweep. TLB, context: as limbo_drain(). */
+void limbo_sweep(void);
 
 /* How many frames wait. */
 uint64_t limbo_frames(void);
@@ -45,9 +50,10 @@ uint64_t limbo_frames(void);
 void limbo_count(uint32_t by);
 uint64_t limbo_tables(void);
 
-extern uint64_t limbo_frames_max; /* with so many it is drained by whoever adds one */
+extern uint64_t limbo_frames_max; /* with more it is drained by whoever fills a batch */
 
-/* @wake: called when a first batch comes; until it is known, frames wait until there are many. */
+/* @wake: called when a first batch comes; until it is known, frames wait until there are many.
+ * limbo_sweep() is to come until none are there. */
 void limbo_wake_by(void (*wake)(void));
 
 /* Boot, before the first address space. */

@@ -132,8 +132,9 @@ struct mm {
     int8_t exec_pkey;     /* the key of what may only be executed, or NO_PKEY [m] */
     uint64_t mmap_top;    /* mmap searches downwards from here */
     uint64_t mmap_bottom; /* and then upwards from here */
-    bool mmap_upwards;    /* only upwards: the layout of old */
-    uint64_t brk_start, brk;                                    /* [m] */
+    uint64_t late_low, late_high; /* was unmapped, and is used perhaps: mm/late.c [m] */
+    bool mmap_upwards;            /* only upwards: the layout of old */
+    uint64_t brk_start, brk;      /* [m] */
     uint64_t stack_top, arg_start, arg_end, env_start, env_end; /* [m] */
     uint64_t start_code, end_code, start_data, end_data;        /* [m] */
     struct mm_cpu *cpus;                                        /* one per CPU [I] */

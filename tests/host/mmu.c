@@ -333,6 +333,11 @@ void tlb_sweep(uint64_t targets)
     panic("CPUs %#lx are behind, and none can be", targets);
 }
 
+bool tlb_late_is_over(struct pgtable *pgt)
+{
+    return !atomic_load(&pgt->late);
+}
+
 void tlb_settle_late(struct pgtable *pgt)
 {
     panic("%p has something put off, and nothing is", (void *)pgt);

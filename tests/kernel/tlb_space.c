@@ -201,3 +201,24 @@ KTEST(ceiling_decides_between_one_by_one_and_all)
     kit_unload();
     kit_mm_put(mm);
 }
+
+KTEST(a_measured_ceiling_is_sane_and_leaves_nothing)
+{
+    uint64_t usual = tlb_settings.ceiling, measured = 0;
+    struct mm *mm = space_with(0);
+    REQUIRE(mm && tlb_measure_ceiling(&measured) == 0); /* once: caches have their first frames */
+    uint64_t frames = kit_frames_free();
+
+    kit_load(mm);
+    for (unsigned i = 0; i < 2; i++) {
+        REQUIRE(tlb_measure_ceiling(&measured) == 0);
+        EXPECT(measured >= TLB_CEILING_LEAST && measured <= TLB_CEILING_MOST, "it is %lu",
+               measured);
+    }
+    EXPECT_EQ(kit_frames_free(), frames);
+    EXPECT_EQ(tlb_settings.ceiling, usual);
+    EXPECT_EQ(atomic_load(&mm->pgtable.cpus), 1UL << cpu_id()); /* loaded again */
+    EXPECT(tlb_check() == 0);
+    kit_unload();
+    kit_mm_put(mm);
+}

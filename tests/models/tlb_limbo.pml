@@ -27,34 +27,6 @@
 #define EARLY false
 #include "tlb.inc"
 
-proctype late_unmapper(byte me, mine, rounds) provided (!in_irq[me])
-{
-    OWN;
-
-    do
-    :: rounds > 0 ->
-        user[me] = false;
-        if
-        :: be_late(me, mine, true)
-        :: be_late(me, mine, false)
-        fi;
-        user[me] = true;
-        user[me] = false;
-        settle(me);
-        comes(mine);
-        user[me] = true;
-        user[me] = false;
-        if
-        :: drain(me, mine)
-        :: skip
-        fi;
-        user[me] = true;
-        !limbo[mine] && !draining[mine];
-        rounds--
-    :: else -> break
-    od
-}
-
 proctype switcher(byte me) provided (!in_irq[me])
 {
     OWN;
@@ -66,23 +38,13 @@ end:
     od
 }
 
-proctype drainer(byte me, which) provided (!in_irq[me])
-{
-    OWN;
-
-end:
-    do
-    :: limbo[which] -> drain(me, which)
-    od
-}
-
 init
 {
     atomic {
         start(0, true);
         start(1, true);
         start(2, false);
-        run late_unmapper(0, 0, 2);
+        run late_unmapper(0, 0, 2, false);
         run switcher(1);
         run drainer(2, 0)
     }

@@ -21,6 +21,15 @@ static inline uint64_t tsc_read(void)
     return (uint64_t)hi << 32 | lo;
 }
 
+/* In program order with the loads around it. */
+static inline uint64_t tsc_read_ordered(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+    uint64_t tsc = tsc_read();
+    __asm__ volatile("lfence" ::: "memory");
+    return tsc;
+}
+
 /* Measure the rates against a clock of known frequency; wants ACPI parsed. */
 void time_init(void);
 

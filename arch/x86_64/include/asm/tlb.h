@@ -153,16 +153,24 @@ uint64_t tlb_users(uint64_t space, uint64_t generation, bool walk);
  * tlb_flush_kernel(). */
 void tlb_sweep(uint64_t targets);
 
+/* Something new comes to @pgt where something was: nobody uses what was put off. Context: as
+ * tlb_flush_kernel(). */
 void tlb_settle_late(struct pgtable *pgt);
 
-/* Something new comes to @pgt where something may have been: nobody uses what was put off. */
-static inline void tlb_settle(struct pgtable *pgt)
-{
-    if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)))
-        tlb_settle_late(pgt);
-}
+/* Does nobody any more? Then nothing is put off. */
+bool tlb_late_is_over(struct pgtable *pgt);
 
-#define TLB_CEILING 33 /* Linux's */
+#define TLB_CEILING       33UL /* Linux's */
+#define TLB_CEILING_LEAST 8UL  /* between these lies one that was measured */
+#define TLB_CEILING_MOST  512UL
+
+/**
+ * tlb_measure_ceiling() - from how many pages on forgetting everything is cheaper on this CPU
+ * One line of the log says what was measured. Context: a task; memory is allocated, and IRQs are
+ * off for some microseconds at a time.
+ * Return: 0, or -ENOMEM with *@ceiling as it was.
+ */
+int __must_check tlb_measure_ceiling(uint64_t *ceiling);
 
 /* When other CPUs forget what a call took away: docs/tlb.md. */
 enum tlb_policy {
