@@ -36,6 +36,7 @@ KERNEL_SRC := $(sort $(wildcard boot/*.c boot/*.asm arch/x86_64/*.c arch/x86_64/
                 mm/*.c kernel/*.c lib/*.c))
 KTEST_SRC  := $(sort $(wildcard tests/kernel/*.c))
 LAB_SRC    := $(sort $(wildcard tests/experiments/*.c)) tests/kernel/kit.c tests/kernel/crew.c
+SOAK_SRC   := $(sort $(wildcard tests/kernel/soak*.c)) tests/kernel/kit.c tests/kernel/crew.c
 USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
 FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
@@ -104,6 +105,7 @@ $(eval $(call flavour,build,-DDEBUG=0 -DBUGS=0 -DLAB=0,$(KERNEL_SRC)))
 $(eval $(call flavour,build/test,-DDEBUG=2 -DBUGS=0 -DLAB=0,$(KERNEL_SRC) $(KTEST_SRC)))
 $(eval $(call flavour,build/bugs,-DDEBUG=2 -DBUGS=1 -DLAB=0,$(KERNEL_SRC) $(KTEST_SRC)))
 $(eval $(call flavour,build/lab,-DDEBUG=0 -DBUGS=0 -DLAB=1,$(KERNEL_SRC) $(LAB_SRC)))
+$(eval $(call flavour,build/soak,-DDEBUG=0 -DBUGS=1 -DLAB=0,$(KERNEL_SRC) $(SOAK_SRC)))
 
 build/made/font.asm: tools/font $(wildcard $(FONT))
 	@mkdir -p $(@D)
