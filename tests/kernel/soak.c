@@ -55,6 +55,23 @@ static void tell_now_and_then(struct soak *soak)
     tell(soak, "");
 }
 
+/* Where an emulator runs its CPUs in turn, each until the next timer is due, they are to take turns
+ * in the middle of whatever they do. */
+static void tick(struct timer *timer)
+{
+    timer_start(timer, clock_ns() + container_of(timer, struct soak, tick)->tick_ns);
+}
+
+static void tick_begin(struct soak *soak)
+{
+    irq_flags_t flags = irq_save();
+
+    soak->tick.fire = tick;
+    if (soak->tick_ns)
+        tick(&soak->tick);
+    irq_restore(flags);
+}
+
 static bool goes_on(struct soak *soak)
 {
     return atomic_fetch_add(&soak->begun, BATCH) < soak->wanted &&
@@ -68,6 +85,8 @@ static void work(struct crew *crew, unsigned who)
 
     if (who >= soak->nr)
         return;
+    if (who == 0)
+        tick_begin(soak);
     kit_load(w->space->mm);
     while (goes_on(soak)) {
         for (unsigned i = 0; i < BATCH; i++)
@@ -76,6 +95,8 @@ static void work(struct crew *crew, unsigned who)
             tell_now_and_then(soak);
     }
     kit_unload();
+    if (who == 0)
+        timer_stop(&soak->tick);
 }
 
 static bool make_spaces(struct soak *soak)
@@ -159,6 +180,7 @@ static void run(struct soak *soak, unsigned policy)
 
 static void soak_under(unsigned policy, const char *name)
 {
+    static bool again[TLB_POLICIES]; /* by ktest_run(), for frames that were lost */
     unsigned order = 0;
     struct page *pages;
 
@@ -170,8 +192,10 @@ static void soak_under(unsigned policy, const char *name)
     soak->policy = name;
     soak->weak = policy >= TLB_LATE;
     soak->nr = min(nr_cpus(), (unsigned)SOAK_WORKERS);
-    soak->wanted = ktest_option("soak.events", FEW_EVENTS);
+    soak->wanted = again[policy] ? FEW_EVENTS : ktest_option("soak.events", FEW_EVENTS);
+    again[policy] = true;
     soak->seed = ktest_option("soak.seed", 1);
+    soak->tick_ns = ktest_option("soak.tick_ns", 0);
     run(soak, policy);
     page_free(pages, order);
 }

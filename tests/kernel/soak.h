@@ -16,6 +16,8 @@
 
 #include "crew.h"
 
+#include "kernel/sched.h"
+
 #define SOAK_WORKERS 4    /* a CPU more has none */
 #define SOAK_SPACES  8    /* more than a CPU has PCIDs for */
 #define SOAK_PAGES   1024 /* the first half small, the second may be one huge leaf */
@@ -57,6 +59,7 @@ struct soak_worker {
     uint64_t random;
     unsigned at; /* the space that is loaded, but within calls */
     struct soak_space *space;
+    uint64_t switches;         /* to this task, until its space was loaded */
     _Atomic uint32_t finished; /* the number of the last word that it has written */
     uint64_t events[SOAK_EVENTS];
     uint64_t judged, faults; /* accesses whose end was known before; faults resolved */
@@ -70,6 +73,8 @@ struct soak {
     unsigned nr;     /* workers */
     uint64_t wanted; /* events */
     uint64_t seed;
+    uint64_t tick_ns; /* 0: none */
+    struct timer tick;
     uint64_t started_ns, told_ns;
     _Atomic uint64_t begun;
     _Atomic uint32_t stale, refused; /* seen what must be gone; calls that failed */

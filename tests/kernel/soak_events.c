@@ -5,19 +5,33 @@
  * Room:   tests/kernel.
  * Owns:   nothing.
  * Locks:  soak_slot.seq, over calls of mm/.
- * Always: (1) after each call that may have waited the worker's space is loaded again;
+ * Always: (1) after each call that has waited the worker's space is loaded again;
  *         (2) an access is never made within a change, and a call is told of pages of one kind.
  * Source: tests/kernel/soak.h.
  * Tour:   after tests/kernel/soak_model.c; then soak.c.
  */
 #include "soak.h"
 
+#include "kernel/task.h"
 #include <mm/limbo.h>
 
 #define TRIES     8   /* of an access, each after a fault */
 #define REST_LONG 300 /* pauses */
-#define HOT       64  /* pages that are chosen more often, of each half */
+#define HOT       16  /* pages that are chosen more often, of each half */
 #define WORD_STEP 64  /* each worker's word in a page has a cache line */
+#define STRETCH   (1 << 14) /* events */
+
+/* After a call that may have waited: the space is to be used again, as by a program that goes on. Not
+ * otherwise: who comes back to a space catches up with it. */
+static void go_on(struct soak_worker *w)
+{
+    const struct schedulable *sched = &task_current()->sched;
+    uint64_t switches = sched->nr_waits + sched->nr_preemptions;
+
+    if (w->switches != switches)
+        kit_load(w->space->mm);
+    w->switches = switches;
+}
 
 /* xorshift64* (Vigna 2016). */
 static uint64_t draw(struct soak_worker *w)
@@ -50,27 +64,45 @@ static bool try_once(struct soak_touch *t)
     return t->write ? kit_probe_write(va, t->word) : kit_probe_read(va, &t->word);
 }
 
-static void touch(struct soak *soak, struct soak_worker *w, bool write)
+/* Where others may be late, that is over as soon as anything is flushed: there are stretches in which
+ * pages are written and discarded, and little else. */
+static bool is_stretch_of_discards(const struct soak *soak)
 {
-    struct soak_touch t = {.page = any_page(w), .write = write, .whose = w->who};
+    return soak->weak && atomic_load_explicit(&soak->begun, memory_order_relaxed) & STRETCH;
+}
+
+/* Of zeros that were read a write makes all CPUs forget. */
+static bool should_write(const struct soak *soak, const struct soak_worker *w, uint64_t page)
+{
+    const struct soak_slot *slot = &w->space->slots[page];
+    uint64_t written = atomic_load_explicit(&slot->written[w->who], memory_order_relaxed);
+
+    return is_stretch_of_discards(soak) && written >> 32 != READ_ONCE(slot->life);
+}
+
+static enum soak_event touch(struct soak *soak, struct soak_worker *w, bool write)
+{
+    struct soak_touch t = {.page = any_page(w), .whose = w->who};
     bool resolved = true;
 
-    if (!write && one_in(w, 2))
+    t.write = write || should_write(soak, w, t.page);
+    if (!t.write && one_in(w, 2))
         t.whose = draw(w) % soak->nr;
     for (unsigned i = 0; i < TRIES && resolved; i++) {
         soak_look(w, &t);
         t.could = try_once(&t);
         soak_judge(soak, w, &t);
         if (t.could)
-            return;
-        enum fault_access access = write ? ACCESS_WRITE : ACCESS_READ;
+            break;
+        enum fault_access access = t.write ? ACCESS_WRITE : ACCESS_READ;
         resolved = mm_fault(w->space->mm, user(AT(t.page)), access) == FAULT_RESOLVED;
-        kit_load(w->space->mm);
+        go_on(w);
         soak_judge_fault(soak, w, &t, resolved);
         w->faults += resolved;
     }
-    if (resolved) /* and still it cannot be done */
+    if (resolved && !t.could)
         soak_judge_fault(soak, w, &t, false);
+    return t.write ? SOAK_WRITE : SOAK_READ;
 }
 
 /* 1 page, mostly; or some, or more than are forgotten one by one. Of one half. */
@@ -126,23 +158,22 @@ static enum soak_event protect(struct soak *soak, struct soak_worker *w,
     return SOAK_PROTECT;
 }
 
-/* What is not mapped is mapped; else one of the others. */
+static enum soak_event change_mapped(struct soak *soak, struct soak_worker *w,
+                                     const struct soak_change *c)
+{
+    uint64_t dice = draw(w) % (is_stretch_of_discards(soak) ? 256 : 8);
+
+    if (dice == 0)
+        return unmap(soak, w, c);
+    return dice < 6 && dice > 2 ? protect(soak, w, c) : discard(soak, w, c);
+}
+
 static enum soak_event change(struct soak *soak, struct soak_worker *w)
 {
     struct soak_change c = some_pages(w);
 
     soak_change_begin(soak, w, &c);
-    if (!c.mapped)
-        return map(soak, w, &c);
-    switch (draw(w) % 8) {
-    case 0:
-        return unmap(soak, w, &c);
-    case 1:
-    case 2:
-        return discard(soak, w, &c);
-    default:
-        return protect(soak, w, &c);
-    }
+    return c.mapped ? change_mapped(soak, w, &c) : map(soak, w, &c);
 }
 
 /* A half becomes one area again, in which there may be a huge leaf. */
@@ -194,11 +225,11 @@ static enum soak_event call(struct soak *soak, struct soak_worker *w)
 
     if (one_in(w, 1024))
         event = renew(soak, w);
-    else if (soak->weak && one_in(w, 256))
+    else if (soak->weak && one_in(w, 6))
         limbo_drain(), event = SOAK_SETTLE;
     else
         event = change(soak, w);
-    kit_load(w->space->mm);
+    go_on(w);
     return event;
 }
 
@@ -210,11 +241,9 @@ static enum soak_event any_event(struct soak *soak, struct soak_worker *w)
         return rest(w);
     if (dice <= 2)
         return go_elsewhere(soak, w);
-    if (dice < 256)
+    if (dice < 128)
         return call(soak, w);
-    bool write = dice % 8 < 3;
-    touch(soak, w, write);
-    return write ? SOAK_WRITE : SOAK_READ;
+    return touch(soak, w, dice % 8 < 3);
 }
 
 void soak_event(struct soak *soak, struct soak_worker *w)
