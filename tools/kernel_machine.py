@@ -7,7 +7,7 @@ Always: (1) one serial line, which is standard output; (2) the kernel's exit cod
 Source: qemu(1), isa-debug-exit.
 Tour:   before tests/kernel/run, tools/soak.
 """
-EXIT_OK, EXIT_FAILED, EXIT_PANIC = 33, 35, 37
+EXIT_OK, EXIT_PANIC = 33, 37
 
 # CPUs take turns on one thread of the host, an instruction takes a nanosecond: the same in every run.
 IN_TURNS = ("-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm")

@@ -223,7 +223,7 @@ static enum soak_event call(struct soak *soak, struct soak_worker *w)
 {
     enum soak_event event;
 
-    if (one_in(w, 1024))
+    if (one_in(w, 256))
         event = renew(soak, w);
     else if (soak->weak && one_in(w, 6))
         limbo_drain(), event = SOAK_SETTLE;
