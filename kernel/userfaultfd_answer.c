@@ -60,7 +60,7 @@ static int do_copy(struct userfaultfd *u, user_addr_t arg)
     int err = userfaultfd_check_range(c.dst, c.len);
     if (err)
         return err;
-    if (c.src + c.len <= c.src)
+    if (!user_range_ok(user(c.src), c.len))
         return -EINVAL;
     struct user_copy from = user_buffer_in(user(c.src));
     return fill(u, &(struct answer){
@@ -129,10 +129,8 @@ static int do_move(struct userfaultfd *u, user_addr_t arg)
         return -EFAULT;
     if (u->mm_id != mm->id)
         return -EINVAL; /* its pages stay with a program */
-    int err = userfaultfd_check_range(m.dst, m.len);
-    if (!err)
-        err = userfaultfd_check_range(m.src, m.len);
-    if (err || (m.mode & ~modes))
+    if (userfaultfd_check_range(m.dst, m.len) || (m.mode & ~modes) ||
+        !is_aligned(m.src, PAGE_SIZE) || !user_range_ok(user(m.src), m.len))
         return -EINVAL;
     int64_t done =
         mm_userfault_move(mm, &u->base, m.dst, m.src, m.len, m.mode & UFFDIO_MOVE_ALLOW_SRC_HOLES);

@@ -159,6 +159,17 @@ static __force_inline enum fault_result slot_fault(struct fault *f, pte_t pte)
     panic("claim: a walk stops at the area's level; pte=%#lx level=%d", pte.raw, f->walk.level);
 }
 
+__cold enum fault_result fault_split(struct fault *f)
+{
+    pte_t pte;
+
+    thp_split(f->vma, f->va);
+    if (slot_make(f, vma_level(f->vma), &pte))
+        return FAULT_NO_MEMORY;
+    bool split = f->walk.level == vma_level(f->vma);
+    return split ? slot_fault(f, pte) : FAULT_RESOLVED; /* huge again: the access tries again */
+}
+
 /* In an area that may have a huge leaf at f->va. */
 static __cold enum fault_result fault_in_unit(struct fault *f)
 {

@@ -141,6 +141,10 @@ static __force_inline int slot_find(struct fault *f, struct pt_near *near, pte_t
 /* fault.c: where nothing is mapped, and nobody is asked. */
 enum fault_result fault_vacant(struct fault *f);
 
+/* fault.c: a huge leaf is in the way of what the access wants of one of its pages: split it, and do
+ * that. */
+enum fault_result fault_split(struct fault *f);
+
 /* fault_watch.c: where nothing is mapped, in an area that asks, or at a mark. */
 enum fault_result fault_watched(struct fault *f, pte_t seen);
 

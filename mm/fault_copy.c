@@ -154,22 +154,18 @@ static __cold enum fault_result pool_copy_end(struct fault *f, const struct page
     return result;
 }
 
-/* A huge page is copied page by page, as each is written. */
-static enum fault_result fault_split(struct fault *f)
-{
-    thp_split(f->vma, f->va);
-    return FAULT_RESOLVED;
-}
-
 /* The first write to a huge page of zeros gives a huge page. */
 static enum fault_result fault_huge_zeros(struct fault *f, pte_t pte, struct page *zeros)
 {
-    f->va = round_down(f->va, HUGE_SIZE);
+    uint64_t va = f->va;
+
+    f->va = round_down(va, HUGE_SIZE);
     if (replace_by_copy(f, pte, zeros) == FAULT_RESOLVED) {
         thp_count(THP_FAULT_ALLOC, 1);
         return FAULT_RESOLVED;
     }
     thp_count(THP_FAULT_FALLBACK, 1);
+    f->va = va;
     return fault_split(f);
 }
 

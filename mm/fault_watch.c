@@ -97,12 +97,13 @@ __cold enum fault_result fault_watched(struct fault *f, pte_t seen)
     if (reason) {
         if (wants_own(f->access) && !(f->vma->flags & VM_SHARED))
             vma_anon_begin(f->vma); /* Linux does, before it asks */
+        if (f->vma->object && !wants_own(f->access))
+            fault_around(f->vma, f->va, &f->walk); /* and maps the neighbours */
         return FAULT_ASKED;
     }
-    if (!pte_is_uffd_wp(seen) || !access_writes(f->access) || is_beyond_all(f->vma, f->va))
-        return fault_vacant(f);
-    unmark(f);
-    return FAULT_RESOLVED;
+    if (pte_is_uffd_wp(seen) && access_writes(f->access) && !is_beyond_all(f->vma, f->va))
+        unmark(f);
+    return fault_vacant(f);
 }
 
 __cold enum fault_result fault_told(struct fault *f)
@@ -110,8 +111,7 @@ __cold enum fault_result fault_told(struct fault *f)
     if (userfault_reason(f->vma, f->va, f->access))
         return FAULT_ASKED;
     if (f->walk.level > vma_level(f->vma))
-        thp_split(f->vma, f->va); /* what is written is known page by page */
-    else
-        unmark(f);
-    return FAULT_RESOLVED;
+        return fault_split(f); /* what is written is known page by page */
+    unmark(f);
+    return fault_present(f, pte_read(f->walk.slot));
 }

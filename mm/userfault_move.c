@@ -183,9 +183,11 @@ static int move_small(struct move *m)
         err = pt_walk_alloc(&m->mm->pgtable, user(m->dst), PT_4K, &to);
     if (err)
         return err;
+    uint64_t apart = m->dst > m->src ? (m->dst - m->src) >> PAGE_SHIFT : AT_ONCE;
     unsigned room = PT_ENTRIES - max(pt_index(m->src, PT_4K), pt_index(m->dst, PT_4K));
     uint64_t left = (m->end - m->src) >> PAGE_SHIFT;
-    return move_entries(m, &from, &to, min(left, (uint64_t)min(room, (unsigned)AT_ONCE)));
+    left = min(left, min(apart, (uint64_t)AT_ONCE)); /* what has moved may move on */
+    return move_entries(m, &from, &to, min(left, (uint64_t)room));
 }
 
 static int move_some(struct move *m)

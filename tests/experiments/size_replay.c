@@ -6,43 +6,28 @@
  * Owns:   nothing.
  * Locks:  none.
  * Always: (1) every ceiling gets the same sizes in the same order.
- * Source: docs/tlb-lab.md: 1 page 56.9 %, at most 4 88.6 %, at most 33 98.6 %, of these 33 alone
- *         3.1 %; global 2.2 %.
- * Tour:   after tests/experiments/others.h.
+ * Source: tests/experiments/sizes.h.
+ * Tour:   after tests/experiments/others.h, tests/experiments/sizes.h.
  */
 #include "flush.h"
 #include "others.h"
+#include "sizes.h"
 
 #include <asm/tlb.h>
 
 #define FLUSHES     100
 #define WORKING_SET 256
-#define LARGE       512
-
-/* How many pages of a thousand flushes: up to these. */
-static const struct {
-    unsigned of_thousand, from, to;
-} sizes[] = {{569, 1, 1}, {886, 2, 4}, {955, 5, 32}, {986, 33, 33}, {1000, 34, LARGE}};
-
-static uint64_t size_draw(uint32_t *state)
-{
-    uint32_t draw = lab_random(state) % 1000, i = 0;
-
-    while (draw >= sizes[i].of_thousand)
-        i++;
-    return sizes[i].from + lab_random(state) % (sizes[i].to - sizes[i].from + 1);
-}
 
 static void replay(void *space)
 {
-    uint32_t state = 2463534242;
-    static uint64_t window[LARGE];
+    uint32_t state = LAB_SIZES_SEED;
+    static uint64_t window[LAB_SIZE_LARGE];
 
     for (unsigned i = 0; i < FLUSHES; i++) {
-        if (lab_random(&state) % 1000 < 22)
-            tlb_flush_kernel(window, window + LARGE);
+        if (lab_size_is_global(&state))
+            tlb_flush_kernel(window, window + LAB_SIZE_LARGE);
         else
-            lab_space_forget(space, size_draw(&state));
+            lab_space_forget(space, lab_size_draw(&state));
         lab_space_chase(space);
     }
 }

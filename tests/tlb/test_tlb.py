@@ -94,6 +94,21 @@ def test_a_cpu_with_pcids_keeps_global_entries(lab):
     assert gone["cr3, global"] == gone["invpcid 1, global"] == gone["invpcid 3, global"] == "0"
 
 
+def test_lazy_policies_send_no_interrupts_where_others_send_one_for_each_flush(lab):
+    sent = {row["note"]: int(row["p50"]) for row in rows_of(lab)
+            if row["experiment"] == "policy_replay_interrupts" and "-time-" in row["machine"]}
+    assert sent == {"sync": 20, "early": 20, "late": 0, "reuse": 0}
+
+
+def test_programs_run_on_every_kernel_under_each_policy(lab):
+    rows = [row for row in rows_of(lab) if re.match("program_(?!interrupts)", row["experiment"])]
+    bulla = {(row["experiment"], row["series"]) for row in rows if row["machine"][:5] == "bulla"}
+    assert len(bulla) == 5 * 4
+    if LINUX:
+        assert {row["experiment"] for row in rows if row["machine"][:5] == "linux"} \
+            == {experiment for experiment, _ in bulla}
+
+
 def test_other_kernels_have_no_byte_of_it():
     for kernel in ("build/bulla.elf", "build/test/bulla.elf"):
         data = (ROOT / kernel).read_bytes()

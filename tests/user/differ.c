@@ -71,6 +71,8 @@ static long pick_bytes(unsigned pages)
 
 static void map_at(uintptr_t at, size_t len, int prot, int flags, int fd, long offset)
 {
+    if ((flags & MAP_FIXED) && splits_before_a_seal(at, len))
+        return;
     long p = syscall(SYS_mmap, at, len, prot, flags, fd, offset);
 
     if (!say_place(p))
@@ -131,7 +133,8 @@ static void step_munmap(void)
 {
     struct range r = pick_range();
 
-    say_result(munmap((void *)r.start, r.len));
+    if (!splits_before_a_seal(r.start, r.len))
+        say_result(munmap((void *)r.start, r.len));
 }
 
 static void step_mprotect(void)
@@ -169,6 +172,9 @@ static void step_mremap(void)
     if ((flags & MREMAP_FIXED) && to + len > ARENA_END)
         to = ARENA_END - len;
     say(" flags %d to %lu for %lu", flags, (to - arena) / PAGE, len / PAGE);
+    if (splits_before_a_seal(to, len) || splits_before_a_seal(old.start, old.len) ||
+        forgets_who_watches(old.start, to, len))
+        return;
     p = syscall(SYS_mremap, old.start, old.len, len, flags, to);
     if (!say_place(p))
         munmap((void *)p, len);
@@ -400,7 +406,7 @@ static bool grows_by_what_is_missing(int fd, struct range source, long offset)
         return false;
     for (uintptr_t at = source.start; there && at < source.start + source.len; at += PAGE)
         there = goes_through(at, PROBE_READ);
-    return !there;
+    return !there || (source.len && !goes_through(source.start + source.len - 1, PROBE_READ));
 }
 
 /* Memory of the arena is the buffer: the kernel meets what a touch would meet. */

@@ -128,11 +128,30 @@ static void step_force(void)
 
 /* --- what cannot be undone --- */
 
+static __thread bool sealed[ARENA_PAGES]; /* for ever */
+
+/* Linux 6.18 splits the area at @at before it meets the seal that refuses the rest. */
+static bool splits_before_a_seal(uintptr_t at, size_t len)
+{
+    size_t first = (at - arena) / PAGE, end = first + len / PAGE;
+    bool meets = false;
+
+    for (size_t i = first; i < end && i < ARENA_PAGES; i++)
+        meets |= sealed[i];
+    if (!meets || sealed[first])
+        return false;
+    say(" not tried\n");
+    return true;
+}
+
 static void step_mseal(void)
 {
     struct range r = pick_range();
+    long result = syscall(SYS_MSEAL, r.start, r.len, pick(12) ? 0 : 1);
 
-    say_result(syscall(SYS_MSEAL, r.start, r.len, pick(12) ? 0 : 1));
+    for (uintptr_t at = r.start; result == 0 && at < r.start + r.len; at += PAGE)
+        sealed[(at - arena) / PAGE] = true;
+    say_result(result);
 }
 
 static void step_mdwe(void)
@@ -146,6 +165,23 @@ static void step_mdwe(void)
 /* --- userfaultfd --- */
 
 static __thread int uffds[2] = {-1, -1};
+static __thread bool watched[ARENA_PAGES]; /* once */
+
+static bool was_watched(uintptr_t at)
+{
+    return at >= arena && at < ARENA_END && watched[(at - arena) / PAGE];
+}
+
+/* Linux 6.18 merges what moves with the area beside its new place before it takes the userfaultfd
+ * from it, and so from the other, too. */
+static bool forgets_who_watches(uintptr_t from, uintptr_t to, size_t len)
+{
+    bool may = was_watched(from) && (was_watched(to - PAGE) || was_watched(to + len));
+
+    if (may)
+        say(" not tried\n");
+    return may;
+}
 
 /* Two of them may not watch the same memory. */
 static int pick_uffd(void)
@@ -196,6 +232,8 @@ static void step_register(void)
     if (!(arg.mode & 2))
         ioctl(fd, (int)UFFDIO_UNREGISTER, &arg.range);
     int result = ioctl(fd, (int)UFFDIO_REGISTER, &arg);
+    for (uintptr_t at = r.start; result == 0 && at < r.start + r.len; at += PAGE)
+        watched[(at - arena) / PAGE] = true;
     say(" ioctls %#lx", result ? 0 : (unsigned long)arg.ioctls);
     say_result(result);
 }

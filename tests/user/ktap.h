@@ -99,9 +99,9 @@ __attribute__((unused)) static bool huge_pages_set(const char *name, const char 
  * 49 days, after a last look). */
 __attribute__((unused)) static void huge_pages_allow(void)
 {
-    if (machine_is_ours() && !(huge_pages_set("khugepaged/scan_sleep_millisecs", "4294967295") &&
-                               huge_pages_set("khugepaged/max_ptes_none", "0") &&
-                               huge_pages_set("enabled", "madvise")))
+    if (machine_is_ours() &&
+        !(huge_pages_set("khugepaged/scan_sleep_millisecs", "4294967295") &&
+          huge_pages_set("khugepaged/max_ptes_none", "0") && huge_pages_set("enabled", "madvise")))
         printf("# huge pages cannot be had\n");
 }
 

@@ -13,12 +13,14 @@
  *         (3) calls that would take the program away from under itself are left out, and advice
  *             that not every kernel is built to take: MADV_MERGEABLE.
  * Source: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), mlock(2), msync(2), mincore(2),
- *         mseal(2), brk(2), mbind(2), remap_file_pages(2).
+ *         mseal(2), brk(2), mbind(2), remap_file_pages(2), ioctl_userfaultfd(2).
  * Tour:   after tests/user/mprotect_rows.c.
  */
 #define _GNU_SOURCE
+#include "../../include/uapi/userfaultfd.h"
 #include "ktap.h"
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -141,6 +143,53 @@ static long make_remap_file_pages(const uint64_t *a)
     return syscall(SYS_remap_file_pages, a[0], a[1], a[2], a[3], a[4]);
 }
 
+/* Ask a userfaultfd that watches AREA: the fields of @request's structure, all of 64 bits. What it
+ * says in the one at @told. It never waits: the kernel's own accesses are refused. */
+static long ask_userfaultfd(unsigned request, uint64_t *fields, unsigned told)
+{
+    uint64_t api[] = {UFFD_API, 0, 0};
+    uint64_t area[] = {AREA, AREA_PAGES * PAGE,
+                       UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP, 0};
+    int fd = (int)syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY);
+
+    if (ioctl(fd, (int)UFFDIO_API, api) || ioctl(fd, (int)UFFDIO_REGISTER, area))
+        return -2;
+    errno = 0;
+    long result = ioctl(fd, (int)request, fields);
+    return result ? result : (long)fields[told];
+}
+
+/* Range and mode, then what it did. */
+#define MAKE_UFFD(call, request)                                        \
+    static long make_uffd_##call(const uint64_t *a)                     \
+    {                                                                   \
+        return ask_userfaultfd((request), FIELDS(a[0], a[1], a[2]), 3); \
+    }
+#define FIELDS(...) \
+    (uint64_t[5])   \
+    {               \
+        __VA_ARGS__ \
+    }
+
+MAKE_UFFD(register, UFFDIO_REGISTER)
+MAKE_UFFD(unregister, UFFDIO_UNREGISTER)
+MAKE_UFFD(wake, UFFDIO_WAKE)
+MAKE_UFFD(zeropage, UFFDIO_ZEROPAGE)
+MAKE_UFFD(writeprotect, UFFDIO_WRITEPROTECT)
+MAKE_UFFD(continue, UFFDIO_CONTINUE)
+MAKE_UFFD(poison, UFFDIO_POISON)
+
+/* To, length, mode, from. */
+static long make_uffd_copy(const uint64_t *a)
+{
+    return ask_userfaultfd(UFFDIO_COPY, FIELDS(a[0], a[3], a[1], a[2]), 4);
+}
+
+static long make_uffd_move(const uint64_t *a)
+{
+    return ask_userfaultfd(UFFDIO_MOVE, FIELDS(a[0], a[3], a[1], a[2]), 4);
+}
+
 /* How far the break moved. */
 static long make_brk(const uint64_t *a)
 {
@@ -206,6 +255,23 @@ static const struct call calls[] = {
      false,
      {VALUES(ADDRESSES), VALUES(LENGTHS), VALUES(0, 1), VALUES(0, 1, 1UL << 51, -1UL),
       VALUES(0, MAP_NONBLOCK)}},
+#define UFFD_CALL(call, ...)                                \
+    {                                                       \
+        "uffd_" #call, make_uffd_##call, true,              \
+        {                                                   \
+            VALUES(ADDRESSES), VALUES(LENGTHS), __VA_ARGS__ \
+        }                                                   \
+    }
+#define SOURCES VALUES(AREA, AREA + 1, AREA + PAGE, AREA + 3 * PAGE, 0, USER_TOP, -PAGE)
+    UFFD_CALL(register, VALUES(0, 1, 2, 3, 4, 5, 7, 8, -1UL)),
+    UFFD_CALL(unregister, VALUES(0)),
+    UFFD_CALL(wake, VALUES(0)),
+    UFFD_CALL(zeropage, VALUES(0, 1, 2, -1UL)),
+    UFFD_CALL(writeprotect, VALUES(0, 1, 2, 3, 4, -1UL)),
+    UFFD_CALL(continue, VALUES(0, 1, 2, 3, 4)),
+    UFFD_CALL(poison, VALUES(0, 1, 2)),
+    UFFD_CALL(copy, VALUES(0, 1, 2, 3, 4), SOURCES),
+    UFFD_CALL(move, VALUES(0, 1, 2, 3, 4), SOURCES),
     {"brk",
      make_brk,
      false,

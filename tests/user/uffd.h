@@ -190,6 +190,7 @@ static inline uint64_t pagemap_of(const void *p)
 }
 
 #define PM_UFFD_WP (1UL << 57)
+#define PM_FILE    (1UL << 61)
 #define PM_SWAP    (1UL << 62)
 #define PM_PRESENT (1UL << 63)
 

@@ -360,6 +360,25 @@ static void only_holes_of_shared_memory_are_asked_about(void)
     done_with(p);
 }
 
+static void neighbours_of_a_hole_are_mapped_before_its_question(void)
+{
+    int fd = memfd_create("neighbours", 0);
+
+    NEED_FILE(0, UFFD_FEATURE_SIGBUS);
+    EXPECT_IS(ftruncate(fd, LEN), 0);
+    char *p = map(MAP_SHARED, fd);
+    char *hole = (uintptr_t)(p + PAGE) % 0x10000 ? p : p + PAGE; /* and the next, in one 64 KiB */
+    EXPECT_IS(pwrite(fd, "next", 4, hole + PAGE - p), 4);
+    EXPECT_IS(ask_about(p, LEN), 0);
+    EXPECT_IS(probe(hole, PROBE_WRITE).sig, SIGBUS);
+    EXPECT(!(pagemap_of(hole + PAGE) & PM_PRESENT));
+    EXPECT_IS(probe(hole, PROBE_READ).sig, SIGBUS);
+    EXPECT(!(pagemap_of(hole) & PM_PRESENT));
+    EXPECT(pagemap_of(hole + PAGE) & PM_PRESENT);
+    close(fd);
+    done_with(p);
+}
+
 static void what_was_given_up_is_asked_about_again(void)
 {
     NEED_FILE(0, 0);
@@ -567,6 +586,7 @@ static const struct ktap_test tests[] = {
     TEST(nobody_waits_for_a_file_that_is_gone),
     TEST(nor_for_a_range_that_asks_no_more),
     TEST(only_holes_of_shared_memory_are_asked_about),
+    TEST(neighbours_of_a_hole_are_mapped_before_its_question),
     TEST(what_was_given_up_is_asked_about_again),
     TEST(children_and_moved_memory_ask_nobody),
     TEST(areas_that_ask_stay_apart),

@@ -110,6 +110,23 @@ static void what_is_locked_is_there_and_not_written(void)
     done_with(p);
 }
 
+static void private_pages_that_are_locked_are_there_and_written(void)
+{
+    NEED_ASYNC;
+    int fd = memfd_create("locked", 0);
+    EXPECT_IS(ftruncate(fd, LEN), 0);
+    char *p = map(MAP_PRIVATE, fd);
+    EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP), 0);
+    EXPECT_IS(p[PAGE], 0);
+    EXPECT_IS(protect(p, 2 * PAGE, UFFDIO_WRITEPROTECT_WP), 0);
+    EXPECT_IS(mlock(p, 2 * PAGE), 0); /* a mark alone, and a page of the file that is marked */
+    for (char *page = p; page < p + 2 * PAGE; page += PAGE)
+        EXPECT_IS((pagemap_of(page) & (PM_PRESENT | PM_FILE | PM_UFFD_WP)) == PM_PRESENT, 1);
+    EXPECT_TEXT(written(p, 2, 0), "0-2:2 ");
+    close(fd);
+    done_with(p);
+}
+
 static void a_scan_protects_what_it_tells(void)
 {
     for (int flags = MAP_SHARED; flags <= MAP_PRIVATE; flags++) {
@@ -278,6 +295,7 @@ static const struct ktap_test tests[] = {
     TEST(nobody_waits_for_an_answer),
     TEST(what_was_not_there_counts_too),
     TEST(what_is_locked_is_there_and_not_written),
+    TEST(private_pages_that_are_locked_are_there_and_written),
     TEST(a_scan_protects_what_it_tells),
     TEST(only_what_is_told_is_protected),
     TEST(areas_that_note_nothing_are_passed_over_or_refused),

@@ -2,7 +2,7 @@
 /*
  * tests/experiments/user/kit.c - the program that runs the experiments; its machine, its helpers
  *
- * Room:   user. usage: lab [-r REPS] [-c CLOCK] [-k COMMIT] [EXPERIMENT...]
+ * Room:   user. usage: lab [-r REPS] [-c CLOCK] [-k COMMIT] [EXPERIMENT...]; lab -x ends
  * Owns:   the readers.
  * Locks:  none.
  * Always: (1) the policy of the kernel is afterwards what it was.
@@ -207,7 +207,9 @@ int main(int argc, char **argv)
 
     if (getpid() == 1)                           /* an image of its own: nobody was here before */
         mount("proc", "/proc", "proc", 0, NULL); /* refused where the kernel did it */
-    while ((option = getopt(argc, argv, "r:c:k:")) != -1) {
+    while ((option = getopt(argc, argv, "r:c:k:x")) != -1) {
+        if (option == 'x')
+            return 0;
         if (option == 'r')
             lab_reps_set(strtoul(optarg, NULL, 10));
         else
