@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""tools/kernel_machine.py - the QEMU machine of a kernel that runs its own tests, and no program
+"""tools/kernel_machine.py - a QEMU machine for a kernel that runs tests, and no program
 
 Room:   tools. Python standard library; a module for tools/tlb, tools/soak and tests/kernel/run.
 Owns:   nothing.
-Always: (1) one serial line, which is standard output; (2) the kernel's exit code v is status 2v + 1.
+Always: (1) one serial line, which is standard output; (2) exit code v is status 2v + 1.
 Source: qemu(1), isa-debug-exit.
 Tour:   before tests/kernel/run, tools/soak.
 """
 EXIT_OK, EXIT_PANIC = 33, 37
 
-# CPUs take turns on one thread of the host, an instruction takes a nanosecond: the same in every run.
+# CPUs take turns on one thread of the host, an instruction takes a ns: the same in every run.
 IN_TURNS = ("-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm")
 
 

@@ -28,8 +28,8 @@ struct crew {
  * they did not come back in time: the test has failed. */
 bool crew_run(struct crew *crew);
 
-/* One thread per CPU, @who is the CPU's number, and this task gives way: for work that may wait, and
- * that takes as long as it takes. */
+/* One thread per CPU, @who is the CPU's number, and this task gives way: for work that may wait,
+ * and that takes as long as it takes. */
 bool crew_run_everywhere(struct crew *crew);
 
 /* The two halves of crew_run(), for a caller who has something to do meanwhile. */

@@ -5,9 +5,10 @@
  * Room:   tests/kernel.
  * Owns:   the run of each policy.
  * Locks:  none; see tests/kernel/soak.h.
- * Always: (1) it ends after soak.events events, or when enough is wrong; (2) an accepted run has done
- *             each kind of event; (3) soak.seed gives each worker its own sequence, the same in
- *             every run: what lies between them is up to the CPUs.
+ * Always: (1) it ends after soak.events events, or when enough is wrong;
+ *         (2) an accepted run has done each kind of event;
+ *         (3) soak.seed gives each worker its own sequence, the same in every run: how these meet
+ *             is up to the CPUs.
  * Source: docs/tlb.md, "What shows that it is right"; tools/soak starts it.
  * Tour:   after tests/kernel/soak_events.c.
  */

@@ -4,9 +4,9 @@
  *
  * Room:   tests/kernel. Three files: soak.c, soak_events.c, soak_model.c.
  * Owns:   struct soak and what it is made of.
- * Locks:  soak_slot.seq, odd while somebody changes the slot: taken upwards, held over calls of mm/.
- * Always: (1) a word that a worker writes names the space, the page, the worker, and is the next of
- *             its numbers: whoever reads it knows whose it is, and how old;
+ * Locks:  soak_slot.seq, odd while somebody changes the slot: taken upwards, held over calls.
+ * Always: (1) a word that a worker writes names the space, the page and the worker, and is the next
+ *             of its numbers: whoever reads it knows whose it is, and how old;
  *         (2) between two equal, even values of a slot's seq no call was under way there, and all
  *             that ended before have done their flushes: what a CPU may see is known exactly.
  * Source: trust.md section 2b, T1, T3, T6; docs/tlb.md, "What shows that it is right".

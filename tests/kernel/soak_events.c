@@ -15,14 +15,14 @@
 #include "kernel/task.h"
 #include <mm/limbo.h>
 
-#define TRIES     8   /* of an access, each after a fault */
-#define REST_LONG 300 /* pauses */
-#define HOT       16  /* pages that are chosen more often, of each half */
-#define WORD_STEP 64  /* each worker's word in a page has a cache line */
+#define TRIES     8         /* of an access, each after a fault */
+#define REST_LONG 300       /* pauses */
+#define HOT       16        /* pages that are chosen more often, of each half */
+#define WORD_STEP 64        /* each worker's word in a page has a cache line */
 #define STRETCH   (1 << 14) /* events */
 
-/* After a call that may have waited: the space is to be used again, as by a program that goes on. Not
- * otherwise: who comes back to a space catches up with it. */
+/* After a call that may have waited: the space is to be used again, as by a program that goes on.
+ * Not otherwise: who comes back to a space catches up with it. */
 static void go_on(struct soak_worker *w)
 {
     const struct schedulable *sched = &task_current()->sched;
@@ -64,8 +64,8 @@ static bool try_once(struct soak_touch *t)
     return t->write ? kit_probe_write(va, t->word) : kit_probe_read(va, &t->word);
 }
 
-/* Where others may be late, that is over as soon as anything is flushed: there are stretches in which
- * pages are written and discarded, and little else. */
+/* Where others may be late, that is over as soon as anything is flushed: there are stretches in
+ * which pages are written and discarded, and little else. */
 static bool is_stretch_of_discards(const struct soak *soak)
 {
     return soak->weak && atomic_load_explicit(&soak->begun, memory_order_relaxed) & STRETCH;

@@ -5,7 +5,7 @@
  * Room:   tests/kernel.
  * Owns:   nothing.
  * Locks:  none.
- * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B83.
+ * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B84.
  * Source: asm/tlb.h, trust.md V25, T3.
  * Tour:   after tests/kernel/tlb_space.c.
  */
@@ -118,6 +118,55 @@ KTEST(who_was_late_sees_nothing_of_it_elsewhere)
         EXPECT(mm_discard(mm, AT(0), PAGE_SIZE) == 0);
         expect_others(mm, load_and_use, PAGES - 1, PAGES - 1, "discarded, and then switched to");
     }
+    tlb_settings.policy = usual;
+    limbo_drain();
+    tlb_leave(&mm->pgtable);
+    kit_mm_put(mm);
+}
+
+/* Nor is there a later moment for one who finds nothing to take, since another was late with it. */
+
+static void discard_first(struct crew *crew, unsigned who)
+{
+    if (who == 0)
+        EXPECT(mm_discard(crew->mm, AT(0), PAGES * PAGE_SIZE) == 0);
+}
+
+static void expect_gone(uint64_t page, const char *how)
+{
+    uint64_t word;
+
+    EXPECT(!kit_probe_read(AT(page), &word), "%s: page %lu can be read", how, page);
+}
+
+static void unmap_and_move(struct mm *mm)
+{
+    struct crew crew = {.work = discard_first, .mm = mm};
+    uint64_t at;
+
+    REQUIRE(kit_map(mm, 0, PAGES, RW) == 0 && fill(mm));
+    kit_load(mm);
+    use(NULL); /* remembered now */
+    crew_run(&crew);
+    EXPECT(mm_unmap(mm, AT(0), PAGE_SIZE) == 0);
+    expect_gone(0, "unmapped");
+    EXPECT(mm_remap(mm, AT(1), PAGE_SIZE, PAGE_SIZE, 3, AT(2 * PAGES), &at) == 0);
+    expect_gone(1, "moved away");
+    kit_unload();
+    EXPECT(mm_unmap(mm, AT(0), 3 * PAGES * PAGE_SIZE) == 0);
+}
+
+KTEST(who_unmaps_what_another_was_late_with_uses_it_no_more)
+{
+    unsigned usual = tlb_settings.policy;
+    struct mm *mm = kit_mm();
+
+    REQUIRE(mm);
+    if (nr_cpus() == 1)
+        ktest_skip("no other CPU");
+    tlb_settings.policy = TLB_REUSE;
+    for (unsigned round = 0; round < ROUNDS && nr_cpus() > 1; round++)
+        unmap_and_move(mm);
     tlb_settings.policy = usual;
     limbo_drain();
     tlb_leave(&mm->pgtable);
