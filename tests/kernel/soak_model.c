@@ -95,10 +95,10 @@ void soak_judge(struct soak *soak, struct soak_worker *w, const struct soak_touc
         w->judged++;
         if (t->could && !t->allowed && (t->settled || is_own_loss(w, t)))
             report(soak, w, t, "a right that is gone");
-        if (t->could && t->write)
-            note_written(w, t);
-        else if (t->could)
+        if (t->could && !t->write)
             judge_contents(soak, w, t);
+        else if (t->could && t->allowed) /* else it went where he was late to leave */
+            note_written(w, t);
     }
     if (t->could && t->write) /* from here on others may call it lost */
         atomic_store_explicit(&w->finished, (uint32_t)t->word, memory_order_release);
