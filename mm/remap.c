@@ -161,8 +161,7 @@ static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uin
     for (pt_run_first(&run, &mm->pgtable, user(from), user(from + len)); run.nr; pt_run_next(&run))
         for (unsigned i = 0; i < run.nr;)
             i = move_slots(mm, &run, i, to - from, tells, &gather);
-    if (!bug_is_back(BUG_B84))
-        tlb_gather_others(&gather, from, from + len);
+    tlb_gather_settles(&gather, from, from + len);
     if (!late)
         tlb_gather_end(&gather);
     if (locks)
