@@ -5,6 +5,7 @@
 #   build/bulla.elf       release            build/test/bulla.elf       DEBUG=2, with tests/kernel
 #   build/bugs/...        as build/test, and bug=N puts a bug back: tests/bugs/run
 #   build/lab/...         release, with the experiments of tests/experiments: tools/tlb
+#   build/soak/...        release, but bug=N as in build/bugs, with tests/kernel/soak*.c: tools/soak
 #   build/bulla-pvh.elf   the same, without the multiboot 1 header: QEMU prefers that to a PVH note
 #   build/user/NAME       one static Linux program per user/NAME.c
 #   build/BOOTX64.EFI     the UEFI loader    build/bulla.iso            CD and USB, BIOS and UEFI
@@ -36,14 +37,15 @@ KERNEL_SRC := $(sort $(wildcard boot/*.c boot/*.asm arch/x86_64/*.c arch/x86_64/
                 mm/*.c kernel/*.c lib/*.c))
 KTEST_SRC  := $(sort $(wildcard tests/kernel/*.c))
 LAB_SRC    := $(sort $(wildcard tests/experiments/*.c)) tests/kernel/kit.c tests/kernel/crew.c
+SOAK_SRC   := $(sort $(wildcard tests/kernel/soak*.c)) tests/kernel/kit.c tests/kernel/crew.c
 USER_SRC   := $(sort $(wildcard user/*.c))
 USER       := $(USER_SRC:user/%.c=build/user/%)
 FONT       := /usr/share/consolefonts/Lat15-Fixed16.psf.gz
 
-.PHONY: all deps kernel kernel-test kernel-bugs user efi iso run gdb help clean
+.PHONY: all deps kernel kernel-test kernel-bugs kernel-soak user efi iso run gdb help clean
 .DELETE_ON_ERROR:
 
-all: kernel kernel-test kernel-bugs user efi lab
+all: kernel kernel-test kernel-bugs user efi lab kernel-soak
 
 help:
 	@echo "make              kernel (both flavours), user programs, UEFI loader"
@@ -56,6 +58,7 @@ help:
 	@echo "make run          boots the guided tour in QEMU, then a shell on a terminal"
 	@echo "make test         all rings of tests; test-host, -kernel, -user, -boot, -lint: one of them"
 	@echo "make lint         layers, heads, words, format; make stats prints sizes"
+	@echo "make soak         10^8 random memory calls on 2 CPUs, and 10^7 on Bochs: is anything stale used?"
 	@echo "make conformance  what others wrote: Linux's memory tests beside Linux, Go programs, trinity"
 	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\""
 	@echo "make gdb          boots, and waits for the gdb that it starts"
@@ -71,6 +74,7 @@ deps:
 kernel: build/bulla.elf build/bulla-pvh.elf
 kernel-test: build/test/bulla.elf build/test/bulla-pvh.elf
 kernel-bugs: build/bugs/bulla-pvh.elf build/bugs/bulla.elf
+kernel-soak: build/soak/bulla-pvh.elf build/soak/bulla.elf
 user: $(USER)
 
 # One flavour of the kernel: $(1) its folder, $(2) its preprocessor flags, $(3) its sources.
@@ -104,6 +108,7 @@ $(eval $(call flavour,build,-DDEBUG=0 -DBUGS=0 -DLAB=0,$(KERNEL_SRC)))
 $(eval $(call flavour,build/test,-DDEBUG=2 -DBUGS=0 -DLAB=0,$(KERNEL_SRC) $(KTEST_SRC)))
 $(eval $(call flavour,build/bugs,-DDEBUG=2 -DBUGS=1 -DLAB=0,$(KERNEL_SRC) $(KTEST_SRC)))
 $(eval $(call flavour,build/lab,-DDEBUG=0 -DBUGS=0 -DLAB=1,$(KERNEL_SRC) $(LAB_SRC)))
+$(eval $(call flavour,build/soak,-DDEBUG=0 -DBUGS=1 -DLAB=0,$(KERNEL_SRC) $(SOAK_SRC)))
 
 build/made/font.asm: tools/font $(wildcard $(FONT))
 	@mkdir -p $(@D)

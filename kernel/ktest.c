@@ -15,6 +15,7 @@
 #include "log.h"
 #include <asm/power.h>
 #include <lib/format.h>
+#include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/mm.h>
@@ -31,6 +32,8 @@ static struct {
     const char *watched; /* NULL: no line is looked for */
     _Atomic bool seen;
 } now;
+
+static const char *options; /* the command line */
 
 /* The one writer of this file: cuts at 300 bytes. */
 static void print(const char *fmt, ...) __printf(1, 2);
@@ -92,6 +95,11 @@ void ktest_note(const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     print("# %s", text);
+}
+
+uint64_t ktest_option(const char *key, uint64_t otherwise)
+{
+    return parse_option_or(options, key, otherwise);
 }
 
 void ktest_log_watch(const char *text)
@@ -174,10 +182,11 @@ static bool run_one(const struct ktest *test, unsigned number)
     return !now.failed;
 }
 
-void ktest_run(const char *patterns)
+void ktest_run(const char *cmdline, const char *patterns)
 {
     unsigned asked = 0, number = 0, failed = 0;
 
+    options = cmdline;
     log_tap_set(take_log_line);
     for (const struct ktest *test = __ktest_start; test < __ktest_end; test++)
         asked += is_asked_for(test, patterns);

@@ -93,7 +93,7 @@ static void run_tests(void)
     if (LAB)
         lab_start(cmdline);
     if (!parse_option(cmdline, "ktest", pattern, sizeof(pattern)))
-        ktest_run(pattern);
+        ktest_run(cmdline, pattern);
 }
 
 static void machine_init(const struct boot_info *info)

@@ -106,7 +106,8 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *
         rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     }
     pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
-    tlb_gather_settles(&gather, start, end);
+    if (!bug_is_back(BUG_B84))
+        tlb_gather_others(&gather, start, end);
     tlb_gather_end(&gather);
     late_note(mm, start, end);
 }

@@ -7,7 +7,7 @@
 
 include tests/host/host.mk
 
-.PHONY: test test-build test-kernel test-user test-boot test-lint lint stats
+.PHONY: test test-build test-kernel test-user test-boot test-lint soak lint stats
 test: deps
 	@$(MAKE) --no-print-directory -j2 test-build
 	@tests/run
@@ -25,6 +25,12 @@ test-boot: kernel efi
 
 test-lint:
 	@tests/run lint
+
+# In turns, which is the same in every run; a part with a thread for each CPU; and with PCIDs.
+soak: kernel-soak
+	@tools/soak --events 100000000
+	@tools/soak --events 2000000 --parallel
+	@tools/soak --events 10000000 --bochs
 
 lint:
 	@tools/lint

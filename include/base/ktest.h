@@ -14,6 +14,7 @@
 
 #include <lib/compiler.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct ktest {
     const char *name;
@@ -77,11 +78,15 @@ void ktest_note(const char *fmt, ...) __printf(1, 2);
 void ktest_log_watch(const char *text);
 bool ktest_log_seen(void);
 
+/* What the command line says of a test: "soak.seed=7"; else @otherwise. */
+uint64_t ktest_option(const char *key, uint64_t otherwise);
+
 /**
  * ktest_run() - run the tests whose names match, print KTAP, leave the machine
+ * @cmdline: for ktest_option()
  * @patterns: names, parted by commas; '*' stands for anything. "*" is all of them.
  *
  * Context: task context, boot CPU. Kernel log lines come with "# " in front from here on.
  * Exit status: EXIT_CODE_OK when some test ran and none failed, else EXIT_CODE_FAILED.
  */
-_Noreturn void ktest_run(const char *patterns);
+_Noreturn void ktest_run(const char *cmdline, const char *patterns);

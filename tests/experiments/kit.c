@@ -54,5 +54,5 @@ void lab_start(const char *cmdline)
     lab_machine_print(cmdline);
     lab_others_begin(NULL, 0, LAB_HALTED); /* what caches keep of threads, they keep from here on */
     lab_others_end();
-    ktest_run(names);
+    ktest_run(cmdline, names);
 }

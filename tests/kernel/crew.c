@@ -21,6 +21,8 @@ static void crew_member(void *arg)
     struct crew *crew = arg;
 
     unsigned who = atomic_fetch_add(&crew->there, 1);
+    if (crew->everywhere)
+        sched_set_affinity(task_current(), 1UL << who);
     while (atomic_load(&crew->there) < crew->size) /* work begins when all are there */
         cpu_relax();
     crew->work(crew, who);
@@ -38,6 +40,13 @@ static uint64_t nr_tasks(void)
     return 0;
 }
 
+static bool add_member(struct crew *crew)
+{
+    struct task *task;
+
+    return EXPECT(kernel_thread("crew", crew_member, crew, &task) == 0);
+}
+
 bool crew_start(struct crew *crew)
 {
     uint64_t deadline = clock_ns() + 60 * SECOND;
@@ -45,8 +54,7 @@ bool crew_start(struct crew *crew)
     crew->tasks_before = nr_tasks();
     crew->size = nr_cpus() - 1;
     for (unsigned i = 0; i < crew->size; i++) {
-        struct task *task;
-        if (!EXPECT(kernel_thread("crew", crew_member, crew, &task) == 0))
+        if (!add_member(crew))
             return false;
         while (atomic_load(&crew->there) <= i && clock_ns() < deadline)
             cpu_relax(); /* its CPU is busy now: the next one goes elsewhere */
@@ -54,19 +62,41 @@ bool crew_start(struct crew *crew)
     return true;
 }
 
-bool crew_join(struct crew *crew)
+static bool is_there(const struct crew *crew)
 {
-    uint64_t deadline = clock_ns() + 60 * SECOND;
+    return atomic_load(&crew->finished) < crew->size || nr_tasks() != crew->tasks_before;
+}
 
-    while ((atomic_load(&crew->finished) < crew->size || nr_tasks() != crew->tasks_before) &&
-           clock_ns() < deadline)
-        cpu_relax();
+static bool was_good(const struct crew *crew)
+{
     return EXPECT(atomic_load(&crew->finished) == crew->size, "%u of %u came back",
                   atomic_load(&crew->finished), crew->size) &&
            EXPECT(atomic_load(&crew->wrong) == 0, "%u wrong", atomic_load(&crew->wrong));
 }
 
+bool crew_join(struct crew *crew)
+{
+    uint64_t deadline = clock_ns() + 60 * SECOND;
+
+    while (is_there(crew) && clock_ns() < deadline)
+        cpu_relax();
+    return was_good(crew);
+}
+
 bool crew_run(struct crew *crew)
 {
     return crew_start(crew) && crew_join(crew);
+}
+
+bool crew_run_everywhere(struct crew *crew)
+{
+    crew->tasks_before = nr_tasks();
+    crew->size = nr_cpus();
+    crew->everywhere = true;
+    for (unsigned i = 0; i < crew->size; i++)
+        if (!add_member(crew))
+            return false;
+    while (is_there(crew))
+        schedule();
+    return was_good(crew);
 }

@@ -20,6 +20,7 @@ struct crew {
     _Atomic unsigned there, finished;
     _Atomic unsigned wrong;
     unsigned size;
+    bool everywhere;
     uint64_t tasks_before;
 };
 
@@ -27,6 +28,10 @@ struct crew {
  * they did not come back in time: the test has failed. */
 bool crew_run(struct crew *crew);
 
-/* Its two halves, for a caller who has something to do meanwhile. */
+/* One thread per CPU, @who is the CPU's number, and this task gives way: for work that may wait,
+ * and that takes as long as it takes. */
+bool crew_run_everywhere(struct crew *crew);
+
+/* The two halves of crew_run(), for a caller who has something to do meanwhile. */
 bool crew_start(struct crew *crew);
 bool crew_join(struct crew *crew);

@@ -5,7 +5,7 @@
  * Room:   tests/kernel.
  * Owns:   nothing.
  * Locks:  none.
- * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B83.
+ * Always: (1) each test is red with a fault of tests/bugs/run, B70 to B84.
  * Source: asm/tlb.h, trust.md V25, T3.
  * Tour:   after tests/kernel/tlb_space.c.
  */
@@ -76,7 +76,7 @@ static void take_away(struct mm *mm)
     EXPECT(mm_protect(mm, AT(1), PAGE_SIZE, VM_READ | VM_WRITE, 0) == 0);
 }
 
-static void others_forget_under(unsigned policy)
+static void rounds_under(unsigned policy, void (*round)(struct mm *mm))
 {
     unsigned usual = tlb_settings.policy;
     struct mm *mm = kit_mm();
@@ -85,48 +85,69 @@ static void others_forget_under(unsigned policy)
     if (nr_cpus() == 1)
         ktest_skip("no other CPU");
     tlb_settings.policy = policy;
-    for (unsigned round = 0; round < ROUNDS && nr_cpus() > 1; round++)
-        take_away(mm);
-    tlb_settings.policy = usual;
-    tlb_leave(&mm->pgtable);
-    kit_mm_put(mm);
-}
-
-KTEST(others_forget_before_a_call_returns)
-{
-    others_forget_under(TLB_SYNC);
-}
-
-KTEST(others_forget_before_they_go_on)
-{
-    others_forget_under(TLB_EARLY);
-}
-
-/* The one who calls has no later moment: not where he is, nor where he goes. */
-KTEST(who_was_late_sees_nothing_of_it_elsewhere)
-{
-    unsigned usual = tlb_settings.policy;
-    struct mm *mm = kit_mm();
-
-    REQUIRE(mm && kit_map(mm, 0, PAGES, RW) == 0);
-    if (nr_cpus() == 1)
-        ktest_skip("no other CPU");
-    tlb_settings.policy = TLB_REUSE;
-    for (unsigned round = 0; round < ROUNDS && nr_cpus() > 1; round++) {
-        REQUIRE(fill(mm));
-        expect_others(mm, load_and_use, PAGES, PAGES, "all there");
-        EXPECT(mm_discard(mm, AT(0), PAGE_SIZE) == 0);
-        expect_others(mm, load_and_use, PAGES - 1, PAGES - 1, "discarded, and then switched to");
-    }
+    for (unsigned i = 0; i < ROUNDS && nr_cpus() > 1; i++)
+        round(mm);
     tlb_settings.policy = usual;
     limbo_drain();
     tlb_leave(&mm->pgtable);
     kit_mm_put(mm);
 }
 
+KTEST(others_forget_before_a_call_returns)
+{
+    rounds_under(TLB_SYNC, take_away);
+}
+
+KTEST(others_forget_before_they_go_on)
+{
+    rounds_under(TLB_EARLY, take_away);
+}
+
+/* The one who calls has no later moment: not where he is, nor where he goes. */
+static void discard_and_go(struct mm *mm)
+{
+    REQUIRE(fill(mm));
+    expect_others(mm, load_and_use, PAGES, PAGES, "all there");
+    EXPECT(mm_discard(mm, AT(0), PAGE_SIZE) == 0);
+    expect_others(mm, load_and_use, PAGES - 1, PAGES - 1, "discarded, and then switched to");
+}
+
+KTEST(who_was_late_sees_nothing_of_it_elsewhere)
+{
+    rounds_under(TLB_REUSE, discard_and_go);
+}
+
+/* Nor is there a later moment for one who finds nothing to take, since another was late with it. */
+
+static void discard_first(struct crew *crew, unsigned who)
+{
+    if (who == 0)
+        EXPECT(mm_discard(crew->mm, AT(0), PAGE_SIZE) == 0);
+}
+
+static void unmap_after_another(struct mm *mm)
+{
+    struct crew crew = {.work = discard_first, .mm = mm};
+    uint64_t word;
+
+    REQUIRE(fill(mm));
+    kit_load(mm);
+    EXPECT(kit_probe_read(AT(0), &word)); /* remembered now */
+    crew_run(&crew);
+    EXPECT(mm_unmap(mm, AT(0), PAGE_SIZE) == 0);
+    EXPECT(!kit_probe_read(AT(0), &word));
+    kit_unload();
+    EXPECT(kit_map(mm, 0, 1, RW) == 0);
+}
+
+KTEST(who_unmaps_what_another_was_late_with_uses_it_no_more)
+{
+    rounds_under(TLB_REUSE, unmap_after_another);
+}
+
 KTEST(others_forget_before_frames_are_free)
 {
-    others_forget_under(TLB_REUSE);
+    rounds_under(TLB_REUSE, take_away);
 }
 
 /* Crews, of which the ledger (V25) looks at each frame that they are given. */
