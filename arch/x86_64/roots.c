@@ -2,25 +2,14 @@
 /*
  * arch/x86_64/roots.c - a root for each CPU, so that only those are asked who can remember
  *
- * A CPU's own root leads to the same tables as the shared one, but only where this CPU has had a
- * fault since. So for each entry, 512 GiB of addresses, it is known who can have walked there, and a
- * flush goes to these. mm/vma.c looks for places for threads on different CPUs under different
- * entries.
- *
- * Room:   arch.
+ * Room:   arch. docs/tlb.md, "A root for each CPU", says why all this is enough.
  * Owns:   the roots of CPUs, and the note of who has which entry.
  * Locks:  none: see arch/x86_64/roots.h.
- * Always: (1) a CPU notes that it uses an entry before the entry is in its root, so before it walks;
- *             who takes something out looks at the notes after that: either he sees the note, or the
- *             CPU's walk sees what he did;
- *         (2) an entry of a CPU's own root is the shared one's, which is never taken out nor changed
- *             while there are own roots (pt_free_tables());
- *         (3) the note goes before the CPU loads the root and forgets all of the address space:
- *             with an entry that it did not walk through since the last time;
- *         (4) who is not asked has nothing to forget, but does not know that: his generation stays
- *             behind, so he forgets the whole space the next time that he is asked, or loads it;
- *         (5) a CPU that loses an entry, or leaves the shared root, begins a generation and has seen
- *             it: so those who look at generations (tlb_ledger.c, mm/limbo.c) know who was innocent.
+ * Always: (1) a CPU notes that it uses an entry before that is in its root; who takes something out
+ *             looks at the notes after that: he sees the note, or the CPU sees what he did;
+ *         (2) an entry of an own root is the shared one's, which stays: see sweep_table();
+ *         (3) a note goes only before a load that forgets the whole space, and that, as leaving the
+ *             shared root, is a generation which the CPU has seen.
  * Source: Clements, Kaashoek, Zeldovich, "RadixVM" (2013), for the idea.
  * Tour:   after arch/x86_64/pgtable.c; then arch/x86_64/tlb_space.c.
  */
@@ -59,7 +48,7 @@ static pte_t *entries_of(const struct page *root)
     return page_kva(root);
 }
 
-#define for_each_entry(i, own)                                                               \
+#define for_each_entry(i, own)                                                       \
     for ((i) = bitmap_find_set((own)->entries, ROOT_ENTRIES, 0); (i) < ROOT_ENTRIES; \
          (i) = bitmap_find_set((own)->entries, ROOT_ENTRIES, (i) + 1))
 
@@ -78,8 +67,7 @@ void roots_free(struct pgtable *pgt)
     unsigned entry;
 
     for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
-        for_each_entry(entry, &roots->own[cpu])
-            entry_drop(roots, cpu, entry);
+        for_each_entry(entry, &roots->own[cpu]) entry_drop(roots, cpu, entry);
         pt_root_put(pgt, roots->own[cpu].table);
     }
     atomic_store(&pgt->roots, NULL);
@@ -91,15 +79,16 @@ static bool is_outside(const struct pt_roots *roots, unsigned cpu)
     return atomic_load(&roots->outside) >> cpu & 1;
 }
 
-/* Entries that were not used since the last time go, and all that is remembered will. Was there one?
- */
+/* Entries that were not used since the last time go; the CPU is about to forget everything. Was
+ * there one? */
 static bool age_entries(struct pt_roots *roots, unsigned cpu)
 {
     struct own_root *own = &roots->own[cpu];
     bool dropped = false;
     unsigned entry;
 
-    for_each_entry(entry, own) {
+    for_each_entry(entry, own)
+    {
         pte_t *slot = &entries_of(own->table)[entry];
         if (pte_is_young(pte_read(slot))) {
             pte_clear_young(slot);

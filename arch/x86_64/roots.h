@@ -60,8 +60,8 @@ uint64_t roots_chosen(struct pgtable *pgt, unsigned cpu, uint64_t generation);
 /* The root that CPU @cpu walks by when it has @pgt loaded. */
 phys_addr_t roots_root(const struct pgtable *pgt, unsigned cpu);
 
-/* If the shared root leads to @va, of the user half, and CPU @cpu's own does not, then that does from
- * now on: true. Context: that CPU, which has @pgt loaded. */
+/* If the shared root leads to @va, of the user half, and CPU @cpu's own does not, then that does
+ * from now on: true. Context: that CPU, which has @pgt loaded. */
 bool roots_follow(const struct pgtable *pgt, unsigned cpu, uint64_t va);
 
 /* CPUs that may remember what is gathered: leaves, and the tables to them. */

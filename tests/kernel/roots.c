@@ -26,8 +26,7 @@ static bool map_at(struct mm *mm, uint64_t at)
         .addr = at, .len_bytes = PAGES * PAGE_SIZE, .place = MAP_FIXED_NEW, .flags = RW};
     uint64_t out;
 
-    return mm_map(mm, &r, &out) == 0 &&
-           mm_fault(mm, user(at), ACCESS_WRITE) == FAULT_RESOLVED;
+    return mm_map(mm, &r, &out) == 0 && mm_fault(mm, user(at), ACCESS_WRITE) == FAULT_RESOLVED;
 }
 
 /* It has own roots, whatever the command line says. */

@@ -23,11 +23,11 @@ struct tlb_gather {
     struct pgtable *pgt;
     uint64_t start, end; /* smallest range that covers what changed; empty: start >= end */
     uint64_t stride;     /* size of the smallest leaf that changed */
-    uint64_t settled, settled_end; /* debug builds: of this nothing may be remembered then */
+    uint64_t settled, settled_end;     /* debug builds: of this nothing may be remembered then */
     uint64_t tables_start, tables_end; /* these were of there; kept with roots for each CPU only */
-    bool tables;                   /* tables were freed: paging-structure caches must go too */
-    bool may_be_late;              /* other CPUs may use what was there until they notice */
-    struct list_node tables_list;  /* table pages to free */
+    bool tables;                       /* tables were freed: paging-structure caches must go too */
+    bool may_be_late;                  /* other CPUs may use what was there until they notice */
+    struct list_node tables_list;      /* table pages to free */
     unsigned nr_pages;
     struct page *pages[TLB_GATHER_PAGES]; /* heads of leaf pages to put, after the flush */
 };
