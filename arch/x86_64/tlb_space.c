@@ -150,8 +150,11 @@ void tlb_load_own(struct pgtable *pgt)
 {
     struct cpu *cpu = this_cpu();
 
-    if (cpu->pgt == pgt)
-        atomic_store(&cpu->tlb.seen, own_root_load(cpu, pgt, atomic_load(&pgt->generation)));
+    if (cpu->pgt != pgt)
+        return;
+    atomic_store(&cpu->tlb.behind, true);
+    atomic_store(&cpu->tlb.seen, own_root_load(cpu, pgt, atomic_load(&pgt->generation)));
+    atomic_store(&cpu->tlb.behind, false);
 }
 
 void tlb_switch(struct pgtable *pgt)
