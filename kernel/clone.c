@@ -148,6 +148,8 @@ static int task_copy(const struct clone_args *a, struct task **out)
     if (a->flags & CLONE_VM) {
         task->mm = me->mm;
         mm_get(task->mm);
+        if (a->flags & CLONE_THREAD)
+            mm_begin_threads(task->mm);
     } else {
         err = mm_fork(me->mm, &task->mm);
         if (err)

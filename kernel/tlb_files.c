@@ -27,6 +27,12 @@ static const struct choice policy = {
     &tlb_settings.policy,
     limbo_policy_changed};
 
+static const struct choice roots = {
+    {"tlb_roots", 0644, .show = choice_show, .store_word = choice_store},
+    {[TLB_ROOTS_SHARED] = "shared", [TLB_ROOTS_PERCPU] = "percpu"},
+    &tlb_settings.roots,
+    NULL};
+
 static const struct setting ceiling = {.value = &tlb_settings.ceiling, .max = UINT32_MAX},
                             lazy = {.value = &tlb_settings.lazy, .max = 1},
                             limbo_max = {.value = &limbo_frames_max, .max = UINT32_MAX};
@@ -40,6 +46,7 @@ static const struct text_kind files[] = {
 void tlb_boot_files(struct dentry *dir)
 {
     text_file_boot(dir, &policy.kind);
+    text_file_boot(dir, &roots.kind);
     TEXT_FILES_BOOT(dir, files);
 }
 
@@ -61,15 +68,20 @@ static void option_ceiling(const char *cmdline)
         log_warn("tlb.ceiling=auto: no memory to measure in");
 }
 
-void tlb_boot_options(const char *cmdline)
+static void option_word(const char *cmdline, const char *name, const struct choice *choice)
 {
     char word[16];
 
+    if (!parse_option(cmdline, name, word, sizeof(word)) && choice_store(&choice->kind, word))
+        log_warn("%s=%s is not understood", name, word);
+}
+
+void tlb_boot_options(const char *cmdline)
+{
     option_ceiling(cmdline);
     option_number(cmdline, "tlb.lazy", &lazy);
-    if (!parse_option(cmdline, "tlb.policy", word, sizeof(word)) &&
-        choice_store(&policy.kind, word))
-        log_warn("tlb.policy=%s is not understood", word);
+    option_word(cmdline, "tlb.policy", &policy);
+    option_word(cmdline, "tlb.roots", &roots);
 }
 
 void tlb_add_vmstat(struct text *t)

@@ -182,7 +182,7 @@ static inline bool is_enough(const struct fault *f, pte_t pte)
 enum fault_result fault_present(struct fault *f, pte_t seen)
 {
     if (is_enough(f, seen)) {
-        tlb_flush_user_local(user(f->va)); /* this CPU remembers less than the leaf grants */
+        tlb_refresh_user_local(user(f->va)); /* this CPU remembers less than the leaf grants */
         return FAULT_RESOLVED;
     }
     spin_lock(pt_lock(f->walk.table));

@@ -137,6 +137,15 @@ void mm_get(struct mm *mm)
     atomic_fetch_add(&mm->refcount, 1);
 }
 
+void mm_begin_threads(struct mm *mm)
+{
+    if (READ_ONCE(tlb_settings.roots) == TLB_ROOTS_SHARED || atomic_load(&mm->pgtable.roots))
+        return;
+    rwsem_write_lock(&mm->mmap_lock);
+    tlb_roots_begin(&mm->pgtable);
+    rwsem_write_unlock(&mm->mmap_lock);
+}
+
 /* All that is mapped goes, page by page, and the tables of what lies close together at once. */
 static void unmap_all(struct mm *mm)
 {

@@ -537,11 +537,27 @@ int vma_find_gap(struct mm *mm, const struct gap_wanted *w, enum gap_order order
     return fits_high(free_from, w->high, w, out) || gap_high(mm->vmas.node, w, out) ? 0 : -ENOMEM;
 }
 
+/* Where each CPU has a root of its own, its threads look in a window that no other's entry of the
+ * root leads to. Windows begin at every other entry: whatever mmap_top is, no two share one. */
+static __cold int find_in_window(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *out)
+{
+    const uint64_t entry = pt_level_size(PT_512G), below = 2 * entry * (cpu_id() + 1);
+    uint64_t high = mm->mmap_top - below;
+
+    if (mm->mmap_upwards || mm->mmap_top < below + entry)
+        return -ENOMEM;
+    return vma_find_gap(mm, &(struct gap_wanted){len_bytes, align, high - entry, high}, GAP_HIGHEST,
+                        out);
+}
+
 int vma_find_place(struct mm *mm, uint64_t len_bytes, uint64_t align, uint64_t *out)
 {
     struct gap_wanted down = {len_bytes, align, vm_settings.mmap_min_addr, mm->mmap_top};
     struct gap_wanted up = {len_bytes, align, mm->mmap_bottom, USER_END};
 
+    if (unlikely(atomic_load_explicit(&mm->pgtable.roots, memory_order_relaxed)) &&
+        !find_in_window(mm, len_bytes, align, out))
+        return 0;
     if (!mm->mmap_upwards && !vma_find_gap(mm, &down, GAP_HIGHEST, out))
         return 0;
     return vma_find_gap(mm, &up, GAP_LOWEST, out);

@@ -12,6 +12,7 @@
 #include "insn.h"
 #include "kernel_tables.h"
 #include "percpu.h"
+#include "roots.h"
 #include <asm/machine.h>
 #include <asm/pgtable.h>
 #include <base/claim.h>
@@ -85,7 +86,7 @@ static int check_user_table(struct page *table, enum pt_level level, uint64_t *n
 
 int pgtable_check(struct pgtable *pgt)
 {
-    uint64_t nr_tables = 0;
+    uint64_t nr_tables = roots_tables(pgt);
     pte_t *root = kernel_table(pgt->root);
     const pte_t *kernel = kernel_table(kernel_pgtable.root);
 
@@ -96,7 +97,7 @@ int pgtable_check(struct pgtable *pgt)
         return err;
     CLAIM(nr_tables == atomic_load(&pgt->nr_tables), "V4", "%lu tables, %lu counted", nr_tables,
           atomic_load(&pgt->nr_tables));
-    return 0;
+    return roots_check(pgt);
 }
 
 static uint64_t tables_below(phys_addr_t table, enum pt_level level)

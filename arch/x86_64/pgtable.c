@@ -17,6 +17,7 @@
 
 #include "kernel_tables.h"
 #include "percpu.h"
+#include "roots.h"
 #include <asm/tlb.h>
 #include <base/bug.h>
 #include <base/fail.h>
@@ -89,6 +90,22 @@ void pgtable_boot_init(void)
     }
 }
 
+static inline int root_alloc(struct pgtable *pgt, struct page **root)
+{
+    int err = table_alloc(pgt, root);
+    if (err)
+        return err;
+    pte_t *slots = page_kva(*root);
+    for (unsigned i = 0; i < kernel_half.nr; i++)
+        slots[kernel_half.slots[i].index] = kernel_half.slots[i].pte;
+    return 0;
+}
+
+int pt_root_get(struct pgtable *pgt, struct page **root)
+{
+    return root_alloc(pgt, root);
+}
+
 int pgtable_init(struct pgtable *pgt)
 {
     struct page *root;
@@ -96,25 +113,28 @@ int pgtable_init(struct pgtable *pgt)
     static _Atomic uint64_t last_id;
 
     *pgt = (struct pgtable){.id = atomic_fetch_add(&last_id, 1) + 1, .nr_gone = 1};
-    int err = table_alloc(pgt, &root);
+    int err = root_alloc(pgt, &root);
     if (err)
         return err;
     pgt->root = page_to_phys(root);
     pgt->copy_end = USER_END;
-    pte_t *slots = page_kva(root);
-    for (unsigned i = 0; i < kernel_half.nr; i++)
-        slots[kernel_half.slots[i].index] = kernel_half.slots[i].pte;
     return 0;
 }
 
-/* What pgtable_init() wrote goes: the page is as blank as it was. */
-static void root_free(struct page *root)
+/* What root_alloc() wrote goes: the page is as blank as it was. */
+static inline void root_free(struct page *root)
 {
     pte_t *slots = page_kva(root);
 
     for (unsigned i = 0; i < kernel_half.nr; i++)
         slots[kernel_half.slots[i].index] = pte_none();
     page_free_blank(root);
+}
+
+void pt_root_put(struct pgtable *pgt, struct page *root)
+{
+    atomic_fetch_sub_explicit(&pgt->nr_tables, 1, memory_order_relaxed);
+    root_free(root);
 }
 
 /* The tables that @table leads to go; it is empty then, its kernel half aside. */
@@ -137,6 +157,8 @@ void pgtable_destroy(struct pgtable *pgt)
 {
     ASSERT(atomic_load(&pgt->cpus) == 0, "cpus=%#lx", atomic_load(&pgt->cpus));
     struct page *root = table_page(pgt->root);
+    if (unlikely(roots_of(pgt)))
+        roots_free(pgt);
     free_below(pgt, root, PT_512G);
     ASSERT(atomic_load(&pgt->nr_tables) == 1, "claim: only the root is left");
     root_free(root);
@@ -365,6 +387,11 @@ static void sweep_table(const struct sweep *sweep, struct page *table, enum pt_l
         bool shared = at < sweep->floor || at + size > sweep->ceiling;
         if ((shared && !bug_is_back(BUG_B16)) || below->table.used)
             continue;
+        if (unlikely(roots_of(sweep->pgt))) {
+            if (level == PT_512G)
+                continue; /* other roots lead there, too */
+            tlb_gather_tables_of(sweep->gather, at, at + size);
+        }
         spin_lock(pt_lock(table));
         pt_set(table, slot, pte_none());
         spin_unlock(pt_lock(table));

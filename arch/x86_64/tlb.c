@@ -19,6 +19,7 @@
 #include "apic.h"
 #include "entry.h"
 #include "percpu.h"
+#include "roots.h"
 #include "tlb_local.h"
 #include "tlb_probe.h"
 #include <asm/time.h>
@@ -32,6 +33,7 @@ enum tlb_wish {
     TLB_FORGET_EARLY, /* .. and say so before: claim 2 */
     TLB_SWEEP,        /* all that was taken from what is loaded */
     TLB_LEAVE,        /* pgt is not to be loaded */
+    TLB_LOAD_OWN,     /* pgt is to be walked by the CPU's own root */
     TLB_KERNEL,       /* kernel addresses */
     TLB_ALL,          /* everything */
     TLB_PROBE         /* nothing: is something remembered? */
@@ -85,6 +87,9 @@ static void do_wish(const struct tlb_request *r)
     case TLB_LEAVE:
         tlb_leave_here(change->pgt);
         break;
+    case TLB_LOAD_OWN:
+        tlb_load_own(change->pgt);
+        break;
     case TLB_KERNEL:
         tlb_forget_kernel_range(change->start, change->end, change->stride);
         break;
@@ -134,7 +139,13 @@ static bool may_be_spared(const struct tlb_request *r, const struct cpu *cpu)
     return r->may_spare && atomic_load(&cpu->tlb.lazy);
 }
 
-/* IRQs off. */
+/* Which of @cpus may remember something of @g. */
+static inline uint64_t users_among(const struct tlb_gather *g, uint64_t cpus)
+{
+    return unlikely(roots_of(g->pgt)) ? cpus & roots_users(g) : cpus;
+}
+
+/* @targets, if there are any. IRQs off. */
 static __force_inline void ask(struct cpu *me, struct tlb_request *r, uint64_t targets)
 {
     tlb_count(me->tlb.events, TLB_REMOTE_REQUEST);
@@ -168,9 +179,10 @@ static void wait_for(const struct tlb_request *r)
 }
 
 /* @own, which is this CPU's part, and, at the same time, everybody else's. @targets may name this
- * CPU. */
+ * CPU, and CPUs that have nothing of @g, if it is about that. */
 static __force_inline void request_with(struct tlb_request *r, uint64_t targets,
-                                        void (*own)(const struct tlb_request *))
+                                        void (*own)(const struct tlb_request *),
+                                        const struct tlb_gather *g)
 {
     struct cpu *me = this_cpu();
 
@@ -179,7 +191,7 @@ static __force_inline void request_with(struct tlb_request *r, uint64_t targets,
     targets &= ~(1UL << me->id);
     irq_flags_t flags = irq_save();
     if (targets)
-        ask(me, r, targets);
+        ask(me, r, g ? users_among(g, targets) : targets);
     own(r);
     irq_restore(flags);
     if (targets)
@@ -188,7 +200,7 @@ static __force_inline void request_with(struct tlb_request *r, uint64_t targets,
 
 static void request_do(struct tlb_request *r, uint64_t targets)
 {
-    request_with(r, targets, do_wish);
+    request_with(r, targets, do_wish, NULL);
 }
 
 static struct tlb_request *own_request(enum tlb_wish wish, struct pgtable *pgt)
@@ -241,10 +253,10 @@ uint64_t tlb_suspects(uint64_t space, uint64_t generation, bool walk)
     return users_of(space, generation, walk, false);
 }
 
-/* The ledger (V25), in debug builds. */
-static void ledger_assert(const struct pgtable *pgt, uint64_t generation, bool tables)
+/* The ledger (V25), in debug builds. @holders: who might have remembered it, before. */
+static void ledger_assert(const struct tlb_gather *g, uint64_t generation, uint64_t holders)
 {
-    uint64_t guilty = DEBUG >= 1 ? tlb_suspects(pgt->id, generation, tables) : 0;
+    uint64_t guilty = DEBUG >= 1 ? tlb_suspects(g->pgt->id, generation, g->tables) & holders : 0;
 
     ASSERT(!guilty, "V25: CPUs %#lx have not flushed for generation %lu", guilty, generation);
 }
@@ -276,21 +288,22 @@ static void follow(const struct tlb_request *r)
     tlb_follow(&r->change);
 }
 
-void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride, bool tables)
+void tlb_shoot_down(const struct tlb_gather *g, uint64_t start, uint64_t end, uint64_t stride)
 {
+    struct pgtable *pgt = g->pgt;
     struct tlb_request *r = new_change(pgt, start, end, stride);
-    uint64_t users = atomic_load(&pgt->cpus);
+    uint64_t users = atomic_load(&pgt->cpus), holders = DEBUG >= 1 ? roots_holders(g) : 0;
 
     bug_moment(BUG_B17);
     bug_moment(BUG_B18);
-    r->may_spare = !tables;
-    if (tlb_settings.policy == TLB_EARLY && !tables)
+    r->may_spare = !g->tables;
+    if (tlb_settings.policy == TLB_EARLY && !g->tables)
         r->wish = TLB_FORGET_EARLY;
     if (bug_is_back(BUG_B71))
         users &= ~(1UL << (cpu_id() ? 0 : 1));
-    request_with(r, users, follow);
+    request_with(r, users, follow, g);
     note_settled(pgt, r->change.generation);
-    ledger_assert(pgt, r->change.generation, tables);
+    ledger_assert(g, r->change.generation, holders);
 }
 
 uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride)
@@ -336,6 +349,19 @@ void tlb_leave(struct pgtable *pgt)
 
     if (users)
         request_do(own_request(TLB_LEAVE, pgt), users);
+}
+
+void tlb_roots_begin(struct pgtable *pgt)
+{
+    if (!roots_of(pgt) && !roots_make(pgt))
+        request_do(own_request(TLB_LOAD_OWN, pgt), atomic_load(&pgt->cpus));
+}
+
+bool tlb_follow_root(uint64_t va)
+{
+    const struct cpu *cpu = this_cpu();
+
+    return roots_of(cpu->pgt) && !cpu->tlb.probing && roots_follow(cpu->pgt, cpu->id, va);
 }
 
 static uint64_t online_cpus(void)
@@ -391,4 +417,10 @@ void tlb_flush_kernel_local(const void *va)
 void tlb_flush_user_local(user_addr_t va)
 {
     tlb_forget_address(va.raw);
+}
+
+void tlb_refresh_user_local(user_addr_t va)
+{
+    tlb_forget_address(va.raw);
+    tlb_follow_root(va.raw);
 }

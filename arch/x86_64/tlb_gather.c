@@ -51,10 +51,10 @@ static uint64_t stride_of(const struct tlb_gather *g)
 static void forget(const struct tlb_gather *g)
 {
     if (tlb_gather_is_empty(g)) {
-        tlb_shoot_down(g->pgt, 0, ~0UL, PAGE_SIZE, true);
+        tlb_shoot_down(g, 0, ~0UL, PAGE_SIZE);
         return;
     }
-    tlb_shoot_down(g->pgt, g->start, g->end, stride_of(g), g->tables);
+    tlb_shoot_down(g, g->start, g->end, stride_of(g));
     atomic_fetch_sub(&g->pgt->unflushed, 1);
 }
 

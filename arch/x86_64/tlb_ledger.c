@@ -11,6 +11,7 @@
  * Source: trust.md 2b, T2: an error of logic is seen even if nobody remembers anything.
  * Tour:   after arch/x86_64/tlb_gather.c.
  */
+#include "roots.h"
 #include "tlb_local.h"
 
 #include <base/panic.h>
@@ -24,6 +25,7 @@ static struct note {
     bool walk;    /* it was a table */
     uint64_t pfn; /* 0: none */
     uint64_t space, generation;
+    uint64_t holders; /* CPUs that might have remembered it */
 } notes[NOTES];
 
 /* Where that of @pfn would be; busy, or NULL. */
@@ -39,8 +41,10 @@ static void note_give(struct note *n)
     atomic_store_explicit(&n->busy, false, memory_order_release);
 }
 
-static void note_block(const struct page *head, const struct pgtable *pgt, bool walk)
+static void note_block(const struct page *head, const struct tlb_gather *g, bool walk)
 {
+    const struct pgtable *pgt = g->pgt;
+    uint64_t holders = roots_holders(g);
     uint64_t first = page_to_pfn(head), nr = min(1UL << head->order, MOST_NOTED);
     uint64_t generation = atomic_load(&pgt->generation) + 1;
 
@@ -52,6 +56,7 @@ static void note_block(const struct page *head, const struct pgtable *pgt, bool 
         n->walk = walk;
         n->space = pgt->id;
         n->generation = generation;
+        n->holders = holders;
         note_give(n);
     }
 }
@@ -63,9 +68,9 @@ void tlb_ledger_note(const struct tlb_gather *g)
     if (!g->tables && tlb_gather_is_empty(g))
         return; /* nobody can remember any of it: there will be no flush */
     for (unsigned i = 0; i < g->nr_pages; i++)
-        note_block(g->pages[i], g->pgt, false);
+        note_block(g->pages[i], g, false);
     list_for_each_entry (table, &g->tables_list, list)
-        note_block(table, g->pgt, true);
+        note_block(table, g, true);
 }
 
 static void look_at_frame(uint64_t pfn)
@@ -74,7 +79,8 @@ static void look_at_frame(uint64_t pfn)
 
     if (!n)
         return;
-    uint64_t guilty = n->pfn == pfn ? tlb_suspects(n->space, n->generation, n->walk) : 0;
+    uint64_t guilty =
+        n->pfn == pfn ? tlb_suspects(n->space, n->generation, n->walk) & n->holders : 0;
     ASSERT(!guilty, "V25: frame %lx is given out, and CPUs %#lx have not flushed space %lu for %lu",
            pfn, guilty, n->space, n->generation);
     n->pfn = n->pfn == pfn ? 0 : n->pfn;

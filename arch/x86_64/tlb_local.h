@@ -36,6 +36,7 @@ struct tlb_cpu {
     unsigned next_slot;     /* the one to be given away next */
     struct tlb_slot slots[TLB_SLOTS];
     int64_t events[TLB_EVENTS];
+    bool probing; /* the own root is to lead nowhere else meanwhile: tlb_probe.c */
 };
 
 static inline void tlb_count(int64_t *events, enum tlb_event event)
@@ -95,13 +96,13 @@ bool tlb_log_read(uint64_t space, uint64_t generation, struct tlb_change *out);
 void tlb_follow(const struct tlb_change *change);
 
 /**
- * tlb_shoot_down() - nobody uses what was taken from [start, end) of @pgt
- * @tables: tables went, too: CPUs that do not use the space must not walk it either
+ * tlb_shoot_down() - nobody uses what was taken from [start, end) of @g's space
+ * @g: who may remember it; if tables went, too, CPUs that do not use the space must not walk it
+ *     either
  *
  * Begins a generation. Context: IRQs on, unless no other CPU runs; no lock of rank >= PAGE_TABLE.
  */
-void tlb_shoot_down(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride,
-                    bool tables);
+void tlb_shoot_down(const struct tlb_gather *g, uint64_t start, uint64_t end, uint64_t stride);
 
 /* Debug builds, V25: the CPUs that use what left @space at @generation, though they should have
  * forgotten it. @walk: or may walk the tables that were there then. */
@@ -121,6 +122,12 @@ void tlb_probe(struct pgtable *pgt, uint64_t start, uint64_t end);
 
 /* All that was taken from the loaded space is forgotten here. IRQs off. */
 void tlb_catch_up(void);
+
+/* Go on by this CPU's own root of @pgt, which has some now, if that is loaded. IRQs off. */
+void tlb_load_own(struct pgtable *pgt);
+
+/* This CPU's own root of what it has loaded leads to @va: was that new? */
+bool tlb_follow_root(uint64_t va);
 
 /* Load the kernel's own tables if @pgt is loaded. IRQs off. */
 void tlb_leave_here(const struct pgtable *pgt);

@@ -98,11 +98,13 @@ static void probe_one(struct pgtable *pgt, uint64_t va)
 
 void tlb_probe_here(struct pgtable *pgt, uint64_t start, uint64_t end)
 {
-    const struct cpu *cpu = this_cpu();
+    struct cpu *cpu = this_cpu();
     uint64_t step = max(round_down((end - start) / ADDRESSES, PAGE_SIZE), PAGE_SIZE);
 
     if (cpu->pgt != pgt || atomic_load(&cpu->tlb.lazy))
         return; /* lazy: it remembers, and does not use */
+    cpu->tlb.probing = true;
     for (uint64_t va = start; va < end && va < USER_END; va += step)
         probe_one(pgt, va);
+    cpu->tlb.probing = false;
 }

@@ -18,6 +18,7 @@
 
 #include "insn.h"
 #include "percpu.h"
+#include "roots.h"
 #include <base/bug.h>
 #include <base/claim.h>
 #include <base/log.h>
@@ -27,8 +28,8 @@
 #define CR3_KEEP (1UL << 63) /* what the PCID remembers stays */
 
 /* In which slot to load @pgt; *@keep: what it remembers of it is still so. */
-static unsigned slot_for(struct tlb_cpu *tlb, const struct pgtable *pgt, uint64_t generation,
-                         bool *keep)
+static __force_inline unsigned slot_for(struct tlb_cpu *tlb, const struct pgtable *pgt,
+                                        uint64_t generation, bool *keep)
 {
     for (unsigned i = 0; i < TLB_SLOTS; i++) {
         if (tlb->slots[i].space == pgt->id) {
@@ -62,6 +63,26 @@ static void root_load(struct cpu *cpu, const struct pgtable *pgt, uint64_t gener
         tlb_count(tlb->events, TLB_SWITCH_KEPT);
 }
 
+/* The same, where this CPU has a root of its own. Return: the generation that it has seen then. */
+static __no_inline uint64_t own_root_load(struct cpu *cpu, struct pgtable *pgt, uint64_t generation)
+{
+    struct tlb_cpu *tlb = &cpu->tlb;
+    bool keep = cpu_has(CPU_PCID);
+    uint64_t pcid = 0;
+
+    if (keep) {
+        tlb->slot = slot_for(tlb, pgt, generation, &keep);
+        pcid = tlb->slot + 1;
+    }
+    phys_addr_t root = roots_choose(pgt, cpu->id, &keep);
+    if (!keep)
+        generation = atomic_load(&pgt->generation);
+    write_cr3(root.raw | pcid | (keep ? CR3_KEEP : 0));
+    if (keep)
+        tlb_count(tlb->events, TLB_SWITCH_KEPT);
+    return roots_chosen(pgt, cpu->id, generation);
+}
+
 static void load(struct cpu *cpu, struct pgtable *pgt)
 {
     struct tlb_cpu *tlb = &cpu->tlb;
@@ -78,7 +99,10 @@ static void load(struct cpu *cpu, struct pgtable *pgt)
     WRITE_ONCE(cpu->pgt, pgt);
     atomic_store(&tlb->lazy, false);
     cpu->copy_end = atomic_load_explicit(&pgt->copy_end, memory_order_relaxed);
-    root_load(cpu, pgt, generation);
+    if (unlikely(roots_of(pgt)))
+        generation = own_root_load(cpu, pgt, generation);
+    else
+        root_load(cpu, pgt, generation);
     if (unseen)
         atomic_store(&tlb->space, pgt->id);
     bug_moment(BUG_B81);
@@ -142,6 +166,17 @@ static void wake(struct cpu *cpu)
     if (!bug_is_back(BUG_B80))
         tlb_catch_up();
     bug_moment(BUG_B82);
+    atomic_store(&cpu->tlb.behind, false);
+}
+
+void tlb_load_own(struct pgtable *pgt)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (cpu->pgt != pgt)
+        return;
+    atomic_store(&cpu->tlb.behind, true);
+    atomic_store(&cpu->tlb.seen, own_root_load(cpu, pgt, atomic_load(&pgt->generation)));
     atomic_store(&cpu->tlb.behind, false);
 }
 
@@ -214,14 +249,14 @@ int tlb_check(void)
 {
     const struct cpu *me = this_cpu();
 
-    CLAIM((read_cr3() & PAGE_MASK) == me->pgt->root.raw, "V26",
+    CLAIM((read_cr3() & PAGE_MASK) == roots_root(me->pgt, me->id).raw, "V26",
           "CPU %u walks root %#lx, and knows of %#lx", me->id, read_cr3(), me->pgt->root.raw);
     for (unsigned i = 0; i < nr_cpus(); i++) {
         const struct pgtable *pgt = cpus[i].pgt;
         uint64_t seen = atomic_load(&cpus[i].tlb.seen), generation = atomic_load(&pgt->generation);
         CLAIM(pgt == &kernel_pgtable || (atomic_load(&pgt->cpus) & 1UL << i), "V26",
               "CPU %u has loaded a root that does not know of it", i);
-        CLAIM(seen >= generation || atomic_load(&cpus[i].tlb.lazy), "V25",
+        CLAIM(seen >= generation || atomic_load(&cpus[i].tlb.lazy) || roots_of(pgt), "V25",
               "CPU %u has flushed for generation %lu of %lu", i, seen, generation);
     }
     return check_pcid(me);

@@ -14,6 +14,7 @@
 #include "insn.h"
 #include "percpu.h"
 #include "smp.h"
+#include "tlb_local.h"
 #include <asm/context.h>
 #include <asm/machine.h>
 #include <asm/memory_layout.h>
@@ -114,6 +115,8 @@ static __no_inline void kernel_fault(struct trap_frame *frame, uint64_t address)
 
     if (!entry)
         die(frame, address);
+    if (user_address && tlb_follow_root(address))
+        return;
     if (user_address && irq_flags_enabled(frame->rflags)) {
         irq_enable();
         bool resolved = uaccess_may_fault(address) && upcall_fault(frame, address);

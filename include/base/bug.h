@@ -94,7 +94,8 @@ enum bug {
     BUG_B81,      /* a CPU that is loading a space is taken for one that does not use it */
     BUG_B82,      /* a CPU that is catching up is taken for one that has */
     BUG_B83,      /* who was late sees what he took away when he comes to another CPU */
-    BUG_B84       /* who unmaps what another was late with goes on using it */
+    BUG_B84,      /* who unmaps what another was late with goes on using it */
+    BUG_B85       /* a CPU's own root leads where the address space does not know of it */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

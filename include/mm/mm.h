@@ -153,6 +153,10 @@ struct mm {
 int __must_check mm_create(struct mm **out);
 void mm_get(struct mm *mm);
 
+/* Threads of its program come to it, perhaps on other CPUs: it gets roots for them, if tlb_settings
+ * say so. Context: mmap_lock not held. */
+void mm_begin_threads(struct mm *mm);
+
 /* The address space of that id with a reference, or NULL: it is gone, or going. */
 struct mm *mm_find(uint64_t id);
 

@@ -17,7 +17,8 @@ HOST_CFLAGS   := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-re
 
 # Files of kernel/ that are pure; the model of a TLB is a tool.
 HOST_SOURCES_test_initramfs := kernel/cpio.c
-HOST_SOURCES_test_mm        := tests/host/mmu.c arch/x86_64/pgtable.c arch/x86_64/check.c
+HOST_SOURCES_test_mm        := tests/host/mmu.c arch/x86_64/pgtable.c arch/x86_64/check.c \
+                               arch/x86_64/roots.c
 HOST_SOURCES_test_table     := $(HOST_SOURCES_test_mm) tests/host/reference.c
 HOST_SOURCES_test_tlbmodel  := $(addprefix tools/tlbmodel/,array.c model.c replay.c shapes.c)
 

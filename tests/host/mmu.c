@@ -304,6 +304,17 @@ void tlb_flush_user_local(user_addr_t va)
         forget_leaf(mmu_cpu, loaded, va.raw, 1);
 }
 
+void tlb_refresh_user_local(user_addr_t va)
+{
+    tlb_flush_user_local(va);
+}
+
+/* CPUs of this machine have one root. */
+void tlb_roots_begin(struct pgtable *pgt)
+{
+    (void)pgt;
+}
+
 void tlb_leave(struct pgtable *pgt)
 {
     forget_leaf(EVERY_CPU, pgt, 0, ~0UL);

@@ -12,6 +12,7 @@
 #include "kit.h"
 
 #include "../../arch/x86_64/percpu.h"
+#include "../../arch/x86_64/roots.h"
 #include "../../kernel/files.h"
 #include "../../kernel/fs.h"
 #include "../../kernel/quiet.h"
@@ -242,6 +243,33 @@ KTEST(a_cpu_that_its_address_space_does_not_know_of_is_found)
     atomic_fetch_and(&mm->pgtable.cpus, ~bit);
     EXPECT_FINDS(tlb_check(), "V26");
     atomic_fetch_or(&mm->pgtable.cpus, bit);
+    kit_unload();
+    kit_mm_put(mm);
+}
+
+KTEST(an_own_root_that_nobody_knows_of_is_found)
+{
+    unsigned usual = tlb_settings.roots;
+
+    tlb_settings.roots = TLB_ROOTS_PERCPU;
+    struct mm *mm = kit_mm();
+    tlb_settings.roots = usual;
+    REQUIRE(mm && kit_map(mm, 0, 1, RW) == 0 && kit_write(mm, 0, 1));
+    struct pt_roots *roots = roots_of(&mm->pgtable);
+    pte_t *slot = page_kva(roots->own[cpu_id()].table);
+    kit_load(mm);
+    EXPECT(tlb_follow_root(AT(0)) && !tlb_follow_root(AT(0)));
+    EXPECT(mm_check(mm) == 0 && tlb_check() == 0);
+    uint64_t users = atomic_exchange(&roots->users[0], 0);
+    EXPECT_FINDS(mm_check(mm), "V26");
+    atomic_store(&roots->users[0], users);
+    pte_t entry = pte_read(slot);
+    pte_write(slot, pte_user_table(mm->pgtable.root));
+    EXPECT_FINDS(mm_check(mm), "V26");
+    pte_write(slot, entry);
+    bitmap_clear(roots->own[cpu_id()].entries, 0);
+    EXPECT_FINDS(mm_check(mm), "V26");
+    bitmap_set(roots->own[cpu_id()].entries, 0);
     kit_unload();
     kit_mm_put(mm);
 }

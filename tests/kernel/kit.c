@@ -20,7 +20,8 @@ struct mm *kit_mm(void)
 {
     struct mm *mm = NULL;
 
-    EXPECT(mm_create(&mm) == 0);
+    if (EXPECT(mm_create(&mm) == 0))
+        mm_begin_threads(mm);
     return mm;
 }
 

@@ -18,6 +18,8 @@
 #include <asm/spinlock.h>
 #include <mm/page.h>
 
+struct pt_roots; /* arch/x86_64/roots.h */
+
 struct pgtable {
     phys_addr_t root;      /* [I] */
     uint64_t id;           /* of no other space, not even of one that is gone; 0: kernel [I] */
@@ -28,6 +30,7 @@ struct pgtable {
     _Atomic uint64_t nr_tables; /* table pages below and with the root, kept ones too [a] */
     _Atomic uint64_t copy_end;  /* what lies below is copied without asking: asm/uaccess.h [a] */
     _Atomic uint64_t nr_gone;   /* tables that were taken out, from 1: see struct pt_near [a] */
+    struct pt_roots *_Atomic roots; /* one for each CPU, by which it walks; NULL: none; stays [a] */
 };
 
 /* Boot: kernel_pgtable's root is as it stays; what is below may grow. */
@@ -230,6 +233,7 @@ struct tlb_gather;
  * pt_free_tables() - give back tables across [start, end) that are empty
  * @floor, @ceiling: only tables that lie wholly between these go: areas outside may be about to
  *                   fill theirs
+ * Where each CPU has a root of its own, tables that a root leads to stay, empty.
  * Context: mmap_lock for writing [start, end). The pages go through the gather: freed after the
  *          flush.
  */

@@ -23,10 +23,11 @@ struct tlb_gather {
     struct pgtable *pgt;
     uint64_t start, end; /* smallest range that covers what changed; empty: start >= end */
     uint64_t stride;     /* size of the smallest leaf that changed */
-    uint64_t settled, settled_end; /* debug builds: of this nothing may be remembered then */
-    bool tables;                   /* tables were freed: paging-structure caches must go too */
-    bool may_be_late;              /* other CPUs may use what was there until they notice */
-    struct list_node tables_list;  /* table pages to free */
+    uint64_t settled, settled_end;     /* debug builds: of this nothing may be remembered then */
+    uint64_t tables_start, tables_end; /* these were of there; kept with roots for each CPU only */
+    bool tables;                       /* tables were freed: paging-structure caches must go too */
+    bool may_be_late;                  /* other CPUs may use what was there until they notice */
+    struct list_node tables_list;      /* table pages to free */
     unsigned nr_pages;
     struct page *pages[TLB_GATHER_PAGES]; /* heads of leaf pages to put, after the flush */
 };
@@ -62,6 +63,13 @@ void tlb_gather_page(struct tlb_gather *g, struct page *page);
 
 /* Free this table page, which no entry points to any more, after the flush. */
 void tlb_gather_table(struct tlb_gather *g, struct page *table);
+
+/* A table of [start, end) is about to be freed in a space where each CPU has a root of its own. */
+static inline void tlb_gather_tables_of(struct tlb_gather *g, uint64_t start, uint64_t end)
+{
+    g->tables_start = g->tables && g->tables_start < start ? g->tables_start : start;
+    g->tables_end = g->tables && g->tables_end > end ? g->tables_end : end;
+}
 
 /* How many more pages fit without a flush. */
 static inline unsigned tlb_gather_room(const struct tlb_gather *g)
@@ -126,6 +134,9 @@ void tlb_flush_kernel_local(const void *va);
 /* This CPU forgets one user address: after a fault that only gained rights. */
 void tlb_flush_user_local(user_addr_t va);
 
+/* The same, after a fault where all was there already: this CPU's own root leads there, too. */
+void tlb_refresh_user_local(user_addr_t va);
+
 /**
  * tlb_switch() - load an address space on this CPU; the kernel's own: none may stay
  * Context: IRQs off.
@@ -135,6 +146,13 @@ void tlb_switch(struct pgtable *pgt);
 /* A task without an address space begins to run here: what is loaded may stay, unused, so that
  * nothing is lost if its owner comes next (lazy mode). IRQs off. */
 void tlb_idle(void);
+
+/**
+ * tlb_roots_begin() - from now on each CPU walks @pgt by a root of its own
+ * Nothing changes where it has some, or memory is short. Context: mmap_lock for writing, whole; as
+ * tlb_flush_kernel().
+ */
+void tlb_roots_begin(struct pgtable *pgt);
 
 /**
  * tlb_leave() - no CPU has @pgt loaded any more
@@ -181,11 +199,19 @@ enum tlb_policy {
     TLB_POLICIES
 };
 
+/* By which root CPUs walk an address space. */
+enum tlb_roots {
+    TLB_ROOTS_SHARED, /* one for all */
+    TLB_ROOTS_PERCPU, /* each by its own, once there are threads */
+    TLB_ROOTS
+};
+
 /* What the command line and /proc/sys/vm set. */
 struct tlb_settings {
     uint64_t ceiling; /* so many addresses are forgotten one by one; more: all at once */
     uint64_t lazy;    /* tlb_idle() does as it says */
     unsigned policy;  /* enum tlb_policy */
+    unsigned roots;   /* enum tlb_roots */
 };
 
 extern struct tlb_settings tlb_settings;
