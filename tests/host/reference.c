@@ -154,6 +154,15 @@ static enum verdict allowed(const struct model *m, bool force, bool write)
     return m->leaf == GUARD ? NO_AREA : m->leaf == POISON ? IS_LOST : told ? IS_TOLD : DONE;
 }
 
+/* Would it be, if nobody were told of it? */
+static bool is_but_told(struct model m, bool force, bool write)
+{
+    bool told = write && m.told;
+
+    m.told = false;
+    return told && allowed(&m, force, write) == DONE;
+}
+
 static void access_it(struct model *m, bool force, bool write, struct outcome *o)
 {
     o->faulted = m->c->way <= EXECUTES && !(is_there(m) && (!write || m->writable));
@@ -186,6 +195,8 @@ struct outcome reference(const struct cell *c)
     o.verdict = allowed(&m, force, write);
     if (o.verdict == DONE)
         access_it(&m, force, write, &o);
+    else if (m.leaf == NONE && is_but_told(m, force, write))
+        unshare(&m); /* its page comes before the question */
     o.word = word_of(&m);
     o.kept = c->company == KEPT ? o.word : NOTHING;
     o.object = child.object = m.object;
