@@ -57,11 +57,18 @@ static uint64_t any_page(struct soak_worker *w)
     return one_in(w, 4) ? page : page / SOAK_HALF * SOAK_HALF + page % HOT;
 }
 
+/* A copy that is refused goes on byte by byte, and may mix two words: so it reads twice. */
 static bool try_once(struct soak_touch *t)
 {
-    uint64_t va = AT(t->page) + t->whose * WORD_STEP;
+    uint64_t va = AT(t->page) + t->whose * WORD_STEP, before;
 
-    return t->write ? kit_probe_write(va, t->word) : kit_probe_read(va, &t->word);
+    if (t->write)
+        return kit_probe_write(va, t->word);
+    do {
+        if (!kit_probe_read(va, &before) || !kit_probe_read(va, &t->word))
+            return false;
+    } while (before != t->word);
+    return true;
 }
 
 /* Where others may be late, that is over as soon as anything is flushed: there are stretches in
