@@ -26,7 +26,7 @@ REPS = "3"
 
 def tlb(*arguments):
     return subprocess.run([ROOT / "tools/tlb", *map(str, arguments)], capture_output=True,
-                          text=True, timeout=300, check=False)
+                          text=True, timeout=500, check=False)
 
 
 @pytest.fixture(scope="module", name="lab")
