@@ -254,6 +254,15 @@ static void unmap_moved(struct mm *mm, const struct remap *r, struct list_node *
         hugetlb_area_replaced(vma);
 }
 
+/* With its neighbours; but what loses its userfaultfd is on Linux watched until it has moved. */
+static struct vma *merge_moved(struct mm *mm, struct vma *new, const struct vma *from)
+{
+    if (new->userfault == from->userfault)
+        return vma_merge(mm, new);
+    mm->unmerged = true;
+    return new;
+}
+
 static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct list_node *dead)
 {
     uint64_t moved = min(r->old_len, r->new_len); /* 0: a second mapping of the same object */
@@ -278,7 +287,7 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     area_count(mm, new->flags, vma_pages(new));
     if (!keeps_old && (new->flags &VM_ACCOUNT))
         commit_twice(moved >> PAGE_SHIFT); /* the old area gives them back */
-    bool tells = vma_merge(mm, new)->flags & VM_UFFD_WP;
+    bool tells = merge_moved(mm, new, vma)->flags & VM_UFFD_WP;
     if (moved)
         move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved, tells);
     if (!keeps_old)

@@ -36,9 +36,12 @@ SCREEN = re.compile(r'Bochs connected to screen "(/dev/pts/\d+)"')
 
 
 def open_screen(typescript):
-    """The terminal that Bochs says it writes to, or None: not yet."""
+    """The terminal that Bochs says it writes to, or None: not yet, or not any more."""
     said = SCREEN.search(typescript.read_text(errors="replace")) if typescript.exists() else None
-    return os.open(said[1], os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK) if said else None
+    try:
+        return os.open(said[1], os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK) if said else None
+    except FileNotFoundError:
+        return None
 
 
 def wait_for(process, typescript, seconds):

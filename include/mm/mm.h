@@ -119,11 +119,11 @@ struct mm {
     bool thp_disabled;            /* prctl(PR_SET_THP_DISABLE) [a] */
     _Atomic bool scanned;         /* mm/collapse_scan.c looks at it [a] */
     uint64_t scan_at, scan_round; /* how far it is; its thread's alone */
-    bool unmerged; /* areas that could be one were left apart, by fork or MREMAP_DONTUNMAP [m] */
-    uint64_t total_pages;            /* sum of all areas [m] */
-    uint64_t peak_pages;             /* the largest it was before some went [m] */
-    uint64_t peak_rss;               /* the most that were resident before some went [a] */
-    uint64_t locked_pages;           /* sum of VM_LOCKED areas [m] */
+    bool unmerged;         /* areas that could be one were left apart, by fork or mremap [m] */
+    uint64_t total_pages;  /* sum of all areas [m] */
+    uint64_t peak_pages;   /* the largest it was before some went [m] */
+    uint64_t peak_rss;     /* the most that were resident before some went [a] */
+    uint64_t locked_pages; /* sum of VM_LOCKED areas [m] */
     uint64_t kind_pages[AREA_KINDS]; /* the same sum by kind [m] */
     uint32_t default_flags;          /* VM_LOCKED of mlockall(MCL_FUTURE) [m] */
     uint16_t pkeys;                  /* bit n: protection key n is given out [m] */
