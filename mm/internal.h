@@ -664,6 +664,9 @@ int __must_check object_collapse(struct object *object, uint64_t first);
  */
 int __must_check object_add_block(struct object *object, uint64_t index, bool untouched);
 
+/* What fallocate() made is looked at for the first time. */
+void object_touch(struct object *object, struct page *page);
+
 /* The block that lost a slot at a border @index falls into pages, if nobody uses it just now. */
 void object_break(struct object *object, uint64_t index);
 

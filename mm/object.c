@@ -165,6 +165,15 @@ bool object_has_page(struct object *object, uint64_t index)
     return touched;
 }
 
+void object_touch(struct object *object, struct page *page)
+{
+    if (likely(!page_is_untouched(page)))
+        return;
+    spin_lock(&object->index_lock); /* a block's other flags may be changing */
+    page_head(page)->flags &= (uint16_t)~PAGE_UNTOUCHED;
+    spin_unlock(&object->index_lock);
+}
+
 /* Does a page of it cost anybody anything but memory? */
 static inline bool is_charged(const struct object *object)
 {

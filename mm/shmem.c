@@ -45,16 +45,6 @@ bool shmem_wants_units(const struct object *object)
     return object->ops == &shmem_ops && policy != SHMEM_HUGE_NEVER && policy != SHMEM_HUGE_DENY;
 }
 
-/* What fallocate() made is looked at for the first time. */
-static void touch(struct object *object, struct page *page)
-{
-    if (likely(!page_is_untouched(page)))
-        return;
-    spin_lock(&object->index_lock); /* a block's other flags may be changing */
-    page_head(page)->flags &= (uint16_t)~PAGE_UNTOUCHED;
-    spin_unlock(&object->index_lock);
-}
-
 /* What was not there a moment ago. -EEXIST: it came, or it came and went; look again. */
 static int make_page(struct object *object, uint64_t index, enum object_get how, struct page **out)
 {
@@ -85,7 +75,7 @@ static int shmem_get_page(struct object *object, uint64_t index, enum object_get
         if (how == OBJECT_GET_EXISTING)
             return 0;
         if (*out) {
-            touch(object, *out);
+            object_touch(object, *out);
             return 0;
         }
         err = make_page(object, index, how, out);

@@ -145,8 +145,11 @@ static int give_access(struct vma *vma, const struct answer *a)
     if (vma_is_beyond(vma, a->at))
         return vma->flags & VM_HUGETLB ? -EFAULT : -EINVAL;
     struct page *page = object_existing_page(vma->object, vma_folio_index(vma, a->at));
-    int err = page ? page_install(vma, a->at, page, a->how) : -EFAULT;
-    if (err && page)
+    if (!page)
+        return -EFAULT;
+    object_touch(vma->object, page);
+    int err = page_install(vma, a->at, page, a->how);
+    if (err)
         page_put(page);
     return err;
 }

@@ -12,8 +12,9 @@
  * Tour:   after user/probe.h, before tests/user/differ.
  *
  * Arguments: SEED:STEPS runs that many steps and prints a hash of the log after every HASH_STEPS;
- * SEED:N-N,N runs these steps only, and prints the log. SEED+THREADS: as many seeds, from that one
- * on, each in a thread.
+ * SEED:STEPS/N looks only after each Nth step at what was left, which is faster. SEED:N-N,N runs
+ * these steps only, and prints the log. SEED+THREADS: as many seeds, from that one on, each in a
+ * thread.
  */
 #define _GNU_SOURCE
 #include "differ_near.h"
@@ -701,23 +702,25 @@ static void say_state(bool with_flags)
     }
 }
 
-static void run_step(uint64_t seed, unsigned number)
+/* @look: and what it left. */
+static void run_step(uint64_t seed, unsigned number, bool look)
 {
     log_len = 0;
     chance_begin(seed, number);
     say("%u ", number);
     do_step();
-    say_state(number % FLAGS_STEPS == 0);
+    if (look)
+        say_state(number % FLAGS_STEPS == 0);
 }
 
 /* --- sequences --- */
 
-static void run_hashed(uint64_t seed, unsigned count)
+static void run_hashed(uint64_t seed, unsigned count, unsigned look_steps)
 {
     uint64_t hash = 1;
 
     for (unsigned n = 1; n <= count; n++) {
-        run_step(seed, n);
+        run_step(seed, n, n % look_steps == 0 || n == count);
         hash = hash_more(hash, log_text, log_len);
         if (n % HASH_STEPS == 0 || n == count) {
             fprintf(out, "%u %016lx\n", n, hash);
@@ -736,7 +739,7 @@ static void run_listed(uint64_t seed, char *list)
             last = (unsigned)strtoul(list + 1, &list, 10);
         list += *list == ',';
         for (unsigned n = first; n <= last; n++) {
-            run_step(seed, n);
+            run_step(seed, n, true);
             fwrite(log_text, 1, log_len, out);
             fflush(out);
         }
@@ -762,10 +765,12 @@ static void run_list(uint64_t seed, char *list)
 {
     run_begin(seed);
     maps_text = mmap(NULL, TEXT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (in_full)
+    if (in_full) {
         run_listed(seed, list);
-    else
-        run_hashed(seed, (unsigned)strtoul(list, NULL, 10));
+    } else {
+        unsigned count = (unsigned)strtoul(list, &list, 10);
+        run_hashed(seed, count, *list == '/' ? (unsigned)strtoul(list + 1, NULL, 10) : 1);
+    }
 }
 
 static struct runner {

@@ -81,6 +81,24 @@ static void a_forced_write_never_reaches_what_an_answer_put_there(void)
     done_with(p);
 }
 
+static void what_was_only_reserved_is_there_for_all_then(void)
+{
+    unsigned char there[2] = {0};
+    int fd = memfd_create("reserved", 0);
+
+    NEED_FILE(0, 0);
+    EXPECT_IS(ftruncate(fd, LEN), 0);
+    EXPECT_IS(fallocate(fd, 0, 0, 2 * PAGE), 0);
+    char *p = map(MAP_SHARED, fd), *other = map(MAP_SHARED, fd);
+    EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_MINOR), 0);
+    EXPECT_IS(continue_with(p, PAGE, 0), 0);
+    EXPECT_IS(mincore(other, 2 * PAGE, there), 0);
+    EXPECT(there[0] == 1 && there[1] == 0);
+    munmap(other, LEN);
+    close(fd);
+    done_with(p);
+}
+
 static void what_the_object_has_is_asked_about(int flags)
 {
     char *alias;
@@ -353,6 +371,7 @@ static const struct ktap_test tests[] = {
     TEST(parts_of_objects_are_lost_in_one_area_only),
     TEST(huge_pages_are_lost_whole),
     TEST(a_forced_write_never_reaches_what_an_answer_put_there),
+    TEST(what_was_only_reserved_is_there_for_all_then),
 };
 
 int main(void)
