@@ -259,6 +259,8 @@ int mm_areas_are(struct mm *mm, uint64_t addr, uint64_t len_bytes, enum area_dem
             break;
         bool sealed = demand == AREAS_ANON && !vma_may_discard(vma);
         err = sealed ? -EPERM : area_is(vma, demand) ? 0 : -EINVAL;
+        if (!err && demand == AREAS_ANON && mm->watched)
+            unmark_range(mm, max(vma->start, addr), min(vma->end, end), PTE_KIND_POISON);
         at = vma->end;
     }
     rwsem_read_unlock(&mm->mmap_lock, reader);
@@ -348,7 +350,7 @@ int mm_guard(struct mm *mm, uint64_t addr, uint64_t len_bytes, bool install)
                 vma_anon_begin(vma);
             err = guard_range(mm, from, at, &gather);
         } else
-            unguard_range(mm, from, at);
+            unmark_range(mm, from, at, PTE_KIND_GUARD);
     }
     tlb_gather_end(&gather);
     rwsem_read_unlock(&mm->mmap_lock, reader);

@@ -329,8 +329,8 @@ void zap_range(struct mm *mm, uint64_t start, uint64_t end, enum zap_what what,
 int __must_check guard_range(struct mm *mm, uint64_t start, uint64_t end,
                              struct tlb_gather *gather);
 
-/* Take guards of [start, end) away; pages stay. */
-void unguard_range(struct mm *mm, uint64_t start, uint64_t end);
+/* Marks of one kind, PTE_KIND_GUARD or PTE_KIND_POISON, go from [start, end). */
+void unmark_range(struct mm *mm, uint64_t start, uint64_t end, enum pte_kind mark);
 
 /* Pages, or areas too, are about to go: there may never again be so many. */
 void rss_peak_note(struct mm *mm);

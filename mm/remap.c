@@ -182,7 +182,8 @@ static int grow_in_place(struct mm *mm, struct vma *vma, uint64_t end)
     late_settle(mm, vma->end, end);
     area_count(mm, vma->flags, (end - vma->end) >> PAGE_SHIFT);
     vma_set_end(vma, end);
-    vma_merge(mm, vma);
+    if (next && vma_can_merge(vma, next))
+        vma_merge(mm, next); /* the area below may stay apart: a stack that grew does */
     return 0;
 }
 

@@ -242,14 +242,14 @@ int guard_range(struct mm *mm, uint64_t start, uint64_t end, struct tlb_gather *
     return 0;
 }
 
-void unguard_range(struct mm *mm, uint64_t start, uint64_t end)
+void unmark_range(struct mm *mm, uint64_t start, uint64_t end, enum pte_kind mark)
 {
     struct pt_run run;
 
     for (pt_run_first(&run, &mm->pgtable, user(start), user(end)); run.nr; pt_run_next(&run)) {
         pt_run_lock(&run);
         for (unsigned i = 0; i < run.nr; i++)
-            if (pte_kind(pte_read(&run.slot[i]), run.level) == PTE_KIND_GUARD)
+            if (pte_kind(pte_read(&run.slot[i]), run.level) == mark)
                 pt_set(run.table, &run.slot[i], pte_none());
         spin_unlock(pt_lock(run.table));
     }

@@ -302,7 +302,7 @@ int __must_check mm_set_policy(struct mm *mm, uint64_t addr, uint64_t len_bytes,
 
 enum area_demand {
     AREAS_PLAIN, /* not locked, no huge pages: MADV_COLD, MADV_PAGEOUT */
-    AREAS_ANON   /* not locked, anonymous and private: MADV_FREE */
+    AREAS_ANON   /* not locked, anonymous and private: MADV_FREE; lost pages are free at once */
 };
 
 /* Is each area of the range as demanded? 0, -EINVAL, or -ENOMEM (a gap, all else is). */

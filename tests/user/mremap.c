@@ -75,6 +75,19 @@ static void growing_in_place_needs_room(void)
     munmap(p, 8 * PAGE);
 }
 
+/* As Linux, which leaves them apart when the one grows down to the other. */
+static void growing_up_leaves_apart_what_grew_down(void)
+{
+    char *p = mmap(NULL, 12 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+
+    munmap(p + 10 * PAGE, 2 * PAGE);
+    munmap(p + 2 * PAGE, 4 * PAGE);
+    EXPECT_IS(probe(p + 2 * PAGE, PROBE_WRITE).sig, 0);
+    EXPECT(do_mremap(p + 6 * PAGE, 4 * PAGE, 5 * PAGE, 0, NULL) == (long)(p + 6 * PAGE));
+    EXPECT_ERR(do_mremap(p, 4 * PAGE, 13 * PAGE, MREMAP_MAYMOVE, NULL), EFAULT); /* two areas */
+    munmap(p, 12 * PAGE);
+}
+
 static void moving_takes_the_bytes_along(void)
 {
     char *p = map_private(8);
@@ -167,6 +180,7 @@ static const struct ktap_test tests[] = {
     TEST(arguments_are_checked),
     TEST(shrinking_gives_the_tail_back),
     TEST(growing_in_place_needs_room),
+    TEST(growing_up_leaves_apart_what_grew_down),
     TEST(moving_takes_the_bytes_along),
     TEST(fixed_replaces_what_was_there),
     TEST(dontunmap_leaves_an_empty_mapping),

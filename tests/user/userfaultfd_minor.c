@@ -281,6 +281,9 @@ static void what_is_lost_is_never_read(void)
     EXPECT_IS(mprotect(p, PAGE, PROT_READ), 0);
     EXPECT_IS(mprotect(p, PAGE, RW), 0);
     EXPECT(is_lost(p));
+    EXPECT_IS(madvise(p + PAGE, PAGE, MADV_FREE), 0);
+    EXPECT_IS(pagemap_of(p + PAGE) & (PM_PRESENT | PM_SWAP), 0); /* what is free is not lost */
+    EXPECT_IS(poison(p + PAGE, PAGE), 0);
     EXPECT_IS(fill(p, 'c'), 0); /* a page may come all the same */
     EXPECT_IS(p[0], 'c');
     EXPECT_ERR(poison(p, PAGE), EEXIST);
