@@ -113,7 +113,8 @@ static void bug_choose(void)
     if (!BUGS)
         return;
     bug_chosen = parse_option_or(cmdline, "bug", BUG_NONE);
-    log_warn("bug B%lu is back", bug_chosen);
+    if (bug_chosen != BUG_NONE)
+        log_warn("bug B%lu is back", bug_chosen);
 }
 
 /* wx=enforce: nothing is written and executed. */
