@@ -397,37 +397,37 @@ int64_t sys_remap_file_pages(uint64_t start, uint64_t len, uint64_t prot, uint64
     return mm_remap_pages(task_current()->mm, start, len, pgoff, !(flags & MAP_NONBLOCK));
 }
 
-/* Advice that is a flag of the area: what it sets and clears. False: it is something else. */
-static bool advice_flags(int advice, uint32_t *set, uint32_t *clear)
-{
-    static const struct {
-        int advice;
-        uint32_t set, clear;
-    } table[] = {
-        {MADV_DONTFORK, VM_DONTFORK, 0},
-        {MADV_DOFORK, 0, VM_DONTFORK},
-        {MADV_DONTDUMP, VM_DONTDUMP, 0},
-        {MADV_DODUMP, 0, VM_DONTDUMP},
-        {MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE},
-        {MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE},
-        {MADV_NORMAL, 0, VM_RAND_READ | VM_SEQ_READ},
-        {MADV_RANDOM, VM_RAND_READ, VM_SEQ_READ},
-        {MADV_SEQUENTIAL, VM_SEQ_READ, VM_RAND_READ},
-        {MADV_WILLNEED, 0, 0},
-        {MADV_WIPEONFORK, VM_WIPEONFORK, 0},
-        {MADV_KEEPONFORK, 0, VM_WIPEONFORK},
-        {MADV_MERGEABLE, 0, 0},
-        {MADV_UNMERGEABLE, 0, 0},
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
-        if (table[i].advice == advice) {
-            *set = table[i].set;
-            *clear = table[i].clear;
-            return true;
-        }
-    }
-    return false;
-}
+/* What is known: a flag of the areas, with what it sets and clears, or an action of advise(). */
+static const struct advice {
+    enum { ADVICE_UNKNOWN, ADVICE_FLAG, ADVICE_ACTION } kind;
+    uint32_t set, clear;
+} advices[] = {
+    [MADV_NORMAL] = {ADVICE_FLAG, 0, VM_RAND_READ | VM_SEQ_READ},
+    [MADV_RANDOM] = {ADVICE_FLAG, VM_RAND_READ, VM_SEQ_READ},
+    [MADV_SEQUENTIAL] = {ADVICE_FLAG, VM_SEQ_READ, VM_RAND_READ},
+    [MADV_WILLNEED] = {ADVICE_FLAG, 0, 0},
+    [MADV_DONTNEED] = {ADVICE_ACTION, 0, 0},
+    [MADV_FREE] = {ADVICE_ACTION, 0, 0},
+    [MADV_REMOVE] = {ADVICE_ACTION, 0, 0},
+    [MADV_DONTFORK] = {ADVICE_FLAG, VM_DONTFORK, 0},
+    [MADV_DOFORK] = {ADVICE_FLAG, 0, VM_DONTFORK},
+    [MADV_MERGEABLE] = {ADVICE_FLAG, 0, 0},
+    [MADV_UNMERGEABLE] = {ADVICE_FLAG, 0, 0},
+    [MADV_HUGEPAGE] = {ADVICE_FLAG, VM_HUGEPAGE, VM_NOHUGEPAGE},
+    [MADV_NOHUGEPAGE] = {ADVICE_FLAG, VM_NOHUGEPAGE, VM_HUGEPAGE},
+    [MADV_DONTDUMP] = {ADVICE_FLAG, VM_DONTDUMP, 0},
+    [MADV_DODUMP] = {ADVICE_FLAG, 0, VM_DONTDUMP},
+    [MADV_WIPEONFORK] = {ADVICE_FLAG, VM_WIPEONFORK, 0},
+    [MADV_KEEPONFORK] = {ADVICE_FLAG, 0, VM_WIPEONFORK},
+    [MADV_COLD] = {ADVICE_ACTION, 0, 0},
+    [MADV_PAGEOUT] = {ADVICE_ACTION, 0, 0},
+    [MADV_POPULATE_READ] = {ADVICE_ACTION, 0, 0},
+    [MADV_POPULATE_WRITE] = {ADVICE_ACTION, 0, 0},
+    [MADV_DONTNEED_LOCKED] = {ADVICE_ACTION, 0, 0},
+    [MADV_COLLAPSE] = {ADVICE_ACTION, 0, 0},
+    [MADV_GUARD_INSTALL] = {ADVICE_ACTION, 0, 0},
+    [MADV_GUARD_REMOVE] = {ADVICE_ACTION, 0, 0},
+};
 
 /* A range of a call that rounds its length up to pages. -EINVAL, or 0 with whole pages in *@len. */
 static int round_range(uint64_t addr, uint64_t *len)
@@ -480,21 +480,15 @@ static int advise(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 
 int madvise_in(struct mm *mm, uint64_t addr, uint64_t len, int advice)
 {
-    static const int known[] = {MADV_DONTNEED,      MADV_DONTNEED_LOCKED, MADV_FREE,
-                                MADV_COLD,          MADV_PAGEOUT,         MADV_REMOVE,
-                                MADV_POPULATE_READ, MADV_POPULATE_WRITE,  MADV_GUARD_INSTALL,
-                                MADV_GUARD_REMOVE,  MADV_COLLAPSE};
-    uint32_t set = 0, clear = 0;
-    bool is_flag = advice_flags(advice, &set, &clear), is_known = is_flag;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
-        is_known |= known[i] == advice;
-    if (!is_known)
+    if ((unsigned)advice >= ARRAY_SIZE(advices) || advices[advice].kind == ADVICE_UNKNOWN)
         return -EINVAL;
+    const struct advice *known = &advices[advice];
     int err = round_range(addr, &len);
     if (err || !len)
         return err;
-    return is_flag ? mm_change_flags(mm, addr, len, set, clear) : advise(mm, addr, len, advice);
+    if (known->kind == ADVICE_FLAG)
+        return mm_change_flags(mm, addr, len, known->set, known->clear);
+    return advise(mm, addr, len, advice);
 }
 
 int64_t sys_madvise(uint64_t addr, uint64_t len, int advice)
