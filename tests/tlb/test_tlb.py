@@ -156,6 +156,26 @@ def test_a_log_from_a_terminal_is_understood(lab, tmp_path):
     assert len(rows_of(tmp_path)) > 500
 
 
+def test_a_stick_with_the_laboratory_boots_by_uefi(tmp_path):
+    """As make lab-iso makes it, with one experiment; CPUs as firmware leaves them."""
+    iso = tmp_path / "lab.iso"
+    subprocess.run([ROOT / "tools/mkiso", iso, ROOT / "build/lab/bulla.elf", "",
+                    "lab=walk_depth lab.clock=time lab.reps=3"], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    with open(tmp_path / "log", "wb") as log:
+        done = subprocess.run(
+            ["qemu-system-x86_64", "-no-user-config", "-nodefaults", "-display", "none",
+             "-no-reboot", "-accel", "tcg", "-machine", "q35", "-cpu", "max", "-smp", "2",
+             "-m", "256M", "-bios", "/usr/share/ovmf/OVMF.fd", "-serial", "stdio",
+             "-device", "usb-ehci", "-device", "usb-storage,drive=stick",
+             "-drive", f"if=none,id=stick,format=raw,file={iso}",
+             "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+            stdin=subprocess.DEVNULL, stdout=log, timeout=200, check=False)
+    assert done.returncode == 33  # switched off with status 0
+    assert tlb("log", "--out", tmp_path, tmp_path / "log").returncode == 0
+    assert {row["experiment"] for row in rows_of(tmp_path)} == {"walk_depth"}
+
+
 def test_a_log_without_rows_is_refused(tmp_path):
     (tmp_path / "log").write_text("bulla: booted by pvh\n")
     done = tlb("log", tmp_path / "log", "--out", tmp_path)
