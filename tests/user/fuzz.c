@@ -52,6 +52,7 @@ enum {
     ARENA_PAGES = 64,
     DATA_BYTES = 16 * 4096,
     SETTLE_MS = 30000, /* after a round */
+    QUIET_MS = 300,    /* nothing changed for so long: it has settled */
     RARELY = 0,        /* weights of calls: those that end a worker's life .. */
     COMMON = 16,       /* .. against the others */
 };
@@ -979,6 +980,22 @@ static bool settles(const struct held *before)
     return false;
 }
 
+/* The same at two looks in a row: else what is still dying would be taken for what stays. */
+static void look_when_settled(struct held *out)
+{
+    static struct held again;
+    uint64_t end = now_ms() + SETTLE_MS;
+    bool same;
+
+    held_look(out);
+    do {
+        sleep_ms(QUIET_MS);
+        held_look(&again);
+        same = out->kib == again.kib && !strcmp(out->objects, again.objects);
+        *out = again;
+    } while (!same && now_ms() < end);
+}
+
 static unsigned round_of_chaos(struct chance *c, unsigned ms)
 {
     uint64_t seen[WORKERS] = {0}, since[WORKERS], end = now_ms() + ms;
@@ -1023,7 +1040,7 @@ int main(int argc, char **argv)
         }
         clean_up();
         if (round == 0)
-            held_look(&before);
+            look_when_settled(&before);
         else if (!settles(&before))
             return 1;
         if (now_ms() >= end)
