@@ -18,7 +18,6 @@ BUILD = os.path.join(os.path.dirname(HERE), "build")
 SHAPES = [os.path.join(HERE, "tlbmodel", name)
           for name in ("array.c", "model.c", "shapes.c", "shapes_main.c")]
 TRACE_SECONDS = 120
-TRIES = 3
 # Rows of user/bench.c, with how many operations.
 WORKLOADS = (("mprotect_16_touch:500", "mprotect of 16 pages, then touch"),
              ("munmap_512_touched:30", "munmap of 512 touched pages"),
@@ -97,16 +96,11 @@ def trace(kernel, options, program):
 
 
 def trace_rows(workload, kernel):
-    """By policy. Recording begins when the host has seen the program begin: on a busy host a
-    program may be over by then, and is run again."""
-    for _ in range(TRIES):
-        with tempfile.TemporaryDirectory(prefix="bulla-tlb-") as folder:
-            path = os.path.join(folder, "rows.csv")
-            trace(kernel, ["--csv", path], [os.path.join(BUILD, "user", "bench"), workload])
-            rows = read_csv(path)
-        if int(rows[0]["walks"]):
-            return rows
-    return []
+    """By policy."""
+    with tempfile.TemporaryDirectory(prefix="bulla-tlb-") as folder:
+        path = os.path.join(folder, "rows.csv")
+        trace(kernel, ["--csv", path], [os.path.join(BUILD, "user", "bench"), workload])
+        return read_csv(path)
 
 
 def trace_log(kernel_name, kernel):

@@ -44,6 +44,7 @@
  *   env=NAME=VALUE         one variable of the environment
  *   rows=N cols=N          size of the user's terminal
  *   core=1                 let it leave a core file, and send that over the port behind CORE_MARK
+ *   hold=1                 the program starts when a line has come over the port
  *
  * Without argv the job is the guided tour, followed by a shell if the mode is term. Without the
  * file (an image that was booted by hand) it is the same, on the console.
@@ -56,7 +57,7 @@ struct job {
     const char *exec_path;  /* NULL: argv[0] */
     enum port_mode mode;
     struct winsize size; /* zero: unknown */
-    bool core;
+    bool core, hold;
     char **argv; /* argv[0] == NULL: tour and shell */
     char **envp;
 };
@@ -120,6 +121,8 @@ static void job_option(struct job *job, const char *name, char *value)
         job->exec_path = value;
     else if (!strcmp(name, "core"))
         job->core = true;
+    else if (!strcmp(name, "hold"))
+        job->hold = true;
     else if (!strcmp(name, "rows"))
         job->size.ws_row = (unsigned short)atoi(value);
     else if (!strcmp(name, "cols"))
@@ -219,6 +222,16 @@ static void job_open_port(const struct job *job)
         close(fd);
 }
 
+/* In the child, whose port is open: until somebody has seen that it is ready, and says a line. */
+static void job_wait_to_be_let_go(void)
+{
+    char c = '\0';
+
+    while (c != '\n')
+        if (read(STDOUT_FILENO, &c, 1) != 1)
+            _exit(126);
+}
+
 /* In the child: become the program, or die as a shell would. */
 _Noreturn static void job_exec(const struct job *job, char **argv)
 {
@@ -228,6 +241,8 @@ _Noreturn static void job_exec(const struct job *job, char **argv)
 
     snprintf(line, sizeof line, "init: job %s\n", path);
     say(line); /* the port is ready: input may come */
+    if (job->hold)
+        job_wait_to_be_let_go();
     if (job->core)
         setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
     execve(path, argv, job->envp);
