@@ -32,8 +32,9 @@ static bool share_leaf(struct mm *child, bool tells, struct pt_run *run, unsigne
 {
     pte_t pte = pte_read(&run->slot[i]);
     if (!pte_has_frame(pte)) {
-        if (!pte_is_none(pte) && (tells || pte_kind(pte, run->level) != PTE_KIND_UFFD_WP))
-            pt_set(to->table, to->slot, pte); /* guards, and what is lost, are inherited */
+        bool mark = pte_is_vacant(pte);
+        if (!pte_is_none(pte) && (tells || !mark)) /* guards, and what is lost, are inherited */
+            pt_set(to->table, to->slot, mark ? pte : pte_without_uffd_wp(pte));
         return false;
     }
     uint64_t size = pt_level_size(run->level);

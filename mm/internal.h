@@ -313,6 +313,12 @@ enum zap_what {
     ZAP_OBJECT_PAGES /* private copies stay, too: of a hole that is punched */
 };
 
+/* Of pages of @vma that are discarded, or lie behind their object's new end. */
+static inline enum zap_what zap_discarded(const struct vma *vma)
+{
+    return vma->object && (READ_ONCE(vma->flags) & VM_UFFD_WP) ? ZAP_FROM_OBJECT : ZAP_PAGES;
+}
+
 /**
  * zap_range() - remove leaves of [start, end) and drop what they referred to
  * @mm: for the counts
@@ -743,10 +749,13 @@ void userfault_tell_unmapped(struct list_node *dead);
 int __must_check userfault_fork(struct vma *copy, const struct vma *vma, struct list_node *pairs);
 void userfault_forked(struct mm *child, struct list_node *pairs, bool succeeded);
 
-/* userfault_wp.c: the first write to each page of [start, end), which lies in @vma, is told; or not
- * any more. mmap_lock held. TLB: gathered. 0, or -ENOMEM with a part changed. */
-int __must_check area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, bool tell,
-                                  struct tlb_gather *gather);
+/* userfault_wp.c */
+enum tell { TELL_NOT, TELL, TELL_AND_NOTE /* area_note_writes() */ };
+
+/* The first write to each page of [start, end), which lies in @vma, is told; or not any more.
+ * mmap_lock held. TLB: gathered. 0, or -ENOMEM with a part changed. */
+int __must_check area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end,
+                                  enum tell tell, struct tlb_gather *gather);
 
 /* What a marked leaf @pte of @vma becomes when nobody is told any more. @written: by this access */
 pte_t leaf_untold(const struct vma *vma, pte_t pte, bool written);

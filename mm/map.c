@@ -539,7 +539,7 @@ static int discard(struct mm *mm, uint64_t addr, uint64_t len_bytes, uint32_t re
         if (vma->hugetlb)
             discard_own(vma, from, at, &gather);
         else
-            zap_range(mm, from, at, vma->object ? ZAP_FROM_OBJECT : ZAP_PAGES, &gather);
+            zap_range(mm, from, at, zap_discarded(vma), &gather);
         if (bug_is_back(BUG_B19))
             gather.start = from;
     }

@@ -42,7 +42,7 @@ static __cold pte_t entry_untold(pte_t pte)
     if (bug_is_back(BUG_B60))
         return pte;
     pte = pte_without_uffd_wp(pte);
-    return pte_has_frame(pte) ? pte : pte_none();
+    return pte_is_vacant(pte) ? pte_none() : pte;
 }
 
 /* What was moved of one table. */
@@ -145,7 +145,8 @@ static int tables_for(struct mm *mm, const struct vma *vma, uint64_t from, uint6
     return 0;
 }
 
-/* The leaves of @vma in the range. @tells: of first writes at the new place */
+/* The leaves of @vma in the range. @tells: of first writes at the new place, or nobody is told at
+ * the old one: guards may still be marked. */
 static void move_leaves(struct mm *mm, const struct vma *vma, uint64_t from, uint64_t to,
                         uint64_t len, bool tells)
 {
@@ -288,7 +289,7 @@ static int move_promised(struct mm *mm, struct vma *vma, struct remap *r, struct
     area_count(mm, new->flags, vma_pages(new));
     if (!keeps_old && (new->flags &VM_ACCOUNT))
         commit_twice(moved >> PAGE_SHIFT); /* the old area gives them back */
-    bool tells = merge_moved(mm, new, vma)->flags & VM_UFFD_WP;
+    bool tells = (merge_moved(mm, new, vma)->flags & VM_UFFD_WP) || !vma->userfault;
     if (moved)
         move_leaves(mm, vma_find(mm, r->old), r->old, r->to, moved, tells);
     if (!keeps_old)

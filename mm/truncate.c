@@ -30,7 +30,8 @@ void object_unmap(struct object *object, uint64_t first, uint64_t last, enum zap
         uint64_t base = vma->start - (vma->pgoff << PAGE_SHIFT); /* may wrap; the sum does not */
         struct tlb_gather gather;
         tlb_gather_begin(&gather, &vma->mm->pgtable);
-        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT), what, &gather);
+        zap_range(vma->mm, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT),
+                  what == ZAP_FROM_OBJECT ? zap_discarded(vma) : what, &gather);
         if (!bug_is_back(BUG_B17) && !bug_is_back(BUG_B11))
             tlb_gather_others(&gather, base + (from << PAGE_SHIFT), base + (to << PAGE_SHIFT));
         tlb_gather_end(&gather);

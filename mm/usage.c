@@ -107,9 +107,11 @@ static void see_slot(const struct pt_run *run, unsigned i, uint64_t addr, unsign
             break;
         case PTE_KIND_GUARD:
             seen->guard = true;
+            seen->uffd_wp = pte_is_uffd_wp(pte);
             break;
         case PTE_KIND_POISON:
             seen->poison = true;
+            seen->uffd_wp = pte_is_uffd_wp(pte);
             break;
         case PTE_KIND_UFFD_WP:
             seen->uffd_wp = true;

@@ -122,7 +122,7 @@ static void unmark(const struct vma *vma)
     struct tlb_gather gather;
 
     tlb_gather_begin(&gather, &vma->mm->pgtable);
-    int err = area_tell_writes(vma, vma->start, vma->end, false, &gather);
+    int err = area_tell_writes(vma, vma->start, vma->end, TELL_NOT, &gather);
     ASSERT(!err, "claim: taking marks away needs no memory");
     tlb_gather_end(&gather);
 }

@@ -33,8 +33,9 @@ static bool marks_stand_alone(const struct vma *vma)
     return vma->object || vma->userfault->wp_unpopulated;
 }
 
-/* What the entry becomes. */
-static pte_t entry_told(const struct vma *vma, pte_t pte, enum pt_level level, bool tell)
+/* What the entry becomes. Guards, and what is lost, are marked by who notes writes alone, once and
+ * for all: he is not told of them again. */
+static pte_t entry_told(const struct vma *vma, pte_t pte, enum pt_level level, enum tell tell)
 {
     switch (pte_kind(pte, level)) {
     case PTE_KIND_NONE:
@@ -43,11 +44,12 @@ static pte_t entry_told(const struct vma *vma, pte_t pte, enum pt_level level, b
         return tell ? pte : pte_none();
     case PTE_KIND_LEAF:
     case PTE_KIND_PROTNONE:
-        if (tell == pte_is_uffd_wp(pte))
+        if ((tell != TELL_NOT) == pte_is_uffd_wp(pte))
             return pte;
         return tell ? pte_made_uffd_wp(pte) : leaf_untold(vma, pte, false);
     case PTE_KIND_GUARD:
     case PTE_KIND_POISON:
+        return tell == TELL_AND_NOTE && level == PT_4K ? pte_made_uffd_wp(pte) : pte;
     case PTE_KIND_TABLE:
     case PTE_KINDS:
         break;
@@ -56,7 +58,7 @@ static pte_t entry_told(const struct vma *vma, pte_t pte, enum pt_level level, b
 }
 
 /* Returns whether CPUs may remember that the entry could be written to. */
-static bool tell_slot(const struct vma *vma, const struct pt_run *run, unsigned i, bool tell)
+static bool tell_slot(const struct vma *vma, const struct pt_run *run, unsigned i, enum tell tell)
 {
     pte_t pte = pte_read(&run->slot[i]), next = entry_told(vma, pte, run->level, tell);
 
@@ -70,7 +72,7 @@ static bool tell_slot(const struct vma *vma, const struct pt_run *run, unsigned 
     return tell && pte_is_writable(pte);
 }
 
-static void tell_run(const struct vma *vma, struct pt_run *run, bool tell,
+static void tell_run(const struct vma *vma, struct pt_run *run, enum tell tell,
                      struct tlb_gather *gather)
 {
     uint64_t size = pt_level_size(run->level);
@@ -115,7 +117,7 @@ static int make_slots(const struct vma *vma, uint64_t start, uint64_t end)
     return err;
 }
 
-int area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, bool tell,
+int area_tell_writes(const struct vma *vma, uint64_t start, uint64_t end, enum tell tell,
                      struct tlb_gather *gather)
 {
     int err = tell && marks_stand_alone(vma) ? make_slots(vma, start, end) : 0;
@@ -143,7 +145,8 @@ static int tell_range(struct mm *mm, uint64_t start, uint64_t end, bool tell,
             return -ENOENT;
         if ((vma->flags & VM_HUGETLB) && !is_aligned(start | end, vma_unit(vma)))
             return -EINVAL;
-        err = area_tell_writes(vma, max(start, vma->start), min(end, vma->end), tell, gather);
+        err = area_tell_writes(vma, max(start, vma->start), min(end, vma->end),
+                               tell ? TELL : TELL_NOT, gather);
         if (err)
             return err;
     }
@@ -168,7 +171,7 @@ int area_note_writes(const struct vma *vma, uint64_t start, uint64_t end)
     struct tlb_gather gather;
 
     tlb_gather_begin(&gather, &vma->mm->pgtable);
-    int err = area_tell_writes(vma, start, end, true, &gather);
+    int err = area_tell_writes(vma, start, end, TELL_AND_NOTE, &gather);
     tlb_gather_end(&gather);
     return err;
 }

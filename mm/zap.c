@@ -81,7 +81,7 @@ static __cold bool zap_takes(enum zap_what what, enum pte_kind kind)
     return false;
 }
 
-/* The leaf in @slot went; a program is still to be told of the first write to what comes there. */
+/* What was in @slot went; a program is still to be told of the first write to what comes there. */
 static __cold void zap_leaves_mark(pte_t *slot, struct zapped *z)
 {
     if (bug_is_back(BUG_B61))
@@ -99,6 +99,8 @@ static __force_inline struct page *zap_slot(pte_t *slot, unsigned i, enum pt_lev
         if (!pte_is_none(pte) && zap_takes(what, pte_kind(pte, level))) {
             pte_write(slot, pte_none());
             z->entries++;
+            if (what >= ZAP_FROM_OBJECT && pte_is_uffd_wp(pte))
+                zap_leaves_mark(slot, z);
         }
         return NULL;
     }
@@ -216,9 +218,12 @@ static int guard_page(struct mm *mm, uint64_t va, bool *guarded)
     if (err)
         return err;
     spin_lock(pt_lock(walk.table));
-    if (walk.level == PT_4K && !pte_has_frame(pte_read(walk.slot)))
+    pte_t pte = pte_read(walk.slot);
+    *guarded = pte_kind(pte, walk.level) == PTE_KIND_GUARD;
+    if (!*guarded && walk.level == PT_4K && !pte_has_frame(pte)) {
         pt_set(walk.table, walk.slot, pte_guard());
-    *guarded = pte_kind(pte_read(walk.slot), walk.level) == PTE_KIND_GUARD;
+        *guarded = true;
+    }
     spin_unlock(pt_lock(walk.table));
     return 0;
 }

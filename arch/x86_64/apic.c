@@ -96,18 +96,26 @@ static void wait_accepted(void)
         cpu_relax();
 }
 
+/* Unlike a store to the memory form, this WRMSR does not wait for earlier stores. */
+static __no_inline void send_by_msr(uint32_t target, uint32_t command)
+{
+    __asm__ volatile("mfence; lfence" ::: "memory");
+    wrmsr(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
+}
+
 /* IRQs off, or nothing that they do sends. */
 static void send(uint32_t target, uint32_t command)
 {
-    if (!apic_registers) {
-        /* Unlike a store to the memory form, this WRMSR does not wait for earlier stores. */
-        __asm__ volatile("mfence; lfence" ::: "memory");
-        wrmsr(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
+    char *registers = apic_registers;
+
+    if (!registers) {
+        send_by_msr(target, command);
         return;
     }
-    wait_accepted();
-    apic_write(APIC_COMMAND_TARGET, target << 24);
-    apic_write(APIC_COMMAND, command);
+    if (unlikely(*(volatile uint32_t *)(registers + APIC_COMMAND) & COMMAND_PENDING))
+        wait_accepted();
+    *(volatile uint32_t *)(registers + APIC_COMMAND_TARGET) = target << 24;
+    *(volatile uint32_t *)(registers + APIC_COMMAND) = command;
 }
 
 void apic_send_ipi(const struct cpu *cpu, unsigned vector)

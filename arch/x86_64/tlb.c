@@ -139,19 +139,21 @@ static bool may_be_spared(const struct tlb_request *r, const struct cpu *cpu)
     return r->may_spare && atomic_load(&cpu->tlb.lazy);
 }
 
-/* Which of @cpus may remember something of @g. */
-static inline uint64_t users_among(const struct tlb_gather *g, uint64_t cpus)
+/* Who may remember something of @g, which is about @pgt. */
+static inline uint64_t users_among(const struct pgtable *pgt, const struct tlb_gather *g)
 {
-    return unlikely(roots_of(g->pgt)) ? cpus & roots_users(g) : cpus;
+    uint64_t cpus = atomic_load(&pgt->cpus);
+
+    return unlikely(roots_of(pgt)) ? cpus & roots_users(g) : cpus;
 }
 
-/* @targets, if there are any. IRQs off. */
+/* There are @targets, others than @me. IRQs off. */
 static __force_inline void ask(struct cpu *me, struct tlb_request *r, uint64_t targets)
 {
     tlb_count(me->tlb.events, TLB_REMOTE_REQUEST);
     atomic_store_explicit(&r->pending, targets, memory_order_release);
     for (; targets; targets &= targets - 1) {
-        struct cpu *cpu = &cpus[__builtin_ctzl(targets)];
+        struct cpu *cpu = &cpus[(unsigned)__builtin_ctzl(targets)];
         if (unlikely(may_be_spared(r, cpu))) {
             atomic_fetch_and(&r->pending, ~(targets & -targets));
             tlb_count(me->tlb.events, TLB_LAZY_SPARED);
@@ -178,29 +180,29 @@ static void wait_for(const struct tlb_request *r)
     }
 }
 
-/* @own, which is this CPU's part, and, at the same time, everybody else's. @targets may name this
- * CPU, and CPUs that have nothing of @g, if it is about that. */
-static __force_inline void request_with(struct tlb_request *r, uint64_t targets,
-                                        void (*own)(const struct tlb_request *),
-                                        const struct tlb_gather *g)
+/* @own, which is the part of @me, and everybody else's at the same time. @targets may name @me. */
+static __force_inline void request_with(struct cpu *me, struct tlb_request *r, uint64_t targets,
+                                        void (*own)(const struct tlb_request *))
 {
-    struct cpu *me = this_cpu();
-
     if (DEBUG >= 1)
         ASSERT(irqs_enabled() || nr_cpus() == 1, "claim 3: waiting is done with IRQs on");
     targets &= ~(1UL << me->id);
-    irq_flags_t flags = irq_save();
-    if (targets)
-        ask(me, r, g ? users_among(g, targets) : targets);
+    if (!targets) {
+        irq_flags_t flags = irq_save();
+        own(r);
+        irq_restore(flags);
+        return;
+    }
+    irq_disable();
+    ask(me, r, targets);
     own(r);
-    irq_restore(flags);
-    if (targets)
-        wait_for(r);
+    irq_enable();
+    wait_for(r);
 }
 
 static void request_do(struct tlb_request *r, uint64_t targets)
 {
-    request_with(r, targets, do_wish, NULL);
+    request_with(this_cpu(), r, targets, do_wish);
 }
 
 static struct tlb_request *own_request(enum tlb_wish wish, struct pgtable *pgt)
@@ -261,21 +263,24 @@ static void ledger_assert(const struct tlb_gather *g, uint64_t generation, uint6
     ASSERT(!guilty, "V25: CPUs %#lx have not flushed for generation %lu", guilty, generation);
 }
 
-/* What was put off before @generation has been made up for. */
-static void note_settled(struct pgtable *pgt, uint64_t generation)
+/* What was put off before @r has been made up for. */
+static __no_inline void note_settled(const struct tlb_request *r)
 {
-    uint64_t late = atomic_load_explicit(&pgt->late, memory_order_relaxed);
+    struct pgtable *pgt = r->change.pgt;
+    uint64_t late = atomic_load(&pgt->late);
 
-    if (unlikely(late) && late < generation)
+    if (late && late < r->change.generation)
         atomic_compare_exchange_strong(&pgt->late, &late, 0);
 }
 
-/* The next generation of @pgt, whose range this is, as our request. */
-static __force_inline struct tlb_request *new_change(struct pgtable *pgt, uint64_t start,
-                                                     uint64_t end, uint64_t stride)
+/* The next generation of @pgt, whose range this is, as the request of @me. */
+static __force_inline struct tlb_request *new_change(const struct cpu *me, struct pgtable *pgt,
+                                                     uint64_t start, uint64_t end, uint64_t stride)
 {
-    struct tlb_request *r = own_request(TLB_FORGET, pgt);
+    struct tlb_request *r = &tlb_requests[me->id];
 
+    r->wish = TLB_FORGET;
+    r->change.pgt = pgt;
     r->change.generation = atomic_fetch_add(&pgt->generation, 1) + 1;
     r->change.start = start;
     r->change.end = tlb_is_too_much(start, end, stride) ? TLB_ALL_OF_IT : end;
@@ -290,9 +295,11 @@ static void follow(const struct tlb_request *r)
 
 void tlb_shoot_down(const struct tlb_gather *g, uint64_t start, uint64_t end, uint64_t stride)
 {
+    struct cpu *me = this_cpu();
     struct pgtable *pgt = g->pgt;
-    struct tlb_request *r = new_change(pgt, start, end, stride);
-    uint64_t users = atomic_load(&pgt->cpus), holders = DEBUG >= 1 ? roots_holders(g) : 0;
+    struct tlb_request *r = new_change(me, pgt, start, end, stride);
+    uint64_t users = users_among(pgt, g);
+    uint64_t holders = DEBUG >= 1 ? roots_holders(g) : 0;
 
     bug_moment(BUG_B17);
     bug_moment(BUG_B18);
@@ -300,15 +307,16 @@ void tlb_shoot_down(const struct tlb_gather *g, uint64_t start, uint64_t end, ui
     if (tlb_settings.policy == TLB_EARLY && !g->tables)
         r->wish = TLB_FORGET_EARLY;
     if (bug_is_back(BUG_B71))
-        users &= ~(1UL << (cpu_id() ? 0 : 1));
-    request_with(r, users, follow, g);
-    note_settled(pgt, r->change.generation);
+        users &= ~(1UL << (me->id ? 0 : 1));
+    request_with(me, r, users, follow);
+    if (unlikely(atomic_load_explicit(&pgt->late, memory_order_relaxed)))
+        note_settled(r);
     ledger_assert(g, r->change.generation, holders);
 }
 
 uint64_t tlb_forget_here(struct pgtable *pgt, uint64_t start, uint64_t end, uint64_t stride)
 {
-    struct tlb_request *r = new_change(pgt, start, end, stride);
+    struct tlb_request *r = new_change(this_cpu(), pgt, start, end, stride);
 
     tlb_log_write(&r->change);
     irq_flags_t flags = irq_save();

@@ -252,6 +252,67 @@ static void pages_of_a_pool_are_noted(void)
 /* Writers and scans race: each write is told by the scan that is under way, or by a later one. */
 enum { ROUNDS = 200 };
 
+/* The first of watched pages are lost, or guarded. @flags: as mmap(2) */
+static char *map_with_untouchable(int flags, bool lost)
+{
+    char *p = map(flags, -1);
+
+    EXPECT_IS(watch(p, LEN, UFFDIO_REGISTER_MODE_WP | (lost ? UFFDIO_REGISTER_MODE_MISSING : 0)),
+              0);
+    if (lost)
+        EXPECT_IS(answer(UFFDIO_POISON, p, 2 * PAGE, 0), 0);
+    else
+        EXPECT_IS(madvise(p, 2 * PAGE, 102 /* MADV_GUARD_INSTALL */), 0);
+    return p;
+}
+
+static void what_nobody_may_touch_is_noted_once(void)
+{
+    if (linux_before(6, 18)) /* the first that takes guards for marks, too */
+        SKIP("a newer Linux's");
+    for (int lost = 0; lost <= 1; lost++) {
+        NEED_FILE(0, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_POISON);
+        char *p = map_with_untouchable(MAP_PRIVATE, lost);
+        EXPECT_TEXT(written(p, 4, WP_MATCHING), "0-4:2 ");
+        EXPECT_TEXT(written(p, 4, 0), "");
+        EXPECT(is_marked(p) && is_marked(p + 3 * PAGE));
+        EXPECT_IS(protect(p, LEN, 0), 0);
+        EXPECT(is_marked(p) && !is_marked(p + 3 * PAGE));
+        EXPECT_IS(probe(p, PROBE_WRITE).sig, lost ? SIGBUS : SIGSEGV);
+        EXPECT(is_marked(p));
+        EXPECT_IS(ask_no_more(p, LEN), 0);
+        EXPECT(is_marked(p));
+        pid_t child = fork();
+        int status = -1;
+        if (child == 0)
+            _exit(is_marked(p));
+        EXPECT_IS(waitpid(child, &status, 0), child);
+        EXPECT_IS(status, 0);
+        EXPECT_IS(madvise(p, LEN, MADV_DONTNEED), 0);
+        EXPECT_IS(is_marked(p), !lost);
+        char *q = mremap(p, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, p + 64 * PAGE);
+        EXPECT_IS(is_marked(q), !lost);
+        done_with(q);
+    }
+}
+
+static void marks_of_what_is_lost_stay_where_writes_are_told(void)
+{
+    if (linux_before(6, 18))
+        SKIP("a newer Linux's");
+    for (int told = 0; told <= 1; told++) {
+        NEED_FILE(0, UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_POISON);
+        char *p = map_with_untouchable(MAP_SHARED, true);
+        EXPECT_TEXT(written(p, 2, WP_MATCHING), "0-2:2 ");
+        if (!told)
+            EXPECT_IS(ask_no_more(p, LEN), 0);
+        EXPECT_IS(madvise(p, PAGE, MADV_DONTNEED), 0);
+        EXPECT_IS(is_marked(p), told);
+        EXPECT(is_marked(p + PAGE));
+        done_with(p);
+    }
+}
+
 static char *field;
 static volatile unsigned round_of_writer;
 
@@ -302,6 +363,8 @@ static const struct ktap_test tests[] = {
     TEST(any_memory_can_be_watched_so),
     TEST(huge_pages_are_noted_whole_until_they_are_written),
     TEST(pages_of_a_pool_are_noted),
+    TEST(what_nobody_may_touch_is_noted_once),
+    TEST(marks_of_what_is_lost_stay_where_writes_are_told),
     TEST(no_write_is_missed),
 };
 

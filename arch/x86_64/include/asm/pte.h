@@ -240,7 +240,8 @@ static inline pte_t pte_joined(pte_t a, pte_t b)
     return (pte_t){a.raw | b.raw};
 }
 
-/* Is a program told of the next write: of a LEAF or PROTNONE entry, or PTE_KIND_UFFD_WP? */
+/* Is a program told of the next write: of a LEAF or PROTNONE entry, or PTE_KIND_UFFD_WP? A GUARD or
+ * POISON entry is never written to; it has been noted. */
 static inline bool pte_is_uffd_wp(pte_t pte)
 {
     return pte.raw & PTE_SOFT_UFFD_WP;
