@@ -96,7 +96,9 @@ bool crew_run_everywhere(struct crew *crew)
     for (unsigned i = 0; i < crew->size; i++)
         if (!add_member(crew))
             return false;
-    while (is_there(crew))
+    while (is_there(crew)) {
         schedule();
+        cpu_relax(); /* in QEMU's turns it is the others' turn then */
+    }
     return was_good(crew);
 }

@@ -20,7 +20,7 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 STALE = os.path.join(TOP, "build", "tests", "stale")
 FOUND = re.compile(r"tlbsan: CPU \d+: (\w+) at 0x\w+ reached frame 0x\w+, which is (\w+): (\w+)")
-CHANCES = 12  # to meet a race
+CHANCES = 40  # to meet a race
 
 
 @pytest.fixture(scope="module", autouse=True)
