@@ -36,14 +36,14 @@ def test_nobody_uses_what_was_taken_away():
 
 
 def test_a_seed_gives_the_same_run_again():
-    """As a rule: now and then the host cuts a CPU's turn short, and what follows is shifted."""
-    def differences(one, other):
-        return sum(a != b for a, b in zip(one, other)) + abs(len(one) - len(other))
-
-    run, again, another = (expect_clean(100000, "--seed", seed).split("\n")[:-2]
-                           for seed in (7, 7, 8))
-    assert differences(run, again) <= 15
-    assert differences(run, another) > 40
+    """Line by line. Now and then the host cuts a CPU's turn short: then it is run once more."""
+    runs = []
+    for _ in range(4):
+        runs.append(expect_clean(100000, "--seed", 7).split("\n")[:-2])
+        if runs[-1] in runs[:-1]:
+            break
+    assert runs[-1] in runs[:-1]
+    assert expect_clean(100000, "--seed", 8).split("\n")[:-2] not in runs
 
 
 def test_four_cpus_in_turns():
