@@ -65,11 +65,17 @@ enum apic_register {
 
 char *apic_registers; /* NULL with x2APIC, and before apic_init(); entry.asm uses it */
 
+/* A register's memory form. */
+static volatile uint32_t *apic_memory(char *registers, enum apic_register r)
+{
+    return (volatile uint32_t *)(registers + r);
+}
+
 static uint32_t apic_read(enum apic_register r)
 {
     if (!apic_registers)
         return rdmsr(MSR_X2APIC + r / 16);
-    return *(volatile uint32_t *)(apic_registers + r);
+    return *apic_memory(apic_registers, r);
 }
 
 static void apic_write(enum apic_register r, uint32_t v)
@@ -77,7 +83,7 @@ static void apic_write(enum apic_register r, uint32_t v)
     if (!apic_registers)
         wrmsr(MSR_X2APIC + r / 16, v);
     else
-        *(volatile uint32_t *)(apic_registers + r) = v;
+        *apic_memory(apic_registers, r) = v;
 }
 
 uint32_t apic_own_id(void)
@@ -112,10 +118,10 @@ static void send(uint32_t target, uint32_t command)
         send_by_msr(target, command);
         return;
     }
-    if (unlikely(*(volatile uint32_t *)(registers + APIC_COMMAND) & COMMAND_PENDING))
+    if (unlikely(*apic_memory(registers, APIC_COMMAND) & COMMAND_PENDING))
         wait_accepted();
-    *(volatile uint32_t *)(registers + APIC_COMMAND_TARGET) = target << 24;
-    *(volatile uint32_t *)(registers + APIC_COMMAND) = command;
+    *apic_memory(registers, APIC_COMMAND_TARGET) = target << 24;
+    *apic_memory(registers, APIC_COMMAND) = command;
 }
 
 void apic_send_ipi(const struct cpu *cpu, unsigned vector)
