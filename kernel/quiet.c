@@ -17,6 +17,7 @@
 #include <asm/cpu.h>
 #include <asm/smp.h>
 #include <asm/time.h>
+#include <base/bug.h>
 #include <base/log.h>
 #include <stdatomic.h>
 
@@ -72,10 +73,16 @@ static bool all_are(_Atomic unsigned *count)
     return atomic_load(count) == nr_cpus() - 1;
 }
 
+/* In this order: a CPU stops standing before it takes a task out of a queue. */
+static bool all_rest(void)
+{
+    return !sched_somebody_waits() && all_are(&standing);
+}
+
 /* Let the others get to where they can stand. False: one of them does not. */
 static bool wait_for_rest(uint64_t until_ns)
 {
-    while (!all_are(&standing) || sched_somebody_waits()) {
+    while (!all_rest()) {
         if (clock_ns() > until_ns)
             return false;
         sched_run_deferred();
@@ -92,11 +99,12 @@ static void let_go(void)
         cpu_relax();
 }
 
-/* All stand: stop them. False: an interrupt gave one of them work at the last moment. */
+/* All stand: stop them. False: an interrupt gave one of them work at the last moment, and those
+ * who have stopped would not answer if it asked them to forget something. */
 static bool stop_all(void)
 {
     atomic_store(&held, true);
-    while (!all_are(&stopped) && !sched_somebody_waits())
+    while (!all_are(&stopped) && (bug_is_back(BUG_B86) ? !sched_somebody_waits() : all_rest()))
         cpu_relax();
     irq_disable();
     if (all_are(&stopped) && !sched_somebody_waits())

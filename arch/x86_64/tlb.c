@@ -27,6 +27,7 @@
 #include <base/panic.h>
 
 #define PATIENCE_NS (10 * 1000 * 1000 * 1000UL)
+#define LOOK_NS     (10 * 1000 * 1000UL) /* a look counts for no more: the machine stood still */
 
 enum tlb_wish {
     TLB_FORGET,       /* user addresses of pgt, up to generation */
@@ -169,15 +170,25 @@ static __force_inline void ask(struct cpu *me, struct tlb_request *r, uint64_t t
 }
 
 /* Debug builds do not wait for ever. */
-static void wait_for(const struct tlb_request *r)
+static void wait_impatiently(const struct tlb_request *r)
 {
-    uint64_t deadline = DEBUG >= 1 ? clock_ns() + PATIENCE_NS : 0, left;
+    uint64_t last = clock_ns(), waited = 0, left;
 
     while ((left = atomic_load_explicit(&r->pending, memory_order_acquire))) {
-        if (DEBUG >= 1)
-            ASSERT(clock_ns() < deadline, "CPUs %#lx do not answer a shootdown", left);
+        uint64_t now = clock_ns();
+        waited += min(now - last, LOOK_NS);
+        last = now;
+        ASSERT(waited < PATIENCE_NS, "CPUs %#lx do not answer a shootdown", left);
         cpu_relax();
     }
+}
+
+static void wait_for(const struct tlb_request *r)
+{
+    if (DEBUG >= 1)
+        wait_impatiently(r);
+    while (atomic_load_explicit(&r->pending, memory_order_acquire))
+        cpu_relax();
 }
 
 /* @own, which is the part of @me, and everybody else's at the same time. @targets may name @me. */

@@ -95,7 +95,8 @@ enum bug {
     BUG_B82,      /* a CPU that is catching up is taken for one that has */
     BUG_B83,      /* who was late sees what he took away when he comes to another CPU */
     BUG_B84,      /* who unmaps what another was late with goes on using it */
-    BUG_B85       /* a CPU's own root leads where the address space does not know of it */
+    BUG_B85,      /* a CPU's own root leads where the address space does not know of it */
+    BUG_B86       /* who runs again while the others are stopped is not waited for */
 };
 
 /* Which is back. Written by kernel/main.c before the first program. */

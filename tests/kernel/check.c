@@ -9,16 +9,18 @@
  * Source: trust.md V4, V7-V10, V12, V25, V26, V29, V30.
  * Tour:   after mm/check.c, mm/frames.c, kernel/check.c; others are in tests/kernel/fault.c.
  */
-#include "kit.h"
+#include "crew.h"
 
 #include "../../arch/x86_64/percpu.h"
 #include "../../arch/x86_64/roots.h"
 #include "../../kernel/files.h"
 #include "../../kernel/fs.h"
 #include "../../kernel/quiet.h"
+#include "../../kernel/sched.h"
 #include "../../kernel/sealed.h"
 #include "../../kernel/syscall.h"
 #include <asm/context.h>
+#include <asm/time.h>
 #include <mm/usage.h>
 #include <upcalls.h>
 
@@ -283,6 +285,35 @@ KTEST(everybody_stands_while_it_is_quiet)
         quiet_end();
         EXPECT(irqs_enabled() && !quiet_is_wanted());
     }
+}
+
+static _Atomic bool nobody_asks;
+
+/* Sleeps and asks all others in turn, a millisecond each. */
+static void sleep_and_ask(struct crew *crew, unsigned who)
+{
+    const uint64_t ms = 1000000;
+
+    (void)crew;
+    while (!who && !nobody_asks) {
+        sched_sleep(ms);
+        for (uint64_t end = clock_ns() + ms; clock_ns() < end;)
+            tlb_flush_kernel(&nobody_asks, &nobody_asks + 1);
+    }
+}
+
+KTEST(who_runs_again_is_waited_for)
+{
+    struct crew crew = {.work = sleep_and_ask};
+
+    nobody_asks = false;
+    REQUIRE(crew_start(&crew));
+    for (unsigned i = 0; i < 50; i++) {
+        REQUIRE(quiet_begin());
+        quiet_end();
+    }
+    nobody_asks = true;
+    EXPECT(crew_join(&crew));
 }
 
 KTEST_PANICS(page_freed_before_every_cpu_flushed_panics, "V25: CPUs 0x2 have not flushed")
