@@ -73,7 +73,16 @@ int cut_prepare(struct mm *mm, uint64_t start, uint64_t end)
     return 0;
 }
 
-void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
+/* What others took out of what is unmapped, and have not forgotten yet, the caller forgets too. */
+static void gather_others(struct tlb_gather *gather, uint64_t start, uint64_t end)
+{
+    if (!bug_is_back(BUG_B84))
+        tlb_gather_others(gather, start, end);
+}
+
+/* @forgotten: there are no leaves, since zap_aside(), and nobody uses what was there. */
+static void remove_areas(struct mm *mm, uint64_t start, uint64_t end, bool forgotten,
+                         struct list_node *dead)
 {
     struct tlb_gather gather;
     struct vma *vma = vma_find_from(mm, start);
@@ -106,10 +115,15 @@ void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *
         rwsem_write_begin(&mm->mmap_lock, 0, RWSEM_EVERYTHING);
     }
     pt_free_tables(&mm->pgtable, user(start), user(end), user(floor), user(ceiling), &gather);
-    if (!bug_is_back(BUG_B84))
-        tlb_gather_others(&gather, start, end);
+    if (!forgotten)
+        gather_others(&gather, start, end);
     tlb_gather_end(&gather);
     late_note(mm, start, end);
+}
+
+void unmap_areas(struct mm *mm, uint64_t start, uint64_t end, struct list_node *dead)
+{
+    remove_areas(mm, start, end, false, dead);
 }
 
 void free_dead(struct mm *mm, struct list_node *dead)
@@ -394,8 +408,8 @@ int mm_map(struct mm *mm, const struct map_request *r, uint64_t *out)
 
 /* The pages of a part of one area go while other calls have their turn. It lies in one area, so
  * nobody finds a free place there; the area may be cut, or merged, until it is our turn again: for
- * that nobody else gets the spares. */
-static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, bool may_be_late)
+ * that nobody else gets the spares. *@done: they are gone; there may have been no place aside. */
+static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, bool may_be_late, bool *done)
 {
     struct vma *spares[MM_SPARES];
     struct tlb_gather gather;
@@ -409,8 +423,10 @@ static int zap_aside(struct mm *mm, uint64_t start, uint64_t end, bool may_be_la
         tlb_gather_begin(&gather, &mm->pgtable);
         tlb_gather_may_be_late(&gather, may_be_late);
         zap_range(mm, start, end, ZAP_AREA, &gather);
+        gather_others(&gather, start, end);
         tlb_gather_end(&gather);
         rwsem_write_resume(&mm->mmap_lock, passed);
+        *done = true;
     }
     for (unsigned i = 0; i < MM_SPARES; i++)
         spare_put(mm, spares[i]);
@@ -441,13 +457,13 @@ static int unmap_locked(struct mm *mm, uint64_t start, uint64_t end, struct list
     if (!first || first->start >= end)
         return 0;
     rwsem_write_range(&mm->mmap_lock, start, end);
-    bool within = first->start <= start && first->end >= end;
+    bool within = first->start <= start && first->end >= end, aside = false;
     int err = cut_prepare(mm, start, end);
     if (!err && within && is_shared(mm) && !wants_one_flush(first, start, end))
-        err = zap_aside(mm, start, end, !first->object);
+        err = zap_aside(mm, start, end, !first->object, &aside);
     if (err)
         return err;
-    unmap_areas(mm, start, end, dead);
+    remove_areas(mm, start, end, aside, dead);
     return 0;
 }
 
