@@ -39,6 +39,7 @@
 #include <base/log.h>
 #include <base/panic.h>
 #include <boot_info.h>
+#include <lib/frames.h>
 #include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/boot_alloc.h>
@@ -132,6 +133,14 @@ static void zeroing_choose(void)
     memory_alloc_flags =
         parse_option_or(cmdline, "init_on_alloc", 0) ? PAGE_ALLOC_ZERO : PAGE_ALLOC_PLAIN;
     memory_zero_on_free = parse_option_or(cmdline, "init_on_free", 0);
+}
+
+static void fast_string_choose(void)
+{
+    if (parse_has_option(cmdline, "fast_string"))
+        fast_string = parse_option_or(cmdline, "fast_string", 1);
+    else
+        fast_string_measure();
 }
 
 static void root_init(const struct boot_info *info)
@@ -233,6 +242,7 @@ void kernel_main(struct boot_info *info)
         layout_randomize_set(RANDOMIZE_NOTHING);
     fail_at_set(parse_option_or(cmdline, "fail_at", 0));
     zeroing_choose();
+    fast_string_choose();
     if (DEBUG >= 2 || parse_has_option(cmdline, "vm_check"))
         machine_check_often(parse_option_or(cmdline, "vm_check", 1000));
     wx_choose();

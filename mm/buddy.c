@@ -19,6 +19,7 @@
 #include <asm/spinlock.h>
 #include <base/fail.h>
 #include <base/log.h>
+#include <lib/frames.h>
 #include <lib/string.h>
 #include <mm/boot_alloc.h>
 #include <mm/memmap.h>
@@ -506,7 +507,7 @@ static inline struct page *made_used(struct page *page, unsigned order, unsigned
     page->flags = 0;
     atomic_store_explicit(&page->refcount, 1, memory_order_relaxed);
     if ((flags & PAGE_ALLOC_ZERO) && !blank)
-        zero_words(page_kva(page), (PAGE_SIZE << order) / sizeof(uint64_t));
+        zero_frames(page_kva(page), PAGE_SIZE << order);
     return page;
 }
 
@@ -560,7 +561,7 @@ static inline void check_unused(struct page *page, unsigned order)
 
 static __cold void wipe(struct page *page)
 {
-    zero_words(page_kva(page), (PAGE_SIZE << page->order) / sizeof(uint64_t));
+    zero_frames(page_kva(page), PAGE_SIZE << page->order);
     page->flags |= page->order ? 0 : PAGE_BLANK;
 }
 
@@ -657,8 +658,7 @@ void buddy_release_reserved(uint64_t start_pfn, uint64_t end_pfn)
             ASSERT(pfn_to_page(i)->state == PAGE_RESERVED, "frame %lx is %s", i,
                    page_state_names[pfn_to_page(i)->state]);
         if (memory_zero_on_free)
-            zero_words(direct_map_ptr(pfn_to_phys(pfn)),
-                       (stop - pfn) * PAGE_SIZE / sizeof(uint64_t));
+            zero_frames(direct_map_ptr(pfn_to_phys(pfn)), (stop - pfn) * PAGE_SIZE);
         zone_add(pfn, stop);
         pfn = stop;
         spin_unlock_irqrestore(&zone.lock, irq);

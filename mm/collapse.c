@@ -13,7 +13,7 @@
  */
 #include "internal.h"
 #include <base/bug.h>
-#include <lib/string.h>
+#include <lib/frames.h>
 #include <uapi/errno.h>
 
 /* Does the area have a unit, and either pages that are its own or an object of small ones? */
@@ -85,10 +85,10 @@ static bool take_over(struct mm *mm, struct page *table, pte_t *slot, void *to)
     struct page *frame = pte_has_frame(pte) ? phys_to_page(pte_phys(pte, PT_4K)) : zero_page;
 
     if (page_is_zeros(page_head(frame))) {
-        memset(to, 0, PAGE_SIZE);
+        zero_frames(to, PAGE_SIZE);
         return false;
     }
-    memcpy(to, page_kva(frame), PAGE_SIZE);
+    copy_frames(to, page_kva(frame), PAGE_SIZE);
     struct folio *folio = page_folio(frame);
     atomic_fetch_sub_explicit(&folio->page.mapcount, 1, memory_order_relaxed);
     rss_add(mm, folio, -1);

@@ -15,6 +15,7 @@
  * Tour:   after mm/collapse.c and mm/object.c.
  */
 #include "internal.h"
+#include <lib/frames.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
 
@@ -106,7 +107,7 @@ static void pages_replace(struct object *object, uint64_t first, struct page *hu
         }
         if (page_head(old)->order)
             block_lost_slot(page_head(old));
-        memcpy(page_kva(frame), page_kva(old), PAGE_SIZE);
+        copy_frames(page_kva(frame), page_kva(old), PAGE_SIZE);
         index_replace(&object->folios, first + i, frame);
         page_put(old);
     }

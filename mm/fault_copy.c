@@ -14,6 +14,7 @@
  */
 #include "fault.h"
 #include <base/bug.h>
+#include <lib/frames.h>
 #include <lib/string.h>
 
 enum fault_result private_page(const struct fault *f, unsigned alloc_flags, struct page **out)
@@ -37,7 +38,7 @@ enum fault_result private_page(const struct fault *f, unsigned alloc_flags, stru
 
 void copy_page(struct page *to, const struct page *from)
 {
-    memcpy(page_kva(to), page_kva(from), PAGE_SIZE << to->order);
+    copy_frames(page_kva(to), page_kva(from), PAGE_SIZE << to->order);
 }
 
 enum fault_result fault_private(struct fault *f, const struct page *from)

@@ -14,7 +14,7 @@
 #include "internal.h"
 #include <asm/uaccess.h>
 #include <base/bug.h>
-#include <lib/string.h>
+#include <lib/frames.h>
 #include <mm/commit.h>
 #include <uapi/errno.h>
 
@@ -109,7 +109,7 @@ static int copy_one(const struct vma *vma, const struct pt_run *run, unsigned i)
         err = copy_alloc(vma, va, &copy);
     if (err)
         return -ENOMEM;
-    memcpy(page_kva(copy), direct_map_ptr(pte_phys(seen, run->level)), size);
+    copy_frames(page_kva(copy), direct_map_ptr(pte_phys(seen, run->level)), size);
     if (publish_copy(vma, run, &run->slot[i], seen, &to, copy))
         rss_add(vma->mm, page_folio(copy), size >> PAGE_SHIFT);
     else

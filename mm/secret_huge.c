@@ -16,7 +16,7 @@
 
 #include <asm/cpu.h>
 #include <asm/window.h>
-#include <lib/string.h>
+#include <lib/frames.h>
 #include <uapi/errno.h>
 
 static struct mutex making;
@@ -59,7 +59,7 @@ static int page_make(unsigned order, struct page **out)
     int err = block_alloc_hard(order, out);
     if (err)
         return err;
-    zero_words(page_kva(*out), (PAGE_SIZE << order) / sizeof(uint64_t));
+    zero_frames(page_kva(*out), PAGE_SIZE << order);
     err = frames_hide(*out);
     if (err) {
         block_free(*out);

@@ -20,8 +20,8 @@
 #include <asm/machine.h>
 #include <asm/spinlock.h>
 #include <base/fail.h>
+#include <lib/frames.h>
 #include <lib/list.h>
-#include <lib/string.h>
 #include <mm/buddy.h>
 #include <mm/page.h>
 
@@ -91,7 +91,7 @@ static void stack_wipe(char *stack)
 
     for (unsigned i = 0; i < 1U << STACK_ORDER; i++)
         if (pte_is_dirty(pte_read(&slot[i])))
-            zero_words(stack + i * PAGE_SIZE, PAGE_SIZE / sizeof(uint64_t));
+            zero_frames(stack + i * PAGE_SIZE, PAGE_SIZE);
 }
 
 void kstack_free(void *stack)

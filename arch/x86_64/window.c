@@ -16,7 +16,7 @@
 #include <asm/cpu.h>
 #include <asm/tlb.h>
 #include <base/claim.h>
-#include <lib/string.h>
+#include <lib/frames.h>
 
 #define SLOTS_APART (CACHE_LINE_SIZE / sizeof(pte_t))
 
@@ -75,7 +75,7 @@ void window_zero(const struct page *page)
     unsigned cpu = cpu_id();
 
     open_own(cpu, page);
-    zero_words(window_of(cpu), PAGE_SIZE / sizeof(uint64_t));
+    zero_frames(window_of(cpu), PAGE_SIZE);
     close_own(cpu);
     irq_restore(irq);
 }

@@ -19,7 +19,7 @@ void *memmove(void *dst, const void *src, size_t len_bytes);
 void *memset(void *dst, int byte, size_t len_bytes);
 int memcmp(const void *a, const void *b, size_t len_bytes);
 
-/* Zero @nr_words words of eight bytes: what a page is made of. */
+/* Zero @nr_words words of eight bytes: what an object is made of. Pages: lib/frames.h. */
 static inline void zero_words(void *dst, size_t nr_words)
 {
     __asm__ volatile("rep stosq" : "+D"(dst), "+c"(nr_words) : "a"(0) : "memory");

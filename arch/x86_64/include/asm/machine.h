@@ -42,6 +42,9 @@ bool acpi_init(phys_addr_t rsdp);
 /* Local and I/O APIC of the boot CPU; the 8259s are masked. */
 void apic_init(void);
 
+/* Find out what fast_string is to say, once there is memory and time. */
+void fast_string_measure(void);
+
 /* A window onto device registers, uncached. NULL when out of address space or memory, or when this
  * CPU has no such address. Windows are never given back. */
 void *device_map(phys_addr_t a, uint64_t len_bytes);
