@@ -13,6 +13,7 @@
 #include <asm/cpu.h>
 #include <asm/power.h>
 #include <asm/smp.h>
+#include <asm/spinlock.h>
 #include <asm/trap.h>
 #include <base/log.h>
 #include <base/panic.h>
@@ -41,6 +42,20 @@ static void print_registers(const struct trap_frame *f)
     log_error("r13 %016lx r14 %016lx r15 %016lx", f->r13, f->r14, f->r15);
 }
 
+/* Who did not answer, or held what was waited for, is one of these. */
+static void print_others(void)
+{
+    for (unsigned cpu = 0; cpu < nr_cpus(); cpu++) {
+        const struct trap_frame *frame = smp_stopped_at(cpu);
+        if (!frame)
+            continue;
+        log_error("CPU %u was stopped with IRQs %s%s", cpu,
+                  irq_flags_enabled(frame->rflags) ? "on" : "off",
+                  trap_from_user(frame) ? ", in a program" : "");
+        backtrace_print(frame);
+    }
+}
+
 static _Noreturn void panic_va(const char *fmt, va_list args)
 {
     char claim[200];
@@ -55,6 +70,7 @@ static _Noreturn void panic_va(const char *fmt, va_list args)
     if (frames[cpu])
         print_registers(frames[cpu]);
     backtrace_print(frames[cpu]);
+    print_others();
     machine_power_off(EXIT_CODE_PANIC);
 }
 

@@ -365,6 +365,7 @@ void smp_call_others(void (*fn)(void *arg), void *arg)
 
 static _Atomic int stopper = -1; /* the CPU that goes on alone */
 static _Atomic unsigned nr_stopped;
+static const struct trap_frame *_Atomic stopped_at[MAX_CPUS];
 
 void smp_stop_others(void)
 {
@@ -380,12 +381,18 @@ void smp_stop_others(void)
         cpu_relax();
 }
 
-void smp_stop_if_told(void)
+const struct trap_frame *smp_stopped_at(unsigned cpu)
+{
+    return atomic_load(&stopped_at[cpu]);
+}
+
+void smp_stop_if_told(const struct trap_frame *frame)
 {
     int cpu = atomic_load(&stopper);
 
     if (cpu < 0 || cpu == (int)cpu_id())
         return;
+    atomic_store(&stopped_at[cpu_id()], frame);
     atomic_fetch_add(&nr_stopped, 1);
     machine_halt_this_cpu();
 }

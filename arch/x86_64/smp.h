@@ -29,5 +29,8 @@ struct trampoline_data {
 /* Run what other CPUs asked this one to run; interrupt context. */
 void smp_call_answer(void);
 
-/* An NMI came: is it the one that stops this CPU? Then count it, and never come back. */
-void smp_stop_if_told(void);
+struct trap_frame;
+
+/* An NMI came: is it the one that stops this CPU? Then count it, and never come back. @frame is
+ * what smp_stopped_at() says. */
+void smp_stop_if_told(const struct trap_frame *frame);

@@ -22,12 +22,16 @@
 #include "roots.h"
 #include "tlb_local.h"
 #include "tlb_probe.h"
+#include <asm/smp.h>
 #include <asm/time.h>
 #include <base/bug.h>
 #include <base/panic.h>
 
-#define PATIENCE_NS (10 * 1000 * 1000 * 1000UL)
-#define LOOK_NS     (10 * 1000 * 1000UL) /* a look counts for no more: the machine stood still */
+#define SECOND_NS   (1000 * 1000 * 1000UL)
+#define PATIENCE_NS (30 * SECOND_NS)
+#define NUDGE_NS    SECOND_NS
+#define NUDGES      3                 /* so many interrupts later it would have answered */
+#define LOOK_NS     (SECOND_NS / 100) /* a look counts for no more: the machine stood still */
 
 enum tlb_wish {
     TLB_FORGET,       /* user addresses of pgt, up to generation */
@@ -169,17 +173,30 @@ static __force_inline void ask(struct cpu *me, struct tlb_request *r, uint64_t t
     }
 }
 
-/* Debug builds do not wait for ever. */
-static void wait_impatiently(const struct tlb_request *r)
+/* Debug builds do not wait for ever. But a host may leave one of its machine's CPUs standing for
+ * seconds, or all of them: so what counts is the waiting CPU's own time, and how many other
+ * interrupts the silent one takes, of which it gets one each second. */
+static __cold void wait_impatiently(const struct tlb_request *r)
 {
-    uint64_t last = clock_ns(), waited = 0, left;
+    uint64_t last = clock_ns(), waited = 0, nudge_at = NUDGE_NS, taken = 0, left;
+    unsigned silent = MAX_CPUS;
 
     while ((left = atomic_load_explicit(&r->pending, memory_order_acquire))) {
         uint64_t now = clock_ns();
-        waited += min(now - last, LOOK_NS);
+        waited += now > last ? min(now - last, LOOK_NS) : 0;
         last = now;
-        ASSERT(waited < PATIENCE_NS, "CPUs %#lx do not answer a shootdown", left);
         cpu_relax();
+        if (waited < nudge_at)
+            continue;
+        unsigned first = (unsigned)__builtin_ctzl(left);
+        uint64_t nudges = cpu_nr_interrupts(first, CPU_INTERRUPT_RESCHEDULE);
+        taken = first == silent ? taken : nudges;
+        silent = first;
+        ASSERT(waited < PATIENCE_NS && nudges - taken < NUDGES,
+               "CPUs %#lx do not answer a shootdown; CPU %u took %lu other interrupts", left,
+               silent, nudges - taken);
+        smp_reschedule(silent);
+        nudge_at = waited + NUDGE_NS;
     }
 }
 

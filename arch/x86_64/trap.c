@@ -145,6 +145,6 @@ void trap_dispatch(struct trap_frame *frame)
 void trap_dispatch_ist(struct trap_frame *frame)
 {
     if (trap_vector(frame) == TRAP_NMI)
-        smp_stop_if_told();
+        smp_stop_if_told(frame);
     die(frame, 0);
 }

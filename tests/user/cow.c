@@ -200,6 +200,8 @@ static void a_split_beside_a_write_parts_parent_and_child(void)
             _exit(split_beside(p));
         turn_wait(1);
         *turn = 2;
+        for (volatile int wait = 0; wait < round * 10000; wait++)
+            ; /* the first write comes before the split, within it, or after */
         for (size_t i = 0; *turn == 2; i = (i + 1) % 512)
             p[i * PAGE] = 'a';
         p[9 * PAGE] = 'a';

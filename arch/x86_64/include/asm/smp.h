@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct trap_frame;
+
 /**
  * smp_start() - start every CPU the MADT lists, up to @max_cpus
  * Borrows two pages below 1 MiB and gives them back as they were. A CPU that does not come costs a
@@ -35,6 +37,9 @@ void smp_call_others(void (*fn)(void *arg), void *arg);
 /* Stop every other CPU for good, by NMI. For panic and power-off: any context, whatever locks they
  * hold. Of two CPUs that call it one goes on; the other never returns. */
 void smp_stop_others(void);
+
+/* What a CPU was doing when it was stopped; NULL: it was not. For good: it does not go on. */
+const struct trap_frame *smp_stopped_at(unsigned cpu);
 
 /* Wait for an interrupt with IRQs on; returns with IRQs off. */
 void cpu_idle(void);
