@@ -60,7 +60,7 @@ help:
 	@echo "make lint         layers, heads, words, format; make stats prints sizes"
 	@echo "make soak         10^8 random memory calls on 2 CPUs, and 10^7 on Bochs: is anything stale used?"
 	@echo "make conformance  what others wrote: Linux's memory tests beside Linux, Go programs, trinity"
-	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\""
+	@echo "make bench        what memory costs, against Linux in the same QEMU; BENCHFLAGS=\"--wall 11\", \"--threads 11\""
 	@echo "make gdb          boots, and waits for the gdb that it starts"
 	@echo "make tlb          the TLB laboratory: build/tlb/index.html, CSV and plots; TLBFLAGS=\"--reps 101\""
 	@echo "make lab-iso      for a real machine: build/lab.iso, build/lab-program.iso; then tools/tlb log FILE"

@@ -8,19 +8,22 @@
  * Always: (1) each thread does the same work, however many there are;
  *         (2) one thread and two take turns, the median of the ratios counts: only ratios mean
  *             something where the clock is a busy host's; "computing" is what the host gives.
- * Source: pthreads(7).
- * Tour:   after user/bench.c. tools/run --smp 2 build/user/bench_smp; tools/lines runs "marked".
+ * Source: pthreads(7); will-it-scale, tlb_flush2, for what "discards" does.
+ * Tour:   after user/bench.c. tools/run --smp 2 build/user/bench_smp; tools/lines runs "marked",
+ *         tools/bench --threads "discards".
  */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PAGE  4096UL
 #define HUGE  (512 * PAGE)
@@ -155,17 +158,23 @@ static void measure(const char *name, void (*work)(char *land))
 
 static _Atomic unsigned done[2]; /* pages, between the marks */
 
+static void stay_on(size_t cpu)
+{
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus))
+        exit(1);
+}
+
 /* Faults on a CPU of its own, in tables of its own that are there already, while others do, too. */
 static void *fault_marked(void *arg)
 {
     size_t me = (size_t)arg, page = 0;
     char *land = map(LAND + HUGE);
-    cpu_set_t cpus;
 
-    CPU_ZERO(&cpus);
-    CPU_SET(me, &cpus);
-    if (sched_setaffinity(0, sizeof(cpus), &cpus))
-        exit(1);
+    stay_on(me);
     land = (char *)(((uintptr_t)land + HUGE - 1) & ~(HUGE - 1));
     for (char *at = land; at < land + LAND; at += HUGE)
         touch(at, 1);
@@ -193,10 +202,73 @@ static int run_marked(void)
     return done[0] < MARKED || done[1] < MARKED;
 }
 
+static struct {
+    _Alignas(64) _Atomic uint64_t pages;
+} discarded[2];
+
+static _Atomic bool over;
+
+static bool write_discard_and_read(volatile char *page)
+{
+    *page = 1;
+    return !madvise((char *)page, PAGE, MADV_DONTNEED) && *page == 0;
+}
+
+/* Page by page of a mebibyte that comes and goes, until it is over. */
+static void *discard(void *arg)
+{
+    size_t me = (size_t)arg;
+
+    stay_on(me);
+    pthread_barrier_wait(&start);
+    while (!over) {
+        char *p = map(256 * PAGE);
+
+        for (size_t i = 0; i < 256; i++) {
+            if (!write_discard_and_read(p + i * PAGE))
+                exit(1);
+            discarded[me].pages = discarded[me].pages + 1;
+        }
+        munmap(p, 256 * PAGE);
+    }
+    return NULL;
+}
+
+static uint64_t discarded_by_both(void)
+{
+    return discarded[0].pages + discarded[1].pages;
+}
+
+/* Pages a second, of two threads that share nothing but their address space. */
+static int run_discards(unsigned seconds)
+{
+    pthread_t threads[2];
+    uint64_t begin, pages, took;
+
+    pthread_barrier_init(&start, NULL, 3);
+    for (size_t i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, discard, (void *)i))
+            exit(1);
+    pthread_barrier_wait(&start);
+    sleep(1);
+    begin = now_ns();
+    pages = discarded_by_both();
+    sleep(seconds);
+    pages = discarded_by_both() - pages;
+    took = now_ns() - begin;
+    over = true;
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    printf("discards,%.0f\n", (double)pages * 1e9 / (double)took);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "marked"))
         return run_marked();
+    if (argc > 2 && !strcmp(argv[1], "discards"))
+        return run_discards((unsigned)atoi(argv[2]));
     puts("two threads,least,median,most");
     measure("computing", compute);
     measure("faults", fault);
