@@ -288,15 +288,17 @@ KTEST(everybody_stands_while_it_is_quiet)
 }
 
 static _Atomic bool nobody_asks;
+static _Atomic unsigned sleep_ms;
 
-/* Sleeps and asks all others in turn, a millisecond each. */
+/* Sleeps and asks all others in turn. Asks for a millisecond; sleeps longer each time until it was
+ * quiet: a busy host has a CPU wait for many milliseconds, and does not see a short sleep. */
 static void sleep_and_ask(struct crew *crew, unsigned who)
 {
     const uint64_t ms = 1000000;
 
     (void)crew;
     while (!who && !nobody_asks) {
-        sched_sleep(ms);
+        sched_sleep(++sleep_ms * ms);
         for (uint64_t end = clock_ns() + ms; clock_ns() < end;)
             tlb_flush_kernel(&nobody_asks, &nobody_asks + 1);
     }
@@ -307,10 +309,12 @@ KTEST(who_runs_again_is_waited_for)
     struct crew crew = {.work = sleep_and_ask};
 
     nobody_asks = false;
+    sleep_ms = 0;
     REQUIRE(crew_start(&crew));
     for (unsigned i = 0; i < 50; i++) {
         REQUIRE(quiet_begin());
         quiet_end();
+        sleep_ms = 0;
     }
     nobody_asks = true;
     EXPECT(crew_join(&crew));
