@@ -207,7 +207,7 @@ static void a_split_beside_a_write_parts_parent_and_child(void)
         p[9 * PAGE] = 'a';
         *turn = 4;
         EXPECT_IS(waitpid(child, &status, 0), child);
-        munmap(p, HUGE); /* with its table: the next page is huge again */
+        EXPECT_IS(munmap(p, HUGE), 0); /* with its table: the next page is huge again */
     }
     EXPECT_IS(status, 0);
     munmap((void *)turn, PAGE);

@@ -62,9 +62,8 @@ def test_who_reaches_what_is_free_is_named(bug, smp, test, function):
     for _ in range(CHANCES):
         status, found, said = tlbsan("bugs", smp, f"hugepages=8 bug={bug}", STALE, test,
                                      timeout=STUCK)
+        assert all(state in ("cpu", "free") for _, state, _ in found), said
         if function in [name for _, _, name in found]:
-            break
-    else:
-        pytest.fail(said)
-    assert status == 1, said
-    assert all(state in ("cpu", "free") for _, state, _ in found)
+            assert status == 1, said
+            return
+    pytest.fail(said)
